@@ -1,0 +1,2 @@
+//! The `fallow` binary.
+fn main() {}
