@@ -1,2 +1,52 @@
-//! Repository tasks.
-fn main() {}
+//! Repository tasks, run as `cargo xtask TASK`: one file a task.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ci;
+mod demo;
+mod lint;
+mod shell;
+mod stopwatch;
+mod test;
+mod tidy;
+
+/// Tasks of the Fallow repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Checks the laws of the tree: layers, dependencies, sources, documents.
+    Tidy,
+    /// Runs every ring of tests; as root on Debian it installs what they need.
+    Test(test::Options),
+    /// Builds Fallow and shows the demo region's winter day in the console.
+    Demo(demo::Options),
+    /// Checks formatting, lints, documentation and licences.
+    Lint,
+    /// Runs what continuous integration runs: the lints, then every ring of tests.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Tidy => tidy::run(),
+        Task::Test(options) => test::run(&options),
+        Task::Demo(options) => demo::run(&options),
+        Task::Lint => lint::run(),
+        Task::Ci => ci::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

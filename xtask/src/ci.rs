@@ -1,0 +1,11 @@
+//! `cargo xtask ci`: what continuous integration runs, in its order.
+
+use anyhow::Result;
+
+use crate::{lint, test};
+
+/// Runs the lints, then every ring of tests.
+pub(crate) fn run() -> Result<()> {
+    lint::run()?;
+    test::run(&test::Options { fast: false })
+}

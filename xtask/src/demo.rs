@@ -1,0 +1,141 @@
+//! `cargo xtask demo`: the winter day of the fictional region, in a browser.
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+use crate::stopwatch::Stopwatch;
+
+/// Where `fallow dev` serves its console.
+const CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7430);
+
+/// How long the console may take to answer. A cold start takes about a second; the rest is for slow disks.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long to wait between two looks at the console or at the process.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Options of `cargo xtask demo`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Does not open a browser.
+    #[arg(long)]
+    no_open: bool,
+    /// Stops by itself after so many seconds of being ready.
+    #[arg(long = "for", value_name = "SECONDS")]
+    for_seconds: Option<u64>,
+    /// Arguments of `fallow dev`, for example `--speed 120 --seed 7`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS OF fallow dev")]
+    dev: Vec<String>,
+}
+
+/// Builds `fallow`, runs `fallow dev` and says where to look.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    shell::run(shell::cargo().args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "fallow",
+        "--bin",
+        "fallow",
+    ]))?;
+    if console_answers() {
+        bail!("something already answers on http://{CONSOLE}: stop it first");
+    }
+    let mut dev = shell::program(shell::target().join("release/fallow"), ".")
+        .arg("dev")
+        .args(&options.dev)
+        .stdin(Stdio::null())
+        .spawn()
+        .context("could not start fallow dev")?;
+    if let Err(error) = wait_until_ready(&mut dev) {
+        // What went wrong first is what to report, however the process then ends.
+        let _ = stop(&mut dev);
+        return Err(error);
+    }
+    println!("\n  Fallow is ready: http://{CONSOLE}   (Ctrl-C stops it)\n");
+    if !options.no_open {
+        open_browser();
+    }
+    wait_for_end(&mut dev, options.for_seconds.map(Duration::from_secs))
+}
+
+/// Waits until the console answers, and fails when the process ends first or takes too long.
+fn wait_until_ready(dev: &mut Child) -> Result<()> {
+    let waited = Stopwatch::start();
+    while !console_answers() {
+        if let Some(status) = dev.try_wait()? {
+            bail!("fallow dev ended with {status} before the console answered");
+        }
+        if waited.elapsed() > READY_WITHIN {
+            bail!("the console did not answer on http://{CONSOLE} within {} s", READY_WITHIN.as_secs());
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+/// Says whether the console's front page answers with anything but a server's error.
+fn console_answers() -> bool {
+    let mut answer = [0; 12];
+    let asked = TcpStream::connect_timeout(&CONSOLE, LOOK_EVERY).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET / HTTP/1.1\r\nHost: {CONSOLE}\r\nConnection: close\r\n\r\n")?;
+        stream.read_exact(&mut answer)
+    });
+    asked.is_ok() && answer.starts_with(b"HTTP/1.1 ") && matches!(answer[9], b'2' | b'3' | b'4')
+}
+
+/// Opens the console in a browser where there is a screen to show it on; the address is printed in any case.
+fn open_browser() {
+    let screen = env::var_os("DISPLAY").is_some() || env::var_os("WAYLAND_DISPLAY").is_some();
+    if let (true, Some(opener)) = (screen, shell::find("xdg-open")) {
+        let _ = Command::new(opener)
+            .arg(format!("http://{CONSOLE}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+    }
+}
+
+/// Waits until the process ends, or stops it when its time is up.
+fn wait_for_end(dev: &mut Child, limit: Option<Duration>) -> Result<()> {
+    let running = Stopwatch::start();
+    loop {
+        if let Some(status) = dev.try_wait()? {
+            if status.success() {
+                return Ok(());
+            }
+            bail!("fallow dev ended with {status}");
+        }
+        if limit.is_some_and(|limit| running.elapsed() >= limit) {
+            return stop(dev);
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Stops the process as Ctrl-C would, and fails when it does not end well.
+fn stop(dev: &mut Child) -> Result<()> {
+    let asked = Stopwatch::start();
+    let _ = Command::new("kill").args(["-INT", &dev.id().to_string()]).status();
+    while asked.elapsed() < Duration::from_secs(10) {
+        if let Some(status) = dev.try_wait()? {
+            if status.success() {
+                return Ok(());
+            }
+            bail!("fallow dev ended with {status}");
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    dev.kill().context("could not stop fallow dev")?;
+    bail!("fallow dev did not stop within 10 s of being asked to");
+}
