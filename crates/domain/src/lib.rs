@@ -1,1 +1,24 @@
-//! Placeholder.
+//! What Fallow knows and decides, and nothing else.
+//!
+//! This crate has no IO, asks no clock and rolls no dice: records come in, a decision comes out, and time is always
+//! an argument. The same code therefore serves the live engine, `fallow match` on files, simulation and replay.
+//!
+//! Words are those of the glossary: an *offer* is capacity that a trust publishes, a *need* is demand that a trust
+//! raises, a *hold* sets units of an offer aside for one *proposal*, and a *transfer* follows when both trusts said yes.
+
+pub mod actor;
+pub mod codes;
+pub mod ids;
+pub mod matching;
+pub mod need;
+pub mod offer;
+pub mod place;
+pub mod policy;
+pub mod proposal;
+pub mod quantity;
+pub mod reason;
+pub mod refusal;
+pub mod region;
+pub mod resource;
+pub mod standing;
+pub mod transfer;

@@ -1,0 +1,3 @@
+//! The matching engine: who may be matched with what, who goes first, the best plan, and why.
+
+pub mod explanation;

@@ -1,0 +1,222 @@
+//! Proposals: the engine's suggestion, held until both trusts have answered.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TrustCode};
+use crate::matching::explanation::Explanation;
+use crate::quantity::Count;
+use crate::resource::coded;
+
+/// The engine's suggestion: this need, that offer, these units, held until a time, with an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Its id.
+    pub id: ProposalId,
+    /// The need to be served.
+    pub need: NeedId,
+    /// The offer that would serve it.
+    pub offer: OfferId,
+    /// The trust that has the need.
+    pub home_trust: TrustCode,
+    /// The trust whose offer is used.
+    pub supporting_trust: TrustCode,
+    /// Units of the need: beds, slots or cases; at least 1.
+    pub units: Count,
+    /// Units of the offer's account that are held: equal to `units`, or minutes for a theatre.
+    pub minutes_or_units_held: Count,
+    /// When it was proposed.
+    pub proposed_at: Timestamp,
+    /// When the hold lapses: at this time the proposal is dead, even before that is committed.
+    pub held_until: Timestamp,
+    /// The supporting trust's side.
+    pub supporting: Side<SupportingDecline>,
+    /// The home trust's side.
+    pub home: Side<HomeDecline>,
+    /// The authority's side.
+    pub authority: Authority,
+    /// Why this proposal was made.
+    pub explanation: Explanation,
+    /// Where it is in its lifecycle.
+    pub state: ProposalState,
+    /// Why it ended, for people, where a person or a rule said so (a bypass, a withdrawn offer).
+    #[serde(default, skip_serializing_if = "Note::is_empty")]
+    pub ended_because: Note,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The need's and the offer's generation when it was proposed; a decline holds for these.
+    pub generations: Generations,
+}
+
+impl Proposal {
+    /// Says whether either trust has given any answer.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        !matches!(self.supporting.answer, Answer::Pending) || !matches!(self.home.answer, Answer::Pending)
+    }
+}
+
+/// The generations of a need and an offer (see [`crate::offer::Offer::generation`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generations {
+    /// The need's.
+    pub need: u32,
+    /// The offer's.
+    pub offer: u32,
+}
+
+/// One trust's side of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side<Code> {
+    /// What it answered.
+    pub answer: Answer<Code>,
+    /// When; `None` while pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Who answered; `None` while pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// The standing agreement by which it was answered, where that was so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Label>,
+    /// A remark given with the answer.
+    #[serde(default, skip_serializing_if = "Note::is_empty")]
+    pub note: Note,
+    /// Whether this side has extended the hold, which it may once; a provisional yes counts.
+    #[serde(default)]
+    pub extended: bool,
+}
+
+impl<Code> Side<Code> {
+    /// Makes a side that has not answered.
+    #[must_use]
+    pub fn pending() -> Self {
+        Self {
+            answer: Answer::Pending,
+            at: None,
+            by: None,
+            agreement: None,
+            note: Note::default(),
+            extended: false,
+        }
+    }
+}
+
+/// What a trust answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Answer<Code> {
+    /// Nothing yet.
+    Pending,
+    /// Yes, subject to a check; only the supporting trust says so.
+    Provisional,
+    /// Yes.
+    Accepted,
+    /// No, with a code.
+    Declined(Code),
+}
+
+coded!(
+    /// Why a supporting trust declines.
+    SupportingDecline {
+        /// The capacity is no longer there.
+        CapacityChanged = "CAPACITY_CHANGED",
+        /// Staff are missing.
+        Staffing = "STAFFING",
+        /// The case does not suit.
+        CaseMix = "CASE_MIX",
+        /// Equipment is missing.
+        Equipment = "EQUIPMENT",
+        /// Infection control.
+        InfectionControl = "INFECTION_CONTROL",
+        /// Funding is not settled.
+        Finance = "FINANCE",
+        /// Something else.
+        Other = "OTHER",
+    }
+);
+
+coded!(
+    /// Why a home trust declines.
+    HomeDecline {
+        /// The patient does not want it.
+        PatientDeclined = "PATIENT_DECLINED",
+        /// The patient is not fit to move.
+        NotFit = "NOT_FIT",
+        /// Treated elsewhere.
+        TreatedElsewhere = "TREATED_ELSEWHERE",
+        /// Too far for the patient.
+        TooFarForPatient = "TOO_FAR_FOR_PATIENT",
+        /// No transport.
+        NoTransport = "NO_TRANSPORT",
+        /// Something else.
+        Other = "OTHER",
+    }
+);
+
+/// The side of whoever must approve above the two trusts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Authority {
+    /// Nobody must.
+    NotNeeded,
+    /// Somebody in this role must.
+    Pending {
+        /// The role that may approve.
+        role: crate::actor::Role,
+    },
+    /// Approved.
+    Approved {
+        /// By whom.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+    },
+    /// Refused.
+    Refused {
+        /// By whom.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        because: Note,
+    },
+}
+
+coded!(
+    /// Where a proposal is in its lifecycle.
+    ProposalState {
+        /// Collecting answers.
+        Held = "HELD",
+        /// Both trusts (and the authority, where needed) said yes: there is a transfer.
+        Confirmed = "CONFIRMED",
+        /// Somebody said no.
+        Declined = "DECLINED",
+        /// The hold ran out.
+        Lapsed = "LAPSED",
+        /// The engine replaced it before anybody answered.
+        Superseded = "SUPERSEDED",
+        /// The need was taken back.
+        Withdrawn = "WITHDRAWN",
+        /// Gold set it aside, with a reason.
+        Bypassed = "BYPASSED",
+    }
+);
+
+impl ProposalState {
+    /// Says whether the proposal has ended.
+    #[must_use]
+    pub const fn is_ended(self) -> bool {
+        match self {
+            Self::Held => false,
+            Self::Confirmed
+            | Self::Declined
+            | Self::Lapsed
+            | Self::Superseded
+            | Self::Withdrawn
+            | Self::Bypassed => true,
+        }
+    }
+}

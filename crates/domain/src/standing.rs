@@ -1,0 +1,113 @@
+//! Small live records beside offers, needs, proposals and transfers.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::ids::{CollaborativeId, Label, NeedId, Note, OfferId, TrustCode};
+use crate::quantity::Count;
+use crate::region::Mode;
+use crate::resource::ResourceKey;
+
+/// What a trust has said of itself since the region file was applied; it goes before the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustState {
+    /// The trust.
+    pub ods: TrustCode,
+    /// The OPEL it declared last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declaration>,
+    /// Units it keeps for itself, per resource.
+    #[serde(default)]
+    pub reserves: BTreeMap<ResourceKey, Count>,
+}
+
+/// A declared OPEL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declaration {
+    /// The level, 1 to 4.
+    pub opel: u8,
+    /// When it was declared.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+}
+
+/// The last report of a trust's numbered source; a lower number is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedState {
+    /// The trust.
+    pub trust: TrustCode,
+    /// The source's name.
+    pub source: Label,
+    /// The number of its last report.
+    pub last_seq: u64,
+    /// When that came.
+    pub at: Timestamp,
+}
+
+/// The region file in force and what gold has switched since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionState {
+    /// The file, as it was applied.
+    pub toml: String,
+    /// Counts the files applied, from 1.
+    pub version: u64,
+    /// Modes that gold has switched, per collaborative; the file's mode holds where there is none.
+    #[serde(default)]
+    pub modes: BTreeMap<CollaborativeId, ModeChange>,
+    /// When the file was applied.
+    pub applied_at: Timestamp,
+    /// By whom.
+    pub applied_by: Actor,
+}
+
+/// A switch between routine and incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeChange {
+    /// The mode now.
+    pub mode: Mode,
+    /// Why.
+    pub reason: Note,
+    /// By whom.
+    pub by: Actor,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// The right to act as a region's engine. Every engine commit names the version of this record among what it read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineLease {
+    /// Which process holds it.
+    pub holder: Label,
+    /// Counts the holders, from 1.
+    pub epoch: u64,
+    /// Another may try from then on. Safety does not rest on it: versions do that.
+    pub until: Timestamp,
+}
+
+/// A name that at most one live record may hold, such as a trust's source key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The id of the record that holds the name.
+    pub holder: Label,
+}
+
+/// A pair that was declined or lapsed; it is not proposed again while both generations stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// The need.
+    pub need: NeedId,
+    /// The offer.
+    pub offer: OfferId,
+    /// The need's generation when it was declined.
+    pub need_generation: u32,
+    /// The offer's generation when it was declined.
+    pub offer_generation: u32,
+    /// Why: a decline code, or `NO_ANSWER`.
+    pub code: Label,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,170 @@
+//! Transfers: what follows when both trusts said yes.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Actor;
+use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SiteCode, TransferId, TrustCode};
+use crate::quantity::Count;
+use crate::resource::{Resource, coded};
+
+/// What follows when both trusts said yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Its id.
+    pub id: TransferId,
+    /// The proposal it came from.
+    pub proposal: ProposalId,
+    /// The need it serves.
+    pub need: NeedId,
+    /// The offer it uses.
+    pub offer: OfferId,
+    /// The trust that has the need.
+    pub home_trust: TrustCode,
+    /// The trust whose offer is used.
+    pub supporting_trust: TrustCode,
+    /// Where it starts: the need's site.
+    pub from_site: SiteCode,
+    /// Where it goes: the offer's site.
+    pub to_site: SiteCode,
+    /// What is used.
+    pub resource: Resource,
+    /// Units of the need.
+    pub units: Count,
+    /// Units of the offer's account that are committed: equal to `units`, or minutes for a theatre.
+    pub minutes_or_units_committed: Count,
+    /// Where it is in its lifecycle.
+    pub state: TransferState,
+    /// When it was agreed.
+    pub agreed_at: Timestamp,
+    /// When the next step is due.
+    pub due_at: Timestamp,
+    /// How the patient, staff or item travels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+    /// What must be done before it moves.
+    pub checklist: Vec<ChecklistItem>,
+    /// How and when it ends where a return is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_plan: Option<ReturnPlan>,
+    /// Each step taken, oldest first; at most one per step of the lifecycle.
+    pub steps: Vec<Step>,
+    /// Why it was aborted, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<AbortCode>,
+    /// A remark for people.
+    #[serde(default, skip_serializing_if = "Note::is_empty")]
+    pub note: Note,
+}
+
+coded!(
+    /// Where a transfer is in its lifecycle.
+    TransferState {
+        /// Agreed, being prepared.
+        Planned = "PLANNED",
+        /// Everything is ready.
+        Ready = "READY",
+        /// Under way.
+        InTransit = "IN_TRANSIT",
+        /// Arrived, as the receiving trust says.
+        Arrived = "ARRIVED",
+        /// Done.
+        Completed = "COMPLETED",
+        /// Due to go back.
+        RepatriationDue = "REPATRIATION_DUE",
+        /// On the way back.
+        Repatriating = "REPATRIATING",
+        /// Back.
+        Repatriated = "REPATRIATED",
+        /// Staff or an item are at work at the home trust.
+        Deployed = "DEPLOYED",
+        /// Their stay was extended.
+        Extended = "EXTENDED",
+        /// They are back.
+        Returned = "RETURNED",
+        /// Called off before arrival; the units were given back.
+        Aborted = "ABORTED",
+    }
+);
+
+impl TransferState {
+    /// Says whether nothing more can happen.
+    #[must_use]
+    pub const fn is_ended(self) -> bool {
+        match self {
+            Self::Repatriated | Self::Returned | Self::Aborted => true,
+            Self::Planned
+            | Self::Ready
+            | Self::InTransit
+            | Self::Arrived
+            | Self::Completed
+            | Self::RepatriationDue
+            | Self::Repatriating
+            | Self::Deployed
+            | Self::Extended => false,
+        }
+    }
+}
+
+coded!(
+    /// Why a transfer is called off.
+    AbortCode {
+        /// The capacity is no longer there.
+        CapacityChanged = "CAPACITY_CHANGED",
+        /// The patient does not want it.
+        PatientDeclined = "PATIENT_DECLINED",
+        /// The patient is not fit to move.
+        NotFit = "NOT_FIT",
+        /// Treated elsewhere.
+        TreatedElsewhere = "TREATED_ELSEWHERE",
+        /// No transport.
+        NoTransport = "NO_TRANSPORT",
+        /// Something else.
+        Other = "OTHER",
+    }
+);
+
+/// How something travels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transport {
+    /// What kind: ambulance, own, taxi.
+    pub kind: Label,
+    /// Who provides it.
+    pub provider: Label,
+    /// Whether it is booked.
+    pub booked: bool,
+}
+
+/// One thing that must be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChecklistItem {
+    /// What.
+    pub name: Label,
+    /// When it was done; `None` = not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_by: Option<Actor>,
+}
+
+/// How a stay ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnPlan {
+    /// When the return is due; `None` = not yet known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// What was agreed, for people.
+    pub note: Note,
+}
+
+/// One step taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The state entered.
+    pub state: TransferState,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+}
