@@ -4,7 +4,7 @@ use fallow_domain::region::{Mode, SiteKind, file};
 
 fn read(name: &str) -> fallow_domain::region::Region {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../regions").join(name);
-    let text = std::fs::read_to_string(&path).unwrap();
+    let text = std::fs::read_to_string(&path).expect("the file comes with the repository");
     file::parse(&text).unwrap_or_else(|error| panic!("{}:\n{error}", path.display()))
 }
 
@@ -29,7 +29,9 @@ fn cheshire_and_merseyside_has_its_collaboratives_and_its_merger() {
 #[test]
 fn south_west_mental_health_has_its_lead_and_nine_members() {
     let region = read("south-west-mental-health.toml");
-    let [collaborative] = region.collaboratives.values().collect::<Vec<_>>()[..] else { panic!("one collaborative") };
+    let [collaborative] = region.collaboratives.values().collect::<Vec<_>>()[..] else {
+        panic!("one collaborative")
+    };
     assert_eq!(collaborative.lead, Some("RWV".parse().unwrap()));
     assert_eq!((collaborative.members.len(), collaborative.mode), (9, Mode::Routine));
 }
