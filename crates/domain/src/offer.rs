@@ -61,6 +61,47 @@ pub struct Offer {
     /// or team, or a rise in free. A mere report of the same figures does not count.
     #[serde(default)]
     pub generation: u32,
+    /// What happened lately that the next report must be read against.
+    #[serde(default, skip_serializing_if = "Recent::is_empty")]
+    pub recent: Recent,
+}
+
+/// What happened to an offer lately that its next report must be read against. Fallow keeps it; it is not reported.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Recent {
+    /// Units that arrived after the last report was made, oldest first: a report made before an arrival cannot have
+    /// counted it as occupied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrivals: Vec<Arrival>,
+    /// What the figures were before the first change of the last five minutes: a large change is measured from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+}
+
+impl Recent {
+    /// Says whether there is nothing to remember.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.arrivals.is_empty() && self.baseline.is_none()
+    }
+}
+
+/// Units of a transfer that became occupied on arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// When.
+    pub at: Timestamp,
+    /// Units of the offer's account; minutes for a theatre.
+    pub units: Count,
+}
+
+/// What an offer could take at some time, held and committed units included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// From when it counts.
+    pub at: Timestamp,
+    /// Staffed less occupied and blocked, never below 0.
+    pub usable: Count,
 }
 
 impl Offer {
@@ -175,6 +216,13 @@ impl Figures {
         let free = u64::from(self.staffed.get()).saturating_sub(self.taken());
         // At most `staffed`, which fits.
         Count::new(u32::try_from(free).unwrap_or(u32::MAX))
+    }
+
+    /// Returns the units the trust can put to use, held and committed ones included: staffed less occupied and blocked,
+    /// never below 0.
+    #[must_use]
+    pub fn usable(&self) -> Count {
+        self.staffed.less(self.occupied).less(self.blocked)
     }
 
     /// Returns the units promised or in use that the trust no longer has; above zero the offer is overcommitted.

@@ -23,9 +23,9 @@ pub struct Transfer {
     pub home_trust: TrustCode,
     /// The trust whose offer is used.
     pub supporting_trust: TrustCode,
-    /// Where it starts: the need's site.
+    /// Where it starts: the need's site for a patient, the offer's for staff or an item.
     pub from_site: SiteCode,
-    /// Where it goes: the offer's site.
+    /// Where it goes: the offer's site for a patient, the need's for staff or an item.
     pub to_site: SiteCode,
     /// What is used.
     pub resource: Resource,
