@@ -1,3 +1,4 @@
 //! The matching engine: who may be matched with what, who goes first, the best plan, and why.
 
 pub mod explanation;
+pub mod network;
