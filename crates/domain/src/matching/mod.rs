@@ -2,3 +2,4 @@
 
 pub mod explanation;
 pub mod network;
+pub mod theatre;

@@ -1,0 +1,84 @@
+//! What every plan promises, however short the search was: no unserved case fits what is left of a session, and none
+//! could replace one case of a later class in a session that would then hold it.
+
+use super::greedy::insert;
+use super::state::State;
+use super::Theatre;
+use crate::matching::network::position;
+use std::cmp::Reverse;
+
+/// Serves whatever fits and whatever outranks one case it can replace, until nothing does.
+///
+/// Ends, because each move serves one more case of a class at the cost of later classes only.
+pub(super) fn settle(state: &mut State<'_>) {
+    let mut waiting: Vec<u32> =
+        (0..position(state.theatre.cases.len())).filter(|&case| !state.is_served(case)).collect();
+    loop {
+        waiting.sort_by_key(|&case| (state.theatre.cases[case as usize].class, case));
+        let mut next = Vec::with_capacity(waiting.len());
+        let mut changed = false;
+        for &case in &waiting {
+            if insert(state, case) {
+                changed = true;
+            } else if let Some(replaced) = replace(state, case) {
+                changed = true;
+                next.push(replaced);
+            } else {
+                next.push(case);
+            }
+        }
+        waiting = next;
+        if !changed {
+            return;
+        }
+    }
+}
+
+/// Puts the case in the place of one of the latest class that it may replace, and returns that one.
+fn replace(state: &mut State<'_>, case: u32) -> Option<u32> {
+    let (size, class) = (state.size(case), state.theatre.cases[case as usize].class);
+    let mut best = None;
+    for place in state.theatre.places_of(case as usize) {
+        let needed = size - state.left(place.session);
+        for &member in state.members(place.session) {
+            let its = &state.theatre.cases[member as usize];
+            if its.class > class && its.size >= needed {
+                let rank = (its.class, Reverse(place.burden), Reverse(its.size), Reverse(member));
+                if best.is_none_or(|(known, ..)| rank > known) {
+                    best = Some((rank, member, *place));
+                }
+            }
+        }
+    }
+    let (_, member, place) = best?;
+    state.take_out(member);
+    state.put(case, place.session, place.burden);
+    Some(member)
+}
+
+/// Finds an unserved case and a session with which a plan breaks the promise; `None` when it keeps it.
+pub fn broken_promise(theatre: &Theatre, sessions: &[Option<u32>]) -> Option<(usize, u32)> {
+    let mut left = theatre.rooms.clone();
+    let mut members = vec![Vec::new(); left.len()];
+    for (case, session) in sessions.iter().enumerate() {
+        if let Some(session) = *session {
+            left[session as usize] -= theatre.cases[case].size;
+            members[session as usize].push(case);
+        }
+    }
+    let unserved = (0..sessions.len()).filter(|&case| sessions[case].is_none());
+    for case in unserved {
+        let its = theatre.cases[case];
+        for place in theatre.places_of(case) {
+            let left = left[place.session as usize];
+            let replaces = |&other: &usize| {
+                let other = theatre.cases[other];
+                other.class > its.class && left + other.size >= its.size
+            };
+            if left >= its.size || members[place.session as usize].iter().any(replaces) {
+                return Some((case, place.session));
+            }
+        }
+    }
+    None
+}
