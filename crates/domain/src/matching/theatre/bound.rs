@@ -31,7 +31,8 @@ pub fn bound(theatre: &Theatre, reached: i64, rounds: u32) -> Bound {
         for (case, &penalty) in penalties.iter().enumerate() {
             let size = theatre.cases()[case].size;
             let cost = |place: &super::Place| {
-                i128::from(place.burden) * i128::from(FINE) + i128::from(prices[place.session as usize]) * i128::from(size)
+                i128::from(place.burden) * i128::from(FINE)
+                    + i128::from(prices[place.session as usize]) * i128::from(size)
             };
             let penalty = i128::from(penalty) * i128::from(FINE);
             match theatre.places_of(case).iter().map(|place| (cost(place), place.session)).min() {
@@ -50,7 +51,13 @@ pub fn bound(theatre: &Theatre, reached: i64, rounds: u32) -> Bound {
         } else if since >= 8 {
             (stride, since) = (stride / 2.0, 0);
         }
-        move_prices(&mut prices, &taken, theatre.rooms(), stride, i128::from(reached) * i128::from(FINE) - total);
+        move_prices(
+            &mut prices,
+            &taken,
+            theatre.rooms(),
+            stride,
+            i128::from(reached) * i128::from(FINE) - total,
+        );
     }
     let points = i64::try_from(best.div_euclid(i128::from(FINE))).unwrap_or(0);
     Bound { points: points.max(unavoidable), unavoidable }
@@ -65,8 +72,8 @@ fn move_prices(prices: &mut [i64], taken: &[i64], rooms: &[i64], stride: f64, mi
     let norm: f64 = (0..prices.len()).filter(|&at| counts(at)).map(|at| over(at) * over(at)).sum();
     if norm > 0.0 && missing > 0 {
         let factor = stride * missing as f64 / norm;
-        for at in 0..prices.len() {
-            prices[at] = (prices[at] + (factor * over(at)) as i64).max(0);
+        for (at, price) in prices.iter_mut().enumerate() {
+            *price = (*price + (factor * over(at)) as i64).max(0);
         }
     }
 }

@@ -23,12 +23,12 @@ struct Item {
 const EXACT_CELLS: usize = 4096;
 
 impl Knapsack {
-    /// Fills an empty session with the unserved cases that together are worth most.
-    pub(super) fn pack(&mut self, state: &mut State<'_>, session: u32) {
+    /// Fills an empty session with the unserved cases that together are worth most, of those that `consider` lets in.
+    pub(super) fn pack(&mut self, state: &mut State<'_>, session: u32, mut consider: impl FnMut() -> bool) {
         self.items.clear();
         let room = usize::try_from(state.left(session)).unwrap_or(0);
         for guest in state.guests_of(session) {
-            if !state.is_served(guest.case) {
+            if !state.is_served(guest.case) && consider() {
                 let size = usize::try_from(state.size(guest.case)).unwrap_or(usize::MAX);
                 let gain = state.worth[guest.case as usize] - i128::from(guest.burden);
                 if size <= room && gain > 0 {

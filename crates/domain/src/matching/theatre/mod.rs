@@ -115,7 +115,13 @@ impl Theatre {
     /// Returns a plan that keeps the promise, after at most `budget` steps of search or until `should_stop`.
     ///
     /// A step takes some tens of microseconds. The same cases, mode, seed and number of steps done give the same plan.
-    pub fn solve(&self, mode: Mode, budget: u64, seed: u64, should_stop: &mut dyn FnMut() -> bool) -> Schedule {
+    pub fn solve(
+        &self,
+        mode: Mode,
+        budget: u64,
+        seed: u64,
+        should_stop: &mut dyn FnMut() -> bool,
+    ) -> Schedule {
         let mut state = state::State::new(self, mode);
         greedy::fill(&mut state);
         let steps = search::improve(&mut state, budget, seed, should_stop);

@@ -1,9 +1,9 @@
 //! What every plan promises, however short the search was: no unserved case fits what is left of a session, and none
 //! could replace one case of a later class in a session that would then hold it.
 
+use super::Theatre;
 use super::greedy::insert;
 use super::state::State;
-use super::Theatre;
 use crate::matching::network::position;
 use std::cmp::Reverse;
 
@@ -37,20 +37,25 @@ pub(super) fn settle(state: &mut State<'_>) {
 /// Puts the case in the place of one of the latest class that it may replace, and returns that one.
 fn replace(state: &mut State<'_>, case: u32) -> Option<u32> {
     let (size, class) = (state.size(case), state.theatre.cases[case as usize].class);
-    let mut best = None;
+    let mut candidates = Vec::new();
     for place in state.theatre.places_of(case as usize) {
         let needed = size - state.left(place.session);
         for &member in state.members(place.session) {
             let its = &state.theatre.cases[member as usize];
             if its.class > class && its.size >= needed {
-                let rank = (its.class, Reverse(place.burden), Reverse(its.size), Reverse(member));
-                if best.is_none_or(|(known, ..)| rank > known) {
-                    best = Some((rank, member, *place));
-                }
+                candidates.push((
+                    its.class,
+                    Reverse(place.burden),
+                    Reverse(its.size),
+                    Reverse(member),
+                    *place,
+                ));
             }
         }
     }
-    let (_, member, place) = best?;
+    let (.., Reverse(member), place) = candidates
+        .into_iter()
+        .max_by_key(|&(class, burden, size, member, _)| (class, burden, size, member))?;
     state.take_out(member);
     state.put(case, place.session, place.burden);
     Some(member)

@@ -1,10 +1,13 @@
 //! Betters a plan: every step empties a few sessions that share cases, packs each as well as can be, and keeps the
 //! result unless it is worse.
 
-use super::greedy::insert;
+use super::greedy::settle_cheaper;
 use super::knapsack::Knapsack;
 use super::state::{SESSIONS_A_STEP, State};
 use crate::matching::network::position;
+
+/// One case in so many is left aside by chance.
+const LEFT_ASIDE: u32 = 8;
 
 /// Takes at most `budget` steps and returns how many were taken.
 pub(super) fn improve(
@@ -30,7 +33,7 @@ pub(super) fn improve(
         } else {
             step.choose(state, sessions, &mut dice);
         }
-        step.take(state);
+        step.take(state, &mut dice);
     }
     budget
 }
@@ -40,7 +43,8 @@ pub(super) fn improve(
 struct Step {
     sessions: Vec<u32>,
     before: Vec<(u32, u32, u32)>,
-    after: Vec<(u32, u32, u32)>,
+    packed: Vec<u32>,
+    outside: Vec<u32>,
     knapsack: Knapsack,
 }
 
@@ -67,10 +71,7 @@ impl Step {
         }
     }
 
-    fn take(&mut self, state: &mut State<'_>) {
-        let gain = |state: &State<'_>, cases: &[(u32, u32, u32)]| -> i128 {
-            cases.iter().map(|&(case, ..)| state.gain(case)).sum()
-        };
+    fn take(&mut self, state: &mut State<'_>, dice: &mut Dice) {
         let members = |state: &State<'_>, sessions: &[u32]| -> i128 {
             sessions.iter().flat_map(|&s| state.members(s)).map(|&case| state.gain(case)).sum()
         };
@@ -79,20 +80,16 @@ impl Step {
         for &session in &self.sessions {
             state.empty(session, &mut self.before);
         }
-        for &session in &self.sessions {
-            self.knapsack.pack(state, session);
+        // All but the last session leave some cases aside by chance, so that they do not always take the same ones.
+        for (at, &session) in self.sessions.iter().enumerate() {
+            let is_last = at + 1 == self.sessions.len();
+            self.knapsack.pack(state, session, || is_last || dice.below(LEFT_ASIDE) != 0);
         }
-        let mut new = members(state, &self.sessions);
-        // What found no place again may fit elsewhere.
-        self.after.clear();
-        for &(case, ..) in &self.before {
-            if !state.is_served(case) && insert(state, case) {
-                self.after.push((case, 0, 0));
-            }
-        }
-        new += gain(state, &self.after);
+        self.tidy(state);
+        let new =
+            members(state, &self.sessions) + self.outside.iter().map(|&case| state.gain(case)).sum::<i128>();
         if new < old {
-            for &(case, ..) in &self.after {
+            for &case in &self.outside {
                 state.take_out(case);
             }
             let mut dropped = Vec::new();
@@ -101,6 +98,22 @@ impl Step {
             }
             for &(case, session, burden) in &self.before {
                 state.put(case, session, burden);
+            }
+        }
+    }
+
+    /// Finds a place for what was left over and moves each case to a cheaper session where one has room.
+    fn tidy(&mut self, state: &mut State<'_>) {
+        self.outside.clear();
+        let packed = self.sessions.iter().flat_map(|&session| state.members(session)).copied();
+        self.packed.clear();
+        self.packed.extend(packed);
+        self.packed.extend(self.before.iter().map(|&(case, ..)| case).filter(|&case| !state.is_served(case)));
+        for &case in &self.packed {
+            if let Some(session) = settle_cheaper(state, case)
+                && !self.sessions.contains(&session)
+            {
+                self.outside.push(case);
             }
         }
     }

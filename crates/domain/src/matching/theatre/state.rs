@@ -82,9 +82,18 @@ impl<'a> State<'a> {
         self.session[case as usize] != NONE
     }
 
+    /// Points of the case where it lies; `None` when unserved.
+    pub(super) fn burden(&self, case: u32) -> Option<u32> {
+        self.is_served(case).then(|| self.burden[case as usize])
+    }
+
     /// What the case adds to the plan as it lies now; 0 when unserved.
     pub(super) fn gain(&self, case: u32) -> i128 {
-        if self.is_served(case) { self.worth[case as usize] - i128::from(self.burden[case as usize]) } else { 0 }
+        if self.is_served(case) {
+            self.worth[case as usize] - i128::from(self.burden[case as usize])
+        } else {
+            0
+        }
     }
 
     pub(super) fn put(&mut self, case: u32, session: u32, burden: u32) {
