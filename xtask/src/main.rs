@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod codegen;
 mod demo;
 mod lint;
 mod shell;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Task {
     /// Checks the laws of the tree: layers, dependencies, sources, documents.
     Tidy,
+    /// Makes the Rust code of the wire from the protos.
+    Codegen(codegen::Options),
     /// Runs every ring of tests; as root on Debian it installs what they need.
     Test(test::Options),
     /// Builds Fallow and shows the demo region's winter day in the console.
@@ -37,6 +40,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Tidy => tidy::run(),
+        Task::Codegen(options) => codegen::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Lint => lint::run(),
