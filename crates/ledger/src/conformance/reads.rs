@@ -1,0 +1,193 @@
+//! Checks of `read` and `snapshot`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use super::{Fault, Maker, Verdict, committed, draft, key, one, same};
+use crate::limits::{self, Limit};
+use crate::{Key, Ledger, RecordKind, Revision, Trouble, Versioned};
+
+/// An absent record is `None`.
+pub async fn an_absent_record_is_none(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    same!(one(&*ledger, &key("a")).await?, None, "a record of an empty ledger");
+    committed(&*ledger, draft().writing(key("b"), "b")).await?;
+    same!(one(&*ledger, &key("a")).await?, None, "a record that was not written");
+    let other_kind = Key::new(RecordKind::Need, "b");
+    same!(one(&*ledger, &other_kind).await?, None, "the same id of another kind");
+    Ok(())
+}
+
+/// The answers are in the order of `keys`.
+pub async fn answers_are_in_the_order_of_keys(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    same!(ledger.read(&[]).await?, vec![], "answers to a read of nothing");
+    committed(&*ledger, draft().writing(key("a"), "A").writing(key("b"), "B")).await?;
+    let asked = [key("b"), key("none"), key("a"), key("b")];
+    let bodies: Vec<_> =
+        ledger.read(&asked).await?.into_iter().map(|found| found.map(|r| (r.key, r.body))).collect();
+    let b = Some((key("b"), Bytes::from("B")));
+    same!(bodies, vec![b.clone(), None, Some((key("a"), "A".into())), b], "answers in order");
+    Ok(())
+}
+
+/// Each with the revision that last wrote it.
+pub async fn each_with_the_revision_that_last_wrote_it(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    committed(&*ledger, draft().writing(key("a"), "1").writing(key("b"), "1")).await?;
+    committed(&*ledger, draft().writing(key("a"), "2")).await?;
+    committed(&*ledger, draft().writing(key("c"), "3")).await?;
+    same!(one(&*ledger, &key("a")).await?, Some((Revision(2), "2".into())), "a record written twice");
+    same!(one(&*ledger, &key("b")).await?, Some((Revision(1), "1".into())), "a record written once");
+    Ok(())
+}
+
+/// No commit is seen in part.
+pub async fn no_commit_is_seen_in_part(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    let pair = [key("left"), key("right")];
+    let writer = ledger.clone();
+    let [left, right] = pair.clone();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        for n in 0..300 {
+            let body = n.to_string();
+            committed(&*writer, draft().writing(left.clone(), body.clone()).writing(right.clone(), body))
+                .await?;
+        }
+        Ok::<_, Fault>(())
+    });
+    while tasks.try_join_next().map(|done| done.map_err(|e| Fault(e.to_string()))).transpose()?.is_none() {
+        let found = ledger.read(&pair).await?;
+        let [left, right] = &found[..] else {
+            return Err(Fault("a read of two keys gave another number".into()));
+        };
+        let revision = |found: &Option<Versioned>| found.as_ref().map(|record| record.revision);
+        same!(revision(left), revision(right), "two records that are always written together");
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// More than `limits::READS` keys are refused.
+pub async fn more_keys_than_reads_are_refused(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    let keys: Vec<Key> = (0..=limits::READS).map(|n| key(&n.to_string())).collect();
+    let refused = Trouble::TooLarge { limit: Limit::Reads, allowed: limits::READS, found: limits::READS + 1 };
+    same!(ledger.read(&keys).await, Err(refused), "a read of too many keys");
+    same!(ledger.read(&keys[1..]).await?.len(), limits::READS, "a read of as many keys as there may be");
+    Ok(())
+}
+
+/// A snapshot gives everything live, in key order.
+pub async fn a_snapshot_gives_everything_live_in_key_order(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    let (live, cursor) = ledger.snapshot().await?;
+    same!((live, cursor.revision()), (vec![], Revision::ABSENT), "the snapshot of an empty ledger");
+    let need = Key::new(RecordKind::Need, "a");
+    committed(&*ledger, draft().writing(need.clone(), "1").writing(key("c"), "1").writing(key("b"), "1"))
+        .await?;
+    committed(&*ledger, draft().writing(key("b"), "2").deleting(key("c"))).await?;
+    let (live, cursor) = ledger.snapshot().await?;
+    let record = |key, revision, body: &'static str| Versioned {
+        key,
+        revision: Revision(revision),
+        body: body.into(),
+    };
+    same!(live, vec![record(key("b"), 2, "2"), record(need, 1, "1")], "the snapshot");
+    same!(cursor.revision(), Revision(2), "the revision of the snapshot");
+    Ok(())
+}
+
+/// From the cursor of a snapshot, `changes` goes on without gap or repeat, whatever is written meanwhile.
+pub async fn changes_go_on_from_a_snapshot_without_gap_or_repeat(maker: &dyn Maker) -> Verdict {
+    const WRITERS: u64 = 4;
+    const COMMITS: u64 = 60;
+    let ledger = maker.fresh().await;
+    let mut tasks = JoinSet::new();
+    for writer in 0..WRITERS {
+        tasks.spawn(write_many(ledger.clone(), writer, COMMITS));
+    }
+    let end = Revision(WRITERS * COMMITS);
+    let mut starts = 0;
+    while !tasks.is_empty() || starts == 0 {
+        follow_to(&*ledger, end).await?;
+        starts += 1;
+        // A ledger in memory never makes its caller wait; without this the runtime gives the joins no turn.
+        tokio::task::yield_now().await;
+        while let Some(done) = tasks.try_join_next() {
+            done.map_err(|e| Fault(e.to_string()))??;
+        }
+    }
+    Ok(())
+}
+
+async fn write_many(ledger: Arc<dyn Ledger>, writer: u64, commits: u64) -> Verdict {
+    for n in 0..commits {
+        let mine = key(&format!("{writer}-{}", n % 3));
+        let draft = if n % 7 == 6 { draft().deleting(mine) } else { draft().writing(mine, n.to_string()) };
+        committed(&*ledger, draft.writing(key("shared"), format!("{writer}-{n}"))).await?;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// Takes a snapshot, applies the changes up to `end`, and compares with what is then live.
+async fn follow_to(ledger: &dyn Ledger, end: Revision) -> Verdict {
+    let (live, mut cursor) = ledger.snapshot().await?;
+    let mut picture: BTreeMap<Key, (Revision, Bytes)> =
+        live.into_iter().map(|record| (record.key, (record.revision, record.body))).collect();
+    if let Some(newest) = picture.values().map(|(revision, _)| *revision).max() {
+        same!(
+            newest.max(cursor.revision()),
+            cursor.revision(),
+            "a record newer than the snapshot that holds it"
+        );
+    }
+    while cursor.revision() < end {
+        let page = ledger.changes(&cursor, 7, Duration::from_secs(5)).await?;
+        same!(page.changes.is_empty(), false, "no change within 5 s, at {cursor}");
+        for change in page.changes {
+            same!(change.revision, cursor.revision().next(), "the change after {cursor}");
+            cursor = cursor.at(change.revision);
+            for (key, body) in change.writes {
+                match body {
+                    Some(body) => picture.insert(key, (change.revision, body)),
+                    None => picture.remove(&key),
+                };
+            }
+        }
+        same!(page.cursor, cursor, "the cursor after the page");
+    }
+    let (live, _) = ledger.snapshot().await?;
+    let live: BTreeMap<_, _> =
+        live.into_iter().map(|record| (record.key, (record.revision, record.body))).collect();
+    same!(picture, live, "the picture by snapshot and changes, and what is live");
+    Ok(())
+}
+
+/// Bytes come back as written, of any value and also none.
+pub async fn bytes_come_back_as_written(maker: &dyn Maker) -> Verdict {
+    let ledger = maker.fresh().await;
+    let (_, start) = ledger.snapshot().await?;
+    let every_byte: Bytes = (0..=u8::MAX).collect::<Vec<u8>>().into();
+    let odd = Key::new(RecordKind::Claim, "ZA1/a b/ÅÄÖ\n\0\"'=-");
+    let draft = draft()
+        .writing(odd.clone(), every_byte.clone())
+        .writing(key("empty"), "")
+        .writing(key("digits"), "12 34")
+        .deleting(key("never"))
+        .because(every_byte.clone());
+    committed(&*ledger, draft.clone()).await?;
+    same!(one(&*ledger, &odd).await?, Some((Revision(1), every_byte)), "a body of every byte");
+    same!(one(&*ledger, &key("empty")).await?, Some((Revision(1), Bytes::new())), "an empty body");
+    same!(one(&*ledger, &key("digits")).await?, Some((Revision(1), "12 34".into())), "a body of digits");
+    let page = ledger.changes(&start, 1, Duration::ZERO).await?;
+    let told: Vec<_> = page.changes.into_iter().map(|change| (change.writes, change.cause)).collect();
+    same!(told, vec![(draft.writes, draft.cause)], "the change in the log");
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! The ledger inside the process: `fallow dev`, tests and simulations. Nothing outlives the process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::Ledger;
+use crate::commit::{Change, Changes, Commit, Digest, Outcome, RequestKey, Versioned, check_read};
+use crate::cursor::{Cursor, Revision};
+use crate::key::Key;
+use crate::limits;
+use crate::trouble::Trouble;
+
+/// How many changes are kept unless said otherwise: a busy winter day at 60 times its speed, some 100 MB.
+const CHANGES_KEPT: usize = 100_000;
+
+/// A ledger in the memory of one process, with the same answers as the one over Redis.
+pub struct MemoryLedger {
+    history: Arc<str>,
+    changes_kept: usize,
+    requests_per_scope: usize,
+    state: Mutex<State>,
+    /// Tells waiting calls of `changes` the last revision.
+    head: watch::Sender<Revision>,
+}
+
+#[derive(Default)]
+struct State {
+    revision: Revision,
+    live: BTreeMap<Key, Versioned>,
+    /// The last changes, dense; the first is the one after `forgotten`.
+    log: VecDeque<Change>,
+    forgotten: Revision,
+    requests: Requests,
+}
+
+/// The outcomes of requests, and the order in which they are forgotten.
+#[derive(Default)]
+struct Requests {
+    outcomes: HashMap<(Arc<str>, Arc<str>), Answered>,
+    /// By time in milliseconds, then by scope and id.
+    by_age: BTreeSet<(i64, Arc<str>, Arc<str>)>,
+    per_scope: HashMap<Arc<str>, usize>,
+}
+
+struct Answered {
+    digest: Digest,
+    revision: Revision,
+    answer: Bytes,
+}
+
+impl MemoryLedger {
+    /// Makes an empty ledger with a history of its own.
+    pub fn new() -> MemoryLedger {
+        MemoryLedger {
+            history: uuid::Uuid::new_v4().simple().to_string().into(),
+            changes_kept: CHANGES_KEPT,
+            requests_per_scope: limits::REQUESTS_PER_SCOPE,
+            state: Mutex::default(),
+            head: watch::Sender::new(Revision::ABSENT),
+        }
+    }
+
+    /// Keeps only the last `changes` changes; a cursor from before them is gone.
+    pub fn keeping_changes(mut self, changes: usize) -> MemoryLedger {
+        self.changes_kept = changes;
+        self
+    }
+
+    /// Remembers only `requests` request ids per scope.
+    pub fn remembering_requests(mut self, requests: usize) -> MemoryLedger {
+        self.requests_per_scope = requests;
+        self
+    }
+
+    /// Forgets the changes up to and including `through`; live records stay.
+    pub fn forget_changes(&self, through: Revision) {
+        self.state().forget(through);
+    }
+
+    /// No code panics while it holds the lock, and every commit is applied after its checks, so the state behind a
+    /// poisoned lock is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changes_now(&self, cursor: &Cursor, limit: usize) -> Result<Changes, Trouble> {
+        let state = self.state();
+        let after = cursor.revision();
+        if *cursor.history() != self.history || after > state.revision || after < state.forgotten {
+            return Err(Trouble::CursorGone);
+        }
+        let known = state.log.partition_point(|change| change.revision <= after);
+        let changes: Vec<Change> = state.log.iter().skip(known).take(limit).cloned().collect();
+        let cursor = changes.last().map_or_else(|| cursor.clone(), |last| cursor.at(last.revision));
+        Ok(Changes { changes, cursor })
+    }
+}
+
+impl Default for MemoryLedger {
+    fn default() -> MemoryLedger {
+        MemoryLedger::new()
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for MemoryLedger {
+    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, Trouble> {
+        check_read(keys)?;
+        let state = self.state();
+        Ok(keys.iter().map(|key| state.live.get(key).cloned()).collect())
+    }
+
+    async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+        let state = self.state();
+        let cursor = Cursor::new(self.history.clone(), state.revision);
+        Ok((state.live.values().cloned().collect(), cursor))
+    }
+
+    async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {
+        let limit = limit.clamp(1, limits::CHANGES_PAGE);
+        // Subscribed before the first look, so that no commit falls between the look and the wait.
+        let mut head = self.head.subscribe();
+        let now = self.changes_now(cursor, limit)?;
+        if !now.changes.is_empty() || wait.is_zero() {
+            return Ok(now);
+        }
+        // What `wait_for` gives holds the lock of `head`, which a commit takes under that of the state: let go of it
+        // before looking at the state.
+        let newer = async { drop(head.wait_for(|head| *head > cursor.revision()).await) };
+        match tokio::time::timeout(wait, newer).await {
+            Ok(()) => self.changes_now(cursor, limit),
+            Err(_elapsed) => Ok(now),
+        }
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Outcome, Trouble> {
+        commit.check()?;
+        let mut state = self.state();
+        if let Some(outcome) = state.requests.find(commit.request.as_ref()) {
+            return Ok(outcome);
+        }
+        let forget_before = commit.at.as_millisecond() - millis(limits::REQUEST_MEMORY);
+        state.requests.prune(forget_before);
+        if let Some(request) = &commit.request {
+            state.requests.has_room(request, self.requests_per_scope)?;
+        }
+        let keys = state.conflicts(&commit.expects);
+        if !keys.is_empty() {
+            return Ok(Outcome::Conflict { keys });
+        }
+        let revision = state.apply(commit);
+        let surplus = state.log.len().saturating_sub(self.changes_kept);
+        let through = Revision(state.forgotten.0 + surplus as u64);
+        state.forget(through);
+        self.head.send_replace(revision);
+        Ok(Outcome::Committed { revision })
+    }
+}
+
+impl State {
+    fn conflicts(&self, expects: &BTreeMap<Key, Revision>) -> Vec<Key> {
+        let revision = |key| self.live.get(key).map_or(Revision::ABSENT, |record| record.revision);
+        expects
+            .iter()
+            .filter(|&(key, expected)| revision(key) != *expected)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    fn apply(&mut self, commit: Commit) -> Revision {
+        self.revision = self.revision.next();
+        let revision = self.revision;
+        for (key, body) in &commit.writes {
+            match body {
+                Some(body) => {
+                    let record = Versioned { key: key.clone(), revision, body: body.clone() };
+                    self.live.insert(key.clone(), record);
+                }
+                None => {
+                    self.live.remove(key);
+                }
+            }
+        }
+        if let Some(request) = commit.request {
+            self.requests.remember(request, commit.at.as_millisecond(), revision, commit.answer);
+        }
+        self.log.push_back(Change { revision, writes: commit.writes, cause: commit.cause });
+        revision
+    }
+
+    fn forget(&mut self, through: Revision) {
+        let through = through.min(self.revision);
+        while self.log.front().is_some_and(|change| change.revision <= through) {
+            self.log.pop_front();
+        }
+        self.forgotten = self.forgotten.max(through);
+    }
+}
+
+impl Requests {
+    fn find(&self, request: Option<&RequestKey>) -> Option<Outcome> {
+        let request = request?;
+        let answered = self.outcomes.get(&(request.scope.clone(), request.id.clone()))?;
+        if answered.digest != request.digest {
+            return Some(Outcome::RequestIdReused);
+        }
+        Some(Outcome::Replayed { revision: answered.revision, answer: answered.answer.clone() })
+    }
+
+    /// Forgets some of the outcomes from before a time. Housekeeping: it happens whether or not the commit does.
+    fn prune(&mut self, before_ms: i64) {
+        for _ in 0..limits::REQUESTS_PRUNED_PER_COMMIT {
+            let Some(oldest) = self.by_age.first().filter(|(at, ..)| *at < before_ms).cloned() else {
+                return;
+            };
+            self.by_age.remove(&oldest);
+            let (_, scope, id) = oldest;
+            if let Some(count) = self.per_scope.get_mut(&scope) {
+                *count -= 1;
+                if *count == 0 {
+                    self.per_scope.remove(&scope);
+                }
+            }
+            self.outcomes.remove(&(scope, id));
+        }
+    }
+
+    fn has_room(&self, request: &RequestKey, allowed: usize) -> Result<(), Trouble> {
+        if self.per_scope.get(&request.scope).copied().unwrap_or(0) >= allowed {
+            return Err(Trouble::TooManyRequests { scope: request.scope.to_string(), allowed });
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, request: RequestKey, at_ms: i64, revision: Revision, answer: Bytes) {
+        let RequestKey { scope, id, digest } = request;
+        self.by_age.insert((at_ms, scope.clone(), id.clone()));
+        *self.per_scope.entry(scope.clone()).or_default() += 1;
+        self.outcomes.insert((scope, id), Answered { digest, revision, answer });
+    }
+}
+
+fn millis(duration: jiff::SignedDuration) -> i64 {
+    duration.as_secs() * 1_000
+}
