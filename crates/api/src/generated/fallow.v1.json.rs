@@ -317,7 +317,7 @@ impl json::Message for super::Limits {
         json::put_optional::<json::Int<i32>, M>(out, "age_min", &self.age_min)?;
         json::put_optional::<json::Int<i32>, M>(out, "age_max", &self.age_max)?;
         json::put_optional::<json::Enum<super::Sex>, M>(out, "sex", &self.sex)?;
-        json::put_optional::<json::Double, M>(out, "bmi_max", &self.bmi_max)?;
+        json::put_optional::<json::Int<i32>, M>(out, "bmi_max", &self.bmi_max)?;
         json::put_optional::<json::Int<i32>, M>(out, "asa_max", &self.asa_max)?;
         Ok(())
     }
@@ -327,7 +327,7 @@ impl json::Message for super::Limits {
             0 => self.age_min = json::take::<json::Int<i32>, M>(from)?,
             1 => self.age_max = json::take::<json::Int<i32>, M>(from)?,
             2 => self.sex = json::take::<json::Enum<super::Sex>, M>(from)?,
-            3 => self.bmi_max = json::take::<json::Double, M>(from)?,
+            3 => self.bmi_max = json::take::<json::Int<i32>, M>(from)?,
             4 => self.asa_max = json::take::<json::Int<i32>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
@@ -402,6 +402,7 @@ impl json::Message for super::Offer {
         "cadence",
         "note",
         "revision",
+        "suspension",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -425,6 +426,7 @@ impl json::Message for super::Offer {
             "cadence" => 16,
             "note" => 17,
             "revision" => 18,
+            "suspension" => 19,
             _ => return None,
         })
     }
@@ -449,6 +451,7 @@ impl json::Message for super::Offer {
         json::put_optional::<json::Span, M>(out, "cadence", &self.cadence)?;
         json::put::<json::Text, M>(out, "note", &self.note)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Nested<super::Suspension>, M>(out, "suspension", &self.suspension)?;
         Ok(())
     }
 
@@ -473,6 +476,7 @@ impl json::Message for super::Offer {
             16 => self.cadence = json::take::<json::Span, M>(from)?,
             17 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             18 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            19 => self.suspension = json::take::<json::Nested<super::Suspension>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -480,6 +484,42 @@ impl json::Message for super::Offer {
 }
 
 json::with_serde!(super::Offer);
+
+impl json::Message for super::Suspension {
+    const FIELDS: &'static [&'static str] = &[
+        "until",
+        "reason",
+        "left_out",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "until" => 0,
+            "reason" => 1,
+            "left_out" | "leftOut" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Time, M>(out, "until", &self.until)?;
+        json::put::<json::Text, M>(out, "reason", &self.reason)?;
+        json::put::<json::Bool, M>(out, "left_out", &self.left_out)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.until = json::take::<json::Time, M>(from)?,
+            1 => self.reason = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.left_out = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::Suspension);
 
 impl json::Message for super::Patient {
     const FIELDS: &'static [&'static str] = &[
@@ -504,7 +544,7 @@ impl json::Message for super::Patient {
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put_optional::<json::Int<i32>, M>(out, "age", &self.age)?;
         json::put_optional::<json::Enum<super::Sex>, M>(out, "sex", &self.sex)?;
-        json::put_optional::<json::Double, M>(out, "bmi", &self.bmi)?;
+        json::put_optional::<json::Int<i32>, M>(out, "bmi", &self.bmi)?;
         json::put_optional::<json::Int<i32>, M>(out, "asa", &self.asa)?;
         json::put_optional::<json::Bool, M>(out, "isolation", &self.isolation)?;
         Ok(())
@@ -514,7 +554,7 @@ impl json::Message for super::Patient {
         match index {
             0 => self.age = json::take::<json::Int<i32>, M>(from)?,
             1 => self.sex = json::take::<json::Enum<super::Sex>, M>(from)?,
-            2 => self.bmi = json::take::<json::Double, M>(from)?,
+            2 => self.bmi = json::take::<json::Int<i32>, M>(from)?,
             3 => self.asa = json::take::<json::Int<i32>, M>(from)?,
             4 => self.isolation = json::take::<json::Bool, M>(from)?,
             _ => return Err(json::no_such_field(index)),
@@ -611,6 +651,9 @@ impl json::Message for super::Need {
         "units_arrived",
         "note",
         "revision",
+        "review_at",
+        "raised_at",
+        "agreed_at",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -646,6 +689,9 @@ impl json::Message for super::Need {
             "units_arrived" | "unitsArrived" => 28,
             "note" => 29,
             "revision" => 30,
+            "review_at" | "reviewAt" => 31,
+            "raised_at" | "raisedAt" => 32,
+            "agreed_at" | "agreedAt" => 33,
             _ => return None,
         })
     }
@@ -682,6 +728,9 @@ impl json::Message for super::Need {
         json::put::<json::Int<i64>, M>(out, "units_arrived", &self.units_arrived)?;
         json::put::<json::Text, M>(out, "note", &self.note)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Time, M>(out, "review_at", &self.review_at)?;
+        json::put_optional::<json::Time, M>(out, "raised_at", &self.raised_at)?;
+        json::put_optional::<json::Time, M>(out, "agreed_at", &self.agreed_at)?;
         Ok(())
     }
 
@@ -718,6 +767,9 @@ impl json::Message for super::Need {
             28 => self.units_arrived = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             29 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             30 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            31 => self.review_at = json::take::<json::Time, M>(from)?,
+            32 => self.raised_at = json::take::<json::Time, M>(from)?,
+            33 => self.agreed_at = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -743,6 +795,9 @@ impl json::Message for super::Answer {
         "reason",
         "at",
         "agreement",
+        "note",
+        "extended",
+        "role",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -751,6 +806,9 @@ impl json::Message for super::Answer {
             "reason" => 1,
             "at" => 2,
             "agreement" => 3,
+            "note" => 4,
+            "extended" => 5,
+            "role" => 6,
             _ => return None,
         })
     }
@@ -760,6 +818,9 @@ impl json::Message for super::Answer {
         json::put::<json::Enum<super::DeclineReason>, M>(out, "reason", &self.reason)?;
         json::put_optional::<json::Time, M>(out, "at", &self.at)?;
         json::put::<json::Text, M>(out, "agreement", &self.agreement)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
+        json::put::<json::Bool, M>(out, "extended", &self.extended)?;
+        json::put::<json::Text, M>(out, "role", &self.role)?;
         Ok(())
     }
 
@@ -769,6 +830,9 @@ impl json::Message for super::Answer {
             1 => self.reason = json::take::<json::Enum<super::DeclineReason>, M>(from)?.unwrap_or_default(),
             2 => self.at = json::take::<json::Time, M>(from)?,
             3 => self.agreement = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            5 => self.extended = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            6 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -858,6 +922,9 @@ impl json::Message for super::Proposal {
         "explanation",
         "state",
         "revision",
+        "proposed_at",
+        "ended_because",
+        "ended_at",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -876,6 +943,9 @@ impl json::Message for super::Proposal {
             "explanation" => 11,
             "state" => 12,
             "revision" => 13,
+            "proposed_at" | "proposedAt" => 14,
+            "ended_because" | "endedBecause" => 15,
+            "ended_at" | "endedAt" => 16,
             _ => return None,
         })
     }
@@ -895,6 +965,9 @@ impl json::Message for super::Proposal {
         json::put_optional::<json::Nested<super::Explanation>, M>(out, "explanation", &self.explanation)?;
         json::put::<json::Enum<super::proposal::State>, M>(out, "state", &self.state)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Time, M>(out, "proposed_at", &self.proposed_at)?;
+        json::put::<json::Text, M>(out, "ended_because", &self.ended_because)?;
+        json::put_optional::<json::Time, M>(out, "ended_at", &self.ended_at)?;
         Ok(())
     }
 
@@ -914,6 +987,9 @@ impl json::Message for super::Proposal {
             11 => self.explanation = json::take::<json::Nested<super::Explanation>, M>(from)?,
             12 => self.state = json::take::<json::Enum<super::proposal::State>, M>(from)?.unwrap_or_default(),
             13 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            14 => self.proposed_at = json::take::<json::Time, M>(from)?,
+            15 => self.ended_because = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            16 => self.ended_at = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -958,49 +1034,34 @@ impl json::Message for super::Transport {
 
 json::with_serde!(super::Transport);
 
-impl json::Enumeration for super::checklist_item::State {
-    const PREFIX: &'static str = "STATE_";
-    const NAMES: &'static [(&'static str, i32)] = &[
-        ("UNSPECIFIED", 0),
-        ("NOT_STARTED", 1),
-        ("IN_PROGRESS", 2),
-        ("DONE", 3),
-        ("NOT_NEEDED", 4),
-    ];
-}
-
 impl json::Message for super::ChecklistItem {
     const FIELDS: &'static [&'static str] = &[
-        "code",
-        "text",
-        "state",
-        "at",
+        "name",
+        "done_at",
+        "done_by",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
-            "code" => 0,
-            "text" => 1,
-            "state" => 2,
-            "at" => 3,
+            "name" => 0,
+            "done_at" | "doneAt" => 1,
+            "done_by" | "doneBy" => 2,
             _ => return None,
         })
     }
 
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
-        json::put::<json::Text, M>(out, "code", &self.code)?;
-        json::put::<json::Text, M>(out, "text", &self.text)?;
-        json::put::<json::Enum<super::checklist_item::State>, M>(out, "state", &self.state)?;
-        json::put_optional::<json::Time, M>(out, "at", &self.at)?;
+        json::put::<json::Text, M>(out, "name", &self.name)?;
+        json::put_optional::<json::Time, M>(out, "done_at", &self.done_at)?;
+        json::put::<json::Text, M>(out, "done_by", &self.done_by)?;
         Ok(())
     }
 
     fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
         match index {
-            0 => self.code = json::take::<json::Text, M>(from)?.unwrap_or_default(),
-            1 => self.text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
-            2 => self.state = json::take::<json::Enum<super::checklist_item::State>, M>(from)?.unwrap_or_default(),
-            3 => self.at = json::take::<json::Time, M>(from)?,
+            0 => self.name = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.done_at = json::take::<json::Time, M>(from)?,
+            2 => self.done_by = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1011,32 +1072,28 @@ json::with_serde!(super::ChecklistItem);
 
 impl json::Message for super::ReturnPlan {
     const FIELDS: &'static [&'static str] = &[
-        "returns",
         "due_at",
-        "to_site",
+        "note",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
-            "returns" => 0,
-            "due_at" | "dueAt" => 1,
-            "to_site" | "toSite" => 2,
+            "due_at" | "dueAt" => 0,
+            "note" => 1,
             _ => return None,
         })
     }
 
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
-        json::put::<json::Bool, M>(out, "returns", &self.returns)?;
         json::put_optional::<json::Time, M>(out, "due_at", &self.due_at)?;
-        json::put::<json::Text, M>(out, "to_site", &self.to_site)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
         Ok(())
     }
 
     fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
         match index {
-            0 => self.returns = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
-            1 => self.due_at = json::take::<json::Time, M>(from)?,
-            2 => self.to_site = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            0 => self.due_at = json::take::<json::Time, M>(from)?,
+            1 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1064,6 +1121,46 @@ impl json::Enumeration for super::transfer::State {
     ];
 }
 
+impl json::Message for super::transfer::Step {
+    const FIELDS: &'static [&'static str] = &[
+        "state",
+        "at",
+        "role",
+        "trust",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "state" => 0,
+            "at" => 1,
+            "role" => 2,
+            "trust" => 3,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Enum<super::transfer::State>, M>(out, "state", &self.state)?;
+        json::put_optional::<json::Time, M>(out, "at", &self.at)?;
+        json::put::<json::Text, M>(out, "role", &self.role)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.state = json::take::<json::Enum<super::transfer::State>, M>(from)?.unwrap_or_default(),
+            1 => self.at = json::take::<json::Time, M>(from)?,
+            2 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::transfer::Step);
+
 impl json::Message for super::Transfer {
     const FIELDS: &'static [&'static str] = &[
         "id",
@@ -1082,6 +1179,11 @@ impl json::Message for super::Transfer {
         "return_plan",
         "abort_reason",
         "revision",
+        "from_site",
+        "to_site",
+        "agreed_at",
+        "steps",
+        "note",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1102,6 +1204,11 @@ impl json::Message for super::Transfer {
             "return_plan" | "returnPlan" => 13,
             "abort_reason" | "abortReason" => 14,
             "revision" => 15,
+            "from_site" | "fromSite" => 16,
+            "to_site" | "toSite" => 17,
+            "agreed_at" | "agreedAt" => 18,
+            "steps" => 19,
+            "note" => 20,
             _ => return None,
         })
     }
@@ -1123,6 +1230,11 @@ impl json::Message for super::Transfer {
         json::put_optional::<json::Nested<super::ReturnPlan>, M>(out, "return_plan", &self.return_plan)?;
         json::put::<json::Enum<super::DeclineReason>, M>(out, "abort_reason", &self.abort_reason)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put::<json::Text, M>(out, "from_site", &self.from_site)?;
+        json::put::<json::Text, M>(out, "to_site", &self.to_site)?;
+        json::put_optional::<json::Time, M>(out, "agreed_at", &self.agreed_at)?;
+        json::put_list::<json::Nested<super::transfer::Step>, M>(out, "steps", &self.steps)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
         Ok(())
     }
 
@@ -1144,6 +1256,11 @@ impl json::Message for super::Transfer {
             13 => self.return_plan = json::take::<json::Nested<super::ReturnPlan>, M>(from)?,
             14 => self.abort_reason = json::take::<json::Enum<super::DeclineReason>, M>(from)?.unwrap_or_default(),
             15 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            16 => self.from_site = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            17 => self.to_site = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            18 => self.agreed_at = json::take::<json::Time, M>(from)?,
+            19 => self.steps = json::take_list::<json::Nested<super::transfer::Step>, M>(from)?,
+            20 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1159,6 +1276,7 @@ impl json::Message for super::explanation::Rank {
         "waited_days",
         "position",
         "of",
+        "score",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1168,6 +1286,7 @@ impl json::Message for super::explanation::Rank {
             "waited_days" | "waitedDays" => 2,
             "position" => 3,
             "of" => 4,
+            "score" => 5,
             _ => return None,
         })
     }
@@ -1178,6 +1297,7 @@ impl json::Message for super::explanation::Rank {
         json::put::<json::Int<i64>, M>(out, "waited_days", &self.waited_days)?;
         json::put::<json::Int<i64>, M>(out, "position", &self.position)?;
         json::put::<json::Int<i64>, M>(out, "of", &self.of)?;
+        json::put::<json::Int<i64>, M>(out, "score", &self.score)?;
         Ok(())
     }
 
@@ -1188,6 +1308,7 @@ impl json::Message for super::explanation::Rank {
             2 => self.waited_days = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             3 => self.position = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             4 => self.of = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            5 => self.score = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1287,7 +1408,7 @@ impl json::Message for super::explanation::Fairness {
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put::<json::Int<i64>, M>(out, "given", &self.given)?;
         json::put::<json::Int<i64>, M>(out, "taken", &self.taken)?;
-        json::put::<json::Double, M>(out, "share", &self.share)?;
+        json::put::<json::Int<i64>, M>(out, "share", &self.share)?;
         Ok(())
     }
 
@@ -1295,7 +1416,7 @@ impl json::Message for super::explanation::Fairness {
         match index {
             0 => self.given = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             1 => self.taken = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
-            2 => self.share = json::take::<json::Double, M>(from)?.unwrap_or_default(),
+            2 => self.share = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1424,6 +1545,7 @@ impl json::Message for super::Explanation {
         "checked_at",
         "revision",
         "policy",
+        "unknown",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1438,6 +1560,7 @@ impl json::Message for super::Explanation {
             "checked_at" | "checkedAt" => 7,
             "revision" => 8,
             "policy" => 9,
+            "unknown" => 10,
             _ => return None,
         })
     }
@@ -1453,6 +1576,7 @@ impl json::Message for super::Explanation {
         json::put_optional::<json::Time, M>(out, "checked_at", &self.checked_at)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put::<json::Text, M>(out, "policy", &self.policy)?;
+        json::put_list::<json::Text, M>(out, "unknown", &self.unknown)?;
         Ok(())
     }
 
@@ -1468,6 +1592,7 @@ impl json::Message for super::Explanation {
             7 => self.checked_at = json::take::<json::Time, M>(from)?,
             8 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             9 => self.policy = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            10 => self.unknown = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1475,38 +1600,6 @@ impl json::Message for super::Explanation {
 }
 
 json::with_serde!(super::Explanation);
-
-impl json::Message for super::unserved_explanation::TakenBy {
-    const FIELDS: &'static [&'static str] = &[
-        "priority",
-        "units",
-    ];
-
-    fn index(name: &str) -> Option<u32> {
-        Some(match name {
-            "priority" => 0,
-            "units" => 1,
-            _ => return None,
-        })
-    }
-
-    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
-        json::put::<json::Enum<super::Priority>, M>(out, "priority", &self.priority)?;
-        json::put::<json::Int<i64>, M>(out, "units", &self.units)?;
-        Ok(())
-    }
-
-    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
-        match index {
-            0 => self.priority = json::take::<json::Enum<super::Priority>, M>(from)?.unwrap_or_default(),
-            1 => self.units = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
-            _ => return Err(json::no_such_field(index)),
-        }
-        Ok(())
-    }
-}
-
-json::with_serde!(super::unserved_explanation::TakenBy);
 
 impl json::Message for super::unserved_explanation::Relaxation {
     const FIELDS: &'static [&'static str] = &[
@@ -1525,7 +1618,7 @@ impl json::Message for super::unserved_explanation::Relaxation {
     }
 
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
-        json::put::<json::Text, M>(out, "change", &self.change)?;
+        json::put_optional::<json::Nested<super::unserved_explanation::Change>, M>(out, "change", &self.change)?;
         json::put::<json::Text, M>(out, "text", &self.text)?;
         json::put::<json::Int<i64>, M>(out, "places", &self.places)?;
         Ok(())
@@ -1533,7 +1626,7 @@ impl json::Message for super::unserved_explanation::Relaxation {
 
     fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
         match index {
-            0 => self.change = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            0 => self.change = json::take::<json::Nested<super::unserved_explanation::Change>, M>(from)?,
             1 => self.text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.places = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
@@ -1543,6 +1636,258 @@ impl json::Message for super::unserved_explanation::Relaxation {
 }
 
 json::with_serde!(super::unserved_explanation::Relaxation);
+
+impl json::Message for super::unserved_explanation::change::TravelLimit {
+    const FIELDS: &'static [&'static str] = &[
+        "minutes",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "minutes" => 0,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i64>, M>(out, "minutes", &self.minutes)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.minutes = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::change::TravelLimit);
+
+impl json::Message for super::unserved_explanation::change::Confirm {
+    const FIELDS: &'static [&'static str] = &[
+        "offer",
+        "trust",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "offer" => 0,
+            "trust" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "offer", &self.offer)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.offer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::change::Confirm);
+
+impl json::Message for super::unserved_explanation::change::MoreUnits {
+    const FIELDS: &'static [&'static str] = &[
+        "offer",
+        "trust",
+        "units",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "offer" => 0,
+            "trust" => 1,
+            "units" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "offer", &self.offer)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Int<i64>, M>(out, "units", &self.units)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.offer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.units = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::change::MoreUnits);
+
+impl json::Message for super::unserved_explanation::change::LowerReserve {
+    const FIELDS: &'static [&'static str] = &[
+        "trust",
+        "resource",
+        "by",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "trust" => 0,
+            "resource" => 1,
+            "by" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Text, M>(out, "resource", &self.resource)?;
+        json::put::<json::Int<i64>, M>(out, "by", &self.by)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.resource = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.by = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::change::LowerReserve);
+
+impl json::Message for super::unserved_explanation::change::LaterBy {
+    const FIELDS: &'static [&'static str] = &[
+        "needed_by",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "needed_by" | "neededBy" => 0,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Time, M>(out, "needed_by", &self.needed_by)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.needed_by = json::take::<json::Time, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::change::LaterBy);
+
+impl json::Message for super::unserved_explanation::change::FindTeam {
+    const FIELDS: &'static [&'static str] = &[
+        "offer",
+        "trust",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "offer" => 0,
+            "trust" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "offer", &self.offer)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.offer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::change::FindTeam);
+
+impl json::Message for super::unserved_explanation::Change {
+    const FIELDS: &'static [&'static str] = &[
+        "travel_limit",
+        "confirm",
+        "more_units",
+        "lower_reserve",
+        "later_by",
+        "find_team",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "travel_limit" | "travelLimit" => 0,
+            "confirm" => 1,
+            "more_units" | "moreUnits" => 2,
+            "lower_reserve" | "lowerReserve" => 3,
+            "later_by" | "laterBy" => 4,
+            "find_team" | "findTeam" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        if let Some(super::unserved_explanation::change::Change::TravelLimit(value)) = &self.change {
+            json::put_some::<json::Nested<super::unserved_explanation::change::TravelLimit>, M>(out, "travel_limit", value)?;
+        }
+        if let Some(super::unserved_explanation::change::Change::Confirm(value)) = &self.change {
+            json::put_some::<json::Nested<super::unserved_explanation::change::Confirm>, M>(out, "confirm", value)?;
+        }
+        if let Some(super::unserved_explanation::change::Change::MoreUnits(value)) = &self.change {
+            json::put_some::<json::Nested<super::unserved_explanation::change::MoreUnits>, M>(out, "more_units", value)?;
+        }
+        if let Some(super::unserved_explanation::change::Change::LowerReserve(value)) = &self.change {
+            json::put_some::<json::Nested<super::unserved_explanation::change::LowerReserve>, M>(out, "lower_reserve", value)?;
+        }
+        if let Some(super::unserved_explanation::change::Change::LaterBy(value)) = &self.change {
+            json::put_some::<json::Nested<super::unserved_explanation::change::LaterBy>, M>(out, "later_by", value)?;
+        }
+        if let Some(super::unserved_explanation::change::Change::FindTeam(value)) = &self.change {
+            json::put_some::<json::Nested<super::unserved_explanation::change::FindTeam>, M>(out, "find_team", value)?;
+        }
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => json::choose("change", &mut self.change, json::take::<json::Nested<super::unserved_explanation::change::TravelLimit>, M>(from)?.map(super::unserved_explanation::change::Change::TravelLimit))?,
+            1 => json::choose("change", &mut self.change, json::take::<json::Nested<super::unserved_explanation::change::Confirm>, M>(from)?.map(super::unserved_explanation::change::Change::Confirm))?,
+            2 => json::choose("change", &mut self.change, json::take::<json::Nested<super::unserved_explanation::change::MoreUnits>, M>(from)?.map(super::unserved_explanation::change::Change::MoreUnits))?,
+            3 => json::choose("change", &mut self.change, json::take::<json::Nested<super::unserved_explanation::change::LowerReserve>, M>(from)?.map(super::unserved_explanation::change::Change::LowerReserve))?,
+            4 => json::choose("change", &mut self.change, json::take::<json::Nested<super::unserved_explanation::change::LaterBy>, M>(from)?.map(super::unserved_explanation::change::Change::LaterBy))?,
+            5 => json::choose("change", &mut self.change, json::take::<json::Nested<super::unserved_explanation::change::FindTeam>, M>(from)?.map(super::unserved_explanation::change::Change::FindTeam))?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::unserved_explanation::Change);
 
 impl json::Message for super::UnservedExplanation {
     const FIELDS: &'static [&'static str] = &[
@@ -1579,7 +1924,7 @@ impl json::Message for super::UnservedExplanation {
         json::put::<json::Int<i64>, M>(out, "unserved", &self.unserved)?;
         json::put::<json::Int<i64>, M>(out, "offers", &self.offers)?;
         json::put_list::<json::Nested<super::explanation::NotUsed>, M>(out, "counts", &self.counts)?;
-        json::put_list::<json::Nested<super::unserved_explanation::TakenBy>, M>(out, "taken_by", &self.taken_by)?;
+        json::put_list::<json::Enum<super::Priority>, M>(out, "taken_by", &self.taken_by)?;
         json::put_list::<json::Nested<super::unserved_explanation::Relaxation>, M>(out, "relaxations", &self.relaxations)?;
         json::put_optional::<json::Nested<super::explanation::Rank>, M>(out, "rank", &self.rank)?;
         json::put_optional::<json::Time, M>(out, "checked_at", &self.checked_at)?;
@@ -1594,7 +1939,7 @@ impl json::Message for super::UnservedExplanation {
             1 => self.unserved = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             2 => self.offers = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             3 => self.counts = json::take_list::<json::Nested<super::explanation::NotUsed>, M>(from)?,
-            4 => self.taken_by = json::take_list::<json::Nested<super::unserved_explanation::TakenBy>, M>(from)?,
+            4 => self.taken_by = json::take_list::<json::Enum<super::Priority>, M>(from)?,
             5 => self.relaxations = json::take_list::<json::Nested<super::unserved_explanation::Relaxation>, M>(from)?,
             6 => self.rank = json::take::<json::Nested<super::explanation::Rank>, M>(from)?,
             7 => self.checked_at = json::take::<json::Time, M>(from)?,
@@ -5254,7 +5599,7 @@ impl json::Message for super::AdvanceTransferRequest {
         "expected_revision",
         "transfer",
         "to",
-        "checklist",
+        "done",
         "transport",
         "due_at",
     ];
@@ -5266,7 +5611,7 @@ impl json::Message for super::AdvanceTransferRequest {
             "expected_revision" | "expectedRevision" => 2,
             "transfer" => 3,
             "to" => 4,
-            "checklist" => 5,
+            "done" => 5,
             "transport" => 6,
             "due_at" | "dueAt" => 7,
             _ => return None,
@@ -5279,7 +5624,7 @@ impl json::Message for super::AdvanceTransferRequest {
         json::put_optional::<json::Int<i64>, M>(out, "expected_revision", &self.expected_revision)?;
         json::put::<json::Text, M>(out, "transfer", &self.transfer)?;
         json::put::<json::Enum<super::transfer::State>, M>(out, "to", &self.to)?;
-        json::put_list::<json::Nested<super::ChecklistItem>, M>(out, "checklist", &self.checklist)?;
+        json::put_list::<json::Text, M>(out, "done", &self.done)?;
         json::put_optional::<json::Nested<super::Transport>, M>(out, "transport", &self.transport)?;
         json::put_optional::<json::Time, M>(out, "due_at", &self.due_at)?;
         Ok(())
@@ -5292,7 +5637,7 @@ impl json::Message for super::AdvanceTransferRequest {
             2 => self.expected_revision = json::take::<json::Int<i64>, M>(from)?,
             3 => self.transfer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             4 => self.to = json::take::<json::Enum<super::transfer::State>, M>(from)?.unwrap_or_default(),
-            5 => self.checklist = json::take_list::<json::Nested<super::ChecklistItem>, M>(from)?,
+            5 => self.done = json::take_list::<json::Text, M>(from)?,
             6 => self.transport = json::take::<json::Nested<super::Transport>, M>(from)?,
             7 => self.due_at = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
@@ -7248,7 +7593,7 @@ impl json::Message for super::Trust {
         json::put::<json::Int<i32>, M>(out, "opel", &self.opel)?;
         json::put_optional::<json::Int<i64>, M>(out, "fair_allowance", &self.fair_allowance)?;
         json::put::<json::Text, M>(out, "successor", &self.successor)?;
-        json::put::<json::Int<i32>, M>(out, "release_weeks", &self.release_weeks)?;
+        json::put_optional::<json::Int<i32>, M>(out, "release_weeks", &self.release_weeks)?;
         json::put_list::<json::Nested<super::Reserve>, M>(out, "reserves", &self.reserves)?;
         Ok(())
     }
@@ -7260,7 +7605,7 @@ impl json::Message for super::Trust {
             2 => self.opel = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
             3 => self.fair_allowance = json::take::<json::Int<i64>, M>(from)?,
             4 => self.successor = json::take::<json::Text, M>(from)?.unwrap_or_default(),
-            5 => self.release_weeks = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
+            5 => self.release_weeks = json::take::<json::Int<i32>, M>(from)?,
             6 => self.reserves = json::take_list::<json::Nested<super::Reserve>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }

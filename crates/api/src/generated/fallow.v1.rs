@@ -49,7 +49,7 @@ pub struct Figures {
 /// From when until when an offer can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Window {
-    /// Start. Default: now. At most 400 days ahead.
+    /// Start. Absent = already begun. At most 400 days ahead.
     #[prost(message, optional, tag = "1")]
     pub from: ::core::option::Option<::prost_types::Timestamp>,
     /// End, after the start, required. A session lasts at most 31 days; a rolling offer may run up to 400 days.
@@ -57,7 +57,7 @@ pub struct Window {
     pub until: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Whom the place can take. An absent field is no limit; 0 is a value.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Limits {
     /// Youngest age in whole years, inclusive, 0 to 130.
     #[prost(int32, optional, tag = "1")]
@@ -68,9 +68,9 @@ pub struct Limits {
     /// The only sex the place can take.
     #[prost(enumeration = "Sex", optional, tag = "3")]
     pub sex: ::core::option::Option<i32>,
-    /// Highest body-mass index, inclusive, kg/m², 0 to 200.
-    #[prost(double, optional, tag = "4")]
-    pub bmi_max: ::core::option::Option<f64>,
+    /// Highest body-mass index, inclusive, whole kg/m², 0 to 200.
+    #[prost(int32, optional, tag = "4")]
+    pub bmi_max: ::core::option::Option<i32>,
     /// Highest ASA grade, inclusive, 1 to 6.
     #[prost(int32, optional, tag = "5")]
     pub asa_max: ::core::option::Option<i32>,
@@ -86,7 +86,7 @@ pub struct Team {
     pub needs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Capacity that a trust publishes: what, where, when, how many.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Offer {
     /// Given by the server. Refused in PublishOffer; use `source_key`.
     #[prost(string, tag = "1")]
@@ -145,6 +145,9 @@ pub struct Offer {
     /// Given by the server.
     #[prost(int64, tag = "19")]
     pub revision: i64,
+    /// Why and until when it is suspended; absent unless it is. Written by the server.
+    #[prost(message, optional, tag = "20")]
+    pub suspension: ::core::option::Option<Suspension>,
 }
 /// Nested message and enum types in `Offer`.
 pub mod offer {
@@ -204,8 +207,21 @@ pub mod offer {
         }
     }
 }
+/// Why and until when an offer takes no new holds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Suspension {
+    /// When it opens again by itself. Absent = when the trust says so.
+    #[prost(message, optional, tag = "1")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why, in words.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// True when the server suspended it because a whole state left it out while units of it were promised.
+    #[prost(bool, tag = "3")]
+    pub left_out: bool,
+}
 /// What is known of the patient that decides where they fit. An absent field is unknown; 0 is a value.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Patient {
     /// Age in whole years, 0 to 130.
     #[prost(int32, optional, tag = "1")]
@@ -213,9 +229,9 @@ pub struct Patient {
     /// Sex.
     #[prost(enumeration = "Sex", optional, tag = "2")]
     pub sex: ::core::option::Option<i32>,
-    /// Body-mass index, kg/m², 5 to 200.
-    #[prost(double, optional, tag = "3")]
-    pub bmi: ::core::option::Option<f64>,
+    /// Body-mass index, whole kg/m², 0 to 200.
+    #[prost(int32, optional, tag = "3")]
+    pub bmi: ::core::option::Option<i32>,
     /// ASA grade, 1 to 6.
     #[prost(int32, optional, tag = "4")]
     pub asa: ::core::option::Option<i32>,
@@ -333,6 +349,15 @@ pub struct Need {
     /// Given by the server.
     #[prost(int64, tag = "31")]
     pub revision: i64,
+    /// While on hold: when somebody looks again. Written by the server.
+    #[prost(message, optional, tag = "32")]
+    pub review_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was raised. Written by the server.
+    #[prost(message, optional, tag = "33")]
+    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When its last unit was agreed; absent until all are. Written by the server.
+    #[prost(message, optional, tag = "34")]
+    pub agreed_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `Need`.
 pub mod need {
@@ -427,6 +452,15 @@ pub struct Answer {
     /// Id of the standing agreement that answered, when nobody had to.
     #[prost(string, tag = "4")]
     pub agreement: ::prost::alloc::string::String,
+    /// Words given with the answer.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+    /// True when this side has used its one extension of the hold.
+    #[prost(bool, tag = "6")]
+    pub extended: bool,
+    /// The role that answered.
+    #[prost(string, tag = "7")]
+    pub role: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Answer`.
 pub mod answer {
@@ -491,7 +525,7 @@ pub struct Authority {
     /// The role that must decide: "icb", "lead_provider" or "gold".
     #[prost(string, tag = "2")]
     pub role: ::prost::alloc::string::String,
-    /// The words given with a refusal or a bypass; both trusts see them.
+    /// The words given with a refusal; both trusts see them.
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
     /// When it was decided.
@@ -597,6 +631,15 @@ pub struct Proposal {
     /// Given by the server.
     #[prost(int64, tag = "14")]
     pub revision: i64,
+    /// When it was proposed.
+    #[prost(message, optional, tag = "15")]
+    pub proposed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why it ended, in words, where a person or a rule said so, such as a bypass; both trusts see it.
+    #[prost(string, tag = "16")]
+    pub ended_because: ::prost::alloc::string::String,
+    /// When it ended.
+    #[prost(message, optional, tag = "17")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `Proposal`.
 pub mod proposal {
@@ -680,85 +723,25 @@ pub struct Transport {
 /// One thing to do before a transfer can go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChecklistItem {
-    /// Names the item within its transfer, such as "clinical_handover".
+    /// Names the item within its transfer, such as "clinical handover".
     #[prost(string, tag = "1")]
-    pub code: ::prost::alloc::string::String,
-    /// What people read.
-    #[prost(string, tag = "2")]
-    pub text: ::prost::alloc::string::String,
-    /// How far it is.
-    #[prost(enumeration = "checklist_item::State", tag = "3")]
-    pub state: i32,
-    /// When `state` was set.
-    #[prost(message, optional, tag = "4")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    pub name: ::prost::alloc::string::String,
+    /// When it was done. Absent = not yet.
+    #[prost(message, optional, tag = "2")]
+    pub done_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The role that did it.
+    #[prost(string, tag = "3")]
+    pub done_by: ::prost::alloc::string::String,
 }
-/// Nested message and enum types in `ChecklistItem`.
-pub mod checklist_item {
-    /// How far a checklist item is.
-    #[derive(
-        Clone,
-        Copy,
-        Debug,
-        PartialEq,
-        Eq,
-        Hash,
-        PartialOrd,
-        Ord,
-        ::prost::Enumeration
-    )]
-    #[repr(i32)]
-    pub enum State {
-        /// Never valid in a request.
-        Unspecified = 0,
-        /// Nobody has begun.
-        NotStarted = 1,
-        /// Somebody is at it.
-        InProgress = 2,
-        /// Done.
-        Done = 3,
-        /// Not needed for this transfer.
-        NotNeeded = 4,
-    }
-    impl State {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-        pub fn as_str_name(&self) -> &'static str {
-            match self {
-                Self::Unspecified => "STATE_UNSPECIFIED",
-                Self::NotStarted => "STATE_NOT_STARTED",
-                Self::InProgress => "STATE_IN_PROGRESS",
-                Self::Done => "STATE_DONE",
-                Self::NotNeeded => "STATE_NOT_NEEDED",
-            }
-        }
-        /// Creates an enum from field names used in the ProtoBuf definition.
-        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-            match value {
-                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
-                "STATE_NOT_STARTED" => Some(Self::NotStarted),
-                "STATE_IN_PROGRESS" => Some(Self::InProgress),
-                "STATE_DONE" => Some(Self::Done),
-                "STATE_NOT_NEEDED" => Some(Self::NotNeeded),
-                _ => None,
-            }
-        }
-    }
-}
-/// How the patient, the staff or the item comes back.
+/// How and when a stay ends.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReturnPlan {
-    /// Whether a return is planned at all.
-    #[prost(bool, tag = "1")]
-    pub returns: bool,
-    /// When it is due.
-    #[prost(message, optional, tag = "2")]
+    /// When the return is due. Absent = not yet known.
+    #[prost(message, optional, tag = "1")]
     pub due_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// ODS site code of the destination.
-    #[prost(string, tag = "3")]
-    pub to_site: ::prost::alloc::string::String,
+    /// What was agreed, in words.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
 }
 /// What follows when both trusts said yes.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -811,9 +794,40 @@ pub struct Transfer {
     /// Given by the server.
     #[prost(int64, tag = "16")]
     pub revision: i64,
+    /// ODS site code of where it starts: the need's site for a patient, the offer's for staff or an item.
+    #[prost(string, tag = "17")]
+    pub from_site: ::prost::alloc::string::String,
+    /// ODS site code of where it goes: the offer's site for a patient, the need's for staff or an item.
+    #[prost(string, tag = "18")]
+    pub to_site: ::prost::alloc::string::String,
+    /// When it was agreed.
+    #[prost(message, optional, tag = "19")]
+    pub agreed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Each step taken, oldest first.
+    #[prost(message, repeated, tag = "20")]
+    pub steps: ::prost::alloc::vec::Vec<transfer::Step>,
+    /// Words that belong to it.
+    #[prost(string, tag = "21")]
+    pub note: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Transfer`.
 pub mod transfer {
+    /// One step taken.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Step {
+        /// The state that was entered.
+        #[prost(enumeration = "State", tag = "1")]
+        pub state: i32,
+        /// When.
+        #[prost(message, optional, tag = "2")]
+        pub at: ::core::option::Option<::prost_types::Timestamp>,
+        /// The role that took it.
+        #[prost(string, tag = "3")]
+        pub role: ::prost::alloc::string::String,
+        /// ODS code of the trust that took it, if it was one.
+        #[prost(string, tag = "4")]
+        pub trust: ::prost::alloc::string::String,
+    }
     /// Where a transfer is in its life.
     #[derive(
         Clone,
@@ -931,6 +945,9 @@ pub struct Explanation {
     /// The policy it followed.
     #[prost(string, tag = "10")]
     pub policy: ::prost::alloc::string::String,
+    /// Facts that were not known and so broke no limit, in words.
+    #[prost(string, repeated, tag = "11")]
+    pub unknown: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Nested message and enum types in `Explanation`.
 pub mod explanation {
@@ -949,9 +966,12 @@ pub mod explanation {
         /// 1 is first.
         #[prost(int64, tag = "4")]
         pub position: i64,
-        /// Live needs ranked.
+        /// Needs ranked for the same resource.
         #[prost(int64, tag = "5")]
         pub of: i64,
+        /// Points within the band: share of the band's time waited, risk, equity.
+        #[prost(int64, tag = "6")]
+        pub score: i64,
     }
     /// One term of the burden.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -980,7 +1000,7 @@ pub mod explanation {
         pub pressure: i32,
     }
     /// What the supporting trust gave and took over 28 days.
-    #[derive(Clone, Copy, PartialEq, ::prost::Message)]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Fairness {
         /// Units given.
         #[prost(int64, tag = "1")]
@@ -988,9 +1008,9 @@ pub mod explanation {
         /// Units taken.
         #[prost(int64, tag = "2")]
         pub taken: i64,
-        /// Its share of all giving, 0 to 1.
-        #[prost(double, tag = "3")]
-        pub share: f64,
+        /// Its share of all giving, whole percent.
+        #[prost(int64, tag = "3")]
+        pub share: i64,
     }
     /// An offer that could have served the need too.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1047,9 +1067,9 @@ pub struct UnservedExplanation {
     /// Why each was not used; the counts add up to `offers`.
     #[prost(message, repeated, tag = "4")]
     pub counts: ::prost::alloc::vec::Vec<explanation::NotUsed>,
-    /// Who took the units it could have used; the band only.
-    #[prost(message, repeated, tag = "5")]
-    pub taken_by: ::prost::alloc::vec::Vec<unserved_explanation::TakenBy>,
+    /// The bands of those who took units it could have used, most urgent first.
+    #[prost(enumeration = "Priority", repeated, tag = "5")]
+    pub taken_by: ::prost::alloc::vec::Vec<i32>,
     /// Each found by solving again, cheapest first.
     #[prost(message, repeated, tag = "6")]
     pub relaxations: ::prost::alloc::vec::Vec<unserved_explanation::Relaxation>,
@@ -1068,28 +1088,110 @@ pub struct UnservedExplanation {
 }
 /// Nested message and enum types in `UnservedExplanation`.
 pub mod unserved_explanation {
-    /// Units that went to needs of one band.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct TakenBy {
-        /// The band.
-        #[prost(enumeration = "super::Priority", tag = "1")]
-        pub priority: i32,
-        /// Units.
-        #[prost(int64, tag = "2")]
-        pub units: i64,
-    }
     /// One change that would place something.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Relaxation {
-        /// What to change, coded, such as "max_travel_minutes=60" or "confirm=ZA5".
-        #[prost(string, tag = "1")]
-        pub change: ::prost::alloc::string::String,
-        /// The same in words.
+        /// What to change.
+        #[prost(message, optional, tag = "1")]
+        pub change: ::core::option::Option<Change>,
+        /// The same in words: "travel limit 60 minutes instead of 45".
         #[prost(string, tag = "2")]
         pub text: ::prost::alloc::string::String,
-        /// How many units of this need it would place.
+        /// How many more units in all it would place.
         #[prost(int64, tag = "3")]
         pub places: i64,
+    }
+    /// A single change, for programs that offer it as a button.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Change {
+        /// Which.
+        #[prost(oneof = "change::Change", tags = "1, 2, 3, 4, 5, 6")]
+        pub change: ::core::option::Option<change::Change>,
+    }
+    /// Nested message and enum types in `Change`.
+    pub mod change {
+        /// The need may travel further.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct TravelLimit {
+            /// The new limit, minutes.
+            #[prost(int64, tag = "1")]
+            pub minutes: i64,
+        }
+        /// A trust says "still true" of an offer.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct Confirm {
+            /// Id of the offer.
+            #[prost(string, tag = "1")]
+            pub offer: ::prost::alloc::string::String,
+            /// ODS code of its trust.
+            #[prost(string, tag = "2")]
+            pub trust: ::prost::alloc::string::String,
+        }
+        /// An offer has more.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct MoreUnits {
+            /// Id of the offer.
+            #[prost(string, tag = "1")]
+            pub offer: ::prost::alloc::string::String,
+            /// ODS code of its trust.
+            #[prost(string, tag = "2")]
+            pub trust: ::prost::alloc::string::String,
+            /// How many units or minutes more.
+            #[prost(int64, tag = "3")]
+            pub units: i64,
+        }
+        /// A trust keeps less for itself.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct LowerReserve {
+            /// ODS code of the trust.
+            #[prost(string, tag = "1")]
+            pub trust: ::prost::alloc::string::String,
+            /// The resource, KIND/CODE or KIND/CODE/LEVEL.
+            #[prost(string, tag = "2")]
+            pub resource: ::prost::alloc::string::String,
+            /// By how many units.
+            #[prost(int64, tag = "3")]
+            pub by: i64,
+        }
+        /// The need may be met later.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct LaterBy {
+            /// The new time to be met by.
+            #[prost(message, optional, tag = "1")]
+            pub needed_by: ::core::option::Option<::prost_types::Timestamp>,
+        }
+        /// A team is found for a session.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct FindTeam {
+            /// Id of the offer.
+            #[prost(string, tag = "1")]
+            pub offer: ::prost::alloc::string::String,
+            /// ODS code of its trust.
+            #[prost(string, tag = "2")]
+            pub trust: ::prost::alloc::string::String,
+        }
+        /// Which.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum Change {
+            /// The need may travel further.
+            #[prost(message, tag = "1")]
+            TravelLimit(TravelLimit),
+            /// A trust says "still true" of an offer.
+            #[prost(message, tag = "2")]
+            Confirm(Confirm),
+            /// An offer has more.
+            #[prost(message, tag = "3")]
+            MoreUnits(MoreUnits),
+            /// A trust keeps less for itself.
+            #[prost(message, tag = "4")]
+            LowerReserve(LowerReserve),
+            /// The need may be met later.
+            #[prost(message, tag = "5")]
+            LaterBy(LaterBy),
+            /// A team is found for a session.
+            #[prost(message, tag = "6")]
+            FindTeam(FindTeam),
+        }
     }
 }
 /// Units a trust keeps for itself, per resource. The engine never goes below it.
@@ -1790,7 +1892,7 @@ impl DeclineReason {
     }
 }
 /// Asks to publish one offer.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublishOfferRequest {
     /// Required, a UUID.
     #[prost(string, tag = "1")]
@@ -1809,7 +1911,7 @@ pub struct PublishOfferRequest {
     pub confirm_large_change: bool,
 }
 /// Holds the offer as written.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublishOfferResponse {
     /// The offer as it now is.
     #[prost(message, optional, tag = "1")]
@@ -1866,7 +1968,7 @@ pub struct ReplaceOffersResponse {
     pub revision: i64,
 }
 /// One offer of a stream.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StreamOffersRequest {
     /// Name of the trust's feed, 1 to 64 characters. May be left out after the first item.
     #[prost(string, tag = "1")]
@@ -1921,7 +2023,7 @@ pub struct AdjustOfferRequest {
     pub by: i64,
 }
 /// Holds the offer as written.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AdjustOfferResponse {
     /// The offer as it now is.
     #[prost(message, optional, tag = "1")]
@@ -2041,7 +2143,7 @@ pub struct WithdrawOfferRequest {
     pub reason: i32,
 }
 /// Holds the offer as written.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawOfferResponse {
     /// The offer as it now is.
     #[prost(message, optional, tag = "1")]
@@ -2145,7 +2247,7 @@ pub struct GetOfferRequest {
     pub offer: ::prost::alloc::string::String,
 }
 /// Holds one offer.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOfferResponse {
     /// The offer.
     #[prost(message, optional, tag = "1")]
@@ -2213,7 +2315,7 @@ pub struct WatchOffersRequest {
     pub filter: ::core::option::Option<OfferFilter>,
 }
 /// One message of a watch.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchOffersResponse {
     /// Where to go on.
     #[prost(string, tag = "6")]
@@ -2228,7 +2330,7 @@ pub struct WatchOffersResponse {
 /// Nested message and enum types in `WatchOffersResponse`.
 pub mod watch_offers_response {
     /// What happened.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Item {
         /// An offer as it now is.
         #[prost(message, tag = "1")]
@@ -5576,7 +5678,7 @@ pub mod watch_transfers_response {
     }
 }
 /// Asks to take a transfer on.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AdvanceTransferRequest {
     /// Required, a UUID.
     #[prost(string, tag = "1")]
@@ -5593,9 +5695,9 @@ pub struct AdvanceTransferRequest {
     /// The next state. Unspecified = stay, and only mark checklist or transport.
     #[prost(enumeration = "transfer::State", tag = "5")]
     pub to: i32,
-    /// Items to mark, by `code` and `state`; at most 50.
-    #[prost(message, repeated, tag = "6")]
-    pub checklist: ::prost::alloc::vec::Vec<ChecklistItem>,
+    /// Names of checklist items that are done now, at most 50.
+    #[prost(string, repeated, tag = "6")]
+    pub done: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// How it travels, when that is known or changed.
     #[prost(message, optional, tag = "7")]
     pub transport: ::core::option::Option<Transport>,
@@ -8060,9 +8162,9 @@ pub struct Trust {
     /// ODS code of the trust it merged into.
     #[prost(string, tag = "5")]
     pub successor: ::prost::alloc::string::String,
-    /// Weeks before a session at which theatre time is released; 0 = at once.
-    #[prost(int32, tag = "6")]
-    pub release_weeks: i32,
+    /// Weeks before the day at which unused theatre time is released. Absent = none.
+    #[prost(int32, optional, tag = "6")]
+    pub release_weeks: ::core::option::Option<i32>,
     /// What it keeps for itself.
     #[prost(message, repeated, tag = "7")]
     pub reserves: ::prost::alloc::vec::Vec<Reserve>,
