@@ -39,15 +39,15 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
-        Task::Tidy => tidy::run(),
-        Task::Codegen(options) => codegen::run(&options),
+        Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Task::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Test(options) => test::run(&options),
-        Task::Demo(options) => demo::run(&options),
-        Task::Lint => lint::run(),
+        Task::Demo(options) => demo::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! The rings, in the order in which they run: what fails fast and often comes first.
 
+use std::env;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -20,10 +21,9 @@ pub(crate) struct Ring {
 /// A ring, and the folder without which there is none of its kind.
 const RINGS: &[(&str, Ring)] = &[
     (".", Ring { name: "laws of the tree", run: laws }),
-    ("proto", Ring { name: "buf lint", run: || buf(&["lint"]) }),
-    ("proto", Ring { name: "buf breaking", run: || buf(&["breaking", "--against", "released.binpb"]) }),
+    (".", Ring { name: "generated code is fresh", run: generated }),
+    ("proto", Ring { name: "buf lint and breaking", run: buf }),
     (".", Ring { name: "crates and stories", run: || crates("default") }),
-    (".", Ring { name: "documentation", run: documentation }),
     ("tests/browser", Ring { name: "browser", run: browser }),
     ("tests/python", Ring { name: "python client", run: || python("tests/python") }),
     ("tests/oracle", Ring { name: "oracle", run: || python("tests/oracle") }),
@@ -50,34 +50,43 @@ fn laws() -> Result<Tally> {
     Ok(Tally { passed: findings.kept, failed: findings.broken })
 }
 
-/// Runs one check of buf on the protos.
-fn buf(arguments: &[&str]) -> Result<Tally> {
-    if !shell::root().join("proto/node_modules/.bin/buf").is_file() {
-        shell::run(program("npm", "proto").args(["ci", "--no-audit", "--no-fund"]))?;
-    }
-    verdict(program(shell::root().join("proto/node_modules/.bin/buf"), "proto").args(arguments))
+/// Checks that the committed code of the wire is what the protos make.
+fn generated() -> Result<Tally> {
+    // By this tool's own command, so that it prints and fails here as it does for a person.
+    verdict(Command::new(env::current_exe()?).args(["codegen", "--check"]))
 }
 
-/// Runs the tests of all crates: by nextest where it is installed, by cargo where not.
+/// Checks the style of the protos, and that they break nobody who uses what was last released.
+fn buf() -> Result<Tally> {
+    shell::run(program("npm", "proto").args(["ci", "--no-audit", "--no-fund"]))?;
+    let mut tally = Tally::default();
+    for check in ["lint", "breaking"] {
+        tally += verdict(program("npm", "proto").args(["run", "--silent", check]))?;
+    }
+    Ok(tally)
+}
+
+/// Runs the tests of all crates: by nextest where it is installed, by cargo where not; then, unless it must be
+/// fast, the examples in their documentation.
 fn crates(profile: &str) -> Result<Tally> {
     // Tests that start processes of their own find the binary in the build folder.
     shell::run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
     let fast = profile == "fast";
-    if shell::find("cargo-nextest").is_some() {
-        return count(cargo().args(["nextest", "run", "--workspace", "--locked", "--profile", profile]));
-    }
     let mut command = cargo();
-    command.args(["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"]);
-    if fast {
-        // The same as the filter of the profile `fast` in .config/nextest.toml.
-        command.args(["--exclude", "fallow-tests", "--", "--skip", "slow_", "--skip", "slow::"]);
+    if shell::find("cargo-nextest").is_some() {
+        command.args(["nextest", "run", "--workspace", "--locked", "--profile", profile]);
+    } else {
+        command.args(["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"]);
+        if fast {
+            // The same as the filter of the profile `fast` in .config/nextest.toml.
+            command.args(["--exclude", "fallow-tests", "--", "--skip", "slow_", "--skip", "slow::"]);
+        }
     }
-    count(&mut command)
-}
-
-/// Runs the examples in the documentation of the crates.
-fn documentation() -> Result<Tally> {
-    count(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]))
+    let mut tally = count(&mut command)?;
+    if !fast {
+        tally += count(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]))?;
+    }
+    Ok(tally)
 }
 
 /// Runs the screens in a real browser.
