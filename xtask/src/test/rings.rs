@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::shell::{self, cargo, program};
 use crate::tidy;
 
-use super::tally::Tally;
+use super::tally::{Runner, Tally};
 
 /// A ring: tests of one kind.
 pub(crate) struct Ring {
@@ -73,18 +73,23 @@ fn crates(profile: &str) -> Result<Tally> {
     shell::run(cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
     let fast = profile == "fast";
     let mut command = cargo();
+    let mut runner = Runner::Nextest;
     if shell::find("cargo-nextest").is_some() {
         command.args(["nextest", "run", "--workspace", "--locked", "--profile", profile]);
     } else {
+        runner = Runner::Libtest;
         command.args(["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"]);
         if fast {
             // The same as the filter of the profile `fast` in .config/nextest.toml.
             command.args(["--exclude", "fallow-tests", "--", "--skip", "slow_", "--skip", "slow::"]);
         }
     }
-    let mut tally = count(&mut command)?;
+    let mut tally = count(runner, &mut command)?;
     if !fast {
-        tally += count(cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]))?;
+        tally += count(
+            Runner::Libtest,
+            cargo().args(["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]),
+        )?;
     }
     Ok(tally)
 }
@@ -92,7 +97,7 @@ fn crates(profile: &str) -> Result<Tally> {
 /// Runs the screens in a real browser.
 fn browser() -> Result<Tally> {
     shell::run(program("npm", "tests/browser").args(["ci", "--no-audit", "--no-fund"]))?;
-    count(program("npm", "tests/browser").args(["test"]))
+    count(Runner::Node, program("npm", "tests/browser").args(["test"]))
 }
 
 /// Runs the pytest suite of a folder in an environment of its own, made from the folder's `requirements.txt`.
@@ -104,7 +109,7 @@ fn python(folder: &str) -> Result<Tally> {
     }
     let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
     shell::run(program(&interpreter, folder).args(quiet).arg("requirements.txt"))?;
-    count(program(&interpreter, folder).args(["-m", "pytest", "-q"]))
+    count(Runner::Pytest, program(&interpreter, folder).args(["-m", "pytest", "-q"]))
 }
 
 /// Runs a check that either holds or does not.
@@ -114,9 +119,9 @@ fn verdict(command: &mut Command) -> Result<Tally> {
 }
 
 /// Runs a test runner and counts what it says.
-fn count(command: &mut Command) -> Result<Tally> {
+fn count(runner: Runner, command: &mut Command) -> Result<Tally> {
     let (status, output) = shell::run_and_keep(command)?;
-    let tally = Tally::of_output(&output);
+    let tally = Tally::of_output(runner, &output);
     if !status.success() && tally.failed == 0 {
         bail!("the runner ended with {status} and named no failed test");
     }
