@@ -8,7 +8,9 @@
 
 pub mod actor;
 pub mod codes;
+pub mod decide;
 pub mod ids;
+pub mod lifecycle;
 pub mod matching;
 pub mod need;
 pub mod offer;
@@ -17,6 +19,7 @@ pub mod policy;
 pub mod proposal;
 pub mod quantity;
 pub mod reason;
+pub mod records;
 pub mod refusal;
 pub mod region;
 pub mod resource;

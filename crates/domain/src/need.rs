@@ -91,11 +91,17 @@ pub struct Need {
     /// Units that have arrived; part of those committed.
     #[serde(default)]
     pub units_arrived: Count,
+    /// When it was raised; `None` in files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_at: Option<Timestamp>,
+    /// When its last unit was agreed; `None` until all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed_at: Option<Timestamp>,
     /// A remark for people.
     #[serde(default, skip_serializing_if = "Note::is_empty")]
     pub note: Note,
-    /// Counts the changes that make a declined pair worth proposing again: of resource, units, window, requirements or
-    /// travel limit.
+    /// Counts the changes that make a declined pair worth proposing again: of resource, units, window, requirements
+    /// (capabilities, what is known of the patient, minutes, team) or travel limit.
     #[serde(default)]
     pub generation: u32,
 }

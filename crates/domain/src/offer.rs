@@ -1,5 +1,7 @@
 //! Offers: capacity that a trust publishes, with its one account.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -76,13 +78,16 @@ pub struct Recent {
     /// What the figures were before the first change of the last five minutes: a large change is measured from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// When each source last reported: an older report of the same source is refused.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reports: BTreeMap<Source, Timestamp>,
 }
 
 impl Recent {
     /// Says whether there is nothing to remember.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.arrivals.is_empty() && self.baseline.is_none()
+        self.arrivals.is_empty() && self.baseline.is_none() && self.reports.is_empty()
     }
 }
 

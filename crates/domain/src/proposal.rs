@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TrustCode};
+use crate::lifecycle::proposal::AnswerState;
 use crate::matching::explanation::Explanation;
 use crate::quantity::Count;
 use crate::resource::coded;
@@ -46,7 +47,7 @@ pub struct Proposal {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// The need's and the offer's generation when it was proposed; a decline holds for these.
+    /// The need's and the offer's generation when it was proposed.
     pub generations: Generations,
 }
 
@@ -90,6 +91,12 @@ pub struct Side<Code> {
 }
 
 impl<Code> Side<Code> {
+    /// Says whether this side has said yes for good.
+    #[must_use]
+    pub fn is_yes(&self) -> bool {
+        matches!(self.answer, Answer::Accepted)
+    }
+
     /// Makes a side that has not answered.
     #[must_use]
     pub fn pending() -> Self {
@@ -100,6 +107,19 @@ impl<Code> Side<Code> {
             agreement: None,
             note: Note::default(),
             extended: false,
+        }
+    }
+}
+
+impl<Code> Answer<Code> {
+    /// Returns the answer without its code.
+    #[must_use]
+    pub const fn state(&self) -> AnswerState {
+        match self {
+            Self::Pending => AnswerState::Pending,
+            Self::Provisional => AnswerState::Provisional,
+            Self::Accepted => AnswerState::Accepted,
+            Self::Declined(_) => AnswerState::Declined,
         }
     }
 }

@@ -87,7 +87,32 @@ coded!(
     }
 );
 
+impl Transfer {
+    /// Says whether nothing more can happen, a planned return included.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state.is_ended() || (self.state == TransferState::Completed && self.return_plan.is_none())
+    }
+}
+
 impl TransferState {
+    /// Says whether the units are agreed and not there yet, so that they stand as committed in the offer's account.
+    #[must_use]
+    pub const fn is_before_arrival(self) -> bool {
+        match self {
+            Self::Planned | Self::Ready | Self::InTransit => true,
+            Self::Arrived
+            | Self::Completed
+            | Self::RepatriationDue
+            | Self::Repatriating
+            | Self::Repatriated
+            | Self::Deployed
+            | Self::Extended
+            | Self::Returned
+            | Self::Aborted => false,
+        }
+    }
+
     /// Says whether nothing more can happen.
     #[must_use]
     pub const fn is_ended(self) -> bool {
