@@ -1,0 +1,428 @@
+//! Every setting as a type, and the ranges within which it makes sense.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fallow_domain::ids::RegionId;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::Problem;
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)+
+        }
+    };
+}
+
+section!(
+    /// Every setting. Units, ranges and reasons stand in `config/fallow.toml`.
+    Settings {
+        /// The region served.
+        region: Region,
+        /// Where live state lies.
+        store: Store,
+        /// Where this process listens.
+        listen: Listen,
+        /// Where other services are found.
+        endpoints: Endpoints,
+        /// How calls are served.
+        server: Server,
+        /// Who is believed.
+        identity: Identity,
+        /// How much one caller may ask.
+        limits: Limits,
+        /// What is told about the process.
+        telemetry: Telemetry,
+        /// How the engine runs.
+        engine: Engine,
+        /// The demonstration.
+        dev: Dev,
+    }
+);
+
+section!(
+    /// The region served.
+    Region {
+        /// The region's id.
+        id: RegionId,
+        /// The region file applied to an empty ledger; empty for none.
+        file: String,
+    }
+);
+
+/// Where live state lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// In this process, gone when it ends.
+    Embedded,
+    /// In a Redis server.
+    Redis,
+}
+
+section!(
+    /// Where live state lies.
+    Store {
+        /// The kind of store.
+        kind: StoreKind,
+        /// The Redis server.
+        url: Masked,
+        /// The file with the Redis password; empty for none.
+        password_file: String,
+        /// Whether to write where acknowledged writes can be lost.
+        allow_unsafe_durability: bool,
+        /// Replicas that must hold a write, 0 to 5.
+        replicas: u32,
+        /// Longest wait for the store in milliseconds, 50 to 20,000.
+        command_timeout_ms: u32,
+    }
+);
+
+section!(
+    /// Where this process listens.
+    Listen {
+        /// The address.
+        bind: IpAddr,
+        /// The console's port.
+        console: u16,
+        /// The capacity service's port; every service's in `fallow dev`.
+        capacity: u16,
+        /// The demand service's port.
+        demand: u16,
+        /// The matching service's port.
+        matching: u16,
+        /// The monitor service's port.
+        monitor: u16,
+    }
+);
+
+section!(
+    /// Where other services are found.
+    Endpoints {
+        /// The capacity service.
+        capacity: String,
+        /// The demand service.
+        demand: String,
+        /// The matching service.
+        matching: String,
+        /// The monitor service.
+        monitor: String,
+    }
+);
+
+section!(
+    /// How calls are served.
+    Server {
+        /// Deadline of a unary call that names none, in milliseconds.
+        default_deadline_ms: u32,
+        /// Longest deadline granted, in milliseconds.
+        longest_deadline_ms: u32,
+        /// Calls in work on one connection.
+        calls_per_connection: u32,
+        /// Streams open on one connection.
+        streams_per_connection: u32,
+        /// Longest request headers, in bytes.
+        header_bytes: u32,
+        /// Seconds between pings.
+        keepalive_seconds: u32,
+        /// Seconds to wait for a ping's answer.
+        keepalive_timeout_seconds: u32,
+        /// Minutes after which a connection is asked to close.
+        connection_minutes: u32,
+        /// Seconds that running calls get at the end.
+        drain_seconds: u32,
+    }
+);
+
+section!(
+    /// Who is believed.
+    Identity {
+        /// The issuer that tokens must name.
+        issuer: String,
+        /// The audience that tokens must name.
+        audience: String,
+        /// The file with the issuer's public keys; empty for none.
+        issuer_keys_file: String,
+        /// The file with the private key that signs; empty for none.
+        signing_key_file: String,
+        /// Life of an issued token in seconds, 30 to 3,600.
+        token_seconds: u32,
+        /// Forgiven difference of clocks in seconds, 0 to 30.
+        leeway_seconds: u32,
+        /// Whether the built-in users may sign in.
+        built_in_users: bool,
+    }
+);
+
+section!(
+    /// How much one caller may ask, in calls per second with a burst of calls.
+    Limits {
+        /// Publishing.
+        publish_per_second: u32,
+        /// Burst of publishing.
+        publish_burst: u32,
+        /// Raising and changing needs.
+        need_per_second: u32,
+        /// Burst of needs.
+        need_burst: u32,
+        /// Answers and transfers.
+        answer_per_second: u32,
+        /// Burst of answers.
+        answer_burst: u32,
+        /// Every other change.
+        steer_per_second: u32,
+        /// Burst of other changes.
+        steer_burst: u32,
+        /// Reads.
+        read_per_second: u32,
+        /// Burst of reads.
+        read_burst: u32,
+        /// Open watches.
+        watches: u32,
+    }
+);
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For collectors: one JSON object a line.
+    Json,
+}
+
+section!(
+    /// What is told about the process.
+    Telemetry {
+        /// The collector's gRPC address; empty for none.
+        otlp_endpoint: String,
+        /// Part of new traces that is kept, 0 to 1.
+        sample_ratio: f64,
+        /// How log lines look.
+        log_format: LogFormat,
+        /// What is logged.
+        log_filter: String,
+    }
+);
+
+section!(
+    /// How the engine runs.
+    Engine {
+        /// Life of the lease in seconds, 2 to 300.
+        lease_seconds: u32,
+        /// Time between looks at deadlines in milliseconds, 10 to 60,000.
+        tick_ms: u32,
+        /// How often a decision is made anew after a lost race, 1 to 100.
+        commit_attempts: u32,
+    }
+);
+
+section!(
+    /// The demonstration.
+    Dev {
+        /// Whether this is a development process.
+        enabled: bool,
+        /// How fast its clock runs, 1 to 3,600 times the real one.
+        speed: u32,
+        /// Seed of the simulated region.
+        seed: u64,
+        /// The simulated scenario.
+        scenario: String,
+    }
+);
+
+/// An address that may carry a password. Printing it, in any way, masks what stands before the `@`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Masked(String);
+
+impl Masked {
+    /// Returns the address with its secret, for the one who connects.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+            Some((scheme, Some((_, host)))) => write!(f, "{scheme}://***@{host}"),
+            Some((_, None)) => f.write_str(&self.0),
+            // Not an address at all: a password may stand anywhere in it.
+            None if self.0.is_empty() => Ok(()),
+            None => f.write_str("***"),
+        }
+    }
+}
+
+impl fmt::Debug for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Masked {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Settings {
+    /// Finds every value out of its range, and every contradiction between two.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let Self { region, store, listen: _, endpoints, server, identity, limits, telemetry, engine, dev } =
+            self;
+        let mut check = Check { problems: Vec::new() };
+        // A region id becomes part of keys, so it is held to the stricter rule of live services.
+        if let Err(error) = RegionId::parse(region.id.as_str()) {
+            check.problem("region.id", error.to_string());
+        }
+        check.range("store.replicas", store.replicas, 0..=5);
+        check.range("store.command_timeout_ms", store.command_timeout_ms, 50..=20_000);
+        check.scheme("store.url", store.url.reveal(), &["redis://", "rediss://"]);
+        for (path, url) in [
+            ("endpoints.capacity", &endpoints.capacity),
+            ("endpoints.demand", &endpoints.demand),
+            ("endpoints.matching", &endpoints.matching),
+            ("endpoints.monitor", &endpoints.monitor),
+        ] {
+            check.scheme(path, url, &["http://", "https://"]);
+        }
+        check.range("server.default_deadline_ms", server.default_deadline_ms, 100..=30_000);
+        check.range("server.longest_deadline_ms", server.longest_deadline_ms, 1_000..=120_000);
+        if server.default_deadline_ms > server.longest_deadline_ms {
+            check.problem("server.default_deadline_ms", "must not exceed server.longest_deadline_ms");
+        }
+        check.range("server.calls_per_connection", server.calls_per_connection, 1..=10_000);
+        check.range("server.streams_per_connection", server.streams_per_connection, 1..=10_000);
+        check.range("server.header_bytes", server.header_bytes, 1_024..=65_536);
+        check.range("server.keepalive_seconds", server.keepalive_seconds, 1..=3_600);
+        check.range("server.keepalive_timeout_seconds", server.keepalive_timeout_seconds, 1..=600);
+        check.range("server.connection_minutes", server.connection_minutes, 1..=1_440);
+        check.range("server.drain_seconds", server.drain_seconds, 1..=120);
+        check.filled("identity.issuer", &identity.issuer);
+        check.filled("identity.audience", &identity.audience);
+        check.range("identity.token_seconds", identity.token_seconds, 30..=3_600);
+        check.range("identity.leeway_seconds", identity.leeway_seconds, 0..=30);
+        if identity.built_in_users && !dev.enabled {
+            check.problem(
+                "identity.built_in_users",
+                "only with dev.enabled: built-in users are for development",
+            );
+        }
+        for (path, value) in [
+            ("limits.publish_per_second", limits.publish_per_second),
+            ("limits.publish_burst", limits.publish_burst),
+            ("limits.need_per_second", limits.need_per_second),
+            ("limits.need_burst", limits.need_burst),
+            ("limits.answer_per_second", limits.answer_per_second),
+            ("limits.answer_burst", limits.answer_burst),
+            ("limits.steer_per_second", limits.steer_per_second),
+            ("limits.steer_burst", limits.steer_burst),
+            ("limits.read_per_second", limits.read_per_second),
+            ("limits.read_burst", limits.read_burst),
+            ("limits.watches", limits.watches),
+        ] {
+            check.range(path, value, 1..=100_000);
+        }
+        if !telemetry.otlp_endpoint.is_empty() {
+            check.scheme("telemetry.otlp_endpoint", &telemetry.otlp_endpoint, &["http://", "https://"]);
+        }
+        if !(0.0..=1.0).contains(&telemetry.sample_ratio) {
+            check.problem("telemetry.sample_ratio", format!("must be 0 to 1, is {}", telemetry.sample_ratio));
+        }
+        check.range("engine.lease_seconds", engine.lease_seconds, 2..=300);
+        check.range("engine.tick_ms", engine.tick_ms, 10..=60_000);
+        check.range("engine.commit_attempts", engine.commit_attempts, 1..=100);
+        check.range("dev.speed", dev.speed, 1..=3_600);
+        check.filled("dev.scenario", &dev.scenario);
+        check.problems
+    }
+}
+
+impl Region {
+    /// Returns the path of the region file, if one is set.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        set_path(&self.file)
+    }
+}
+
+impl Store {
+    /// Returns the longest wait for the store.
+    #[must_use]
+    pub fn command_timeout(&self) -> Duration {
+        Duration::from_millis(self.command_timeout_ms.into())
+    }
+
+    /// Returns the path of the password file, if one is set.
+    #[must_use]
+    pub fn password_file(&self) -> Option<&Path> {
+        set_path(&self.password_file)
+    }
+}
+
+impl Server {
+    /// Returns how long running calls get at the end.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds.into())
+    }
+}
+
+impl Identity {
+    /// Returns the path of the issuer's public keys, if one is set.
+    #[must_use]
+    pub fn issuer_keys_file(&self) -> Option<PathBuf> {
+        set_path(&self.issuer_keys_file).map(Path::to_owned)
+    }
+
+    /// Returns the path of the signing key, if one is set.
+    #[must_use]
+    pub fn signing_key_file(&self) -> Option<PathBuf> {
+        set_path(&self.signing_key_file).map(Path::to_owned)
+    }
+}
+
+fn set_path(text: &str) -> Option<&Path> {
+    (!text.is_empty()).then(|| Path::new(text))
+}
+
+struct Check {
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    fn problem(&mut self, path: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(path, message));
+    }
+
+    fn range(&mut self, path: &str, value: u32, range: RangeInclusive<u32>) {
+        if !range.contains(&value) {
+            self.problem(path, format!("must be {} to {}, is {value}", range.start(), range.end()));
+        }
+    }
+
+    fn filled(&mut self, path: &str, text: &str) {
+        if text.is_empty() {
+            self.problem(path, "must not be empty");
+        }
+    }
+
+    /// Checks how an address begins. The message does not repeat it: it may hold a password.
+    fn scheme(&mut self, path: &str, text: &str, schemes: &[&str]) {
+        if !schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
+            self.problem(path, format!("must begin with {}", schemes.join(" or ")));
+        }
+    }
+}
