@@ -1,1 +1,6 @@
-//! Placeholder.
+//! What any process of Fallow needs: settings, time, identity, the wire's manners, limits, telemetry, a good end.
+
+pub mod clock;
+pub mod config;
+pub mod shutdown;
+pub mod tasks;

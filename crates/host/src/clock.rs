@@ -1,0 +1,164 @@
+//! The one place that knows what time it is.
+//!
+//! Everything else takes the time as an argument or asks a [`Clock`]. There are three: the system's, a scaled one for
+//! the demonstration, whose hours pass in seconds, and one for tests that stands still until it is advanced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Longest stretch slept at once on the system's clock: it may be set while we sleep, so it is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// A clock. Cheap to clone; clones show the same time.
+#[derive(Debug, Clone)]
+pub struct Clock(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    System,
+    Scaled { epoch: Timestamp, started: Instant, speed: u32 },
+    Manual(Arc<watch::Sender<Timestamp>>),
+}
+
+impl Clock {
+    /// Returns the system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Kind::System)
+    }
+
+    /// Returns a clock that shows `epoch` now and runs at `speed` times the real time from here on, 1 to 3,600;
+    /// 0 counts as 1.
+    #[must_use]
+    pub fn scaled(epoch: Timestamp, speed: u32) -> Self {
+        Self(Kind::Scaled { epoch, started: Instant::now(), speed: speed.max(1) })
+    }
+
+    /// Returns a clock for tests that shows `start` until [`Clock::advance`] moves it.
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Kind::Manual(Arc::new(watch::Sender::new(start))))
+    }
+
+    /// Returns the time that the clock shows.
+    #[must_use]
+    // The one place that may ask the system.
+    #[expect(clippy::disallowed_methods)]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Kind::System => Timestamp::now(),
+            Kind::Scaled { epoch, started, speed } => {
+                let passed = started.elapsed().saturating_mul(*speed);
+                add(*epoch, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
+            }
+            Kind::Manual(shown) => *shown.borrow(),
+        }
+    }
+
+    /// Sleeps until the clock shows `deadline` or later. Returns at once when it already does.
+    pub async fn sleep_until(&self, deadline: Timestamp) {
+        match &self.0 {
+            Kind::System => {
+                while let Some(left) = self.left(deadline) {
+                    tokio::time::sleep(left.min(LOOK_AGAIN)).await;
+                }
+            }
+            Kind::Scaled { speed, .. } => {
+                while let Some(left) = self.left(deadline) {
+                    // Rounded up, so that one sleep is enough and the loop never spins.
+                    tokio::time::sleep(left / *speed + Duration::from_millis(1)).await;
+                }
+            }
+            Kind::Manual(shown) => {
+                let mut shown = shown.subscribe();
+                // An error means that the sender is gone; it is not, this clock holds it.
+                let _ = shown.wait_for(|now| *now >= deadline).await;
+            }
+        }
+    }
+
+    /// Sleeps for a duration of the clock's own time: at sixtyfold speed, a minute takes a second.
+    pub async fn sleep(&self, duration: SignedDuration) {
+        self.sleep_until(add(self.now(), duration)).await;
+    }
+
+    /// Moves a clock for tests forward and wakes those whose time has come. The other clocks move by themselves, and
+    /// so does time never go back: on them, and for a negative duration, nothing happens.
+    pub fn advance(&self, by: SignedDuration) {
+        if let Kind::Manual(shown) = &self.0
+            && by.is_positive()
+        {
+            shown.send_modify(|now| *now = add(*now, by));
+        }
+    }
+
+    /// Returns the clock's own time left until `deadline`, if any.
+    fn left(&self, deadline: Timestamp) -> Option<Duration> {
+        let left = deadline.duration_since(self.now());
+        Duration::try_from(left).ok().filter(|left| !left.is_zero())
+    }
+}
+
+/// Adds, stopping at the ends of time.
+fn add(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    let end = if duration.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
+    time.checked_add(duration).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_stands_still_and_wakes_sleepers_in_their_time() {
+        let clock = Clock::manual(time("2026-11-24T08:00:00Z"));
+        assert_eq!(clock.now(), clock.now());
+        let sleeper = clock.clone();
+        let mut sleep = std::pin::pin!(sleeper.sleep(SignedDuration::from_mins(10)));
+        assert!(futures::poll!(&mut sleep).is_pending());
+        clock.advance(SignedDuration::from_mins(9));
+        assert!(futures::poll!(&mut sleep).is_pending());
+        clock.advance(SignedDuration::from_mins(1));
+        assert!(futures::poll!(&mut sleep).is_ready());
+        assert_eq!(clock.now(), time("2026-11-24T08:10:00Z"));
+        clock.advance(SignedDuration::from_mins(-5));
+        assert_eq!(clock.now(), time("2026-11-24T08:10:00Z"));
+        clock.sleep_until(time("2026-11-24T08:00:00Z")).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_runs_at_its_speed() {
+        let clock = Clock::scaled(time("2026-11-24T08:00:00Z"), 60);
+        let started = Instant::now();
+        clock.sleep(SignedDuration::from_hours(1)).await;
+        let took = started.elapsed();
+        assert!((Duration::from_secs(60)..Duration::from_secs(61)).contains(&took), "{took:?}");
+        assert!(clock.now() >= time("2026-11-24T09:00:00Z"));
+        clock.advance(SignedDuration::from_hours(1));
+        assert!(clock.now() < time("2026-11-24T09:02:00Z"));
+    }
+
+    #[tokio::test]
+    async fn the_system_clock_moves_on() {
+        let clock = Clock::system();
+        let before = clock.now();
+        clock.sleep(SignedDuration::from_millis(5)).await;
+        assert!(clock.now().duration_since(before) >= SignedDuration::from_millis(5));
+        clock.sleep_until(Timestamp::MIN).await;
+    }
+
+    #[test]
+    fn the_ends_of_time_hold() {
+        let clock = Clock::manual(Timestamp::MAX);
+        clock.advance(SignedDuration::MAX);
+        assert_eq!(clock.now(), Timestamp::MAX);
+    }
+}
