@@ -1,8 +1,8 @@
 //! `cargo xtask codegen`: makes the Rust code of the wire from the protos, without protoc.
 //!
 //! Three files are made and committed under `crates/api/src/generated`: the messages, servers and clients; their Fallow
-//! JSON; and the file descriptor set that reflection serves. `--check` fails when a committed file is not what the protos
-//! make today.
+//! JSON; and the file descriptor set that reflection serves. A fourth, docs/errors.md, is made from the table of reasons.
+//! `--check` fails when a committed file is not what is made today.
 
 use std::fs;
 use std::path::Path;
@@ -17,8 +17,10 @@ mod json;
 
 /// The files of the contract, in the order of their dependence.
 const PROTOS: [&str; 5] = ["types", "capacity", "demand", "matching", "monitor"];
-/// Where the made files are committed, from the root of the repository.
+/// Where the made code is committed, from the root of the repository.
 const FOLDER: &str = "crates/api/src/generated";
+/// Where the made table of errors is committed.
+const ERRORS: &str = "docs/errors.md";
 
 /// Options of the task.
 #[derive(clap::Args)]
@@ -30,25 +32,39 @@ pub(crate) struct Options {
 
 /// Makes the files, or checks that they are fresh.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = shell::root().join(FOLDER);
     let mut stale = Vec::new();
     for (name, content) in make()? {
-        let path = folder.join(name);
-        if fs::read(&path).is_ok_and(|committed| committed == content) {
-            continue;
-        }
-        if options.check {
-            stale.push(name);
-        } else {
-            fs::create_dir_all(&folder)?;
-            fs::write(&path, content).with_context(|| format!("could not write {}", path.display()))?;
-            println!("made {FOLDER}/{name}");
-        }
+        stale.extend(put(options, format!("{FOLDER}/{name}"), &content)?);
     }
+    // The table is code of its own, so the crate that holds it prints the document.
+    let table = shell::cargo()
+        .args(["run", "--quiet", "--package", "fallow-api", "--example", "errors_doc"])
+        .output()?;
+    if !table.status.success() {
+        bail!("could not print the table of reasons:\n{}", String::from_utf8_lossy(&table.stderr));
+    }
+    stale.extend(put(options, ERRORS.to_owned(), &table.stdout)?);
     if !stale.is_empty() {
-        bail!("out of date in {FOLDER}: {}; run `cargo xtask codegen` and commit", stale.join(", "));
+        bail!("out of date: {}; run `cargo xtask codegen` and commit", stale.join(", "));
     }
     Ok(())
+}
+
+/// Writes a file unless it is fresh, or only says that it is not.
+fn put(options: &Options, name: String, content: &[u8]) -> Result<Option<String>> {
+    let path = shell::root().join(&name);
+    if fs::read(&path).is_ok_and(|committed| committed == content) {
+        return Ok(None);
+    }
+    if options.check {
+        return Ok(Some(name));
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(&path, content).with_context(|| format!("could not write {}", path.display()))?;
+    println!("made {name}");
+    Ok(None)
 }
 
 /// Returns every made file with its content.

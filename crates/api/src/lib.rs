@@ -1,6 +1,10 @@
 //! The wire of Fallow: messages, servers and clients made from the protos, their JSON, and the reasons of refusals.
 
 pub mod json;
+pub mod problem;
+pub mod reasons;
+pub mod status;
+pub mod violation;
 
 /// Version 1 of the contract, made by `cargo xtask codegen`; the comments of `proto/fallow/v1` are the manual.
 #[allow(missing_docs, unreachable_pub)]
