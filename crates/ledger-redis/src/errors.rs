@@ -1,0 +1,43 @@
+//! What an error of the client library means for the caller: above all, whether a commit may have been written.
+
+use fallow_ledger::Trouble;
+use redis::{ErrorKind, RedisError};
+
+/// A failure before anything was sent.
+pub(crate) fn not_sent(doing: &str, error: &RedisError) -> Trouble {
+    Trouble::Unavailable { detail: format!("{doing}: {error}") }
+}
+
+/// A failure of a read, which can always be repeated.
+pub(crate) fn of_read(doing: &str, error: &RedisError) -> Trouble {
+    let detail = format!("{doing}: {error}");
+    match error.code() {
+        Some("ERR" | "WRONGTYPE") => Trouble::Corrupt { key: None, detail },
+        Some(_) => Trouble::Unavailable { detail },
+        None if error.kind() == ErrorKind::UnexpectedReturnType => Trouble::Corrupt { key: None, detail },
+        None => Trouble::Unavailable { detail },
+    }
+}
+
+/// A failure of a commit that was sent.
+pub(crate) fn of_commit(error: &RedisError) -> Trouble {
+    let detail = format!("commit: {error}");
+    match error.code() {
+        // The function ran into what cannot be: its first write is refused, or a key is of another type.
+        Some("ERR" | "WRONGTYPE") => Trouble::Corrupt { key: None, detail },
+        // The server said that it did not run it: loading, read-only, out of memory, no permission and the like.
+        Some(_) => Trouble::Unavailable { detail },
+        // No answer, or none that can be understood.
+        None => Trouble::Unknown { detail },
+    }
+}
+
+/// Whether the server does not know our functions. It has then run nothing.
+pub(crate) fn is_function_missing(error: &RedisError) -> bool {
+    error.code() == Some("ERR") && error.to_string().contains("Function not found")
+}
+
+/// Whether the connection is of no more use.
+pub(crate) fn is_connection_lost(error: &RedisError) -> bool {
+    error.code().is_none() && (error.is_unrecoverable_error() || error.is_io_error())
+}

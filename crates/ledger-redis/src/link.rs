@@ -1,0 +1,121 @@
+//! Connections that come back by themselves.
+//!
+//! The library's own reconnecting connection retries on its own terms, and a caller of a commit must know whether it
+//! was sent. So there is one shared, pipelined connection that is replaced once it is lost, and a few for calls that
+//! block, since a blocking command holds up everything behind it.
+
+use std::sync::Mutex as StdMutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use fallow_ledger::Trouble;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisError};
+use tokio::sync::Mutex;
+
+use crate::errors::{is_connection_lost, not_sent};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many idle connections for blocking calls are kept; one process has one reader of the log.
+const IDLE_WAITERS: usize = 4;
+
+/// A connection, and which one it is.
+pub(crate) struct Line {
+    pub(crate) connection: MultiplexedConnection,
+    number: u64,
+}
+
+pub(crate) struct Link {
+    client: Client,
+    shared: AsyncConnectionConfig,
+    current: Mutex<Current>,
+    /// How often a connection was tried, so that those who queued behind a failure do not each wait for their own.
+    attempts: AtomicU64,
+    waiters: StdMutex<Vec<MultiplexedConnection>>,
+}
+
+#[derive(Default)]
+struct Current {
+    line: Option<(u64, MultiplexedConnection)>,
+    failure: Option<Trouble>,
+}
+
+impl Link {
+    /// Makes a link that connects when it is first used. A call on it is given up after `response_timeout`.
+    pub(crate) fn new(client: Client, response_timeout: Duration) -> Link {
+        let shared = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(response_timeout));
+        Link {
+            client,
+            shared,
+            current: Mutex::default(),
+            attempts: AtomicU64::new(0),
+            waiters: StdMutex::default(),
+        }
+    }
+
+    /// Gives the shared connection, making one if there is none.
+    pub(crate) async fn line(&self) -> Result<Line, Trouble> {
+        let seen = self.attempts.load(Ordering::Acquire);
+        let mut current = self.current.lock().await;
+        if let Some((number, connection)) = &current.line {
+            return Ok(Line { connection: connection.clone(), number: *number });
+        }
+        if self.attempts.load(Ordering::Acquire) != seen
+            && let Some(failure) = &current.failure
+        {
+            return Err(failure.clone());
+        }
+        let number = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
+        match self.client.get_multiplexed_async_connection_with_config(&self.shared).await {
+            Ok(connection) => {
+                *current = Current { line: Some((number, connection.clone())), failure: None };
+                Ok(Line { connection, number })
+            }
+            Err(error) => {
+                let failure = not_sent("connect", &error);
+                current.failure = Some(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Lets go of a connection after an error that has made it useless; the next caller gets a new one.
+    /// Returns whether it was.
+    pub(crate) async fn lost(&self, line: &Line, error: &RedisError) -> bool {
+        if !is_connection_lost(error) {
+            return false;
+        }
+        let mut current = self.current.lock().await;
+        if current.line.as_ref().is_some_and(|(number, _)| *number == line.number) {
+            current.line = None;
+        }
+        true
+    }
+
+    /// Takes a connection for one blocking call. It has no timeout of its own: the caller sets one.
+    pub(crate) async fn waiter(&self) -> Result<MultiplexedConnection, Trouble> {
+        if let Some(idle) = self.waiters().pop() {
+            return Ok(idle);
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(None);
+        let made = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        made.map_err(|error| not_sent("connect", &error))
+    }
+
+    /// Gives back a connection whose blocking call has ended well. One that is not given back is closed.
+    pub(crate) fn give_back(&self, waiter: MultiplexedConnection) {
+        let mut waiters = self.waiters();
+        if waiters.len() < IDLE_WAITERS {
+            waiters.push(waiter);
+        }
+    }
+
+    fn waiters(&self) -> std::sync::MutexGuard<'_, Vec<MultiplexedConnection>> {
+        self.waiters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

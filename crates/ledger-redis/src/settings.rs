@@ -1,0 +1,115 @@
+//! Whether the server is one that keeps what it acknowledges.
+
+use std::collections::HashMap;
+
+use fallow_ledger::Trouble;
+use redis::aio::MultiplexedConnection;
+
+use crate::errors::of_read;
+
+/// The oldest major version that has Functions.
+const OLDEST: u32 = 7;
+
+/// The settings without which an OK would not be a receipt.
+const WANTED: [(&str, &str); 3] =
+    [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")];
+
+/// What a deployment says of its server's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The server is asked, and refused unless it keeps every acknowledged write.
+    Checked,
+    /// The server hides its settings; someone has looked at them. Who and when, for every screen.
+    Attested(String),
+    /// Less is allowed: development and tests. Acknowledged writes may be lost.
+    Unsafe,
+}
+
+/// What the server is and how it is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerReport {
+    /// The version of Redis that it is or is compatible with, such as `7.0.15`.
+    pub version: String,
+    /// What would lose acknowledged writes, each as `name is value, must be wanted`; empty when nothing would.
+    pub shortcomings: Vec<String>,
+}
+
+/// Asks the server what it is.
+pub(crate) async fn report(connection: &mut MultiplexedConnection) -> Result<ServerReport, Trouble> {
+    let info: String = redis::cmd("INFO")
+        .arg("server")
+        .query_async(connection)
+        .await
+        .map_err(|error| of_read("read the server's version", &error))?;
+    let version =
+        info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown").trim();
+    let names = WANTED.map(|(name, _)| name);
+    let asked =
+        redis::cmd("CONFIG").arg("GET").arg(&names).query_async::<HashMap<String, String>>(connection).await;
+    let shortcomings = match asked {
+        Ok(found) => shortcomings(&found),
+        // Managed stores rename or forbid CONFIG.
+        Err(error) if error.code().is_some() => vec![format!("the server hides its settings ({error})")],
+        Err(error) => return Err(of_read("read the server's settings", &error)),
+    };
+    Ok(ServerReport { version: version.to_owned(), shortcomings })
+}
+
+fn shortcomings(found: &HashMap<String, String>) -> Vec<String> {
+    let found = |name: &str| found.get(name).map_or("not set", String::as_str);
+    let differ = WANTED.into_iter().filter(|(name, wanted)| found(name) != *wanted);
+    differ.map(|(name, wanted)| format!("{name} is {}, must be {wanted}", found(name))).collect()
+}
+
+/// Holds a report against what the deployment asks for.
+pub(crate) fn judge(report: &ServerReport, durability: &Durability) -> Result<(), Trouble> {
+    let misconfigured = |detail| Err(Trouble::Misconfigured { detail });
+    let major = report.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < OLDEST) {
+        return misconfigured(format!(
+            "the server's version is {}, must be {OLDEST}.0 or later",
+            report.version
+        ));
+    }
+    match durability {
+        Durability::Checked if !report.shortcomings.is_empty() => {
+            misconfigured(report.shortcomings.join("; "))
+        }
+        Durability::Checked | Durability::Attested(_) | Durability::Unsafe => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_would_lose_writes_is_named_setting_by_setting() {
+        let set =
+            |value: &str| [("appendonly", "yes"), ("appendfsync", value)].map(|(n, v)| (n.into(), v.into()));
+        let found = shortcomings(&HashMap::from(set("everysec")));
+        let expected =
+            ["appendfsync is everysec, must be always", "maxmemory-policy is not set, must be noeviction"];
+        assert_eq!(found, expected);
+        let report = ServerReport { version: "7.0.15".into(), shortcomings: found };
+        let detail = expected.join("; ");
+        assert_eq!(judge(&report, &Durability::Checked), Err(Trouble::Misconfigured { detail }));
+        assert_eq!(judge(&report, &Durability::Unsafe), Ok(()));
+        assert_eq!(judge(&report, &Durability::Attested("A. Person, 2026-11-21".into())), Ok(()));
+    }
+
+    #[test]
+    fn an_old_or_unknown_version_is_refused_whatever_is_allowed() {
+        for version in ["6.2.14", "unknown", ""] {
+            let report = ServerReport { version: version.into(), shortcomings: vec![] };
+            assert!(
+                matches!(judge(&report, &Durability::Unsafe), Err(Trouble::Misconfigured { .. })),
+                "{version}"
+            );
+        }
+        for version in ["7.0.15", "8.0.1", "10.0.0"] {
+            let report = ServerReport { version: version.into(), shortcomings: vec![] };
+            assert_eq!(judge(&report, &Durability::Checked), Ok(()), "{version}");
+        }
+    }
+}
