@@ -38,6 +38,7 @@ const LAWS: &[Law] = &[
     Law { name: "what ARCHITECTURE.md names exists", check: documents::named_things_exist },
     Law { name: "ARCHITECTURE.md names every crate", check: documents::every_crate_is_named },
     Law { name: "links between documents lead somewhere", check: documents::links_lead_somewhere },
+    Law { name: "settings named elsewhere exist", check: documents::settings_exist },
 ];
 
 /// What a check of all laws found.

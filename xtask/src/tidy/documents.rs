@@ -5,6 +5,9 @@ use super::tree::{Breach, File, Tree};
 /// The map of the code.
 const MAP: &str = "ARCHITECTURE.md";
 
+/// Every setting, with its default.
+const SETTINGS: &str = "config/fallow.toml";
+
 /// Endings that make a name without a slash the name of a file.
 const FILE_ENDINGS: [&str; 11] =
     [".rs", ".lua", ".proto", ".toml", ".md", ".yml", ".yaml", ".binpb", ".json", ".css", ".js"];
@@ -46,6 +49,28 @@ pub(crate) fn links_lead_somewhere(tree: &Tree) -> Vec<Breach> {
                 let elsewhere = path.is_empty() || path.contains("://") || path.starts_with("mailto:");
                 if !elsewhere && !beside(&file.path, path).is_some_and(|to| exists(tree, &to)) {
                     breaches.push(Breach::at(file, index + 1, format!("`{path}` leads nowhere")));
+                }
+            }
+        }
+    }
+    breaches
+}
+
+/// Finds settings that a document or a deployment names as `FALLOW__SECTION__KEY` and that the program does not have.
+pub(crate) fn settings_exist(tree: &Tree) -> Vec<Breach> {
+    let settings = tree.file(SETTINGS).and_then(|file| file.text.parse::<toml::Table>().ok());
+    let has = |section: &str, key: &str| {
+        let section = settings.as_ref().and_then(|settings| settings.get(&section.to_lowercase()));
+        section.and_then(|section| section.get(key.to_lowercase())).is_some()
+    };
+    let mut breaches = Vec::new();
+    for file in tree.files.iter().filter(|file| matches!(file.ending(), "md" | "yml" | "yaml")) {
+        for (index, line) in file.text.lines().enumerate() {
+            let names = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            for name in names.filter(|name| *name != "FALLOW__SECTION__KEY") {
+                let setting = name.strip_prefix("FALLOW__").and_then(|rest| rest.split_once("__"));
+                if setting.is_some_and(|(section, key)| !has(section, key)) {
+                    breaches.push(Breach::at(file, index + 1, format!("{SETTINGS} has no `{name}`")));
                 }
             }
         }
@@ -171,5 +196,17 @@ mod tests {
         let found = links_lead_somewhere(&tree);
         let what: Vec<_> = found.iter().map(|breach| breach.what.as_str()).collect();
         assert_eq!(what, ["`gone.md` leads nowhere", "`../../out.md` leads nowhere"]);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_found() {
+        let found = settings_exist(&files(&[
+            (SETTINGS, "[store]\nurl = \"\"\n"),
+            ("docker-compose.yml", "FALLOW__STORE__URL: a\nFALLOW__STORE__UR: b\n# FALLOW__SECTION__KEY"),
+        ]));
+        assert_eq!(
+            found,
+            [Breach::of("docker-compose.yml:2", "config/fallow.toml has no `FALLOW__STORE__UR`")]
+        );
     }
 }
