@@ -1,5 +1,13 @@
 //! The matching engine: who may be matched with what, who goes first, the best plan, and why.
 
+pub mod burden;
+pub mod eligible;
+#[cfg(test)]
+mod examples;
 pub mod explanation;
+mod model;
 pub mod network;
+pub mod problem;
+pub mod rank;
+pub mod solve;
 pub mod theatre;

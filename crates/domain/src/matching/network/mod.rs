@@ -45,6 +45,12 @@ impl Fairness {
     pub fn of_unit(self, n: i64) -> i64 {
         self.step * (n - self.allowance).max(0)
     }
+
+    /// What the first n units cost more together, in points.
+    pub fn of_units(self, n: i64) -> i64 {
+        let beyond = (n - self.allowance).max(0);
+        self.step * (beyond * (beyond + 1) / 2)
+    }
 }
 
 /// Asks for some units of one class.
@@ -165,8 +171,7 @@ impl Solution {
         }
         for (store, taken) in network.stores.iter().zip(taken) {
             if let (None, Some(fairness)) = (store.parent, store.fairness) {
-                let beyond = (taken - fairness.allowance).max(0);
-                cost += fairness.step * (beyond * (beyond + 1) / 2);
+                cost += fairness.of_units(taken);
             }
         }
         cost

@@ -96,6 +96,23 @@ impl<'a> State<'a> {
         }
     }
 
+    /// What all served cases add to the plan.
+    pub(super) fn total_gain(&self) -> i128 {
+        (0..position(self.session.len())).map(|case| self.gain(case)).sum()
+    }
+
+    /// Puts the cases where an earlier plan had them, as far as that still holds.
+    pub(super) fn restore(&mut self, sessions: &[Option<u32>]) {
+        for (case, session) in sessions.iter().enumerate().take(self.session.len()) {
+            if let Some(session) = *session
+                && let Some(burden) = self.theatre.burden(case, session)
+                && self.left(session) >= self.size(position(case))
+            {
+                self.put(position(case), session, burden);
+            }
+        }
+    }
+
     pub(super) fn put(&mut self, case: u32, session: u32, burden: u32) {
         self.session[case as usize] = session;
         self.burden[case as usize] = burden;

@@ -22,7 +22,7 @@ fn theatres() -> impl Strategy<Value = Theatre> {
 }
 
 fn solve(theatre: &Theatre, mode: Mode, budget: u64) -> Schedule {
-    theatre.solve(mode, budget, 7, &mut || false)
+    theatre.solve(mode, None, budget, 7, &mut || false)
 }
 
 fn is_possible(theatre: &Theatre, schedule: &Schedule) -> bool {
@@ -96,12 +96,20 @@ proptest! {
         prop_assert!(bound.points <= least && bound.unavoidable <= bound.points);
     }
 
+    /// Solving again from the plan itself never makes it worse.
+    #[test]
+    fn a_previous_plan_is_never_made_worse(theatre in theatres()) {
+        let first = solve(&theatre, Mode::Weighted, 60);
+        let again = theatre.solve(Mode::Weighted, Some(&first.sessions), 0, 1, &mut || false);
+        prop_assert!(theatre.surrogate(&again.sessions) <= theatre.surrogate(&first.sessions));
+    }
+
     #[test]
     fn the_same_steps_give_the_same_plan(theatre in theatres(), stop_after in 0u64..40) {
         let mut asked = 0;
         let mut stop = || { asked += 1; asked > stop_after };
-        let stopped = theatre.solve(Mode::Weighted, 1000, 3, &mut stop);
-        let replayed = theatre.solve(Mode::Weighted, stopped.steps, 3, &mut || false);
+        let stopped = theatre.solve(Mode::Weighted, None, 1000, 3, &mut stop);
+        let replayed = theatre.solve(Mode::Weighted, None, stopped.steps, 3, &mut || false);
         prop_assert_eq!(stopped, replayed);
     }
 }

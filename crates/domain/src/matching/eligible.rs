@@ -1,0 +1,147 @@
+//! Who may be matched with what: every objection to a pair, each with its code.
+//!
+//! This is the rule as it reads, one pair at a time, and what explanations use. The plan's index asks the same questions
+//! of many pairs at once; a test holds the two against each other.
+
+use crate::codes;
+use crate::need::Need;
+use crate::offer::{Limits, Offer};
+use crate::reason::NotUsed;
+use crate::resource::ResourceKind;
+
+use super::burden::{Burden, delay_days, levels_above, opel_points};
+use super::problem::{Problem, Spare};
+
+/// The capability that an isolation need asks for.
+pub const ISOLATION: &str = "isolation";
+
+/// Returns every objection to the pair, in the order of the table; none = they may be matched.
+#[must_use]
+pub fn objections(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer) -> Vec<NotUsed> {
+    NotUsed::ALL.iter().copied().filter(|&code| objects(problem, spare, need, offer, code)).collect()
+}
+
+/// Says whether the offer is counted in the need's explanation: it is of the same kind and code, or of a code that
+/// differs only in security.
+#[must_use]
+pub fn is_of_the_resource(need: &Need, offer: &Offer) -> bool {
+    let (n, o) = (&need.resource, &offer.resource);
+    n.kind == o.kind && (n.code == o.code || differs_in_security(need, offer))
+}
+
+fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: NotUsed) -> bool {
+    let region = &problem.region;
+    let start = problem.start_of(need);
+    let free = offer.figures.free().get();
+    match code {
+        NotUsed::SameTrust => need.trust == offer.trust,
+        NotUsed::NoAgreement => !region.joining(need.trust, offer.trust).any(|(id, collaborative)| {
+            let shared = offer.shared_with.is_empty() || offer.shared_with.contains(id);
+            shared && collaborative.shares.contains(&offer.resource.kind)
+        }),
+        NotUsed::WrongResource => !is_of_the_resource(need, offer),
+        NotUsed::SpecialtyMismatch => {
+            let named = &need.resource.specialties;
+            let shared = named.iter().any(|specialty| offer.resource.specialties.contains(specialty));
+            (!named.is_empty() || need.resource.kind == ResourceKind::Theatre) && !shared
+        }
+        NotUsed::CapabilityMissing => {
+            need.requires.iter().any(|label| label.as_str() != ISOLATION && !offer.capabilities.contains(label))
+        }
+        NotUsed::Isolation => {
+            needs_isolation(need) && !offer.capabilities.iter().any(|label| label.as_str() == ISOLATION)
+        }
+        NotUsed::CareLevel => offer.resource.level < need.resource.level,
+        NotUsed::SecurityLevel => differs_in_security(need, offer),
+        NotUsed::AgeOrSex => {
+            let (age, sex, limits) = (need.patient.age, need.patient.sex, &offer.limits);
+            below(age, limits.age_min) || above(age, limits.age_max) || {
+                limits.sex.is_some_and(|only| sex.is_some_and(|sex| sex != only))
+            }
+        }
+        NotUsed::BmiOrAsaLimit => {
+            let Limits { bmi_max, asa_max, .. } = offer.limits;
+            above(need.patient.bmi, bmi_max) || above(need.patient.asa, asa_max)
+        }
+        NotUsed::TooFar => match region.travel_minutes(need.site, offer.site) {
+            Some(minutes) => above(Some(minutes), need.max_travel_minutes),
+            None => true,
+        },
+        NotUsed::TooLate => {
+            need.needed_by.is_some_and(|by| offer.window.from.is_some_and(|from| from > by))
+        }
+        NotUsed::TooEarly => {
+            if offer.resource.kind.is_open_while_it_lasts() {
+                offer.window.until <= start
+            } else {
+                offer.window.from.is_none_or(|from| from < start)
+            }
+        }
+        NotUsed::TooShort => {
+            need.resource.kind == ResourceKind::Theatre && need.minutes_per_case.get() > free
+        }
+        NotUsed::TeamMissing => !offer.team.staffed && !need.brings_team,
+        NotUsed::Stale => problem.is_stale(offer),
+        NotUsed::Suspended => !problem.is_open(offer),
+        NotUsed::TrustUnderPressure => {
+            let declared = region.trusts.get(&offer.trust).and_then(|trust| trust.opel);
+            declared.is_some_and(|opel| opel >= opel_limit(problem, need, offer))
+        }
+        NotUsed::BelowReserve => {
+            // Theatres keep no reserve: a session is kept by not offering it.
+            let none_above =
+                offer.resource.kind != ResourceKind::Theatre && spare.of(offer.trust, &offer.resource.key()) <= 0;
+            free == 0 || none_above
+        }
+        NotUsed::DeclinedBefore => problem.declined.contains(&(need.id.clone(), offer.id.clone())),
+        // These speak of a plan, not of a pair.
+        NotUsed::HeldForAnother | NotUsed::LostToHigherPriority | NotUsed::CheaperElsewhere => false,
+    }
+}
+
+/// Says whether the need asks for isolation, by its requirements or the patient's.
+#[must_use]
+pub fn needs_isolation(need: &Need) -> bool {
+    need.patient.isolation == Some(true) || need.requires.iter().any(|label| label.as_str() == ISOLATION)
+}
+
+fn differs_in_security(need: &Need, offer: &Offer) -> bool {
+    let (n, o) = (&need.resource, &offer.resource);
+    let group = codes::security_group(n.kind, n.code.as_str());
+    n.kind == o.kind && n.code != o.code && group.is_some() && group == codes::security_group(o.kind, o.code.as_str())
+}
+
+fn above(value: Option<u32>, limit: Option<u32>) -> bool {
+    value.is_some_and(|value| limit.is_some_and(|limit| value > limit))
+}
+
+fn below(value: Option<u32>, limit: Option<u32>) -> bool {
+    value.is_some_and(|value| limit.is_some_and(|limit| value < limit))
+}
+
+/// Returns the OPEL from which the supporting trust is not asked, which an incident between the two may change.
+fn opel_limit(problem: &Problem, need: &Need, offer: &Offer) -> u8 {
+    let policy = &problem.region.policy;
+    match policy.incident.opel_limit {
+        Some(limit) if problem.region.is_incident_between(need.trust, offer.trust) => limit,
+        Some(_) | None => policy.opel_limit,
+    }
+}
+
+/// Returns the burden of one unit of the offer for the need, without fairness.
+#[must_use]
+pub fn burden(problem: &Problem, need: &Need, offer: &Offer) -> Burden {
+    let (region, policy) = (&problem.region, &problem.region.policy);
+    let days = delay_days(problem.start_of(need), offer.window.from);
+    let levels = levels_above(need.resource.level, offer.resource.level);
+    Burden {
+        travel: region.travel_minutes(need.site, offer.site).unwrap_or(u32::MAX),
+        delay: policy.delay_points_per_day.saturating_mul(days),
+        opel: opel_points(policy, region.trusts.get(&offer.trust).and_then(|trust| trust.opel)),
+        level: policy.level_points.saturating_mul(levels),
+    }
+}
+
+#[cfg(test)]
+#[path = "eligible_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! What the engine is asked: the offers and needs of a region at a time.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::ids::{NeedId, OfferId, TrustCode};
+use crate::need::Need;
+use crate::offer::{Freshness, Offer, OfferState};
+use crate::region::Region;
+use crate::resource::ResourceKey;
+
+/// The offers and needs of a region at a time.
+///
+/// Outstanding proposals are part of the records: their units are already in an offer's `held` and a need's
+/// `units_proposed`. The region is the one in force: OPEL as last declared, reserves as last set, fair allowances as they
+/// stand now, modes as gold has switched them.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The time taken as now.
+    pub at: Timestamp,
+    /// The region in force.
+    pub region: Arc<Region>,
+    /// All its offers, in any order, each id once.
+    pub offers: Vec<Arc<Offer>>,
+    /// All its needs, in any order, each id once.
+    pub needs: Vec<Arc<Need>>,
+    /// Pairs that were declined where neither has changed since.
+    pub declined: HashSet<(NeedId, OfferId)>,
+}
+
+impl Problem {
+    /// Returns the need's time: its earliest, never before now.
+    #[must_use]
+    pub fn start_of(&self, need: &Need) -> Timestamp {
+        need.earliest.map_or(self.at, |earliest| earliest.max(self.at))
+    }
+
+    /// Says whether the offer takes new holds: it is open and, where it waits for a release week, released.
+    #[must_use]
+    pub fn is_open(&self, offer: &Offer) -> bool {
+        offer.state == OfferState::Open && offer.release_at.is_none_or(|release| release <= self.at)
+    }
+
+    /// Says whether the offer's figures are too old to be proposed.
+    #[must_use]
+    pub fn is_stale(&self, offer: &Offer) -> bool {
+        offer.freshness(self.at) == Freshness::Stale
+    }
+
+    /// Returns what each trust can give of each resource without touching its reserve; zero or less where it can
+    /// give nothing. Costs one reading of all offers.
+    #[must_use]
+    pub fn spare(&self) -> Spare {
+        let mut spare = Spare::default();
+        for offer in &self.offers {
+            if offer.state == OfferState::Open && !self.is_stale(offer) {
+                let units = spare.units.entry((offer.trust, offer.resource.key())).or_default();
+                *units += i64::from(offer.figures.free().get());
+            }
+        }
+        for ((trust, key), units) in &mut spare.units {
+            *units -= self.reserve(*trust, key);
+        }
+        spare
+    }
+
+    /// Returns the units that a trust keeps for itself of a resource.
+    #[must_use]
+    pub fn reserve(&self, trust: TrustCode, key: &ResourceKey) -> i64 {
+        let trust = self.region.trusts.get(&trust);
+        trust.and_then(|trust| trust.reserve.get(key)).map_or(0, |units| i64::from(units.get()))
+    }
+}
+
+/// What each trust can give of each resource without touching its reserve.
+#[derive(Debug, Clone, Default)]
+pub struct Spare {
+    units: BTreeMap<(TrustCode, ResourceKey), i64>,
+}
+
+impl Spare {
+    /// Returns the units free above the reserve; zero or less where there are none.
+    #[must_use]
+    pub fn of(&self, trust: TrustCode, key: &ResourceKey) -> i64 {
+        self.units.get(&(trust, key.clone())).copied().unwrap_or(0)
+    }
+}
