@@ -45,9 +45,10 @@ fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: N
             let shared = named.iter().any(|specialty| offer.resource.specialties.contains(specialty));
             (!named.is_empty() || need.resource.kind == ResourceKind::Theatre) && !shared
         }
-        NotUsed::CapabilityMissing => {
-            need.requires.iter().any(|label| label.as_str() != ISOLATION && !offer.capabilities.contains(label))
-        }
+        NotUsed::CapabilityMissing => need
+            .requires
+            .iter()
+            .any(|label| label.as_str() != ISOLATION && !offer.capabilities.contains(label)),
         NotUsed::Isolation => {
             needs_isolation(need) && !offer.capabilities.iter().any(|label| label.as_str() == ISOLATION)
         }
@@ -67,9 +68,7 @@ fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: N
             Some(minutes) => above(Some(minutes), need.max_travel_minutes),
             None => true,
         },
-        NotUsed::TooLate => {
-            need.needed_by.is_some_and(|by| offer.window.from.is_some_and(|from| from > by))
-        }
+        NotUsed::TooLate => need.needed_by.is_some_and(|by| offer.window.from.is_some_and(|from| from > by)),
         NotUsed::TooEarly => {
             if offer.resource.kind.is_open_while_it_lasts() {
                 offer.window.until <= start
@@ -89,8 +88,8 @@ fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: N
         }
         NotUsed::BelowReserve => {
             // Theatres keep no reserve: a session is kept by not offering it.
-            let none_above =
-                offer.resource.kind != ResourceKind::Theatre && spare.of(offer.trust, &offer.resource.key()) <= 0;
+            let none_above = offer.resource.kind != ResourceKind::Theatre
+                && spare.of(offer.trust, &offer.resource.key()) <= 0;
             free == 0 || none_above
         }
         NotUsed::DeclinedBefore => problem.declined.contains(&(need.id.clone(), offer.id.clone())),
@@ -108,7 +107,10 @@ pub fn needs_isolation(need: &Need) -> bool {
 fn differs_in_security(need: &Need, offer: &Offer) -> bool {
     let (n, o) = (&need.resource, &offer.resource);
     let group = codes::security_group(n.kind, n.code.as_str());
-    n.kind == o.kind && n.code != o.code && group.is_some() && group == codes::security_group(o.kind, o.code.as_str())
+    n.kind == o.kind
+        && n.code != o.code
+        && group.is_some()
+        && group == codes::security_group(o.kind, o.code.as_str())
 }
 
 fn above(value: Option<u32>, limit: Option<u32>) -> bool {

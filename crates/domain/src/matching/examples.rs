@@ -145,6 +145,7 @@ pub(crate) fn offer(id: &str) -> Offer {
         cadence: SignedDuration::from_secs(3_600),
         note: crate::ids::Note::default(),
         generation: 0,
+        recent: crate::offer::Recent::default(),
     }
 }
 

@@ -65,7 +65,10 @@ mod tests {
     fn waiting_counts_in_percent_of_the_bands_limit_rounded_down() {
         let policy = Policy::default();
         let waited = |priority, seconds: i64| {
-            points(|n| (n.priority, n.listed_at) = (priority, at() - jiff::SignedDuration::from_secs(seconds)), &policy)
+            points(
+                |n| (n.priority, n.listed_at) = (priority, at() - jiff::SignedDuration::from_secs(seconds)),
+                &policy,
+            )
         };
         assert_eq!(waited(Priority::P1A, 86_400), 100);
         assert_eq!(waited(Priority::P1A, 86_399), 99);
@@ -85,7 +88,10 @@ mod tests {
         assert_eq!(points(|n| n.risk = risk(1e9), &policy), 7);
         assert_eq!(points(|n| n.risk = risk(-5.0), &policy), 0);
         let decile = |decile| points(|n| n.imd_decile = decile, &policy);
-        assert_eq!([decile(None), decile(Some(10)), decile(Some(9)), decile(Some(7)), decile(Some(1))], [0, 0, 2, 6, 10]);
+        assert_eq!(
+            [decile(None), decile(Some(10)), decile(Some(9)), decile(Some(7)), decile(Some(1))],
+            [0, 0, 2, 6, 10]
+        );
     }
 
     #[test]

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
-
 use crate::ids::{NeedId, OfferId, TrustCode};
 use crate::policy::TheatreBands;
 use crate::resource::ResourceKind;
 
+use super::eligible;
 use super::model::Model;
 use super::network::{self, Fairness, Flaw, Flow, Price, Solution, position};
 use super::problem::Problem;
-use super::theatre::{Mode, Schedule, bound, broken_promise};
-use super::{eligible, theatre};
+use super::theatre::{Mode, bound, broken_promise};
 
 /// Who is to be served from where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,7 +70,10 @@ impl Prepared {
     /// Number of pairs of a need and a pool of equal offers, and of a case and a session.
     #[must_use]
     pub fn pairs(&self) -> (usize, usize) {
-        (self.0.network.arc_count(), (0..self.0.cases.len()).map(|case| self.0.theatre.places_of(case).len()).sum())
+        (
+            self.0.network.arc_count(),
+            (0..self.0.cases.len()).map(|case| self.0.theatre.places_of(case).len()).sum(),
+        )
     }
 
     /// Returns the best plan (see [`solve`]) for the problem that this was made of.
@@ -140,7 +141,12 @@ pub struct TheatreGap {
 }
 
 /// Gives the units of each pool to single offers: needs in order of id take from offers in order of id.
-fn spread_over_offers(problem: &Problem, model: &Model, flows: &[Flow], lines: &mut BTreeMap<(u32, u32), u32>) {
+fn spread_over_offers(
+    problem: &Problem,
+    model: &Model,
+    flows: &[Flow],
+    lines: &mut BTreeMap<(u32, u32), u32>,
+) {
     let free = |offer: u32| problem.offers[offer as usize].figures.free().get();
     let mut left: HashMap<u32, u32> = HashMap::new();
     for flow in flows {
@@ -208,7 +214,9 @@ fn sessions_of(problem: &Problem, model: &Model, plan: &Plan) -> Vec<Option<u32>
     }
     let mut sessions = vec![None; model.cases.len()];
     for line in &plan.allocations {
-        let (Some(&session), Some(cases)) = (session.get(&line.offer), cases.get_mut(&line.need)) else { continue };
+        let (Some(&session), Some(cases)) = (session.get(&line.offer), cases.get_mut(&line.need)) else {
+            continue;
+        };
         for case in (0..line.units).filter_map(|_| cases.pop()) {
             sessions[case] = model.theatre.burden(case, session).map(|_| session);
         }
@@ -265,7 +273,8 @@ pub fn certify(problem: &Problem, plan: &Plan) -> Result<(), PlanFlaw> {
     let model = Model::new(problem);
     let needs: HashMap<&NeedId, u32> = by_id(problem.needs.iter().map(|need| &need.id));
     let offers: HashMap<&OfferId, u32> = by_id(problem.offers.iter().map(|offer| &offer.id));
-    let demand: HashMap<u32, u32> = model.demands.iter().enumerate().map(|(at, &n)| (n, position(at))).collect();
+    let demand: HashMap<u32, u32> =
+        model.demands.iter().enumerate().map(|(at, &n)| (n, position(at))).collect();
     let mut pool = HashMap::new();
     for (at, offers) in model.pools.iter().enumerate() {
         pool.extend(offers.iter().map(|&offer| (offer, position(at))));
@@ -273,7 +282,9 @@ pub fn certify(problem: &Problem, plan: &Plan) -> Result<(), PlanFlaw> {
     let mut flows: BTreeMap<(u32, u32), i64> = BTreeMap::new();
     for line in &plan.allocations {
         let odd = || PlanFlaw::Line { need: line.need.clone(), offer: line.offer.clone() };
-        let (Some(&n), Some(&o)) = (needs.get(&line.need), offers.get(&line.offer)) else { return Err(odd()) };
+        let (Some(&n), Some(&o)) = (needs.get(&line.need), offers.get(&line.offer)) else {
+            return Err(odd());
+        };
         let (need, offer) = (&problem.needs[n as usize], &problem.offers[o as usize]);
         let objections = eligible::objections(problem, &model.spare, need, offer);
         if !objections.is_empty() {

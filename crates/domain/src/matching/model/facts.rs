@@ -91,7 +91,8 @@ pub(super) struct OfferFacts {
 impl OfferFacts {
     pub(super) fn new(offer: &Offer, at: u32, store: u32, labels: &Labels, geography: &Geography) -> Self {
         let limits = &offer.limits;
-        let shared_with = (!offer.shared_with.is_empty()).then(|| geography.set_of(&offer.shared_with).into());
+        let shared_with =
+            (!offer.shared_with.is_empty()).then(|| geography.set_of(&offer.shared_with).into());
         Self {
             offer: at,
             store,
@@ -161,7 +162,8 @@ impl NeedFacts {
 
     /// Says whether nothing but the trusts and the way between them could object.
     pub(super) fn allow(&self, offer: &OfferFacts) -> bool {
-        let in_time = if self.open_while_it_lasts { offer.until > self.start } else { offer.from >= self.start };
+        let in_time =
+            if self.open_while_it_lasts { offer.until > self.start } else { offer.from >= self.start };
         in_time
             && offer.from <= self.needed_by
             && self.requires & !offer.capabilities == 0

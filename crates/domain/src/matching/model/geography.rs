@@ -49,7 +49,11 @@ impl Pair<'_> {
     /// Says whether a collaborative that shares the kind joins them, of those given; `None` = all of them.
     pub(super) fn shares(&self, with: Option<&[u64]>) -> bool {
         (0..self.member.len()).any(|word| {
-            self.member[word] & self.other[word] & self.sharing[word] & with.map_or(u64::MAX, |with| with[word]) != 0
+            self.member[word]
+                & self.other[word]
+                & self.sharing[word]
+                & with.map_or(u64::MAX, |with| with[word])
+                != 0
         })
     }
 }
@@ -112,7 +116,8 @@ impl Geography {
         let member = &self.member_of[need.trust as usize];
         let pair = Pair { member, other: &self.member_of[other as usize], sharing: self.sharing.get(&kind)? };
         let joined = pair.shares(None);
-        let in_incident = (0..member.len()).any(|word| member[word] & pair.other[word] & self.incident[word] != 0);
+        let in_incident =
+            (0..member.len()).any(|word| member[word] & pair.other[word] & self.incident[word] != 0);
         let limit = if in_incident { self.incident_opel_limit } else { self.opel_limit };
         let spared = self.opel[other as usize].is_some_and(|opel| opel >= limit);
         (joined && !spared).then_some(pair)
@@ -135,7 +140,8 @@ impl Geography {
 fn minutes(problem: &Problem) -> Vec<u32> {
     let region = &problem.region;
     let sites: Vec<_> = region.sites.iter().map(|(code, site)| (*code, site.coordinates)).collect();
-    let place: HashMap<SiteCode, usize> = sites.iter().enumerate().map(|(at, (code, _))| (*code, at)).collect();
+    let place: HashMap<SiteCode, usize> =
+        sites.iter().enumerate().map(|(at, (code, _))| (*code, at)).collect();
     let mut asking = vec![false; sites.len()];
     let mut giving = vec![false; sites.len()];
     for at in problem.needs.iter().filter_map(|need| place.get(&need.site)) {

@@ -126,7 +126,8 @@ impl Shelves {
         let mut usable: Vec<u32> = (0..position(problem.offers.len()))
             .filter(|&at| is_usable(problem, spare, &problem.offers[at as usize]))
             .collect();
-        let declined: std::collections::HashSet<_> = problem.declined.iter().map(|(_, offer)| offer).collect();
+        let declined: std::collections::HashSet<_> =
+            problem.declined.iter().map(|(_, offer)| offer).collect();
         let offer = |at: u32| problem.offers[at as usize].as_ref();
         // Equal offers come to lie side by side, in order of id.
         let order = |&a: &u32, &b: &u32| {
@@ -135,8 +136,14 @@ impl Shelves {
         };
         usable.par_sort_by(order);
 
-        let mut shelves =
-            Self { geography, labels, facts: Vec::new(), codes: HashMap::new(), pools: Vec::new(), sessions: Vec::new() };
+        let mut shelves = Self {
+            geography,
+            labels,
+            facts: Vec::new(),
+            codes: HashMap::new(),
+            pools: Vec::new(),
+            sessions: Vec::new(),
+        };
         let mut last: Option<u32> = None;
         for at in usable {
             let this = offer(at);
@@ -162,7 +169,13 @@ impl Shelves {
                 shelves.pools.push(vec![at]);
                 shelves.pools.len() - 1
             };
-            shelves.facts.push(OfferFacts::new(this, at, position(store), &shelves.labels, &shelves.geography));
+            shelves.facts.push(OfferFacts::new(
+                this,
+                at,
+                position(store),
+                &shelves.labels,
+                &shelves.geography,
+            ));
             let end = shelves.facts.len();
             let code = shelves.codes.entry((this.resource.kind, this.resource.code.clone())).or_default();
             match code.last_mut() {
@@ -228,7 +241,9 @@ impl Shelves {
     fn places_for(&self, problem: &Problem, spare: &Spare, at: u32) -> Vec<Arc> {
         let need = problem.needs[at as usize].as_ref();
         let resource = &need.resource;
-        let Some(shelves) = self.codes.get(&(resource.kind, resource.code.clone())) else { return Vec::new() };
+        let Some(shelves) = self.codes.get(&(resource.kind, resource.code.clone())) else {
+            return Vec::new();
+        };
         let facts = NeedFacts::new(need, problem, &self.labels, &self.geography);
         let doubtful = self.labels.are_too_many() || !problem.declined.is_empty();
         let policy = &problem.region.policy;
@@ -248,8 +263,12 @@ impl Shelves {
                             continue;
                         }
                     }
-                    let own = facts.delay_points(offer, policy).saturating_add(facts.level_points(offer, policy));
-                    arcs.push(Arc { store: offer.store, cost: own.saturating_add(travel).saturating_add(opel) });
+                    let own =
+                        facts.delay_points(offer, policy).saturating_add(facts.level_points(offer, policy));
+                    arcs.push(Arc {
+                        store: offer.store,
+                        cost: own.saturating_add(travel).saturating_add(opel),
+                    });
                 }
             }
         }

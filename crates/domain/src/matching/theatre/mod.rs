@@ -114,16 +114,27 @@ impl Theatre {
 
     /// Returns a plan that keeps the promise, after at most `budget` steps of search or until `should_stop`.
     ///
-    /// A step takes some tens of microseconds. The same cases, mode, seed and number of steps done give the same plan.
+    /// The search starts from the better of a greedy plan and `previous` (the session of each case), filled up. A step
+    /// takes some tens of microseconds. The same cases, mode, previous plan, seed and number of steps done give the same
+    /// plan.
     pub fn solve(
         &self,
         mode: Mode,
+        previous: Option<&[Option<u32>]>,
         budget: u64,
         seed: u64,
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Schedule {
         let mut state = state::State::new(self, mode);
         greedy::fill(&mut state);
+        if let Some(previous) = previous {
+            let mut kept = state::State::new(self, mode);
+            kept.restore(previous);
+            greedy::fill(&mut kept);
+            if kept.total_gain() >= state.total_gain() {
+                state = kept;
+            }
+        }
         let steps = search::improve(&mut state, budget, seed, should_stop);
         promise::settle(&mut state);
         Schedule { sessions: state.sessions(), steps }
