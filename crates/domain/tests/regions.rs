@@ -17,7 +17,7 @@ fn north_vale_has_six_trusts() {
 #[test]
 fn cheshire_and_merseyside_has_its_collaboratives_and_its_merger() {
     let region = read("cheshire-merseyside.toml");
-    let members: Vec<_> = region.collaboratives.values().map(|c| c.members.len()).collect();
+    let members: Vec<_> = region.collaboratives.iter().map(|c| c.members.len()).collect();
     assert_eq!((region.trusts.len(), members), (18, vec![18, 13, 4]));
     let merged = &region.trusts[&"RVY".parse().unwrap()];
     assert_eq!(merged.successor, Some("RBN".parse().unwrap()));
@@ -29,7 +29,7 @@ fn cheshire_and_merseyside_has_its_collaboratives_and_its_merger() {
 #[test]
 fn south_west_mental_health_has_its_lead_and_nine_members() {
     let region = read("south-west-mental-health.toml");
-    let [collaborative] = region.collaboratives.values().collect::<Vec<_>>()[..] else {
+    let [collaborative] = region.collaboratives.iter().collect::<Vec<_>>()[..] else {
         panic!("one collaborative")
     };
     assert_eq!(collaborative.lead, Some("RWV".parse().unwrap()));

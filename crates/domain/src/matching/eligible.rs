@@ -35,8 +35,8 @@ fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: N
     let free = offer.figures.free().get();
     match code {
         NotUsed::SameTrust => need.trust == offer.trust,
-        NotUsed::NoAgreement => !region.joining(need.trust, offer.trust).any(|(id, collaborative)| {
-            let shared = offer.shared_with.is_empty() || offer.shared_with.contains(id);
+        NotUsed::NoAgreement => !region.joining(need.trust, offer.trust).any(|collaborative| {
+            let shared = offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id);
             shared && collaborative.shares.contains(&offer.resource.kind)
         }),
         NotUsed::WrongResource => !is_of_the_resource(need, offer),

@@ -82,11 +82,11 @@ table! {
 
     ones_own_offer: case(), |c| c.offer.trust = c.need.trust => "SAME_TRUST";
 
-    kind_not_shared: case(), |c| for one in c.region.collaboratives.values_mut() { one.shares.remove(&ResourceKind::Bed); } => "NO_AGREEMENT";
+    kind_not_shared: case(), |c| for one in &mut c.region.collaboratives { one.shares.remove(&ResourceKind::Bed); } => "NO_AGREEMENT";
     shared_with_one_that_joins: case(), |c| c.offer.shared_with = vec![collaborative("all")] => "";
     shared_with_one_that_does_not_join: case(), |c| c.offer.shared_with = vec![collaborative("pair")] => "NO_AGREEMENT";
     shared_with_an_unknown_one: case(), |c| c.offer.shared_with = vec![collaborative("nobody")] => "NO_AGREEMENT";
-    not_a_member: case(), |c| { c.region.collaboratives.remove(&collaborative("all")); } => "NO_AGREEMENT";
+    not_a_member: case(), |c| c.region.collaboratives.retain(|one| one.id.as_str() != "all") => "NO_AGREEMENT";
 
     another_code: beds("GA_ADULT", "STEP_DOWN"), |_| {} => "WRONG_RESOURCE";
     another_kind: beds("GA_ADULT", "GA_ADULT"), |c| c.offer.resource = resource(ResourceKind::Diagnostic, "MRI") => "WRONG_RESOURCE";
@@ -211,7 +211,8 @@ fn opel(case: &mut Case, level: u8) {
 }
 
 fn incident(case: &mut Case) {
-    case.region.collaboratives.get_mut(&collaborative("all")).unwrap().mode = Mode::Incident;
+    let all = case.region.collaboratives.iter_mut().find(|one| one.id.as_str() == "all");
+    all.unwrap().mode = Mode::Incident;
 }
 
 fn reserve(case: &mut Case, key: &str, units: u32) {

@@ -114,6 +114,8 @@ pub(crate) fn need(id: &str) -> Need {
         cost_centre: Label::default(),
         state: NeedState::Open,
         review_at: None,
+        raised_at: Some(at()),
+        agreed_at: None,
         units_proposed: 0.into(),
         units_committed: 0.into(),
         units_arrived: 0.into(),

@@ -183,7 +183,7 @@ impl Check {
             policy: file.policy,
             trusts: BTreeMap::new(),
             sites: BTreeMap::new(),
-            collaboratives: BTreeMap::new(),
+            collaboratives: Vec::new(),
             travel: BTreeMap::new(),
         };
         for kind in region.resources.keys() {
@@ -201,6 +201,7 @@ impl Check {
         for table in file.collaborative {
             self.collaborative(&mut region, table);
         }
+        region.collaboratives.sort_by(|a, b| a.id.cmp(&b.id));
         for agreement in &region.policy.standing_agreement {
             if !region.trusts.contains_key(&agreement.trust) {
                 self.problem(
@@ -354,17 +355,15 @@ impl Check {
         {
             self.problem(format!("{path}: lead"), format!("trust {lead} is not a member"));
         }
-        let collaborative = Collaborative {
+        region.collaboratives.push(Collaborative {
+            id: table.id,
             name: table.name,
             kind: table.kind,
             members,
             lead: table.lead,
             shares: table.shares.into_iter().collect(),
             mode: table.mode,
-        };
-        if region.collaboratives.insert(table.id, collaborative).is_some() {
-            self.problem(path, "stands twice in this file");
-        }
+        });
     }
 
     fn travel(&mut self, region: &mut Region, table: &TravelTable) {
@@ -468,6 +467,17 @@ mod tests {
         ] {
             assert!(found.contains(expected), "{expected} in\n{found}");
         }
+    }
+
+    #[test]
+    fn two_collaboratives_of_one_id_join_only_their_own_members() {
+        let text = format!(
+            "{SMALL}\n[[trust]]\nods = \"CCC\"\nname = \"C\"\n[[collaborative]]\nid = \"ab\"\nname = \"B and C\"\n\
+             kind = \"ACUTE\"\nmembers = [\"BBB\", \"CCC\"]\nshares = [\"BED\"]\n"
+        );
+        let region = parse(&text).unwrap();
+        let joining = |a: &str, b: &str| region.joining(a.parse().unwrap(), b.parse().unwrap()).count();
+        assert_eq!((joining("AAA", "BBB"), joining("BBB", "CCC"), joining("AAA", "CCC")), (1, 1, 0));
     }
 
     #[test]

@@ -29,7 +29,10 @@ pub struct Region {
     /// Their sites.
     pub sites: BTreeMap<SiteCode, Site>,
     /// Trusts that agreed to help one another.
-    pub collaboratives: BTreeMap<CollaborativeId, Collaborative>,
+    ///
+    /// In order of id. Two may have one id (the three letters that shorten a board's name do meet): each joins its own
+    /// members, and whatever names the id means both.
+    pub collaboratives: Vec<Collaborative>,
     /// Measured travel times in minutes, from a need's site to an offer's.
     pub travel: BTreeMap<(SiteCode, SiteCode), u32>,
 }
@@ -85,6 +88,8 @@ coded!(
 /// Trusts that agreed to help one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collaborative {
+    /// Its id, such as `cmast`.
+    pub id: CollaborativeId,
     /// Its name.
     pub name: Name,
     /// What it is.
@@ -136,18 +141,14 @@ impl Region {
     }
 
     /// Returns the collaboratives that have both trusts, in order of id.
-    pub fn joining(
-        &self,
-        a: TrustCode,
-        b: TrustCode,
-    ) -> impl Iterator<Item = (&CollaborativeId, &Collaborative)> {
-        self.collaboratives.iter().filter(move |(_, c)| c.members.contains(&a) && c.members.contains(&b))
+    pub fn joining(&self, a: TrustCode, b: TrustCode) -> impl Iterator<Item = &Collaborative> {
+        self.collaboratives.iter().filter(move |c| c.members.contains(&a) && c.members.contains(&b))
     }
 
     /// Says whether a collaborative that joins the two trusts is in incident mode.
     #[must_use]
     pub fn is_incident_between(&self, a: TrustCode, b: TrustCode) -> bool {
-        self.joining(a, b).any(|(_, c)| c.mode == Mode::Incident)
+        self.joining(a, b).any(|c| c.mode == Mode::Incident)
     }
 
     /// Says whether a code may be used: a national code, or one of the region's own lists.

@@ -1,6 +1,6 @@
 //! Trusts, sites, agreements and journeys as small integers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
@@ -23,7 +23,8 @@ pub(super) const NO_WAY: u32 = u32::MAX;
 pub(super) struct Geography {
     trusts: HashMap<TrustCode, u32>,
     sites: HashMap<SiteCode, u32>,
-    collaboratives: BTreeMap<CollaborativeId, usize>,
+    /// The place of each collaborative among the bits, in order of id.
+    collaboratives: Vec<CollaborativeId>,
     /// The collaboratives of each trust.
     member_of: Vec<Set>,
     /// The collaboratives that share each kind.
@@ -62,12 +63,11 @@ impl Geography {
     pub(super) fn new(problem: &Problem) -> Self {
         let region = &problem.region;
         let policy = &region.policy;
-        let collaboratives: BTreeMap<_, _> =
-            region.collaboratives.keys().enumerate().map(|(at, id)| (id.clone(), at)).collect();
+        let collaboratives: Vec<_> = region.collaboratives.iter().map(|one| one.id.clone()).collect();
         let words = collaboratives.len().div_ceil(64);
         let set = |keep: &dyn Fn(&crate::region::Collaborative) -> bool| {
             let mut set = vec![0u64; words];
-            for (at, collaborative) in region.collaboratives.values().enumerate() {
+            for (at, collaborative) in region.collaboratives.iter().enumerate() {
                 if keep(collaborative) {
                     set[at / 64] |= 1 << (at % 64);
                 }
@@ -101,8 +101,12 @@ impl Geography {
     /// The set of the collaboratives named; unknown ones are nobody's.
     pub(super) fn set_of(&self, ids: &[CollaborativeId]) -> Set {
         let mut set = vec![0u64; self.collaboratives.len().div_ceil(64)];
-        for at in ids.iter().filter_map(|id| self.collaboratives.get(id)) {
-            set[at / 64] |= 1 << (at % 64);
+        for id in ids {
+            let from = self.collaboratives.partition_point(|other| other < id);
+            let same = self.collaboratives[from..].iter().take_while(|other| *other == id).count();
+            for at in from..from + same {
+                set[at / 64] |= 1 << (at % 64);
+            }
         }
         set
     }
