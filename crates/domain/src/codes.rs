@@ -10,7 +10,16 @@ static BED_TYPES: LazyLock<BTreeMap<&'static str, BedType>> = LazyLock::new(|| {
     rows(include_str!("../data/bed_types.csv"))
         .map(|row| {
             let security_group = row.get(3).copied().filter(|group| !group.is_empty());
-            (row[0], BedType { name: row[1], has_levels: row.get(2) == Some(&"yes"), security_group })
+            let is_critical_care = row.get(4) == Some(&"yes");
+            (
+                row[0],
+                BedType {
+                    name: row[1],
+                    has_levels: row.get(2) == Some(&"yes"),
+                    security_group,
+                    is_critical_care,
+                },
+            )
         })
         .collect()
 });
@@ -25,6 +34,7 @@ struct BedType {
     name: &'static str,
     has_levels: bool,
     security_group: Option<&'static str>,
+    is_critical_care: bool,
 }
 
 /// Returns the rows of one of our own lists without its head: comma-separated, a cell with commas in double quotes.
@@ -89,6 +99,12 @@ pub fn security_group(kind: ResourceKind, code: &str) -> Option<&'static str> {
     if kind == ResourceKind::Bed { BED_TYPES.get(code).and_then(|bed| bed.security_group) } else { None }
 }
 
+/// Says whether a code is critical care, whose holds are short in every band.
+#[must_use]
+pub fn is_critical_care(kind: ResourceKind, code: &str) -> bool {
+    kind == ResourceKind::Bed && BED_TYPES.get(code).is_some_and(|bed| bed.is_critical_care)
+}
+
 /// Returns the name of a specialty, or `None` when the code is not in use.
 #[must_use]
 pub fn specialty_name(specialty: Specialty) -> Option<&'static str> {
@@ -118,6 +134,13 @@ mod tests {
         assert_eq!(name_of(ResourceKind::Bed, "SOFA"), None);
         assert!(has_levels(ResourceKind::Bed, "CC_ADULT") && has_levels(ResourceKind::Bed, "NEONATAL"));
         assert!(!has_levels(ResourceKind::Bed, "GA_ADULT"));
+        assert!(
+            is_critical_care(ResourceKind::Bed, "CC_ADULT") && is_critical_care(ResourceKind::Bed, "PICU")
+        );
+        assert!(
+            !is_critical_care(ResourceKind::Bed, "GA_ADULT")
+                && !is_critical_care(ResourceKind::Bed, "MH_202")
+        );
         for reported in
             [100, 101, 110, 120, 130, 140, 150, 160, 170, 300, 301, 320, 330, 340, 400, 410, 430, 502]
         {

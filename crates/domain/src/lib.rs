@@ -7,9 +7,11 @@
 //! raises, a *hold* sets units of an offer aside for one *proposal*, and a *transfer* follows when both trusts said yes.
 
 pub mod actor;
+pub mod calendar;
 pub mod codes;
 pub mod decide;
 pub mod ids;
+pub mod in_force;
 pub mod lifecycle;
 pub mod matching;
 pub mod need;

@@ -9,6 +9,8 @@ pub mod figures;
 pub mod holds;
 pub mod need;
 pub mod offer;
+pub mod proposal;
+pub mod transfer;
 
 use crate::ids::Note;
 

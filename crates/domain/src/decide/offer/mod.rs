@@ -10,6 +10,7 @@ mod suspend;
 mod withdraw;
 
 pub use expire::expire;
+pub(crate) use publish::adjust_on;
 pub use publish::{OfferReport, adjust, confirm, publish};
 pub use replace::{Replaced, replace};
 pub use suspend::{resume, suspend};

@@ -1,0 +1,231 @@
+//! A trust answers for its side.
+
+use jiff::Timestamp;
+
+use super::confirm::confirm_if_all_said_yes;
+use super::{Terms, check_live, party, wrong_side};
+use crate::actor::Actor;
+use crate::calendar::hold_until;
+use crate::decide::{holds, offer};
+use crate::ids::{Note, ProposalId, TransferId};
+use crate::lifecycle::Party;
+use crate::lifecycle::proposal::{ProposalCommand, next_answer};
+use crate::proposal::{Answer, HomeDecline, ProposalState, Side, SupportingDecline};
+use crate::quantity::Count;
+use crate::records::{Desk, Records};
+use crate::refusal::{Refusal, reason};
+
+/// What a supporting trust answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SupportingReply {
+    /// Yes, to so many units; `None` = all.
+    Accept {
+        /// How many.
+        units: Option<Count>,
+    },
+    /// Yes, subject to a check: the hold gets its one extension.
+    Provisional,
+    /// No.
+    Decline {
+        /// Why.
+        code: SupportingDecline,
+        /// What the offer's free units really are, said in the same breath.
+        set_free: Option<Count>,
+    },
+}
+
+/// What a home trust answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomeReply {
+    /// Yes, to so many units; `None` = all.
+    Accept {
+        /// How many.
+        units: Option<Count>,
+    },
+    /// No.
+    Decline {
+        /// Why.
+        code: HomeDecline,
+    },
+}
+
+/// Answers for the supporting trust. The last yes that is needed commits the units and creates the transfer under the id
+/// given. Fewer units than proposed give the rest back at once.
+///
+/// # Errors
+/// `HOLD_EXPIRED` at or after its end, `ALREADY_ACCEPTED`, `ALREADY_EXTENDED`, `SECOND_PERSON_REQUIRED`,
+/// `NOT_ENOUGH_UNITS`, `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CALENDAR_ENDS`, `CHANGED_MEANWHILE`.
+#[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
+pub fn answer_supporting(
+    read: &Records,
+    id: &ProposalId,
+    reply: SupportingReply,
+    note: &Note,
+    transfer: &TransferId,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let (command, answer) = match reply {
+        SupportingReply::Accept { .. } => (ProposalCommand::Accept, Answer::Accepted),
+        SupportingReply::Provisional => (ProposalCommand::Provisional, Answer::Provisional),
+        SupportingReply::Decline { code, .. } => (ProposalCommand::Decline, Answer::Declined(code)),
+    };
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal_mut(id)?;
+    let by = party(actor, proposal);
+    check_live(proposal, command, by, at)?;
+    if by != Party::Supporting {
+        return Err(wrong_side(Party::Supporting));
+    }
+    check_people(&proposal.home, actor)?;
+    give(&mut proposal.supporting, command, answer, note, actor, at)?;
+    match reply {
+        SupportingReply::Accept { units } => {
+            shrink(&mut desk, id, units, at)?;
+            confirm_if_all_said_yes(&mut desk, id, transfer, at)?;
+        }
+        SupportingReply::Provisional => extend_once(&mut desk, id, terms)?,
+        SupportingReply::Decline { code, set_free } => {
+            decline(&mut desk, id, by, note, at)?;
+            let pair = pair_of(&desk, id)?;
+            if let Some(free) = set_free {
+                let now = desk.offer(&pair.1)?.figures;
+                let difference = i64::from(free.get()) - i64::from(now.free().get());
+                if difference != 0 {
+                    offer::adjust_on(&mut desk, &pair.1, difference, actor, at)?;
+                }
+            }
+            holds::remember_decline(&mut desk, (&pair.0, &pair.1), code.as_str(), at)?;
+        }
+    }
+    Ok(desk.finish())
+}
+
+/// Answers for the home trust. The last yes that is needed commits the units and creates the transfer under the id given.
+///
+/// # Errors
+/// As [`answer_supporting`], without `ALREADY_EXTENDED`.
+pub fn answer_home(
+    read: &Records,
+    id: &ProposalId,
+    reply: HomeReply,
+    note: &Note,
+    transfer: &TransferId,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let (command, answer) = match reply {
+        HomeReply::Accept { .. } => (ProposalCommand::Accept, Answer::Accepted),
+        HomeReply::Decline { code } => (ProposalCommand::Decline, Answer::Declined(code)),
+    };
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal_mut(id)?;
+    let by = party(actor, proposal);
+    check_live(proposal, command, by, at)?;
+    if by != Party::Home {
+        return Err(wrong_side(Party::Home));
+    }
+    check_people(&proposal.supporting, actor)?;
+    give(&mut proposal.home, command, answer, note, actor, at)?;
+    match reply {
+        HomeReply::Accept { units } => {
+            shrink(&mut desk, id, units, at)?;
+            confirm_if_all_said_yes(&mut desk, id, transfer, at)?;
+        }
+        HomeReply::Decline { code } => {
+            decline(&mut desk, id, by, note, at)?;
+            let pair = pair_of(&desk, id)?;
+            holds::remember_decline(&mut desk, (&pair.0, &pair.1), code.as_str(), at)?;
+        }
+    }
+    Ok(desk.finish())
+}
+
+/// The answers of the two trusts must be of different people.
+fn check_people<Code>(other: &Side<Code>, actor: &Actor) -> Result<(), Refusal> {
+    if other.by.as_ref().is_some_and(|by| by.subject == actor.subject) {
+        return Err(Refusal::new(
+            reason::SECOND_PERSON_REQUIRED,
+            "the same person answered for the other trust: somebody else must answer",
+        ));
+    }
+    Ok(())
+}
+
+fn give<Code>(
+    side: &mut Side<Code>,
+    command: ProposalCommand,
+    answer: Answer<Code>,
+    note: &Note,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    next_answer(side.answer.state(), command)?;
+    side.answer = answer;
+    side.at = Some(at);
+    side.by = Some(actor.clone());
+    side.agreement = None;
+    side.note = note.clone();
+    Ok(())
+}
+
+fn pair_of(desk: &Desk<'_>, id: &ProposalId) -> Result<(crate::ids::NeedId, crate::ids::OfferId), Refusal> {
+    let proposal = desk.proposal(id)?;
+    Ok((proposal.need.clone(), proposal.offer.clone()))
+}
+
+fn decline(
+    desk: &mut Desk<'_>,
+    id: &ProposalId,
+    by: Party,
+    note: &Note,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    let command = (ProposalCommand::Decline, by);
+    holds::end(desk, id, command, ProposalState::Declined, note.clone(), at)
+}
+
+/// Makes a proposal smaller and gives the rest back at once. The rest of the pair is not proposed again: a trust that
+/// said "two of three" has said no to the third.
+fn shrink(desk: &mut Desk<'_>, id: &ProposalId, units: Option<Count>, at: Timestamp) -> Result<(), Refusal> {
+    let proposal = desk.proposal_mut(id)?;
+    let Some(units) = units.filter(|units| *units != proposal.units) else {
+        return Ok(());
+    };
+    let (rest, whole) = match proposal.units.minus(units) {
+        Some(rest) if !units.is_zero() => (rest, proposal.units),
+        Some(_) | None => {
+            return Err(Refusal::new(
+                reason::NOT_ENOUGH_UNITS,
+                format!("1 to {} units are proposed", proposal.units),
+            )
+            .with("proposed", proposal.units)
+            .with("asked", units));
+        }
+    };
+    // Of minutes, a part keeps what its cases take: each a whole case with its turnover, the last perhaps without.
+    let held = proposal.minutes_or_units_held;
+    let per_unit = held.get().div_ceil(whole.get());
+    let kept = units.times(per_unit).map_or(held, |kept| kept.min(held));
+    proposal.units = units;
+    proposal.minutes_or_units_held = kept;
+    let (need, offer) = (proposal.need.clone(), proposal.offer.clone());
+    holds::give_back(desk, (&need, &offer), rest, held.less(kept), at)?;
+    holds::remember_decline(desk, (&need, &offer), holds::PART_ACCEPTED, at)
+}
+
+/// Gives the supporting trust's side its one extension.
+fn extend_once(desk: &mut Desk<'_>, id: &ProposalId, terms: &Terms<'_>) -> Result<(), Refusal> {
+    let proposal = desk.proposal(id)?;
+    if proposal.supporting.extended {
+        return Err(Refusal::new(reason::ALREADY_EXTENDED, "this side has extended the hold before"));
+    }
+    let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
+    let longer = hold_until(proposal.held_until, terms.in_force.hold_for(need), terms.calendar)?;
+    let until = longer.min(offer.window.until).max(proposal.held_until);
+    let proposal = desk.proposal_mut(id)?;
+    proposal.held_until = until;
+    proposal.supporting.extended = true;
+    Ok(())
+}

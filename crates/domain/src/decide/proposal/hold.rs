@@ -1,0 +1,152 @@
+//! More time for a hold, and its ends that are nobody's answer.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Terms, check_live, party, wrong_side};
+use crate::actor::Actor;
+use crate::calendar::hold_until;
+use crate::decide::{holds, words};
+use crate::ids::{Note, ProposalId};
+use crate::lifecycle::Party;
+use crate::lifecycle::proposal::{ProposalCommand, TABLE};
+use crate::proposal::ProposalState;
+use crate::records::{Desk, Records};
+use crate::refusal::{Refusal, reason};
+
+/// Extends a hold by so much, or by the policy's hold for the need when `by` is `None`: once per side, a provisional yes
+/// included, and never beyond the offer's window.
+///
+/// # Errors
+/// `ALREADY_EXTENDED`, `HOLD_TOO_LONG`, `HOLD_EXPIRED`, `OUT_OF_RANGE` (no time at all), `WINDOW`, `WRONG_SIDE`,
+/// `ILLEGAL_TRANSITION`, `CALENDAR_ENDS`, `CHANGED_MEANWHILE`.
+pub fn extend(
+    read: &Records,
+    id: &ProposalId,
+    by: Option<SignedDuration>,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal(id)?;
+    let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
+    let latest = hold_until(proposal.held_until, terms.in_force.hold_for(need), terms.calendar)?;
+    let window_until = offer.window.until;
+    let proposal = desk.proposal_mut(id)?;
+    let side = party(actor, proposal);
+    check_live(proposal, ProposalCommand::Extend, side, at)?;
+    let extended = match side {
+        Party::Supporting => &mut proposal.supporting.extended,
+        Party::Home => &mut proposal.home.extended,
+        Party::Authority | Party::Gold | Party::Engine | Party::Other => return Err(wrong_side(side)),
+    };
+    if *extended {
+        return Err(Refusal::new(reason::ALREADY_EXTENDED, "this side has extended the hold before"));
+    }
+    *extended = true;
+    let until = match by {
+        None => latest,
+        Some(by) if by <= SignedDuration::ZERO => {
+            return Err(Refusal::new(reason::OUT_OF_RANGE, "an extension is longer than no time"));
+        }
+        Some(by) => proposal.held_until.saturating_add(by).unwrap_or(Timestamp::MAX),
+    };
+    if until > latest {
+        return Err(Refusal::new(reason::HOLD_TOO_LONG, "an extension is at most the policy's hold")
+            .with("latest", latest));
+    }
+    let until = until.min(window_until);
+    if until <= proposal.held_until {
+        return Err(Refusal::new(reason::WINDOW, "the hold already lasts as long as the offer")
+            .with("until", window_until));
+    }
+    proposal.held_until = until;
+    Ok(desk.finish())
+}
+
+/// Ends a hold that has run out: LAPSED, and the pair is remembered as not answered.
+///
+/// # Errors
+/// `HOLD_NOT_EXPIRED` before its time, `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CHANGED_MEANWHILE`.
+pub fn lapse(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) -> Result<Records, Refusal> {
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal(id)?;
+    let by = party(actor, proposal);
+    TABLE.edge(proposal.state, ProposalCommand::Lapse, by)?;
+    if at < proposal.held_until {
+        return Err(Refusal::new(reason::HOLD_NOT_EXPIRED, "the hold has not run out")
+            .with("held_until", proposal.held_until));
+    }
+    let (need, offer) = (proposal.need.clone(), proposal.offer.clone());
+    let because = words("Nobody answered in time.");
+    holds::end(&mut desk, id, (ProposalCommand::Lapse, by), ProposalState::Lapsed, because, at)?;
+    holds::remember_decline(&mut desk, (&need, &offer), holds::NO_ANSWER, at)?;
+    Ok(desk.finish())
+}
+
+/// Ends a proposal that nobody has answered, for an earlier band, a pair no longer eligible, or a better plan.
+///
+/// # Errors
+/// `ALREADY_ANSWERED`, `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CHANGED_MEANWHILE`.
+pub fn supersede(
+    read: &Records,
+    id: &ProposalId,
+    because: &Note,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal(id)?;
+    let by = party(actor, proposal);
+    TABLE.edge(proposal.state, ProposalCommand::Supersede, by)?;
+    if by != Party::Engine {
+        // A trust supersedes only by what it says of its offer or its need.
+        return Err(Refusal::new(reason::WRONG_SIDE, "only the engine replaces a proposal"));
+    }
+    if proposal.is_answered() {
+        return Err(already_answered());
+    }
+    holds::supersede_all(&mut desk, std::slice::from_ref(id), by, because, at)?;
+    Ok(desk.finish())
+}
+
+/// Ends a proposal that nobody has answered on gold's word, with a reason that both trusts see. `is_incident` says
+/// whether a collaborative that joins the two trusts is in incident mode.
+///
+/// # Errors
+/// `NOT_INCIDENT_MODE`, `REASON_REQUIRED`, `ALREADY_ANSWERED`, `HOLD_EXPIRED`, `WRONG_SIDE`, `ILLEGAL_TRANSITION`,
+/// `CHANGED_MEANWHILE`.
+pub fn bypass(
+    read: &Records,
+    id: &ProposalId,
+    because: &Note,
+    is_incident: bool,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal(id)?;
+    let by = party(actor, proposal);
+    check_live(proposal, ProposalCommand::Bypass, by, at)?;
+    if !is_incident {
+        return Err(Refusal::new(
+            reason::NOT_INCIDENT_MODE,
+            "no collaborative that joins the two trusts is in incident mode",
+        ));
+    }
+    if because.is_empty() {
+        return Err(Refusal::new(reason::REASON_REQUIRED, "both trusts see why: give a reason"));
+    }
+    if proposal.is_answered() {
+        return Err(already_answered());
+    }
+    let (need, offer) = (proposal.need.clone(), proposal.offer.clone());
+    let command = (ProposalCommand::Bypass, by);
+    holds::end(&mut desk, id, command, ProposalState::Bypassed, because.clone(), at)?;
+    holds::remember_decline(&mut desk, (&need, &offer), holds::BYPASSED, at)?;
+    Ok(desk.finish())
+}
+
+fn already_answered() -> Refusal {
+    Refusal::new(reason::ALREADY_ANSWERED, "a trust has answered: only the trusts end the proposal now")
+}

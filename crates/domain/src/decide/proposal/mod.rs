@@ -1,0 +1,75 @@
+//! Decisions about proposals.
+//!
+//! Give each: the proposal, its need and its offer. A decision about a new proposal also wants the pair's decline, where
+//! there is one; a decline that sets the offer's free units wants every HELD proposal of the offer with its need.
+
+mod answer;
+mod authority;
+mod confirm;
+mod hold;
+mod propose;
+mod retract;
+
+pub use answer::{HomeReply, SupportingReply, answer_home, answer_supporting};
+pub use authority::{Ruling, rule};
+pub use hold::{bypass, extend, lapse, supersede};
+pub use propose::{Room, Suggestion, propose};
+pub use retract::{RETRACT_WITHIN, retract};
+
+use jiff::Timestamp;
+
+use crate::actor::Actor;
+use crate::calendar::WorkingCalendar;
+use crate::in_force::InForce;
+use crate::lifecycle::Party;
+use crate::lifecycle::proposal::{ProposalCommand, TABLE};
+use crate::proposal::{Proposal, ProposalState};
+use crate::refusal::{Refusal, reason};
+
+/// On what terms two trusts deal: the policy in force between them, and when their people are at work.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The policy between the two.
+    pub in_force: InForce<'a>,
+    /// When people are at work.
+    pub calendar: &'a WorkingCalendar,
+    /// Minutes between two cases of a theatre session.
+    pub turnover_minutes: u32,
+}
+
+fn party(actor: &Actor, proposal: &Proposal) -> Party {
+    Party::of(actor, Some(proposal.home_trust), Some(proposal.supporting_trust))
+}
+
+/// Refuses a command that the proposal's state or the side does not allow, with the reason that says most: an answer
+/// after the hold ran out is HOLD_EXPIRED whether or not the lapse was committed.
+fn check_live(
+    proposal: &Proposal,
+    command: ProposalCommand,
+    by: Party,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    let expired = || {
+        Refusal::new(reason::HOLD_EXPIRED, "the hold ran out before this answer")
+            .with("held_until", proposal.held_until)
+    };
+    match proposal.state {
+        ProposalState::Held => {
+            TABLE.edge(proposal.state, command, by)?;
+            if at >= proposal.held_until { Err(expired()) } else { Ok(()) }
+        }
+        ProposalState::Lapsed => Err(expired()),
+        ProposalState::Confirmed if command == ProposalCommand::Accept => {
+            Err(Refusal::new(reason::ALREADY_ACCEPTED, "both trusts have said yes"))
+        }
+        ProposalState::Confirmed
+        | ProposalState::Declined
+        | ProposalState::Superseded
+        | ProposalState::Withdrawn
+        | ProposalState::Bypassed => TABLE.edge(proposal.state, command, by).map(|_| ()),
+    }
+}
+
+fn wrong_side(side: Party) -> Refusal {
+    Refusal::new(reason::WRONG_SIDE, format!("only the {side} trust answers for its side"))
+}

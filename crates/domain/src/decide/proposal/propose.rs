@@ -1,0 +1,178 @@
+//! The engine sets units of an offer aside for a need.
+
+use jiff::Timestamp;
+
+use super::Terms;
+use super::confirm::confirm_if_all_said_yes;
+use crate::actor::Actor;
+use crate::calendar::hold_until;
+use crate::decide::holds;
+use crate::ids::{Label, NeedId, OfferId, ProposalId, TransferId};
+use crate::lifecycle::Party;
+use crate::lifecycle::need::{NeedCommand, TABLE as NEEDS};
+use crate::lifecycle::offer::{OfferCommand, TABLE as OFFERS};
+use crate::matching::explanation::Explanation;
+use crate::need::Need;
+use crate::offer::{Freshness, Offer};
+use crate::proposal::{Answer, Generations, Proposal, ProposalState, Side};
+use crate::quantity::Count;
+use crate::records::{Desk, Records};
+use crate::refusal::{Refusal, reason};
+
+/// What the engine suggests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggestion {
+    /// The id the proposal gets.
+    pub id: ProposalId,
+    /// The need to be served.
+    pub need: NeedId,
+    /// The offer that would serve it.
+    pub offer: OfferId,
+    /// Units of the need.
+    pub units: Count,
+    /// Why.
+    pub explanation: Explanation,
+    /// The id the transfer gets if both trusts had agreed beforehand.
+    pub transfer: TransferId,
+}
+
+/// What a trust has left of a resource, over all its offers of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Free units of its OPEN, not STALE offers of that kind, code and level, less what earlier suggestions of the same
+    /// commit take.
+    pub free: u64,
+    /// Units it keeps for itself; never any for theatres.
+    pub reserve: Count,
+}
+
+/// Proposes units of an offer for a need and holds them. A side that has agreed beforehand answers at once; where both
+/// have, and nobody must approve, the transfer is there at once too.
+///
+/// # Errors
+/// `SAME_TRUST`, `STALE`, `NOT_RELEASED`, `DECLINED_BEFORE`, `NOT_ENOUGH_UNITS`, `BELOW_RESERVE`, `WINDOW`,
+/// `CALENDAR_ENDS`, `WRONG_SIDE`, `ILLEGAL_TRANSITION` (suspended, parked, ended), `CHANGED_MEANWHILE`.
+pub fn propose(
+    read: &Records,
+    suggestion: Suggestion,
+    room: Room,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let mut desk = Desk::new(read);
+    let (need, offer) = (desk.need(&suggestion.need)?.clone(), desk.offer(&suggestion.offer)?.clone());
+    let by = Party::of(actor, Some(need.trust), Some(offer.trust));
+    OFFERS.edge(offer.state, OfferCommand::Hold, by)?;
+    NEEDS.edge(need.state, NeedCommand::Hold, by)?;
+    check_pair(read, &need, &offer, at)?;
+    let held = units_to_hold(&need, &offer, suggestion.units, terms.turnover_minutes)?;
+    if !offer.resource.kind.is_minutes() {
+        check_reserve(room, held)?;
+    }
+    let held_until = hold_until(at, terms.in_force.hold_for(&need), terms.calendar)?.min(offer.window.until);
+    if held_until <= at {
+        return Err(Refusal::new(reason::WINDOW, "the offer's window has passed"));
+    }
+    let asked = (need.resource.kind, need.priority, suggestion.units);
+    let agreement = |trust| terms.in_force.agreement_of(trust, asked, at);
+    let proposal = Proposal {
+        id: suggestion.id.clone(),
+        need: need.id.clone(),
+        offer: offer.id.clone(),
+        home_trust: need.trust,
+        supporting_trust: offer.trust,
+        units: suggestion.units,
+        minutes_or_units_held: held,
+        proposed_at: at,
+        held_until,
+        supporting: side(agreement(offer.trust), at),
+        home: side(agreement(need.trust), at),
+        authority: terms.in_force.authority_for(need.resource.kind, need.priority, suggestion.units),
+        explanation: suggestion.explanation,
+        state: ProposalState::Held,
+        ended_because: crate::ids::Note::default(),
+        ended_at: None,
+        generations: Generations { need: need.generation, offer: offer.generation },
+    };
+    desk.put().put_proposal(proposal);
+    let offer = desk.offer_mut(&suggestion.offer)?;
+    offer.figures.held = holds::add(offer.figures.held, held)?;
+    let need = desk.need_mut(&suggestion.need)?;
+    need.units_proposed = holds::add(need.units_proposed, suggestion.units)?;
+    holds::settle(need, at)?;
+    confirm_if_all_said_yes(&mut desk, &suggestion.id, &suggestion.transfer, at)?;
+    Ok(desk.finish())
+}
+
+fn side<Code>(agreement: Option<Label>, at: Timestamp) -> Side<Code> {
+    match agreement {
+        Some(agreement) => {
+            Side { answer: Answer::Accepted, at: Some(at), agreement: Some(agreement), ..Side::pending() }
+        }
+        None => Side::pending(),
+    }
+}
+
+fn check_pair(read: &Records, need: &Need, offer: &Offer, at: Timestamp) -> Result<(), Refusal> {
+    if need.trust == offer.trust {
+        return Err(Refusal::new(reason::SAME_TRUST, "a trust is not asked to help itself"));
+    }
+    match offer.freshness(at) {
+        Freshness::Fresh | Freshness::Ageing => {}
+        Freshness::Stale => {
+            return Err(Refusal::new(
+                reason::STALE,
+                "nobody has said for two cadences that the offer is true",
+            )
+            .with("reported_at", offer.reported_at));
+        }
+    }
+    if let Some(release_at) = offer.release_at.filter(|release_at| at < *release_at) {
+        return Err(Refusal::new(reason::NOT_RELEASED, "the trust has not released the session yet")
+            .with("release_at", release_at));
+    }
+    let declined = read.declines.get(&(need.id.clone(), offer.id.clone()));
+    if declined
+        .is_some_and(|d| d.need_generation == need.generation && d.offer_generation == offer.generation)
+    {
+        return Err(Refusal::new(reason::DECLINED_BEFORE, "the pair was declined, and neither has changed"));
+    }
+    Ok(())
+}
+
+/// Returns what a hold takes of the offer's account: the units, or `min(minutes per case + turnover, free)` for each
+/// theatre case. The last case needs no turnover after it.
+fn units_to_hold(need: &Need, offer: &Offer, units: Count, turnover_minutes: u32) -> Result<Count, Refusal> {
+    let (wanted, free) = (need.units_wanted(), offer.figures.free());
+    if units.is_zero() || units > wanted {
+        return Err(Refusal::new(reason::NOT_ENOUGH_UNITS, format!("the need wants {wanted} more units"))
+            .with("wanted", wanted)
+            .with("asked", units));
+    }
+    let too_few = |asked: u64| {
+        Refusal::new(reason::NOT_ENOUGH_UNITS, format!("the offer has {free} free"))
+            .with("free", free)
+            .with("asked", asked)
+    };
+    if !offer.resource.kind.is_minutes() {
+        return if units > free { Err(too_few(u64::from(units.get()))) } else { Ok(units) };
+    }
+    let turnover = u64::from(turnover_minutes);
+    let with_turnover = u64::from(units.get()) * (u64::from(need.minutes_per_case.get()) + turnover);
+    let least = with_turnover.saturating_sub(turnover);
+    if least > u64::from(free.get()) {
+        return Err(too_few(least));
+    }
+    Ok(u32::try_from(with_turnover).map_or(free, |minutes| Count::new(minutes).min(free)))
+}
+
+fn check_reserve(room: Room, held: Count) -> Result<(), Refusal> {
+    if room.free < u64::from(room.reserve.get()) + u64::from(held.get()) {
+        return Err(Refusal::new(reason::BELOW_RESERVE, "the trust keeps these units for itself")
+            .with("free", room.free)
+            .with("reserve", room.reserve)
+            .with("asked", held));
+    }
+    Ok(())
+}

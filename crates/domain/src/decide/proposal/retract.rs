@@ -1,0 +1,55 @@
+//! A trust takes its own answer back: a slip of the finger, seen at once.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{check_live, party, wrong_side};
+use crate::actor::Actor;
+use crate::ids::ProposalId;
+use crate::lifecycle::Party;
+use crate::lifecycle::proposal::{AnswerState, ProposalCommand, next_answer};
+use crate::proposal::{ProposalState, Side};
+use crate::records::{Desk, Records};
+use crate::refusal::{Refusal, reason};
+
+/// So long after an answer it can be taken back.
+pub const RETRACT_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Takes the acting trust's yes back within [`RETRACT_WITHIN`] while the other side has not answered. Units given back by
+/// a partial yes do not return, and an extension stays used.
+///
+/// # Errors
+/// `TOO_LATE_TO_RETRACT`, `HOLD_EXPIRED`, `WRONG_SIDE`, `ILLEGAL_TRANSITION` (nothing answered, or a no, which has ended
+/// the proposal).
+pub fn retract(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) -> Result<Records, Refusal> {
+    let mut desk = Desk::new(read);
+    let proposal = desk.proposal_mut(id)?;
+    let by = party(actor, proposal);
+    if proposal.state == ProposalState::Confirmed && matches!(by, Party::Home | Party::Supporting) {
+        return Err(too_late());
+    }
+    check_live(proposal, ProposalCommand::Retract, by, at)?;
+    let (home, supporting) = (proposal.home.answer.state(), proposal.supporting.answer.state());
+    match by {
+        Party::Supporting => take_back(&mut proposal.supporting, home, at)?,
+        Party::Home => take_back(&mut proposal.home, supporting, at)?,
+        Party::Authority | Party::Gold | Party::Engine | Party::Other => return Err(wrong_side(by)),
+    }
+    Ok(desk.finish())
+}
+
+fn take_back<Code>(side: &mut Side<Code>, other: AnswerState, at: Timestamp) -> Result<(), Refusal> {
+    next_answer(side.answer.state(), ProposalCommand::Retract)?;
+    let is_late = side.at.is_none_or(|answered_at| at.duration_since(answered_at) > RETRACT_WITHIN);
+    if is_late || other != AnswerState::Pending {
+        return Err(too_late());
+    }
+    *side = Side { extended: side.extended, ..Side::pending() };
+    Ok(())
+}
+
+fn too_late() -> Refusal {
+    Refusal::new(
+        reason::TOO_LATE_TO_RETRACT,
+        "an answer can be taken back for ten seconds, while the other trust has not answered",
+    )
+}

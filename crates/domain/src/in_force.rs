@@ -1,0 +1,149 @@
+//! The policy that holds between two trusts: the region's, or what its incident mode puts before it.
+
+use jiff::Timestamp;
+
+use crate::codes;
+use crate::ids::{Label, TrustCode};
+use crate::need::{Need, Priority};
+use crate::policy::{ApprovalRule, HoldTime, HoldTimes, Policy, StandingAgreement};
+use crate::proposal::Authority;
+use crate::quantity::Count;
+use crate::resource::ResourceKind;
+
+/// The part of the policy that concerns a pair of trusts, as it holds between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InForce<'a> {
+    /// A trust that has declared this OPEL or more is not asked.
+    pub opel_limit: u8,
+    /// How long holds last.
+    pub hold: HoldTimes,
+    /// Who must approve what.
+    pub approval: &'a [ApprovalRule],
+    /// What trusts have agreed to beforehand.
+    pub standing_agreement: &'a [StandingAgreement],
+}
+
+impl Policy {
+    /// Returns what holds between two trusts; `is_incident` says whether a collaborative that joins them is in incident
+    /// mode (see [`crate::region::Region::is_incident_between`]).
+    #[must_use]
+    pub fn in_force(&self, is_incident: bool) -> InForce<'_> {
+        let routine = InForce {
+            opel_limit: self.opel_limit,
+            hold: self.hold,
+            approval: &self.approval,
+            standing_agreement: &self.standing_agreement,
+        };
+        if !is_incident {
+            return routine;
+        }
+        let incident = &self.incident;
+        InForce {
+            opel_limit: incident.opel_limit.unwrap_or(routine.opel_limit),
+            hold: incident.hold.unwrap_or(routine.hold),
+            approval: incident.approval.as_deref().unwrap_or(routine.approval),
+            standing_agreement: incident.standing_agreement.as_deref().unwrap_or(routine.standing_agreement),
+        }
+    }
+}
+
+impl InForce<'_> {
+    /// Returns how long a hold for a need lasts.
+    #[must_use]
+    pub fn hold_for(&self, need: &Need) -> HoldTime {
+        let resource = &need.resource;
+        self.hold.of(need.priority, codes::is_critical_care(resource.kind, resource.code.as_str()))
+    }
+
+    /// Returns whether somebody above the two trusts must approve so many units: the first rule that applies says who.
+    #[must_use]
+    pub fn authority_for(&self, kind: ResourceKind, priority: Priority, units: Count) -> Authority {
+        self.approval
+            .iter()
+            .find(|rule| {
+                is_among(&rule.kinds, kind) && is_among(&rule.bands, priority) && units > rule.units_over
+            })
+            .map_or(Authority::NotNeeded, |rule| Authority::Pending { role: rule.role })
+    }
+
+    /// Returns the agreement by which a trust has agreed beforehand to so many units.
+    #[must_use]
+    pub fn agreement_of(
+        &self,
+        trust: TrustCode,
+        (kind, priority, units): (ResourceKind, Priority, Count),
+        at: Timestamp,
+    ) -> Option<Label> {
+        self.standing_agreement
+            .iter()
+            .find(|agreement| {
+                agreement.trust == trust
+                    && at < agreement.until
+                    && is_among(&agreement.kinds, kind)
+                    && is_among(&agreement.bands, priority)
+                    && agreement.units_up_to.is_none_or(|most| units <= most)
+            })
+            .map(|agreement| agreement.id.clone())
+    }
+}
+
+/// An empty list stands for all.
+fn is_among<T: PartialEq>(list: &[T], value: T) -> bool {
+    list.is_empty() || list.contains(&value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::Role;
+
+    const POLICY: &str = r#"
+        opel_limit = 4
+        [[approval]]
+        kinds = ["STAFF"]
+        units_over = 2
+        role = "icb"
+        [[standing_agreement]]
+        id = "mou-1"
+        trust = "ZA1"
+        bands = ["P1A"]
+        units_up_to = 1
+        until = "2027-01-01T00:00:00Z"
+        [incident]
+        opel_limit = 5
+        approval = []
+    "#;
+
+    #[test]
+    fn incident_mode_goes_before_the_rest_only_where_it_says_something() {
+        let policy: Policy = toml::from_str(POLICY).unwrap();
+        let (routine, incident) = (policy.in_force(false), policy.in_force(true));
+        assert_eq!((routine.opel_limit, incident.opel_limit), (4, 5));
+        let ask =
+            |f: &InForce<'_>, units: u32| f.authority_for(ResourceKind::Staff, Priority::P2, units.into());
+        assert_eq!(ask(&routine, 3), Authority::Pending { role: Role::Icb });
+        assert_eq!(ask(&routine, 2), Authority::NotNeeded);
+        assert_eq!(ask(&incident, 3), Authority::NotNeeded);
+        assert_eq!(incident.hold, routine.hold);
+    }
+
+    #[test]
+    fn an_agreement_answers_for_its_trust_bands_units_and_time() {
+        let policy: Policy = toml::from_str(POLICY).unwrap();
+        let agreed = |trust: &str, band, units: u32, at: &str| {
+            policy
+                .in_force(false)
+                .agreement_of(
+                    trust.parse().unwrap(),
+                    (ResourceKind::Bed, band, units.into()),
+                    at.parse().unwrap(),
+                )
+                .is_some()
+        };
+        assert!(agreed("ZA1", Priority::P1A, 1, "2026-11-24T08:00:00Z"));
+        assert!(!agreed("ZA2", Priority::P1A, 1, "2026-11-24T08:00:00Z"));
+        assert!(!agreed("ZA1", Priority::P2, 1, "2026-11-24T08:00:00Z"));
+        assert!(!agreed("ZA1", Priority::P1A, 2, "2026-11-24T08:00:00Z"));
+        assert!(!agreed("ZA1", Priority::P1A, 1, "2027-01-01T00:00:00Z"));
+    }
+}
