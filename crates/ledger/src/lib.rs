@@ -9,13 +9,19 @@
 //!
 //! Invariants: this crate knows neither the wire nor Redis; it never asks for the time (commits carry it).
 
+pub mod cause;
 mod commit;
 pub mod conformance;
 mod cursor;
+pub mod follow;
 mod key;
 pub mod limits;
 mod memory;
+pub mod picture;
+pub mod record;
+pub mod transact;
 mod trouble;
+pub mod watch;
 
 use std::time::Duration;
 

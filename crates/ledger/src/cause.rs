@@ -1,0 +1,38 @@
+//! Why a change came about: kept with the change in the log, for timelines, audit and traces.
+
+use bytes::Bytes;
+use fallow_domain::actor::Actor;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Who did what, when, and in which trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Who.
+    pub by: Actor,
+    /// The call or the engine's step, such as `PublishOffer` or `propose`.
+    pub verb: String,
+    /// When, by the clock of whoever committed.
+    pub at: Timestamp,
+    /// The request id, where it was a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The W3C trace context of the call, so that what follows from the change joins its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl Cause {
+    /// Writes the cause as the log keeps it.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        // Text keys and plain values only, which is all that JSON asks for.
+        serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
+    }
+
+    /// Reads a cause; `None` when it was not written as one.
+    #[must_use]
+    pub fn decode(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+}

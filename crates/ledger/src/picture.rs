@@ -1,0 +1,308 @@
+//! The picture: every live record in memory, filled from the log and by nobody else.
+//!
+//! Single records are read from the concurrent map at once. Lists, snapshots and watches are taken at one revision,
+//! under the gate that the follower closes while it applies a change.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use tokio::sync::{broadcast, watch};
+
+use crate::commit::{Change, Versioned};
+use crate::cursor::{Cursor, Revision};
+use crate::key::{Key, RecordKind};
+use crate::record::{Record, Unreadable, need_key, offer_key, proposal_key};
+
+/// Changes kept for watchers that come back with a cursor.
+pub const RECENT_CHANGES: usize = 8_192;
+/// Changes that a watcher may be behind before it is cut.
+pub const WATCHER_BUFFER: usize = 1_024;
+
+/// A record as the picture holds it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The revision that last wrote it.
+    pub revision: Revision,
+    /// The record.
+    pub record: Arc<Record>,
+}
+
+/// One change, as watchers are told of it.
+#[derive(Debug)]
+pub struct Applied {
+    /// Its revision.
+    pub revision: Revision,
+    /// Each record it wrote, before and after; `None` where there was or is none.
+    pub items: Vec<AppliedItem>,
+    /// Why it came about, as the log keeps it.
+    pub cause: Bytes,
+}
+
+/// One record of a change.
+#[derive(Debug, Clone)]
+pub struct AppliedItem {
+    /// The record's key.
+    pub key: Key,
+    /// What it was.
+    pub before: Option<Arc<Record>>,
+    /// What it is.
+    pub after: Option<Arc<Record>>,
+}
+
+/// What watchers hear.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    /// A change.
+    Change(Arc<Applied>),
+    /// The picture was drawn afresh: cursors from before are gone.
+    Redrawn,
+}
+
+/// Every live record in memory.
+#[derive(Debug)]
+pub struct Picture {
+    records: [DashMap<Arc<str>, Seen>; RecordKind::ALL.len()],
+    unreadable: DashMap<Key, Unreadable>,
+    /// Live proposals and transfers by the offer, need or proposal they refer to.
+    referring: DashMap<Key, BTreeSet<Key>>,
+    gate: RwLock<Option<Cursor>>,
+    recent: Mutex<VecDeque<Arc<Applied>>>,
+    told: broadcast::Sender<Told>,
+    /// `None` until the picture is drawn.
+    revision: watch::Sender<Option<Revision>>,
+}
+
+impl Default for Picture {
+    fn default() -> Self {
+        Self {
+            records: std::array::from_fn(|_| DashMap::new()),
+            unreadable: DashMap::new(),
+            referring: DashMap::new(),
+            gate: RwLock::new(None),
+            recent: Mutex::new(VecDeque::new()),
+            told: broadcast::channel(WATCHER_BUFFER).0,
+            revision: watch::channel(None).0,
+        }
+    }
+}
+
+/// The picture at one revision: while it is held, no change is applied.
+#[derive(Debug)]
+pub struct Still<'a> {
+    picture: &'a Picture,
+    cursor: RwLockReadGuard<'a, Option<Cursor>>,
+}
+
+impl Picture {
+    /// Returns a record at once, as of the latest change applied.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Seen> {
+        self.map(key.kind).get(&key.id).map(|seen| seen.clone())
+    }
+
+    /// Holds the picture still at one revision. Keep it briefly and never across an await.
+    #[must_use]
+    pub fn still(&self) -> Still<'_> {
+        Still { picture: self, cursor: self.gate.read().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Returns the keys of the live proposals and transfers that refer to an offer, a need or a proposal, in order.
+    #[must_use]
+    pub fn referring_to(&self, key: &Key) -> Vec<Key> {
+        self.referring.get(key).map(|keys| keys.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Returns the latest revision applied; [`Revision::ABSENT`] while nothing is drawn.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision.borrow().unwrap_or_default()
+    }
+
+    /// Returns a receiver that sees each new revision (but may skip some); `None` while nothing is drawn.
+    #[must_use]
+    pub fn revisions(&self) -> watch::Receiver<Option<Revision>> {
+        self.revision.subscribe()
+    }
+
+    /// Waits until the picture is drawn and has reached a revision; says whether it did within the time.
+    pub async fn reached(&self, revision: Revision, within: Duration) -> bool {
+        let mut revisions = self.revision.subscribe();
+        tokio::time::timeout(within, revisions.wait_for(|now| *now >= Some(revision)))
+            .await
+            .is_ok_and(|r| r.is_ok())
+    }
+
+    /// Returns the records that could not be read, in order of key.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<(Key, Unreadable)> {
+        let mut all: Vec<_> = self.unreadable.iter().map(|e| (e.key().clone(), e.value().clone())).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+
+    /// Draws the picture afresh from a snapshot. Watchers are told that their cursors are gone.
+    pub(crate) fn redraw(&self, snapshot: Vec<Versioned>, cursor: &Cursor) {
+        let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let is_first = gate.is_none();
+        self.records.iter().for_each(DashMap::clear);
+        self.unreadable.clear();
+        self.referring.clear();
+        self.recent().clear();
+        for Versioned { key, revision, body } in snapshot {
+            self.put(&key, revision, Some(&body));
+        }
+        *gate = Some(cursor.clone());
+        drop(gate);
+        if !is_first {
+            // Nobody watching is no failure.
+            let _ = self.told.send(Told::Redrawn);
+        }
+        self.revision.send_replace(Some(cursor.revision()));
+    }
+
+    /// Applies the next change of the log. A change at or before the picture's revision was applied already.
+    pub(crate) fn apply(&self, change: Change) {
+        let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(cursor) = gate.as_ref() else { return };
+        if change.revision <= cursor.revision() {
+            return;
+        }
+        let items = change
+            .writes
+            .into_iter()
+            .map(|(key, body)| {
+                let (before, after) = self.put(&key, change.revision, body.as_ref());
+                AppliedItem { key, before, after }
+            })
+            .collect();
+        let applied = Arc::new(Applied { revision: change.revision, items, cause: change.cause });
+        {
+            let mut recent = self.recent();
+            if recent.len() == RECENT_CHANGES {
+                recent.pop_front();
+            }
+            recent.push_back(applied.clone());
+        }
+        *gate = Some(cursor.at(change.revision));
+        // Sent while the gate is closed, so that a watcher that subscribes under it misses and repeats nothing.
+        let _ = self.told.send(Told::Change(applied));
+        drop(gate);
+        self.revision.send_replace(Some(change.revision));
+    }
+
+    fn put(
+        &self,
+        key: &Key,
+        revision: Revision,
+        body: Option<&Bytes>,
+    ) -> (Option<Arc<Record>>, Option<Arc<Record>>) {
+        let before = self.map(key.kind).get(&key.id).map(|seen| seen.record.clone());
+        self.unreadable.remove(key);
+        let after = body.and_then(|body| match Record::decode(key.kind, body) {
+            Ok(record) => Some(Arc::new(record)),
+            Err(unreadable) => {
+                tracing::error!(key = %key, error = %unreadable, "a record cannot be read and is set apart");
+                self.unreadable.insert(key.clone(), unreadable);
+                None
+            }
+        });
+        match &after {
+            Some(record) => {
+                self.map(key.kind).insert(key.id.clone(), Seen { revision, record: record.clone() });
+            }
+            None => {
+                self.map(key.kind).remove(&key.id);
+            }
+        }
+        for target in before.as_deref().map(refers_to).unwrap_or_default() {
+            if let Some(mut keys) = self.referring.get_mut(&target) {
+                keys.remove(key);
+            }
+            self.referring.remove_if(&target, |_, keys| keys.is_empty());
+        }
+        for target in after.as_deref().map(refers_to).unwrap_or_default() {
+            self.referring.entry(target).or_default().insert(key.clone());
+        }
+        (before, after)
+    }
+
+    fn map(&self, kind: RecordKind) -> &DashMap<Arc<str>, Seen> {
+        &self.records[kind.index()]
+    }
+
+    fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Applied>>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Told> {
+        self.told.subscribe()
+    }
+}
+
+/// Returns what a live proposal or transfer refers to; an ended proposal and every other record refer to nothing.
+fn refers_to(record: &Record) -> Vec<Key> {
+    match record {
+        Record::Proposal(p) if !p.state.is_ended() => vec![offer_key(&p.offer), need_key(&p.need)],
+        Record::Transfer(t) if !t.state.is_ended() => {
+            vec![offer_key(&t.offer), need_key(&t.need), proposal_key(&t.proposal)]
+        }
+        Record::Proposal(_)
+        | Record::Transfer(_)
+        | Record::Offer(_)
+        | Record::Need(_)
+        | Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_) => Vec::new(),
+    }
+}
+
+impl Still<'_> {
+    /// Returns the revision at which the picture is held.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.cursor.as_ref().map_or(Revision::ABSENT, Cursor::revision)
+    }
+
+    /// Returns the cursor of that revision; `None` before the first snapshot.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
+    /// Returns a record.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Seen> {
+        self.picture.get(key)
+    }
+
+    /// Returns every record of a kind with its key, in order of key. Cost: proportional to how many there are.
+    #[must_use]
+    pub fn all(&self, kind: RecordKind) -> Vec<(Key, Seen)> {
+        let map = self.picture.map(kind);
+        let mut all: Vec<_> =
+            map.iter().map(|e| (Key::new(kind, e.key().clone()), e.value().clone())).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+
+    /// Returns the changes after a cursor, oldest first, or `None` when they are no longer kept, or the cursor is of
+    /// another history, or ahead.
+    pub(crate) fn since(&self, cursor: &Cursor) -> Option<Vec<Arc<Applied>>> {
+        let now = self.cursor.as_ref()?;
+        if cursor.history() != now.history() || cursor.revision() > now.revision() {
+            return None;
+        }
+        let recent = self.picture.recent();
+        let oldest = recent.front().map_or(now.revision().next(), |applied| applied.revision);
+        if cursor.revision().next() < oldest {
+            return None;
+        }
+        Some(recent.iter().filter(|applied| applied.revision > cursor.revision()).cloned().collect())
+    }
+}

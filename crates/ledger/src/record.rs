@@ -1,0 +1,225 @@
+//! What the ledger's bodies hold: one typed record a key, as JSON in an envelope with a schema number.
+
+use bytes::Bytes;
+use fallow_domain::ids::{NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode};
+use fallow_domain::need::Need;
+use fallow_domain::offer::Offer;
+use fallow_domain::proposal::Proposal;
+use fallow_domain::resource::ResourceKey;
+use fallow_domain::standing::{Claim, Decline, EngineLease, FeedState, RegionState, TrustState};
+use fallow_domain::transfer::Transfer;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::key::{Key, RecordKind};
+
+/// The schema that is written. A body of an earlier schema is read; one of a later schema is set apart.
+pub const SCHEMA: u32 = 1;
+
+/// A live record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Capacity that a trust publishes.
+    Offer(Offer),
+    /// Demand that a trust raises.
+    Need(Need),
+    /// A suggestion, held until both trusts answer.
+    Proposal(Proposal),
+    /// What follows when both said yes.
+    Transfer(Transfer),
+    /// What a trust has said of itself.
+    Trust(TrustState),
+    /// The last report of a numbered source.
+    Feed(FeedState),
+    /// The region file in force.
+    Region(RegionState),
+    /// The right to act as the engine.
+    Lease(EngineLease),
+    /// A name that one live record holds.
+    Claim(Claim),
+    /// A pair that was declined.
+    Decline(Decline),
+}
+
+/// A body that cannot be read: it is set apart, shown to operators and never used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {} record cannot be read: {detail}", kind.as_str())]
+pub struct Unreadable {
+    /// What it should have been.
+    pub kind: RecordKind,
+    /// Why not.
+    pub detail: String,
+}
+
+#[derive(Serialize)]
+struct Written<'a, T> {
+    v: u32,
+    r: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    v: u32,
+}
+
+#[derive(Deserialize)]
+struct Read<T> {
+    r: T,
+}
+
+impl Record {
+    /// Returns the record's kind.
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        match self {
+            Self::Offer(_) => RecordKind::Offer,
+            Self::Need(_) => RecordKind::Need,
+            Self::Proposal(_) => RecordKind::Proposal,
+            Self::Transfer(_) => RecordKind::Transfer,
+            Self::Trust(_) => RecordKind::Trust,
+            Self::Feed(_) => RecordKind::Feed,
+            Self::Region(_) => RecordKind::Region,
+            Self::Lease(_) => RecordKind::Lease,
+            Self::Claim(_) => RecordKind::Claim,
+            Self::Decline(_) => RecordKind::Decline,
+        }
+    }
+
+    /// Writes the record as the ledger keeps it.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        match self {
+            Self::Offer(record) => envelope(record),
+            Self::Need(record) => envelope(record),
+            Self::Proposal(record) => envelope(record),
+            Self::Transfer(record) => envelope(record),
+            Self::Trust(record) => envelope(record),
+            Self::Feed(record) => envelope(record),
+            Self::Region(record) => envelope(record),
+            Self::Lease(record) => envelope(record),
+            Self::Claim(record) => envelope(record),
+            Self::Decline(record) => envelope(record),
+        }
+    }
+
+    /// Reads a record of a kind.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the body is not JSON, is of a later schema, or lacks what a record of that kind has.
+    pub fn decode(kind: RecordKind, body: &[u8]) -> Result<Self, Unreadable> {
+        match kind {
+            RecordKind::Offer => open(kind, body).map(Self::Offer),
+            RecordKind::Need => open(kind, body).map(Self::Need),
+            RecordKind::Proposal => open(kind, body).map(Self::Proposal),
+            RecordKind::Transfer => open(kind, body).map(Self::Transfer),
+            RecordKind::Trust => open(kind, body).map(Self::Trust),
+            RecordKind::Feed => open(kind, body).map(Self::Feed),
+            RecordKind::Region => open(kind, body).map(Self::Region),
+            RecordKind::Lease => open(kind, body).map(Self::Lease),
+            RecordKind::Claim => open(kind, body).map(Self::Claim),
+            RecordKind::Decline => open(kind, body).map(Self::Decline),
+        }
+    }
+}
+
+fn envelope<T: Serialize>(record: &T) -> Bytes {
+    // Our records have text keys and finite numbers only, which is all that JSON asks for.
+    serde_json::to_vec(&Written { v: SCHEMA, r: record }).map(Bytes::from).unwrap_or_default()
+}
+
+fn open<T: DeserializeOwned>(kind: RecordKind, body: &[u8]) -> Result<T, Unreadable> {
+    let unreadable = |detail: String| Unreadable { kind, detail };
+    let head: Head = serde_json::from_slice(body).map_err(|e| unreadable(e.to_string()))?;
+    if head.v > SCHEMA {
+        return Err(unreadable(format!("schema {} is later than {SCHEMA}, the latest known here", head.v)));
+    }
+    serde_json::from_slice::<Read<T>>(body).map(|read| read.r).map_err(|e| unreadable(e.to_string()))
+}
+
+/// The key of an offer.
+#[must_use]
+pub fn offer_key(id: &OfferId) -> Key {
+    Key::new(RecordKind::Offer, id.as_str())
+}
+
+/// The key of a need.
+#[must_use]
+pub fn need_key(id: &NeedId) -> Key {
+    Key::new(RecordKind::Need, id.as_str())
+}
+
+/// The key of a proposal.
+#[must_use]
+pub fn proposal_key(id: &ProposalId) -> Key {
+    Key::new(RecordKind::Proposal, id.as_str())
+}
+
+/// The key of a transfer.
+#[must_use]
+pub fn transfer_key(id: &TransferId) -> Key {
+    Key::new(RecordKind::Transfer, id.as_str())
+}
+
+/// The key of what a trust has said of itself.
+#[must_use]
+pub fn trust_key(ods: TrustCode) -> Key {
+    Key::new(RecordKind::Trust, ods.as_str())
+}
+
+/// The key of a numbered source of a trust.
+#[must_use]
+pub fn feed_key(trust: TrustCode, source: &str) -> Key {
+    Key::new(RecordKind::Feed, format!("{trust}/{source}"))
+}
+
+/// The key of the region file in force.
+#[must_use]
+pub fn region_key(id: &RegionId) -> Key {
+    Key::new(RecordKind::Region, id.as_str())
+}
+
+/// The key of the engine's lease.
+#[must_use]
+pub fn lease_key() -> Key {
+    Key::new(RecordKind::Lease, "engine")
+}
+
+/// The key of the claim that a trust's own key has on an offer.
+#[must_use]
+pub fn source_claim_key(trust: TrustCode, source_key: &str) -> Key {
+    Key::new(RecordKind::Claim, format!("offer/{trust}/{source_key}"))
+}
+
+/// The key of the claim that (home trust, case reference, resource) has on a live need.
+#[must_use]
+pub fn case_claim_key(trust: TrustCode, case_ref: &str, resource: &ResourceKey) -> Key {
+    Key::new(RecordKind::Claim, format!("need/{trust}/{resource}/{case_ref}"))
+}
+
+/// The key of a declined pair.
+#[must_use]
+pub fn decline_key(need: &NeedId, offer: &OfferId) -> Key {
+    Key::new(RecordKind::Decline, format!("{need} {offer}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_back_from_its_body() {
+        let record = Record::Claim(Claim { holder: fallow_domain::ids::Label::parse("o-1").unwrap() });
+        let body = record.encode();
+        assert_eq!(&body[..], br#"{"v":1,"r":{"holder":"o-1"}}"#);
+        assert_eq!(Record::decode(RecordKind::Claim, &body), Ok(record));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_and_not_guessed() {
+        for body in
+            [&b"{"[..], b"{}", br#"{"v":1}"#, br#"{"v":1,"r":{}}"#, br#"{"v":2,"r":{"holder":"o-1"}}"#]
+        {
+            assert!(Record::decode(RecordKind::Claim, body).is_err(), "{}", String::from_utf8_lossy(body));
+        }
+    }
+}

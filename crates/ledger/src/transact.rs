@@ -1,0 +1,249 @@
+//! Read, decide, commit once: the way in which every handler and the engine change the ledger.
+//!
+//! A decision is pure and is bound to the exact version of everything it read. When any of it has changed, the commit
+//! writes nothing and the decision is made afresh on what is there now, a bounded number of times.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cause::Cause;
+use crate::commit::{Commit, Outcome, RequestKey};
+use crate::cursor::Revision;
+use crate::key::Key;
+use crate::picture::Picture;
+use crate::record::{Record, Unreadable, lease_key};
+use crate::trouble::Trouble;
+use crate::{Ledger, Writes};
+
+/// How often a decision is made afresh before the caller is told that it lost the race.
+pub const ATTEMPTS: u32 = 12;
+
+/// How long a new attempt waits for the picture to show what made the last one fail.
+const CATCH_UP: Duration = Duration::from_millis(200);
+
+/// What a decision read, at its exact versions.
+#[derive(Debug, Default)]
+pub struct View {
+    records: BTreeMap<Key, Option<(Revision, Arc<Record>)>>,
+}
+
+impl View {
+    /// Returns a record that was read, or `None` when it was absent or not read.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<&Record> {
+        self.records.get(key)?.as_ref().map(|(_, record)| record.as_ref())
+    }
+
+    /// Returns the revision that last wrote a record; [`Revision::ABSENT`] when there is none.
+    #[must_use]
+    pub fn revision(&self, key: &Key) -> Revision {
+        self.records.get(key).and_then(Option::as_ref).map_or(Revision::ABSENT, |(revision, _)| *revision)
+    }
+
+    /// Says whether a key was read, be the record there or not.
+    #[must_use]
+    pub fn has_read(&self, key: &Key) -> bool {
+        self.records.contains_key(key)
+    }
+
+    /// Returns every record that was read and is there, in order of key.
+    pub fn records(&self) -> impl Iterator<Item = (&Key, &Record)> {
+        self.records.iter().filter_map(|(key, read)| read.as_ref().map(|(_, record)| (key, record.as_ref())))
+    }
+}
+
+/// What a decision comes to.
+#[derive(Debug)]
+pub enum Step<A> {
+    /// It must know these records too.
+    Read(Vec<Key>),
+    /// It changes these records (`None` deletes) and answers so.
+    Write {
+        /// New versions of the records that change.
+        writes: Vec<(Key, Option<Record>)>,
+        /// The answer, remembered under the request id.
+        answer: A,
+    },
+    /// It changes nothing and answers so.
+    Answer(A),
+    /// The records do not hang together, for something changed between two reads: read again.
+    ReadAgain,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done<A> {
+    /// The answer of the decision, now or when the request id was first used.
+    pub answer: A,
+    /// The revision of the commit; [`Revision::ABSENT`] when nothing was written.
+    pub revision: Revision,
+    /// Whether the request id had been used before, so that nothing was written now.
+    pub replayed: bool,
+}
+
+/// Why nothing was done, or why that is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault<E> {
+    /// The decision said no.
+    #[error("refused")]
+    Refused(E),
+    /// Others kept changing what the decision read.
+    #[error("lost a race {ATTEMPTS} times")]
+    ChangedMeanwhile,
+    /// The request id was used for another request.
+    #[error("the request id was used for another request")]
+    RequestIdReused,
+    /// The store said no, or did not say.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+impl<E> From<Unreadable> for Fault<E> {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Trouble(Trouble::Corrupt { key: None, detail: unreadable.to_string() })
+    }
+}
+
+/// How a decision is to be carried out.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The request, whose outcome is remembered; `None` for the engine's own steps.
+    pub request: Option<RequestKey>,
+    /// Why, for the log.
+    pub cause: Cause,
+    /// Decide and check, but write nothing.
+    pub validate_only: bool,
+}
+
+/// Reads `first`, lets `decide` ask for more, and commits what it decides, bound to the version of all it read.
+///
+/// `decide` must be pure but for looking things up in the picture: it may be called several times.
+///
+/// # Errors
+/// [`Fault::Refused`] with the decision's own error; [`Fault::ChangedMeanwhile`] after [`ATTEMPTS`] lost races;
+/// [`Fault::RequestIdReused`]; [`Fault::Trouble`] from the store.
+pub async fn transact<A, E>(
+    ledger: &dyn Ledger,
+    picture: &Picture,
+    order: Order,
+    first: Vec<Key>,
+    mut decide: impl FnMut(&View) -> Result<Step<A>, E> + Send,
+) -> Result<Done<A>, Fault<E>>
+where
+    A: Serialize + DeserializeOwned,
+{
+    for _ in 0..ATTEMPTS {
+        let mut view = View::default();
+        let mut wanted = first.clone();
+        loop {
+            let read = ledger.read(&wanted).await?;
+            for (key, versioned) in wanted.drain(..).zip(read) {
+                let record = match versioned {
+                    Some(v) => Some((v.revision, Arc::new(Record::decode(key.kind, &v.body)?))),
+                    None => None,
+                };
+                view.records.insert(key, record);
+            }
+            let step = match decide(&view) {
+                Ok(step) => step,
+                Err(refusal) => {
+                    return match first_answer(ledger, &order).await? {
+                        Some(done) => Ok(done),
+                        None => Err(Fault::Refused(refusal)),
+                    };
+                }
+            };
+            match step {
+                Step::Read(more) => {
+                    wanted = more.into_iter().filter(|key| !view.has_read(key)).collect();
+                    if wanted.is_empty() {
+                        // It asks for what it has: the records do not hang together.
+                        break;
+                    }
+                }
+                Step::ReadAgain => break,
+                Step::Answer(answer) => {
+                    let now = Done { answer, revision: Revision::ABSENT, replayed: false };
+                    return Ok(first_answer(ledger, &order).await?.unwrap_or(now));
+                }
+                Step::Write { answer, .. } if order.validate_only => {
+                    return Ok(Done { answer, revision: Revision::ABSENT, replayed: false });
+                }
+                Step::Write { writes, answer } => {
+                    match ledger.commit(commit(&order, &view, writes, &answer)?).await? {
+                        Outcome::Committed { revision } => {
+                            return Ok(Done { answer, revision, replayed: false });
+                        }
+                        Outcome::Replayed { revision, answer } => return replayed(revision, &answer),
+                        Outcome::RequestIdReused => return Err(Fault::RequestIdReused),
+                        Outcome::Conflict { .. } => break,
+                    }
+                }
+            }
+        }
+        catch_up(picture, &view).await;
+    }
+    Err(Fault::ChangedMeanwhile)
+}
+
+/// Returns what the request id answered when it was first used, or `None` when it was not.
+///
+/// A decision that writes nothing never reaches the commit that would find its request id. A repeated request must
+/// answer as before all the same ("accepted", not "already accepted"), so the id is looked up by a commit that expects
+/// what cannot be: the request id is looked at before the versions, and nothing is ever written.
+async fn first_answer<A: DeserializeOwned, E>(
+    ledger: &dyn Ledger,
+    order: &Order,
+) -> Result<Option<Done<A>>, Fault<E>> {
+    let Some(request) = order.request.clone().filter(|_| !order.validate_only) else { return Ok(None) };
+    let probe = Commit::new(order.cause.at)
+        .requested(request, bytes::Bytes::new())
+        .expecting(lease_key(), Revision(u64::MAX >> 12));
+    match ledger.commit(probe).await? {
+        Outcome::Replayed { revision, answer } => replayed(revision, &answer).map(Some),
+        Outcome::RequestIdReused => Err(Fault::RequestIdReused),
+        Outcome::Conflict { .. } | Outcome::Committed { .. } => Ok(None),
+    }
+}
+
+fn replayed<A: DeserializeOwned, E>(revision: Revision, answer: &[u8]) -> Result<Done<A>, Fault<E>> {
+    let answer =
+        serde_json::from_slice(answer).map_err(|e| Trouble::Corrupt { key: None, detail: e.to_string() })?;
+    Ok(Done { answer, revision, replayed: true })
+}
+
+/// Waits until the picture has seen everything that this attempt read, so that the next one looks things up afresh.
+async fn catch_up(picture: &Picture, view: &View) {
+    let seen = view.records.values().flatten().map(|(revision, _)| *revision).max().unwrap_or_default();
+    picture.reached(seen, CATCH_UP).await;
+    tokio::task::yield_now().await;
+}
+
+fn commit<A: Serialize>(
+    order: &Order,
+    view: &View,
+    writes: Vec<(Key, Option<Record>)>,
+    answer: &A,
+) -> Result<Commit, Trouble> {
+    let answer =
+        serde_json::to_vec(answer).map_err(|e| Trouble::Corrupt { key: None, detail: e.to_string() })?;
+    let expects = view
+        .records
+        .iter()
+        .map(|(key, read)| (key.clone(), read.as_ref().map_or(Revision::ABSENT, |(revision, _)| *revision)))
+        .collect();
+    let writes: Writes =
+        writes.into_iter().map(|(key, record)| (key, record.map(|record| record.encode()))).collect();
+    Ok(Commit {
+        at: order.cause.at,
+        request: order.request.clone(),
+        expects,
+        writes,
+        cause: order.cause.encode(),
+        answer: if order.request.is_some() { answer.into() } else { bytes::Bytes::new() },
+    })
+}
