@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod identity;
 pub mod shutdown;
 pub mod tasks;

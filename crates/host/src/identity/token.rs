@@ -1,0 +1,276 @@
+//! Tokens: JWTs with one algorithm (EdDSA over Ed25519), every claim checked, each failure with its reason.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::ids::{Label, RegionId};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use jsonwebtoken::{Algorithm, Header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::keys::{KeyError, KeySet, SigningKey};
+use super::{Caller, no_credentials};
+use crate::clock::Clock;
+
+/// Longest token that is looked at, in bytes. Ours have some 500.
+pub const TOKEN_BYTES_MAX: usize = 8_192;
+/// Longest leeway that any setting may give, in seconds.
+const LEEWAY_SECONDS_MAX: u32 = 30;
+
+/// The claims as they stand in a token. All optional here, so that what is missing can be named.
+#[derive(Default, Serialize, Deserialize)]
+struct Claims {
+    iss: Option<String>,
+    aud: Option<Value>,
+    sub: Option<String>,
+    iat: Option<i64>,
+    nbf: Option<i64>,
+    exp: Option<i64>,
+    kind: Option<ActorKind>,
+    role: Option<String>,
+    trust: Option<String>,
+    region: Option<String>,
+}
+
+/// The part of a token's header that is looked at.
+#[derive(Deserialize)]
+struct TokenHeader {
+    alg: Option<String>,
+    kid: Option<String>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// Signs tokens.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    key: SigningKey,
+    issuer: String,
+    audience: String,
+    clock: Clock,
+}
+
+impl Signer {
+    /// Makes a signer for an issuer and an audience. `clock` is the system's but in tests.
+    #[must_use]
+    pub fn new(key: SigningKey, issuer: &str, audience: &str, clock: Clock) -> Self {
+        Self { key, issuer: issuer.to_owned(), audience: audience.to_owned(), clock }
+    }
+
+    /// Returns the public half of the key, for those who verify.
+    #[must_use]
+    pub fn key_set(&self) -> KeySet {
+        self.key.key_set()
+    }
+
+    /// Issues a token that says who `caller` is, valid from now for `life`.
+    ///
+    /// # Errors
+    /// The key cannot sign, which a key that was read or generated can.
+    pub fn issue(&self, caller: &Caller, life: Duration) -> Result<String, KeyError> {
+        let now = self.clock.now().as_second();
+        let claims = Claims {
+            iss: Some(self.issuer.clone()),
+            aud: Some(self.audience.clone().into()),
+            sub: Some(caller.actor.subject.to_string()),
+            iat: Some(now),
+            nbf: None,
+            exp: Some(now.saturating_add(i64::try_from(life.as_secs()).unwrap_or(i64::MAX))),
+            kind: Some(caller.actor.kind),
+            role: Some(caller.actor.role.to_string()),
+            trust: caller.actor.trust.map(|trust| trust.to_string()),
+            region: Some(caller.region.to_string()),
+        };
+        self.sign(&claims)
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<String, KeyError> {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.key.id().to_owned());
+        jsonwebtoken::encode(&header, claims, &self.key.encoding)
+            .map_err(|_| KeyError::Malformed("the key does not sign"))
+    }
+}
+
+/// Verifies tokens of one issuer for one region. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    keys: KeySet,
+    issuer: String,
+    audience: String,
+    region: RegionId,
+    leeway_seconds: i64,
+    clock: Clock,
+}
+
+impl Verifier {
+    /// Makes a verifier. `clock` is the system's but in tests; a leeway above 30 s counts as 30 s.
+    #[must_use]
+    pub fn new(
+        keys: KeySet,
+        (issuer, audience): (&str, &str),
+        region: RegionId,
+        leeway_seconds: u32,
+        clock: Clock,
+    ) -> Self {
+        let leeway_seconds = leeway_seconds.min(LEEWAY_SECONDS_MAX).into();
+        Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned(), region, leeway_seconds, clock }
+    }
+
+    /// Finds out who calls from the headers of a call.
+    ///
+    /// # Errors
+    /// There is no credential, more than one, or one that [`Verifier::verify`] refuses.
+    pub fn caller_of(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+        let mut credentials = headers.get_all(AUTHORIZATION).iter();
+        let Some(credential) = credentials.next() else { return Err(no_credentials()) };
+        if credentials.next().is_some() {
+            return refuse(reasons::AMBIGUOUS_CREDENTIALS, "send exactly one authorization header");
+        }
+        let token = credential.to_str().ok().and_then(|text| text.split_once(' '));
+        match token {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => self.verify(token),
+            Some(_) | None => {
+                refuse(reasons::TOKEN_MALFORMED, "the authorization header must be `Bearer` and a token")
+            }
+        }
+    }
+
+    /// Finds out who a token speaks for.
+    ///
+    /// # Errors
+    /// Says which check the token does not pass; nothing of the token is repeated.
+    pub fn verify(&self, token: &str) -> Result<Caller, Failure> {
+        let claims = self.signed_claims(token)?;
+        if claims.iss.as_deref() != Some(&self.issuer) {
+            return refuse(reasons::TOKEN_ISSUER, "the token comes from another issuer");
+        }
+        // A list is refused even when we are in it: a token for two services can be replayed by one at the other.
+        if claims.aud.as_ref().and_then(Value::as_str) != Some(&self.audience) {
+            return refuse(
+                reasons::TOKEN_AUDIENCE,
+                "the token is meant for another audience, or for more than one",
+            );
+        }
+        self.check_times(&claims)?;
+        let subject = claims.sub.as_deref().unwrap_or_default();
+        let Some(region) = claims.region.as_deref() else { return lacks("region") };
+        if region != self.region.as_str() {
+            return refuse(reasons::TOKEN_REGION, "the token is for another region");
+        }
+        let (Some(kind), Ok(subject)) = (claims.kind, Label::parse(subject)) else {
+            return lacks("kind and a plain sub");
+        };
+        let role = match claims.role.as_deref() {
+            None | Some("") => {
+                return Err(Failure::Forbidden {
+                    reason: reasons::NO_ROLE,
+                    text: "you have no role in Fallow".to_owned(),
+                });
+            }
+            Some(text) => text.parse::<Role>().or_else(|_| lacks("a known role"))?,
+        };
+        let trust = match claims.trust.as_deref() {
+            None => None,
+            Some(text) => Some(text.parse().or_else(|_| lacks("a trust of the form of an ODS code"))?),
+        };
+        match (Standing::of(role), trust) {
+            (Standing::OfATrust, None) => return lacks("the trust of a role that acts for one"),
+            (Standing::AboveTrusts, Some(_)) => return lacks("a trust only with a role that acts for one"),
+            (Standing::OfATrust | Standing::Either, Some(_))
+            | (Standing::AboveTrusts | Standing::Either, None) => {}
+        }
+        Ok(Caller { actor: Actor { subject, kind, role, trust }, region: self.region.clone() })
+    }
+
+    /// Returns the claims of a token whose signature holds.
+    fn signed_claims(&self, token: &str) -> Result<Claims, Failure> {
+        const MALFORMED: &str = "the token is no signed token of at most 8 KiB";
+        if token.len() > TOKEN_BYTES_MAX {
+            return refuse(reasons::TOKEN_MALFORMED, MALFORMED);
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(body), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return refuse(reasons::TOKEN_MALFORMED, MALFORMED);
+        };
+        let head: TokenHeader =
+            decode(header).ok_or(()).or_else(|()| refuse(reasons::TOKEN_MALFORMED, MALFORMED))?;
+        if head.alg.as_deref() != Some("EdDSA") {
+            return refuse(reasons::TOKEN_ALG, "tokens are signed with EdDSA and nothing else");
+        }
+        // Headers that bring or point to a key are how forgers bring their own.
+        let brings_key =
+            ["jku", "jwk", "x5u", "x5c", "crit"].iter().any(|name| head.rest.contains_key(*name));
+        let key = head.kid.as_deref().and_then(|kid| self.keys.find(kid)).filter(|_| !brings_key);
+        let Some(key) = key else { return refuse(reasons::TOKEN_KEY, "the token's key is not known") };
+        let message = &token[..header.len() + 1 + body.len()];
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::EdDSA) {
+            Ok(true) => {}
+            Ok(false) => {
+                return refuse(reasons::TOKEN_KEY, "the token is not signed by the key that it names");
+            }
+            Err(_) => return refuse(reasons::TOKEN_MALFORMED, MALFORMED),
+        }
+        // A claim that stands twice, or is of the wrong type, is an error of the deserialiser.
+        decode(body).ok_or(()).or_else(|()| refuse(reasons::TOKEN_MALFORMED, MALFORMED))
+    }
+
+    fn check_times(&self, claims: &Claims) -> Result<(), Failure> {
+        let (Some(iat), Some(exp)) = (claims.iat, claims.exp) else { return lacks("iat and exp") };
+        if claims.sub.as_deref().is_none_or(str::is_empty) {
+            return lacks("sub");
+        }
+        let now = self.clock.now().as_second();
+        if exp.saturating_add(self.leeway_seconds) <= now {
+            return refuse(reasons::TOKEN_EXPIRED, "the token has ended: sign in again");
+        }
+        let latest = now.saturating_add(self.leeway_seconds);
+        if iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return refuse(reasons::TOKEN_NOT_YET, "the token begins in the future");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a role acts for a trust.
+enum Standing {
+    OfATrust,
+    AboveTrusts,
+    Either,
+}
+
+impl Standing {
+    fn of(role: Role) -> Self {
+        match role {
+            Role::TrustSystem | Role::BedManager | Role::SiteLead => Self::OfATrust,
+            Role::Engine | Role::Console | Role::Gold | Role::Auditor | Role::PlatformAdmin => {
+                Self::AboveTrusts
+            }
+            // A collaborative's people may sit in one of its trusts.
+            Role::Coordinator | Role::Icb | Role::LeadProvider => Self::Either,
+        }
+    }
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+fn refuse<T>(reason: &'static str, text: &str) -> Result<T, Failure> {
+    Err(Failure::Unauthenticated { reason, text: text.to_owned() })
+}
+
+fn lacks<T>(what: &str) -> Result<T, Failure> {
+    refuse(reasons::TOKEN_CLAIMS, &format!("the token must carry {what}"))
+}
+
+#[cfg(test)]
+mod tests;
