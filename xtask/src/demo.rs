@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "--bin",
         "fallow",
     ]))?;
-    if console_answers() {
+    if answers(CONSOLE) {
         bail!("something already answers on http://{CONSOLE}: stop it first");
     }
     let mut dev = shell::program(shell::target().join("release/fallow"), ".")
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .stdin(Stdio::null())
         .spawn()
         .context("could not start fallow dev")?;
-    if let Err(error) = wait_until_ready(&mut dev) {
+    if let Err(error) = wait_until_ready(&mut dev, CONSOLE) {
         // What went wrong first is what to report, however the process then ends.
         let _ = stop(&mut dev);
         return Err(error);
@@ -68,14 +68,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Waits until the console answers, and fails when the process ends first or takes too long.
-fn wait_until_ready(dev: &mut Child) -> Result<()> {
+fn wait_until_ready(dev: &mut Child, console: SocketAddr) -> Result<()> {
     let waited = Stopwatch::start();
-    while !console_answers() {
+    while !answers(console) {
         if let Some(status) = dev.try_wait()? {
             bail!("fallow dev ended with {status} before the console answered");
         }
         if waited.elapsed() > READY_WITHIN {
-            bail!("the console did not answer on http://{CONSOLE} within {} s", READY_WITHIN.as_secs());
+            bail!("the console did not answer on http://{console} within {} s", READY_WITHIN.as_secs());
         }
         thread::sleep(LOOK_EVERY);
     }
@@ -83,11 +83,11 @@ fn wait_until_ready(dev: &mut Child) -> Result<()> {
 }
 
 /// Says whether the console's front page answers with anything but a server's error.
-fn console_answers() -> bool {
+fn answers(console: SocketAddr) -> bool {
     let mut answer = [0; 12];
-    let asked = TcpStream::connect_timeout(&CONSOLE, LOOK_EVERY).and_then(|mut stream| {
+    let asked = TcpStream::connect_timeout(&console, LOOK_EVERY).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET / HTTP/1.1\r\nHost: {CONSOLE}\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "GET / HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\r\n")?;
         stream.read_exact(&mut answer)
     });
     asked.is_ok() && answer.starts_with(b"HTTP/1.1 ") && matches!(answer[9], b'2' | b'3' | b'4')
@@ -138,4 +138,55 @@ fn stop(dev: &mut Child) -> Result<()> {
     }
     dev.kill().context("could not stop fallow dev")?;
     bail!("fallow dev did not stop within 10 s of being asked to");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Serves one answer on a free port and returns its address.
+    fn served(answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let _ = stream.read(&mut [0; 256]).expect("a request");
+                stream.write_all(answer.as_bytes()).expect("an answer sent");
+            }
+        });
+        address
+    }
+
+    fn process(script: &str) -> Child {
+        Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().expect("a shell")
+    }
+
+    #[test]
+    fn a_page_or_a_redirect_is_an_answer_and_a_failure_is_none() {
+        assert!(answers(served("HTTP/1.1 200 OK\r\n\r\n")));
+        assert!(answers(served("HTTP/1.1 303 See Other\r\n\r\n")));
+        assert!(!answers(served("HTTP/1.1 503 Service Unavailable\r\n\r\n")));
+        assert!(!answers(served("SSH-2.0-something\r\n")));
+    }
+
+    #[test]
+    fn a_process_that_ends_before_it_answers_is_reported() {
+        let silent =
+            TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port");
+        let error = wait_until_ready(&mut process("exit 3"), silent).expect_err("it ended");
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn a_process_is_stopped_as_by_ctrl_c_when_its_time_is_up() {
+        let mut polite = process("trap 'kill $!; exit 0' INT; sleep 60 & echo ready; wait");
+        let said = polite.stdout.as_mut().expect("its output").read_exact(&mut [0; 5]);
+        said.expect("it has set its trap");
+        wait_for_end(&mut polite, Some(Duration::ZERO)).expect("it ends well");
+        let mut rude = process("exec sleep 60");
+        wait_for_end(&mut rude, Some(Duration::ZERO)).expect_err("it does not end well");
+    }
 }
