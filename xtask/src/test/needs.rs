@@ -1,5 +1,6 @@
 //! What the rings need from the machine, and how to get it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -61,23 +62,32 @@ const NEEDS: &[Need] = &[
 
 /// Installs what is missing, as root on Debian; elsewhere says what to install and fails.
 pub(crate) fn provide(root: &Path) -> Result<()> {
-    let missing: Vec<&Need> =
-        NEEDS.iter().filter(|need| root.join(need.of).is_dir() && !(need.there)()).collect();
-    if missing.is_empty() {
+    let missing = missing(NEEDS, root);
+    let packages = packages(&missing);
+    if packages.is_empty() {
         return Ok(());
     }
-    let mut packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
-    packages.sort_unstable();
-    packages.dedup();
     if is_root() && shell::find("apt-get").is_some() {
         println!("==== Installing {} ====", packages.join(" "));
         install(&packages)?;
     }
-    let still: Vec<&str> = missing.iter().filter(|need| !(need.there)()).map(|need| need.what).collect();
-    if !still.is_empty() {
-        bail!("the tests need {}.\n\n    sudo apt-get install {}\n", still.join("; "), packages.join(" "));
+    match missing.iter().filter(|need| !(need.there)()).map(|need| need.what).collect::<Vec<_>>() {
+        still if still.is_empty() => Ok(()),
+        still => {
+            bail!("the tests need {}.\n\n    sudo apt-get install {}\n", still.join("; "), packages.join(" "))
+        }
     }
-    Ok(())
+}
+
+/// Returns the needs of the folders that this repository has, without those that are met.
+fn missing<'needs>(needs: &'needs [Need], root: &Path) -> Vec<&'needs Need> {
+    needs.iter().filter(|need| root.join(need.of).is_dir() && !(need.there)()).collect()
+}
+
+/// Returns Debian's packages that bring what is needed, each once.
+fn packages(needs: &[&Need]) -> Vec<&'static str> {
+    let all: BTreeSet<&str> = needs.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    all.into_iter().collect()
 }
 
 /// Installs Debian's packages.
@@ -109,9 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_need_names_its_packages() {
-        for need in NEEDS {
-            assert!(!need.packages.is_empty(), "{}", need.what);
-        }
+    fn only_what_is_not_there_and_has_tests_is_missing() {
+        let need = |what, of, there| Need { what, packages: &["b", "a"], of, there };
+        let needs = [
+            need("here already", ".", || true),
+            need("without tests", "no/such/folder", || false),
+            need("one", ".", || false),
+            need("two", "xtask", || false),
+        ];
+        let missing = missing(&needs, &shell::root());
+        assert_eq!(missing.iter().map(|need| need.what).collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(packages(&missing), ["a", "b"]);
     }
 }
