@@ -1,7 +1,8 @@
 //! `cargo xtask codegen`: makes the Rust code of the wire from the protos, without protoc.
 //!
 //! Three files are made and committed under `crates/api/src/generated`: the messages, servers and clients; their Fallow
-//! JSON; and the file descriptor set that reflection serves. A fourth, docs/errors.md, is made from the table of reasons.
+//! JSON; and the file descriptor set that reflection serves. Two documents are made from tables in the code:
+//! docs/errors.md from the reasons, docs/permissions.md from the rights.
 //! `--check` fails when a committed file is not what is made today.
 
 use std::fs;
@@ -19,8 +20,11 @@ mod json;
 const PROTOS: [&str; 5] = ["types", "capacity", "demand", "matching", "monitor"];
 /// Where the made code is committed, from the root of the repository.
 const FOLDER: &str = "crates/api/src/generated";
-/// Where the made table of errors is committed.
-const ERRORS: &str = "docs/errors.md";
+/// Where each made document is committed, and the package and example that print it.
+const DOCUMENTS: [(&str, &str, &str); 2] = [
+    ("docs/errors.md", "fallow-api", "errors_doc"),
+    ("docs/permissions.md", "fallow-host", "permissions_doc"),
+];
 
 /// Options of the task.
 #[derive(clap::Args)]
@@ -36,14 +40,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for (name, content) in make()? {
         stale.extend(put(options, format!("{FOLDER}/{name}"), &content)?);
     }
-    // The table is code of its own, so the crate that holds it prints the document.
-    let table = shell::cargo()
-        .args(["run", "--quiet", "--package", "fallow-api", "--example", "errors_doc"])
-        .output()?;
-    if !table.status.success() {
-        bail!("could not print the table of reasons:\n{}", String::from_utf8_lossy(&table.stderr));
+    // A table is code of its own, so the crate that holds it prints the document.
+    for (path, package, example) in DOCUMENTS {
+        let table =
+            shell::cargo().args(["run", "--quiet", "--package", package, "--example", example]).output()?;
+        if !table.status.success() {
+            bail!("could not print {path}:\n{}", String::from_utf8_lossy(&table.stderr));
+        }
+        stale.extend(put(options, path.to_owned(), &table.stdout)?);
     }
-    stale.extend(put(options, ERRORS.to_owned(), &table.stdout)?);
     if !stale.is_empty() {
         bail!("out of date: {}; run `cargo xtask codegen` and commit", stale.join(", "));
     }

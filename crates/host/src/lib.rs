@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod config;
 pub mod identity;
+pub mod rights;
 pub mod shutdown;
 pub mod tasks;
