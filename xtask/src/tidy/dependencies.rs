@@ -5,12 +5,13 @@ use super::tree::{Breach, Package, Tree};
 /// The layer of each folder: a package may depend only on packages of a lower layer.
 ///
 /// The longest matching folder counts.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 13] = [
     ("crates/domain", 0),
     ("crates/ledger", 1),
     ("crates/api", 1),
     ("crates/tabular", 1),
     ("crates/host", 2),
+    ("crates/live", 2),
     ("crates/ledger-redis", 2),
     ("services", 3),
     ("services/fallow", 4),

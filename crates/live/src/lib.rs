@@ -1,0 +1,91 @@
+//! What a gRPC service over the ledger stands on: the ledger, the picture that follows it, the region in force, and the
+//! one way to change something.
+//!
+//! It knows the wire only to speak of failures and to number requests; it knows no process: who calls and what time it
+//! is are arguments. The console and the bridge have no part in it.
+
+pub mod mutate;
+pub mod neighbours;
+pub mod pages;
+pub mod region;
+pub mod visibility;
+pub mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fallow_api::status::Failure;
+use fallow_domain::ids::RegionId;
+use fallow_ledger::Ledger;
+use fallow_ledger::picture::{Picture, Seen};
+use fallow_ledger::record::Record;
+
+use crate::pages::PageKey;
+use crate::region::InForce;
+
+/// How soon a client may try again when the store is away or the process not ready.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The ledger of one region, its picture, and the region in force. Cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    ledger: Arc<dyn Ledger>,
+    picture: Arc<Picture>,
+    region: Arc<region::Cache>,
+    pages: Arc<PageKey>,
+}
+
+impl Live {
+    /// Joins a ledger with the picture that a follower fills from it. Processes that serve pages of the same lists to
+    /// the same clients share `pages`.
+    #[must_use]
+    pub fn new(region: RegionId, ledger: Arc<dyn Ledger>, picture: Arc<Picture>, pages: PageKey) -> Self {
+        Self { ledger, picture, region: Arc::new(region::Cache::new(region)), pages: Arc::new(pages) }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &dyn Ledger {
+        &*self.ledger
+    }
+
+    /// The picture.
+    #[must_use]
+    pub fn picture(&self) -> &Arc<Picture> {
+        &self.picture
+    }
+
+    /// Returns the region in force: the file last applied, with the modes that gold has switched and what trusts have
+    /// declared since.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`] while the picture is not drawn or no region file was ever applied.
+    pub fn region(&self) -> Result<Arc<InForce>, Failure> {
+        self.region.in_force(&self.picture)
+    }
+
+    /// The key that numbers pages are signed with.
+    #[must_use]
+    pub fn pages(&self) -> &PageKey {
+        &self.pages
+    }
+
+    /// Returns a record and the revision that last wrote it, through `pick`, which says what kind it must be.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] when there is none.
+    pub fn find<T>(
+        &self,
+        kind: &'static str,
+        key: &fallow_ledger::Key,
+        pick: impl Fn(&Record) -> Option<&T>,
+    ) -> Result<(T, Seen), Failure>
+    where
+        T: Clone,
+    {
+        let found = self.picture.get(key);
+        found
+            .and_then(|seen| pick(&seen.record).cloned().map(|record| (record, seen)))
+            .ok_or_else(|| Failure::NotFound { record: kind, id: key.id.to_string() })
+    }
+}

@@ -1,0 +1,130 @@
+//! Pages of lists: a token says where the next one starts, for whom, and of which list.
+
+use fallow_api::reasons;
+use fallow_api::violation::Violations;
+use sha2::{Digest, Sha256};
+
+/// Records on a page when the caller does not say.
+pub const PAGE_DEFAULT: usize = 100;
+/// Most records on a page.
+pub const PAGE_MAX: usize = 1_000;
+/// Bytes of the check that a token carries.
+const CHECK_BYTES: usize = 12;
+
+/// A secret by which a token that we gave is told from one that was made up.
+#[derive(Clone)]
+pub struct PageKey([u8; 32]);
+
+impl std::fmt::Debug for PageKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PageKey(…)")
+    }
+}
+
+/// A page that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Records on it, 1 to [`PAGE_MAX`].
+    pub size: usize,
+    /// How many records come before it.
+    pub skip: usize,
+}
+
+impl PageKey {
+    /// Makes a key from a secret that the copies of a service share.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+
+    /// Reads which page is asked for of a list, `query` being everything that makes it another list: the call, the
+    /// viewer, the filter.
+    ///
+    /// # Errors
+    /// Violations of `page_size` and `page_token` (`BAD_PAGE_TOKEN`).
+    pub fn page(&self, size: i32, token: &str, query: &str) -> Result<Page, Violations> {
+        let mut wrong = Violations::new();
+        let size = match usize::try_from(size) {
+            Ok(0) => PAGE_DEFAULT,
+            Ok(size) if size <= PAGE_MAX => size,
+            Ok(_) | Err(_) => {
+                wrong.add("page_size", reasons::OUT_OF_RANGE, "must be 1 to 1,000; leave it out for 100");
+                PAGE_DEFAULT
+            }
+        };
+        let skip = if token.is_empty() { Some(0) } else { self.open(token, query) };
+        if skip.is_none() {
+            wrong.add(
+                "page_token",
+                reasons::BAD_PAGE_TOKEN,
+                "must be the token of the last answer to the same question; leave it out for the first page",
+            );
+        }
+        wrong.or(skip.map(|skip| Page { size, skip }))
+    }
+
+    /// Takes a page out of a list and returns it with the token of the next, empty on the last.
+    #[must_use]
+    pub fn cut<T>(&self, page: &Page, query: &str, list: Vec<T>) -> (Vec<T>, String) {
+        let end = page.skip.saturating_add(page.size);
+        let next = if list.len() > end { self.token(end, query) } else { String::new() };
+        (list.into_iter().skip(page.skip).take(page.size).collect(), next)
+    }
+
+    fn token(&self, skip: usize, query: &str) -> String {
+        format!("{skip}.{}", self.check(skip, query))
+    }
+
+    fn open(&self, token: &str, query: &str) -> Option<usize> {
+        let (skip, check) = token.split_once('.')?;
+        let skip = skip.parse().ok()?;
+        (self.check(skip, query) == check).then_some(skip)
+    }
+
+    fn check(&self, skip: usize, query: &str) -> String {
+        // Key at both ends, so that nothing can be appended.
+        let digest = Sha256::new()
+            .chain_update(self.0)
+            .chain_update(format!("{skip}\0{query}\0"))
+            .chain_update(self.0)
+            .finalize();
+        digest[..CHECK_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_go_on_where_the_last_one_ended() {
+        let key = PageKey::new(b"secret");
+        let list: Vec<u32> = (0..250).collect();
+        let (mut token, mut seen) = (String::new(), Vec::new());
+        loop {
+            let page = key.page(0, &token, "q").unwrap();
+            let (records, next) = key.cut(&page, "q", list.clone());
+            seen.extend(records);
+            token = next;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, list);
+    }
+
+    #[test]
+    fn a_token_of_another_question_or_made_up_is_refused() {
+        let key = PageKey::new(b"secret");
+        let (_, token) = key.cut(&Page { size: 1, skip: 0 }, "mine", vec![1, 2, 3]);
+        assert!(key.page(1, &token, "mine").is_ok());
+        for (token, query) in
+            [(token.as_str(), "yours"), ("1.00", "mine"), ("x", "mine"), (&token[1..], "mine")]
+        {
+            assert_eq!(key.page(1, token, query).unwrap_err().reason(), reasons::BAD_PAGE_TOKEN, "{token}");
+        }
+        for size in [-1, 1_001, i32::MAX, i32::MIN] {
+            assert!(key.page(size, "", "mine").is_err(), "{size}");
+        }
+    }
+}

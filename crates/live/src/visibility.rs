@@ -1,0 +1,133 @@
+//! Who may see what: one function for each kind of record, used by every way of reading.
+//!
+//! What a caller may not see does not exist for it: reads answer NOT_FOUND, lists and watches leave it out. A
+//! [`Visible`] can only be made here, and only a `Visible` is turned into an answer, so no path can forget to ask.
+
+use fallow_domain::actor::{Actor, Role};
+use fallow_domain::ids::TrustCode;
+use fallow_domain::need::{Need, Patient};
+use fallow_domain::offer::Offer;
+use fallow_domain::proposal::Proposal;
+use fallow_domain::region::Region;
+use fallow_domain::transfer::Transfer;
+
+/// A record that its viewer may see, with what it may not see of it left out.
+#[derive(Debug, Clone)]
+pub struct Visible<T>(T);
+
+impl<T> Visible<T> {
+    /// Returns the record.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// Looks at the record.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Somebody who reads, and the region whose collaboratives say what that is.
+#[derive(Debug, Clone, Copy)]
+pub struct Viewer<'a> {
+    /// Who reads.
+    pub actor: &'a Actor,
+    /// The region in force.
+    pub region: &'a Region,
+}
+
+/// How far a role sees.
+enum Reach {
+    /// Every record of the region.
+    Region,
+    /// What concerns a trust and the trusts it shares a collaborative with.
+    Trust(TrustCode),
+    /// Nothing.
+    Nothing,
+}
+
+impl Viewer<'_> {
+    fn reach(&self) -> Reach {
+        match self.actor.role {
+            Role::Engine | Role::Gold | Role::Auditor | Role::Icb => Reach::Region,
+            Role::TrustSystem
+            | Role::BedManager
+            | Role::SiteLead
+            | Role::Coordinator
+            | Role::LeadProvider => self.actor.trust.map_or(Reach::Nothing, Reach::Trust),
+            // The console's own connection learns revisions, never records: each page is read with its user's rights.
+            // Whoever runs the platform needs no patient flow to do so.
+            Role::Console | Role::PlatformAdmin => Reach::Nothing,
+        }
+    }
+
+    /// Says whether a trust shares any collaborative with the viewer, or is its own.
+    #[must_use]
+    pub fn knows_trust(&self, trust: TrustCode) -> bool {
+        match self.reach() {
+            Reach::Region => true,
+            Reach::Trust(own) => own == trust || self.region.joining(own, trust).next().is_some(),
+            Reach::Nothing => false,
+        }
+    }
+
+    /// Shows an offer to its own trust, to trusts it is shared with, and to roles above trusts.
+    #[must_use]
+    pub fn offer(&self, offer: &Offer) -> Option<Visible<Offer>> {
+        let seen = match self.reach() {
+            Reach::Region => true,
+            Reach::Nothing => false,
+            Reach::Trust(own) => {
+                own == offer.trust
+                    || self.region.joining(own, offer.trust).any(|collaborative| {
+                        collaborative.shares.contains(&offer.resource.kind)
+                            && (offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id))
+                    })
+            }
+        };
+        seen.then(|| Visible(offer.clone()))
+    }
+
+    /// Shows a need to its own trust whole; to trusts of a collaborative that shares the kind, and to roles above
+    /// trusts, without the patient unless a proposal joins the two (`is_joined`).
+    #[must_use]
+    pub fn need(&self, need: &Need, is_joined: bool) -> Option<Visible<Need>> {
+        let (seen, whole) = match self.reach() {
+            Reach::Region => (true, self.actor.role == Role::Engine),
+            Reach::Nothing => (false, false),
+            Reach::Trust(own) if own == need.trust => (true, true),
+            Reach::Trust(own) => {
+                let shared =
+                    self.region.joining(own, need.trust).any(|c| c.shares.contains(&need.resource.kind));
+                (shared || is_joined, is_joined)
+            }
+        };
+        seen.then(|| {
+            let mut need = need.clone();
+            if !whole {
+                need.patient = Patient::default();
+            }
+            Visible(need)
+        })
+    }
+
+    /// Shows a proposal to the two trusts it joins and to roles above trusts.
+    #[must_use]
+    pub fn proposal(&self, proposal: &Proposal) -> Option<Visible<Proposal>> {
+        self.between(proposal.home_trust, proposal.supporting_trust).then(|| Visible(proposal.clone()))
+    }
+
+    /// Shows a transfer to the two trusts it joins and to roles above trusts.
+    #[must_use]
+    pub fn transfer(&self, transfer: &Transfer) -> Option<Visible<Transfer>> {
+        self.between(transfer.home_trust, transfer.supporting_trust).then(|| Visible(transfer.clone()))
+    }
+
+    fn between(&self, home: TrustCode, supporting: TrustCode) -> bool {
+        match self.reach() {
+            Reach::Region => true,
+            Reach::Trust(own) => own == home || own == supporting,
+            Reach::Nothing => false,
+        }
+    }
+}
