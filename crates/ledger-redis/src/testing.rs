@@ -110,12 +110,15 @@ impl RedisServer {
                 if self.process.as_mut().is_none_or(|process| !matches!(process.try_wait(), Ok(None))) {
                     return false;
                 }
-                // Another process may have taken the port: only our own counts.
-                let info = self.try_command(&["INFO", "server"]).await;
+                // Another process may have taken the port: only our own counts. While the server loads its files it
+                // answers this call and refuses all others.
+                let info = self.try_command(&["INFO"]).await;
                 let info = info.and_then(|info| Ok(redis::from_redis_value::<String>(info)?));
                 let ours =
                     |line: &str| line.strip_prefix("process_id:").is_some_and(|found| found.trim() == id);
-                if info.is_ok_and(|info| info.lines().any(ours)) {
+                if info
+                    .is_ok_and(|info| info.lines().any(ours) && info.lines().any(|line| line == "loading:0"))
+                {
                     return true;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
