@@ -28,7 +28,7 @@ impl Regions {
             requests_per_scope: REQUESTS_PER_SCOPE,
             ..Options::default()
         };
-        let ledger = RedisLedger::connect(&self.server.url(), &region, options).await.unwrap();
+        let ledger = RedisLedger::connect(&self.server.url(), &region, options).await.expect("a ledger");
         (ledger, Keys::of(&region))
     }
 }

@@ -17,7 +17,7 @@ pub enum RecordKind {
     Transfer,
     /// What a trust declares of itself (OPEL, reserves); id: the trust's ODS code.
     Trust,
-    /// The last `source_seq` taken from a source of a trust; id: `TRUST/source`.
+    /// The last `source_seq` taken from a source of a trust; id: the trust, a slash, the source.
     Feed,
     /// The region file in force, its version and the modes; id: the region's name.
     Region,
@@ -25,7 +25,7 @@ pub enum RecordKind {
     Lease,
     /// A unique name and the record that has it, so that one name never has two live records.
     Claim,
-    /// A pair of need and offer that was declined or lapsed; id: `need/offer`.
+    /// A pair of need and offer that was declined or lapsed; id: the need, a space, the offer.
     Decline,
 }
 
@@ -66,7 +66,7 @@ impl RecordKind {
     }
 }
 
-/// Names one record: its kind, and an id that is unique within the kind (1 to 256 bytes of UTF-8).
+/// Names one record: its kind, and an id that is unique within the kind (1 to 512 bytes of UTF-8).
 ///
 /// Ordered by kind, then by the bytes of the id. The text form is `kind/id`; an id may hold slashes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-/// The longest id of a record, in bytes.
-pub const KEY_ID_BYTES: usize = 256;
+/// The longest id of a record, in bytes: a claim of a 64-character name in any script, with room.
+pub const KEY_ID_BYTES: usize = 512;
 
 /// The most records that one read names, and the most that one commit compares.
 ///
