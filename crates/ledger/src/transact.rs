@@ -2,8 +2,11 @@
 //!
 //! A decision is pure and is bound to the exact version of everything it read. When any of it has changed, the commit
 //! writes nothing and the decision is made afresh on what is there now, a bounded number of times.
+//!
+//! What a decision sees is always of one revision: when it asks for more, everything is read again at once. Even a
+//! refusal, which no commit checks, therefore rests on records that were there together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use crate::commit::{Commit, Outcome, RequestKey};
 use crate::cursor::Revision;
 use crate::key::Key;
 use crate::picture::Picture;
-use crate::record::{Record, Unreadable, lease_key};
+use crate::record::{Record, lease_key};
 use crate::trouble::Trouble;
 use crate::{Ledger, Writes};
 
@@ -25,7 +28,7 @@ pub const ATTEMPTS: u32 = 12;
 /// How long a new attempt waits for the picture to show what made the last one fail.
 const CATCH_UP: Duration = Duration::from_millis(200);
 
-/// What a decision read, at its exact versions.
+/// What a decision read, at its exact versions, all of one revision.
 #[derive(Debug, Default)]
 pub struct View {
     records: BTreeMap<Key, Option<(Revision, Arc<Record>)>>,
@@ -61,7 +64,8 @@ impl View {
 pub enum Step<A> {
     /// It must know these records too.
     Read(Vec<Key>),
-    /// It changes these records (`None` deletes) and answers so.
+    /// It changes these records (`None` deletes) and answers so. A record that is written without having been read
+    /// must not be there yet.
     Write {
         /// New versions of the records that change.
         writes: Vec<(Key, Option<Record>)>,
@@ -102,12 +106,6 @@ pub enum Fault<E> {
     Trouble(#[from] Trouble),
 }
 
-impl<E> From<Unreadable> for Fault<E> {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::Trouble(Trouble::Corrupt { key: None, detail: unreadable.to_string() })
-    }
-}
-
 /// How a decision is to be carried out.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -137,17 +135,10 @@ where
     A: Serialize + DeserializeOwned,
 {
     for _ in 0..ATTEMPTS {
-        let mut view = View::default();
-        let mut wanted = first.clone();
+        let mut wanted: BTreeSet<Key> = first.iter().cloned().collect();
+        let mut view;
         loop {
-            let read = ledger.read(&wanted).await?;
-            for (key, versioned) in wanted.drain(..).zip(read) {
-                let record = match versioned {
-                    Some(v) => Some((v.revision, Arc::new(Record::decode(key.kind, &v.body)?))),
-                    None => None,
-                };
-                view.records.insert(key, record);
-            }
+            view = read(ledger, &wanted).await?;
             let step = match decide(&view) {
                 Ok(step) => step,
                 Err(refusal) => {
@@ -159,8 +150,9 @@ where
             };
             match step {
                 Step::Read(more) => {
-                    wanted = more.into_iter().filter(|key| !view.has_read(key)).collect();
-                    if wanted.is_empty() {
+                    let known = wanted.len();
+                    wanted.extend(more);
+                    if wanted.len() == known {
                         // It asks for what it has: the records do not hang together.
                         break;
                     }
@@ -190,6 +182,20 @@ where
     Err(Fault::ChangedMeanwhile)
 }
 
+/// Reads records at one revision.
+async fn read(ledger: &dyn Ledger, wanted: &BTreeSet<Key>) -> Result<View, Trouble> {
+    let keys: Vec<Key> = wanted.iter().cloned().collect();
+    let found = ledger.read(&keys).await?;
+    let records = keys.into_iter().zip(found).map(|(key, versioned)| {
+        let Some(versioned) = versioned else { return Ok((key, None)) };
+        match Record::decode(key.kind, &versioned.body) {
+            Ok(record) => Ok((key, Some((versioned.revision, Arc::new(record))))),
+            Err(unreadable) => Err(Trouble::Corrupt { key: Some(key), detail: unreadable.to_string() }),
+        }
+    });
+    Ok(View { records: records.collect::<Result<_, _>>()? })
+}
+
 /// Returns what the request id answered when it was first used, or `None` when it was not.
 ///
 /// A decision that writes nothing never reaches the commit that would find its request id. A repeated request must
@@ -203,10 +209,14 @@ async fn first_answer<A: DeserializeOwned, E>(
     let probe = Commit::new(order.cause.at)
         .requested(request, bytes::Bytes::new())
         .expecting(lease_key(), Revision(u64::MAX >> 12));
-    match ledger.commit(probe).await? {
-        Outcome::Replayed { revision, answer } => replayed(revision, &answer).map(Some),
-        Outcome::RequestIdReused => Err(Fault::RequestIdReused),
-        Outcome::Conflict { .. } | Outcome::Committed { .. } => Ok(None),
+    match ledger.commit(probe).await {
+        Ok(Outcome::Replayed { revision, answer }) => replayed(revision, &answer).map(Some),
+        Ok(Outcome::RequestIdReused) => Err(Fault::RequestIdReused),
+        // A scope that is full remembers all its requests, and this is none of them.
+        Ok(Outcome::Conflict { .. } | Outcome::Committed { .. }) | Err(Trouble::TooManyRequests { .. }) => {
+            Ok(None)
+        }
+        Err(trouble) => Err(trouble.into()),
     }
 }
 
@@ -231,11 +241,9 @@ fn commit<A: Serialize>(
 ) -> Result<Commit, Trouble> {
     let answer =
         serde_json::to_vec(answer).map_err(|e| Trouble::Corrupt { key: None, detail: e.to_string() })?;
-    let expects = view
-        .records
-        .iter()
-        .map(|(key, read)| (key.clone(), read.as_ref().map_or(Revision::ABSENT, |(revision, _)| *revision)))
-        .collect();
+    // What was read is expected as it was; what is written unread is expected to be absent, as its revision says.
+    let involved = view.records.keys().chain(writes.iter().map(|(key, _)| key));
+    let expects = involved.map(|key| (key.clone(), view.revision(key))).collect();
     let writes: Writes =
         writes.into_iter().map(|(key, record)| (key, record.map(|record| record.encode()))).collect();
     Ok(Commit {
