@@ -17,40 +17,70 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 
 /// Draws the picture and keeps it so. Never returns; drop it to stop.
 ///
-/// Trouble with the store is waited out: the picture stays as it is and says how old it is by its revision.
+/// Trouble with the store is waited out: the picture stays as it is and says how old it is, see [`Picture::age`].
 pub async fn follow(ledger: Arc<dyn Ledger>, picture: Arc<Picture>) {
-    let mut pause = BACK_OFF.0;
+    let mut outage = Outage::default();
     loop {
-        let trouble = match ledger.snapshot().await {
+        match ledger.snapshot().await {
             Ok((records, cursor)) => {
+                picture.heard();
+                outage.over();
+                tracing::info!(revision = cursor.revision().0, records = records.len(), "picture drawn");
                 picture.redraw(records, &cursor);
-                pause = BACK_OFF.0;
-                keep_up(&*ledger, &picture, cursor).await
+                keep_up(&*ledger, &picture, cursor, &mut outage).await;
             }
-            Err(trouble) => trouble,
-        };
-        tracing::warn!(error = %trouble, "the picture must be drawn afresh");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(BACK_OFF.1);
+            Err(trouble) => outage.wait(&trouble).await,
+        }
     }
 }
 
-/// Applies changes until the cursor is gone. Passing trouble is waited out here, so that nothing is drawn twice.
-async fn keep_up(ledger: &dyn Ledger, picture: &Picture, mut cursor: Cursor) -> Trouble {
-    let mut pause = BACK_OFF.0;
+/// Applies changes until the picture must be drawn afresh. Other trouble is waited out here.
+async fn keep_up(ledger: &dyn Ledger, picture: &Picture, mut cursor: Cursor, outage: &mut Outage) {
     loop {
         match ledger.changes(&cursor, PAGE, WAIT).await {
             Ok(page) => {
-                pause = BACK_OFF.0;
-                page.changes.into_iter().for_each(|change| picture.apply(change));
+                picture.heard();
+                outage.over();
+                for change in page.changes {
+                    let revision = change.revision;
+                    if picture.apply(change).is_err() {
+                        tracing::error!(revision = revision.0, after = %cursor, "a gap in the log");
+                        return;
+                    }
+                }
                 cursor = page.cursor;
             }
-            Err(trouble) if trouble.is_passing() => {
-                tracing::warn!(error = %trouble, "the store cannot be followed: trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(BACK_OFF.1);
+            Err(Trouble::CursorGone) => {
+                tracing::warn!(%cursor, "the changes are gone: the picture is drawn afresh");
+                return;
             }
-            Err(trouble) => return trouble,
+            Err(trouble) => outage.wait(&trouble).await,
+        }
+    }
+}
+
+/// A time in which the ledger cannot be followed: told once when it begins and once when it ends.
+#[derive(Default)]
+struct Outage {
+    pause: Option<Duration>,
+}
+
+impl Outage {
+    async fn wait(&mut self, trouble: &Trouble) {
+        let pause = match self.pause {
+            Some(last) => (last * 2).min(BACK_OFF.1),
+            None => {
+                tracing::warn!(error = %trouble, "the ledger cannot be followed; the picture ages");
+                BACK_OFF.0
+            }
+        };
+        self.pause = Some(pause);
+        tokio::time::sleep(pause).await;
+    }
+
+    fn over(&mut self) {
+        if self.pause.take().is_some() {
+            tracing::info!("the ledger is followed again");
         }
     }
 }

@@ -3,13 +3,14 @@
 //! Single records are read from the concurrent map at once. Lists, snapshots and watches are taken at one revision,
 //! under the gate that the follower closes while it applies a change.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 
 use crate::commit::{Change, Versioned};
 use crate::cursor::{Cursor, Revision};
@@ -41,6 +42,26 @@ pub struct Applied {
     pub cause: Bytes,
 }
 
+/// What a change of one record means to a watcher that wants some records only.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    /// The record is now this, be it new to the watcher or not.
+    Is(Arc<Record>),
+    /// The record is gone from what the watcher wants: deleted, or no longer wanted.
+    Gone,
+}
+
+impl AppliedItem {
+    /// Says what the change means to a watcher; `None` when it wants the record neither as it was nor as it is.
+    pub fn means(&self, wants: impl Fn(&Key, &Record) -> bool) -> Option<Meaning> {
+        match (&self.before, &self.after) {
+            (_, Some(after)) if wants(&self.key, after) => Some(Meaning::Is(after.clone())),
+            (Some(before), _) if wants(&self.key, before) => Some(Meaning::Gone),
+            (Some(_) | None, Some(_) | None) => None,
+        }
+    }
+}
+
 /// One record of a change.
 #[derive(Debug, Clone)]
 pub struct AppliedItem {
@@ -61,6 +82,10 @@ pub(crate) enum Told {
     Redrawn,
 }
 
+/// A change that does not follow on the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap;
+
 /// Every live record in memory.
 #[derive(Debug)]
 pub struct Picture {
@@ -70,6 +95,8 @@ pub struct Picture {
     referring: DashMap<Key, BTreeSet<Key>>,
     gate: RwLock<Option<Cursor>>,
     recent: Mutex<VecDeque<Arc<Applied>>>,
+    /// When the ledger last answered; `None` before it first did.
+    heard_at: Mutex<Option<Instant>>,
     told: broadcast::Sender<Told>,
     /// `None` until the picture is drawn.
     revision: watch::Sender<Option<Revision>>,
@@ -83,6 +110,7 @@ impl Default for Picture {
             referring: DashMap::new(),
             gate: RwLock::new(None),
             recent: Mutex::new(VecDeque::new()),
+            heard_at: Mutex::new(None),
             told: broadcast::channel(WATCHER_BUFFER).0,
             revision: watch::channel(None).0,
         }
@@ -135,6 +163,19 @@ impl Picture {
             .is_ok_and(|r| r.is_ok())
     }
 
+    /// Returns how long the ledger has not answered: the age of the picture while the store is away. Up to a second is
+    /// ordinary. `None` before it first answered.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let heard_at = *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner);
+        heard_at.map(|heard_at| heard_at.elapsed())
+    }
+
+    /// Notes that the ledger has answered just now.
+    pub(crate) fn heard(&self) {
+        *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// Returns the records that could not be read, in order of key.
     #[must_use]
     pub fn unreadable(&self) -> Vec<(Key, Unreadable)> {
@@ -144,31 +185,48 @@ impl Picture {
     }
 
     /// Draws the picture afresh from a snapshot. Watchers are told that their cursors are gone.
+    ///
+    /// A record that was there and still is can be read throughout.
     pub(crate) fn redraw(&self, snapshot: Vec<Versioned>, cursor: &Cursor) {
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let is_first = gate.is_none();
-        self.records.iter().for_each(DashMap::clear);
-        self.unreadable.clear();
-        self.referring.clear();
-        self.recent().clear();
+        let live: HashSet<Key> = snapshot.iter().map(|record| record.key.clone()).collect();
         for Versioned { key, revision, body } in snapshot {
             self.put(&key, revision, Some(&body));
         }
+        for gone in self.keys().into_iter().filter(|key| !live.contains(key)) {
+            self.put(&gone, cursor.revision(), None);
+        }
+        self.recent().clear();
         *gate = Some(cursor.clone());
-        drop(gate);
         if !is_first {
-            // Nobody watching is no failure.
+            // Sent while the gate is closed: who subscribes later sees the new picture. Nobody watching is no failure.
             let _ = self.told.send(Told::Redrawn);
         }
+        drop(gate);
         self.revision.send_replace(Some(cursor.revision()));
     }
 
+    /// The keys of all records, readable or not.
+    fn keys(&self) -> Vec<Key> {
+        let readable = RecordKind::ALL.into_iter().flat_map(|kind| {
+            self.map(kind).iter().map(|e| Key::new(kind, e.key().clone())).collect::<Vec<Key>>()
+        });
+        readable.chain(self.unreadable.iter().map(|e| e.key().clone())).collect()
+    }
+
     /// Applies the next change of the log. A change at or before the picture's revision was applied already.
-    pub(crate) fn apply(&self, change: Change) {
+    ///
+    /// # Errors
+    /// [`Gap`] when it is not the next one: the picture must be drawn afresh.
+    pub(crate) fn apply(&self, change: Change) -> Result<(), Gap> {
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(cursor) = gate.as_ref() else { return };
+        let Some(cursor) = gate.as_ref() else { return Err(Gap) };
         if change.revision <= cursor.revision() {
-            return;
+            return Ok(());
+        }
+        if change.revision != cursor.revision().next() {
+            return Err(Gap);
         }
         let items = change
             .writes
@@ -191,6 +249,7 @@ impl Picture {
         let _ = self.told.send(Told::Change(applied));
         drop(gate);
         self.revision.send_replace(Some(change.revision));
+        Ok(())
     }
 
     fn put(

@@ -47,7 +47,7 @@ pub enum Record {
 pub struct Unreadable {
     /// What it should have been.
     pub kind: RecordKind,
-    /// Why not.
+    /// Why not, without anything of the body.
     pub detail: String,
 }
 
@@ -129,11 +129,15 @@ fn envelope<T: Serialize>(record: &T) -> Bytes {
 
 fn open<T: DeserializeOwned>(kind: RecordKind, body: &[u8]) -> Result<T, Unreadable> {
     let unreadable = |detail: String| Unreadable { kind, detail };
-    let head: Head = serde_json::from_slice(body).map_err(|e| unreadable(e.to_string()))?;
+    // The parser's own message may repeat what it found, which must not reach a log: only the place is told.
+    let place = |e: serde_json::Error| {
+        unreadable(format!("not of the expected form at line {}, byte {}", e.line(), e.column()))
+    };
+    let head: Head = serde_json::from_slice(body).map_err(place)?;
     if head.v > SCHEMA {
         return Err(unreadable(format!("schema {} is later than {SCHEMA}, the latest known here", head.v)));
     }
-    serde_json::from_slice::<Read<T>>(body).map(|read| read.r).map_err(|e| unreadable(e.to_string()))
+    serde_json::from_slice::<Read<T>>(body).map(|read| read.r).map_err(place)
 }
 
 /// The key of an offer.
@@ -193,7 +197,8 @@ pub fn source_claim_key(trust: TrustCode, source_key: &str) -> Key {
 /// The key of the claim that (home trust, case reference, resource) has on a live need.
 #[must_use]
 pub fn case_claim_key(trust: TrustCode, case_ref: &str, resource: &ResourceKey) -> Key {
-    Key::new(RecordKind::Claim, format!("need/{trust}/{resource}/{case_ref}"))
+    // The reference comes last, behind a space, for it alone may hold anything.
+    Key::new(RecordKind::Claim, format!("need/{trust}/{resource} {case_ref}"))
 }
 
 /// The key of a declined pair.
@@ -212,6 +217,26 @@ mod tests {
         let body = record.encode();
         assert_eq!(&body[..], br#"{"v":1,"r":{"holder":"o-1"}}"#);
         assert_eq!(Record::decode(RecordKind::Claim, &body), Ok(record));
+    }
+
+    #[test]
+    fn what_is_unreadable_is_not_repeated() {
+        let unreadable =
+            Record::decode(RecordKind::Claim, br#"{"v":1,"r":{"holder":["secret"]}}"#).unwrap_err();
+        assert_eq!(unreadable.detail, "not of the expected form at line 1, byte 21");
+        for body in [&b"secret"[..], br#"{"v":"secret"}"#, br#"{"v":1,"r":"secret"}"#] {
+            let unreadable = Record::decode(RecordKind::Claim, body).unwrap_err();
+            assert!(!unreadable.to_string().contains("secret"), "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn no_two_cases_share_a_claim() {
+        let key = |resource: &str, case: &str| {
+            case_claim_key("ZA1".parse().unwrap(), case, &resource.parse().unwrap())
+        };
+        assert_ne!(key("BED/CC_ADULT/2", "1"), key("BED/CC_ADULT", "2/1"));
+        assert_ne!(key("BED/GA_ADULT", "1 1"), key("BED/GA_ADULT", "1"));
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use crate::cursor::{Cursor, Revision};
 use crate::key::{Key, RecordKind};
 use crate::picture::{Applied, Picture, Seen, Told};
+use crate::record::Record;
 
 /// How long a watch is silent at most: then it sends a bookmark.
 pub const BOOKMARK_EVERY: Duration = Duration::from_secs(5);
@@ -44,12 +46,26 @@ pub enum WatchEnd {
     NotYet,
 }
 
+/// Which records a watcher wants.
+type Wants = Box<dyn Fn(&Key, &Record) -> bool + Send + Sync>;
+
 /// A watch under way.
-#[derive(Debug)]
 pub struct Watch {
     backlog: VecDeque<Event>,
     live: broadcast::Receiver<Told>,
+    /// What has been told, or passed over as not wanted.
     cursor: Cursor,
+    /// Given with the records of a snapshot: to go on from within a snapshot would leave out the rest of it.
+    unfinished: Option<Cursor>,
+    /// `None` wants everything, also changes that wrote no record.
+    wants: Option<Wants>,
+    told_at: Instant,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("cursor", &self.cursor).finish_non_exhaustive()
+    }
 }
 
 impl Picture {
@@ -62,49 +78,85 @@ impl Picture {
         let now = still.cursor().cloned().ok_or(WatchEnd::NotYet)?;
         // Subscribed while nothing can be applied: what comes next is the change after `now`.
         let live = self.subscribe();
-        match from {
+        let (backlog, cursor, unfinished) = match from {
             None => {
                 let records = kinds.iter().flat_map(|kind| still.all(*kind));
-                let backlog = records.map(|(key, seen)| Event::Record(key, seen));
-                Ok(Watch { backlog: backlog.chain([Event::SnapshotDone]).collect(), live, cursor: now })
+                let backlog =
+                    records.map(|(key, seen)| Event::Record(key, seen)).chain([Event::SnapshotDone]);
+                // Of no ledger's history, so that whoever comes back with it starts afresh.
+                let unfinished = Cursor::new("unfinished".into(), now.revision());
+                (backlog.collect(), now, Some(unfinished))
             }
             Some(cursor) => {
                 let missed = still.since(cursor).ok_or(WatchEnd::CursorGone)?;
-                Ok(Watch {
-                    backlog: missed.into_iter().map(Event::Change).collect(),
-                    live,
-                    cursor: cursor.clone(),
-                })
+                (missed.into_iter().map(Event::Change).collect(), cursor.clone(), None)
             }
-        }
+        };
+        Ok(Watch { backlog, live, cursor, unfinished, wants: None, told_at: Instant::now() })
     }
 }
 
 impl Watch {
-    /// Waits for what happens next: a bookmark after [`BOOKMARK_EVERY`] of silence.
+    /// Tells only of wanted records: those of the snapshot, and changes of which at least one record is or was wanted.
+    /// What such a change means to the watcher, [`AppliedItem::means`](crate::picture::AppliedItem::means) says.
+    #[must_use]
+    pub fn only(mut self, wants: impl Fn(&Key, &Record) -> bool + Send + Sync + 'static) -> Watch {
+        self.wants = Some(Box::new(wants));
+        self
+    }
+
+    /// Waits for what happens next: a bookmark when nothing was told for [`BOOKMARK_EVERY`], also while changes pass
+    /// that are not wanted. Can be dropped at any time without losing anything.
+    ///
+    /// The cursor says from where to go on after having applied the event. Before the end of the snapshot it is one that
+    /// is gone.
     ///
     /// # Errors
     /// [`WatchEnd`]; the watch is over then.
     pub async fn next(&mut self) -> Result<(Event, Cursor), WatchEnd> {
-        if let Some(event) = self.backlog.pop_front() {
+        loop {
+            let event = match self.backlog.pop_front() {
+                Some(event) => event,
+                None => self.next_live().await?,
+            };
             if let Event::Change(applied) = &event {
                 self.cursor = self.cursor.at(applied.revision);
             }
-            return Ok((event, self.cursor.clone()));
-        }
-        match tokio::time::timeout(BOOKMARK_EVERY, self.live.recv()).await {
-            Err(_) => Ok((Event::Bookmark, self.cursor.clone())),
-            Ok(Ok(Told::Change(applied))) => {
-                self.cursor = self.cursor.at(applied.revision);
-                Ok((Event::Change(applied), self.cursor.clone()))
+            if let Event::SnapshotDone = &event {
+                self.unfinished = None;
             }
+            if self.is_wanted(&event) {
+                self.told_at = Instant::now();
+                return Ok((event, self.unfinished.as_ref().unwrap_or(&self.cursor).clone()));
+            }
+        }
+    }
+
+    async fn next_live(&mut self) -> Result<Event, WatchEnd> {
+        let bookmark_at = self.told_at + BOOKMARK_EVERY;
+        // Looked at first: unwanted changes that never cease must not put the bookmark off.
+        if Instant::now() >= bookmark_at {
+            return Ok(Event::Bookmark);
+        }
+        match tokio::time::timeout_at(bookmark_at, self.live.recv()).await {
+            Err(_elapsed) => Ok(Event::Bookmark),
+            Ok(Ok(Told::Change(applied))) => Ok(Event::Change(applied)),
             Ok(Ok(Told::Redrawn)) => Err(WatchEnd::CursorGone),
             Ok(Err(RecvError::Lagged(_))) => Err(WatchEnd::TooSlow { cursor: self.cursor.clone() }),
             Ok(Err(RecvError::Closed)) => Err(WatchEnd::NotYet),
         }
     }
 
-    /// Returns the revision of the last thing told.
+    fn is_wanted(&self, event: &Event) -> bool {
+        let Some(wants) = &self.wants else { return true };
+        match event {
+            Event::Record(key, seen) => wants(key, &seen.record),
+            Event::Change(applied) => applied.items.iter().any(|item| item.means(wants).is_some()),
+            Event::SnapshotDone | Event::Bookmark => true,
+        }
+    }
+
+    /// Returns the revision up to which everything was told.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.cursor.revision()
