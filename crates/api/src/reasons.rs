@@ -150,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_of_the_domain_is_explained() {
+        for name in fallow_domain::refusal::reason::ALL {
+            assert!(find(name).is_some(), "{name} is not in the table");
+        }
+    }
+
+    #[test]
     fn the_document_is_fresh() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
         let committed = std::fs::read_to_string(path).unwrap_or_default();

@@ -7374,10 +7374,10 @@ pub struct Situation {
     /// Every trust × resource that anybody offers or needs, ordered by trust, kind, code, level.
     #[prost(message, repeated, tag = "5")]
     pub cells: ::prost::alloc::vec::Vec<situation::Cell>,
-    /// Every trust, in the order of the region file.
+    /// Every trust, ordered by code.
     #[prost(message, repeated, tag = "6")]
     pub trusts: ::prost::alloc::vec::Vec<situation::TrustSituation>,
-    /// Every collaborative, in the order of the region file.
+    /// Every collaborative, ordered by id.
     #[prost(message, repeated, tag = "7")]
     pub modes: ::prost::alloc::vec::Vec<situation::CollaborativeMode>,
     /// The revision of the picture.
@@ -8352,13 +8352,13 @@ pub struct Region {
     /// Names the policy in force: changes whenever the policy does.
     #[prost(string, tag = "4")]
     pub policy: ::prost::alloc::string::String,
-    /// In the file's order.
+    /// Ordered by code or id.
     #[prost(message, repeated, tag = "5")]
     pub trusts: ::prost::alloc::vec::Vec<Trust>,
-    /// In the file's order.
+    /// Ordered by code or id.
     #[prost(message, repeated, tag = "6")]
     pub sites: ::prost::alloc::vec::Vec<Site>,
-    /// In the file's order.
+    /// Ordered by code or id.
     #[prost(message, repeated, tag = "7")]
     pub collaboratives: ::prost::alloc::vec::Vec<Collaborative>,
     /// STAFF, EQUIPMENT and VIRTUAL_WARD codes of this region.
