@@ -4,6 +4,7 @@ pub mod convert;
 pub mod json;
 pub mod problem;
 pub mod reasons;
+pub mod render;
 pub mod status;
 pub mod violation;
 
