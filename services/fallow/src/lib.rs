@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The `fallow` binary: every role of the system, the batch engine and the command line.
+
+pub mod cli;
+pub mod root;

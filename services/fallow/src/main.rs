@@ -1,2 +1,7 @@
 //! The `fallow` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fallow::root::main(std::env::args_os())
+}

@@ -1,0 +1,212 @@
+//! The command line: a client of the public API like any other.
+//!
+//! One file for each noun holds what it takes and what it does; `session` is the way to the services, `output` the way
+//! to the reader, `failure` what is said when something fails.
+
+mod board;
+mod capacity;
+mod codes;
+mod context;
+mod demand;
+mod failure;
+mod options;
+mod output;
+mod page;
+mod pick;
+mod ping;
+mod proposal;
+mod region;
+mod rows;
+mod session;
+mod settings;
+mod shorthand;
+mod situation;
+mod time;
+mod transfer;
+mod watch;
+
+use clap::Subcommand;
+use clap_complete::Shell;
+use fallow_host::clock::Clock;
+
+pub use failure::Exit;
+pub use options::{Colour, Global};
+pub use output::Terminal;
+pub use settings::{Context, DevFiles, EachEndpoint, Endpoints};
+
+use failure::Failure;
+use session::Session;
+
+/// What a client can ask for. The short verbs are exact aliases of long forms, as their help says.
+#[derive(Debug, Subcommand)]
+#[expect(private_interfaces, reason = "what a verb takes is made by the parser and used here alone")]
+pub enum Verb {
+    /// Say what you can spare: fallow free 2 level2 --until 20:00
+    #[command(display_order = 1)]
+    Free(capacity::Free),
+    /// Say that something is no longer free: fallow take 1 level2
+    #[command(display_order = 2)]
+    Take(capacity::Take),
+    /// Raise a need: fallow need 1 level3 --by 16:00
+    #[command(display_order = 3)]
+    Need(demand::ShortNeed),
+    /// Say that your figures are still true
+    #[command(display_order = 4)]
+    StillTrue(capacity::Confirm),
+    /// Show the proposals that wait for your answer
+    #[command(display_order = 5)]
+    Inbox(proposal::Inbox),
+    /// Accept a proposal for your side
+    #[command(display_order = 6)]
+    Accept(proposal::Accept),
+    /// Decline a proposal for your side, with a reason
+    #[command(display_order = 7)]
+    Decline(proposal::Decline),
+    /// Say why a proposal was made
+    #[command(display_order = 8)]
+    Why(proposal::Why),
+    /// Say why a need is not served, and what would help
+    #[command(display_order = 9)]
+    WhyNot(demand::WhyNot),
+    /// List your trust's offers
+    #[command(display_order = 10)]
+    Mine(capacity::List),
+    /// Show the region, your inbox and what moves; stays on a terminal
+    #[command(display_order = 11)]
+    Board(board::Board),
+    /// Show the region: every trust by every resource
+    #[command(display_order = 12)]
+    Situation(situation::Show),
+    /// Print what changes, one JSON line each
+    #[command(display_order = 13)]
+    Watch(watch::Watch),
+    /// What your trust can spare
+    #[command(subcommand, display_order = 14)]
+    Capacity(capacity::Capacity),
+    /// What your trust needs
+    #[command(subcommand, display_order = 15)]
+    Demand(demand::Demand),
+    /// What the engine suggests
+    #[command(subcommand, display_order = 16)]
+    Proposal(proposal::Proposals),
+    /// What follows when both trusts said yes
+    #[command(subcommand, display_order = 17)]
+    Transfer(transfer::Transfers),
+    /// The region file
+    #[command(subcommand, display_order = 18)]
+    Region(region::Region),
+    /// Switch a collaborative between routine and incident; gold only
+    #[command(display_order = 19)]
+    Mode(region::SetMode),
+    /// Where and as whom commands act
+    #[command(subcommand, display_order = 20)]
+    Context(context::Contexts),
+    /// Your credential
+    #[command(subcommand, display_order = 21)]
+    Auth(context::Auth),
+    /// Ask each service whether it serves
+    #[command(display_order = 22)]
+    Ping,
+    /// Say what a reason means and what to do about it
+    #[command(display_order = 23, before_help = "Examples:\n  fallow errors HOLD_EXPIRED\n  fallow errors")]
+    Errors {
+        /// The reason, such as HOLD_EXPIRED. Default: all of them
+        reason: Option<String>,
+    },
+    /// Print the completion script of a shell
+    #[command(
+        display_order = 24,
+        before_help = "Example:\n  fallow completion bash > /etc/bash_completion.d/fallow"
+    )]
+    Completion {
+        /// bash, zsh, fish, powershell or elvish
+        shell: Shell,
+    },
+    /// Print the version
+    #[command(display_order = 25)]
+    Version,
+}
+
+/// Runs one client command to its end; says on the side why it failed, and returns what the shell sees.
+///
+/// `root` is the whole command, for the completion script. Ends early by Ctrl-C, with [`Exit::Interrupted`].
+pub async fn run(
+    verb: Verb,
+    global: Global,
+    root: clap::Command,
+    clock: Clock,
+    terminal: Terminal<'_>,
+) -> Exit {
+    let mut session = Session::new(global, clock, terminal);
+    let ended = tokio::select! {
+        biased;
+        ended = act(verb, &mut session, root) => ended,
+        _ = tokio::signal::ctrl_c() => return Exit::Interrupted,
+    };
+    match ended {
+        Ok(exit) => exit,
+        Err(failure) => {
+            // Where even this cannot be written, the exit code still speaks.
+            let _ = session.terminal.err.write_all(failure.text().as_bytes());
+            failure.exit
+        }
+    }
+}
+
+async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Context(command) => return context::run(session, command),
+        Verb::Errors { reason } => return ping::errors(session, reason.as_deref()),
+        Verb::Version => return ping::version(session),
+        Verb::Completion { shell } => {
+            clap_complete::generate(shell, &mut root, "fallow", &mut session.terminal.out);
+            return Ok(Exit::Ok);
+        }
+        Verb::Free(_)
+        | Verb::Take(_)
+        | Verb::Need(_)
+        | Verb::StillTrue(_)
+        | Verb::Inbox(_)
+        | Verb::Accept(_)
+        | Verb::Decline(_)
+        | Verb::Why(_)
+        | Verb::WhyNot(_)
+        | Verb::Mine(_)
+        | Verb::Board(_)
+        | Verb::Situation(_)
+        | Verb::Watch(_)
+        | Verb::Capacity(_)
+        | Verb::Demand(_)
+        | Verb::Proposal(_)
+        | Verb::Transfer(_)
+        | Verb::Region(_)
+        | Verb::Mode(_)
+        | Verb::Auth(_)
+        | Verb::Ping => session.open().await?,
+    }
+    match verb {
+        Verb::Free(args) => capacity::publish(session, args.into()).await,
+        Verb::Take(args) => capacity::adjust(session, args.into()).await,
+        Verb::Need(args) => demand::raise(session, args.into()).await,
+        Verb::StillTrue(args) => capacity::confirm(session, args.or_all()).await,
+        Verb::Inbox(args) => proposal::list(session, args.into()).await,
+        Verb::Accept(args) => proposal::accept(session, args).await,
+        Verb::Decline(args) => proposal::decline(session, args).await,
+        Verb::Why(args) => proposal::explain(session, args).await,
+        Verb::WhyNot(args) => demand::explain(session, args).await,
+        Verb::Mine(args) => capacity::list(session, args).await,
+        Verb::Board(args) => board::run(session, args).await,
+        Verb::Situation(args) => situation::run(session, args).await,
+        Verb::Watch(args) => watch::run(session, args).await,
+        Verb::Capacity(command) => capacity::run(session, command).await,
+        Verb::Demand(command) => demand::run(session, command).await,
+        Verb::Proposal(command) => proposal::run(session, command).await,
+        Verb::Transfer(command) => transfer::run(session, command).await,
+        Verb::Region(command) => region::run(session, command).await,
+        Verb::Mode(args) => region::set_mode(session, args).await,
+        Verb::Auth(context::Auth::Whoami) => context::whoami(session),
+        Verb::Ping => ping::run(session).await,
+        // Done above, without a service.
+        Verb::Context(_) | Verb::Errors { .. } | Verb::Completion { .. } | Verb::Version => Ok(Exit::Ok),
+    }
+}

@@ -1,0 +1,269 @@
+//! How records are written: tables for people, Fallow JSON, CSV, Markdown and ids for programs.
+
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::failure::{Exit, Failure};
+use super::options::Format;
+
+/// Where a command writes.
+pub struct Terminal<'a> {
+    /// Data.
+    pub out: &'a mut dyn Write,
+    /// Everything else.
+    pub err: &'a mut dyn Write,
+    /// Whether data goes to a person's screen, which can be redrawn.
+    pub interactive: bool,
+    /// Whether data may be coloured.
+    pub colour: bool,
+}
+
+/// What a cell says beyond its words. The words alone always suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Nothing.
+    Plain,
+    /// Look at it.
+    Warn,
+    /// Act on it.
+    Bad,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// The words.
+    pub(crate) text: String,
+    /// What colour may add.
+    pub(crate) tone: Tone,
+}
+
+impl Cell {
+    /// Makes a cell that calls for attention.
+    pub(crate) fn toned(text: impl Into<String>, tone: Tone) -> Self {
+        Self { text: text.into(), tone }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), tone: Tone::Plain }
+    }
+}
+
+/// The head of a column, and whether only `wide` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// Its name, lower case, one word.
+    pub(crate) name: &'static str,
+    /// Only in `wide`, CSV, Markdown, or when asked for by name.
+    pub(crate) wide: bool,
+}
+
+/// Makes a column of every table.
+pub(crate) const fn column(name: &'static str) -> Column {
+    Column { name, wide: false }
+}
+
+/// Makes a column of wide tables.
+pub(crate) const fn wide(name: &'static str) -> Column {
+    Column { name, wide: true }
+}
+
+/// What rows are seen against.
+pub(crate) struct View {
+    /// The time it is.
+    pub(crate) now: Timestamp,
+    /// The zone that times are shown in.
+    pub(crate) zone: TimeZone,
+    /// Whether cells are for programs: whole dates, no ages.
+    pub(crate) exact: bool,
+}
+
+impl View {
+    /// Shows a time; empty when absent.
+    pub(crate) fn time(&self, at: Option<prost_types::Timestamp>) -> String {
+        match super::time::from_wire(at) {
+            None => String::new(),
+            Some(at) if self.exact => at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+            Some(at) => super::time::show(at, self.now, &self.zone),
+        }
+    }
+}
+
+/// A record that can be a row.
+pub(crate) trait Record: Serialize {
+    /// The columns.
+    const COLUMNS: &'static [Column];
+
+    /// Returns the record's id.
+    fn id(&self) -> &str;
+
+    /// Returns the cells, one for each column.
+    fn row(&self, view: &View) -> Vec<Cell>;
+}
+
+/// How one command's results are to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    /// The format.
+    pub(crate) format: Format,
+    /// The columns asked for; empty = the format's own.
+    pub(crate) columns: Vec<String>,
+}
+
+impl Terminal<'_> {
+    /// Writes a line that is not data.
+    pub(crate) fn say(&mut self, line: &str) -> Result<(), Failure> {
+        writeln!(self.err, "{line}")?;
+        Ok(())
+    }
+
+    /// Empties the screen.
+    pub(crate) fn clear(&mut self) -> Result<(), Failure> {
+        self.data("\x1b[H\x1b[2J")
+    }
+
+    /// Writes text as data.
+    pub(crate) fn data(&mut self, text: &str) -> Result<(), Failure> {
+        self.out.write_all(text.as_bytes())?;
+        Ok(())
+    }
+
+    /// Writes a message as Fallow JSON, indented or on one line.
+    pub(crate) fn json<T: Serialize>(&mut self, message: &T, indented: bool) -> Result<(), Failure> {
+        let text =
+            if indented { serde_json::to_string_pretty(message) } else { serde_json::to_string(message) };
+        let text = text.map_err(|error| Failure::new(Exit::Failed, "OUTPUT", error.to_string()))?;
+        writeln!(self.out, "{text}")?;
+        Ok(())
+    }
+
+    /// Writes a list.
+    pub(crate) fn list<R: Record>(
+        &mut self,
+        records: &[R],
+        layout: &Layout,
+        view: &View,
+    ) -> Result<(), Failure> {
+        match layout.format {
+            Format::Json => self.json(&records, true),
+            Format::Jsonl => records.iter().try_for_each(|record| self.json(record, false)),
+            Format::Id => records.iter().try_for_each(|record| self.data(&format!("{}\n", record.id()))),
+            Format::Table | Format::Wide | Format::Csv | Format::Md => {
+                let chosen = choose(R::COLUMNS, layout)?;
+                let head: Vec<&str> = chosen.iter().map(|index| R::COLUMNS[*index].name).collect();
+                let view =
+                    View { now: view.now, zone: view.zone.clone(), exact: layout.format == Format::Csv };
+                let rows = records.iter().map(|record| {
+                    let mut cells: Vec<Option<Cell>> = record.row(&view).into_iter().map(Some).collect();
+                    chosen.iter().map(|index| cells[*index].take().unwrap_or_else(|| "".into())).collect()
+                });
+                self.table(&head, rows.collect(), layout.format)
+            }
+        }
+    }
+
+    /// Writes one record: as a list of one, but JSON is the record itself.
+    pub(crate) fn one<R: Record>(&mut self, record: &R, layout: &Layout, view: &View) -> Result<(), Failure> {
+        match layout.format {
+            Format::Json => self.json(record, true),
+            Format::Table | Format::Wide | Format::Jsonl | Format::Csv | Format::Md | Format::Id => {
+                self.list(std::slice::from_ref(record), layout, view)
+            }
+        }
+    }
+
+    /// Writes a table of cells. An empty one for people is nothing at all.
+    pub(crate) fn table(
+        &mut self,
+        head: &[&str],
+        rows: Vec<Vec<Cell>>,
+        format: Format,
+    ) -> Result<(), Failure> {
+        match format {
+            Format::Csv => {
+                let mut csv = csv::Writer::from_writer(Vec::new());
+                let failed = |error: csv::Error| Failure::new(Exit::Failed, "OUTPUT", error.to_string());
+                csv.write_record(head).map_err(failed)?;
+                for row in &rows {
+                    csv.write_record(row.iter().map(|cell| &cell.text)).map_err(failed)?;
+                }
+                let bytes = csv
+                    .into_inner()
+                    .map_err(|error| Failure::new(Exit::Failed, "OUTPUT", error.to_string()))?;
+                self.out.write_all(&bytes)?;
+            }
+            Format::Md => {
+                let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+                let mut text = line(head.iter().map(ToString::to_string).collect());
+                text.push_str(&line(vec!["---".to_owned(); head.len()]));
+                for row in &rows {
+                    text.push_str(&line(row.iter().map(|cell| cell.text.replace('|', "\\|")).collect()));
+                }
+                self.data(&text)?;
+            }
+            Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id if rows.is_empty() => {}
+            Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id => {
+                let text = self.set(head, &rows);
+                self.data(&text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&self, head: &[&str], rows: &[Vec<Cell>]) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(head.iter().map(|name| name.to_uppercase()));
+        if !self.interactive {
+            table.force_no_tty();
+        }
+        if self.colour {
+            table.enforce_styling();
+        }
+        // On a screen long cells wrap; elsewhere a line is a line.
+        table.set_content_arrangement(match self.interactive {
+            true => ContentArrangement::Dynamic,
+            false => ContentArrangement::Disabled,
+        });
+        for row in rows {
+            table.add_row(row.iter().map(|cell| painted(cell, self.colour)));
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        let mut text = String::new();
+        for line in table.lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn painted(cell: &Cell, colour: bool) -> comfy_table::Cell {
+    let set = comfy_table::Cell::new(&cell.text);
+    match cell.tone {
+        Tone::Warn if colour => set.fg(comfy_table::Color::Yellow),
+        Tone::Bad if colour => set.fg(comfy_table::Color::Red).add_attribute(comfy_table::Attribute::Bold),
+        Tone::Plain | Tone::Warn | Tone::Bad => set,
+    }
+}
+
+fn choose(columns: &'static [Column], layout: &Layout) -> Result<Vec<usize>, Failure> {
+    if layout.columns.is_empty() {
+        let all = layout.format != Format::Table;
+        return Ok((0..columns.len()).filter(|index| all || !columns[*index].wide).collect());
+    }
+    let find = |name: &String| {
+        columns.iter().position(|column| column.name.eq_ignore_ascii_case(name.trim())).ok_or_else(|| {
+            let known = super::codes::unknown(name, columns.iter().map(|column| column.name));
+            Failure::usage(known.replacen("code", "column", 1))
+        })
+    };
+    layout.columns.iter().map(find).collect()
+}

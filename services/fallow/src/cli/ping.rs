@@ -1,0 +1,95 @@
+//! `fallow ping`, `fallow errors` and `fallow version`: small things that help when others do not.
+
+use fallow_api::reasons;
+use tokio::time::Instant;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::failure::{Exit, Failure};
+use super::options::Format;
+use super::output::{Cell, Tone};
+use super::session::Session;
+use super::settings::Service;
+
+/// Runs `fallow ping`: asks each service for its health. Exit 6 when one does not serve.
+pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let mut rows = Vec::new();
+    let mut all_serve = true;
+    for service in Service::ALL {
+        let address = session.context()?.endpoints.of(service).to_owned();
+        let mut client = HealthClient::new(session.wire(service)?);
+        let name = full_name(service);
+        let begun = Instant::now();
+        let answer = session.answer(client.check(session.ask(HealthCheckRequest { service: name }))).await;
+        let took = begun.elapsed().as_millis();
+        let said = match answer {
+            Ok(answer) if answer.status() == ServingStatus::Serving => Cell::from("serving"),
+            Ok(answer) => Cell::toned(answer.status().as_str_name().to_lowercase(), Tone::Bad),
+            Err(failure) => Cell::toned(failure.what, Tone::Bad),
+        };
+        all_serve &= said.tone == Tone::Plain;
+        rows.push(vec![service.name().into(), said, format!("{took} ms").into(), address.into()]);
+    }
+    let format = match session.global.format() {
+        format @ (Format::Csv | Format::Md) => format,
+        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id => Format::Table,
+    };
+    session.terminal.table(&["service", "status", "took", "address"], rows, format)?;
+    if all_serve {
+        return Ok(Exit::Ok);
+    }
+    session
+        .terminal
+        .say("not every service is there; next: fallow context show, which names the addresses")?;
+    Ok(Exit::Unavailable)
+}
+
+fn full_name(service: Service) -> String {
+    let name = match service {
+        Service::Capacity => "CapacityService",
+        Service::Demand => "DemandService",
+        Service::Matching => "MatchingService",
+        Service::Monitor => "MonitorService",
+    };
+    format!("fallow.v1.{name}")
+}
+
+/// Runs `fallow errors [REASON]`: what a reason means and what each reader does about it.
+pub(crate) fn errors(session: &mut Session<'_>, reason: Option<&str>) -> Result<Exit, Failure> {
+    let Some(typed) = reason else {
+        for section in reasons::SECTIONS {
+            session.terminal.data(&format!("{}\n", section.title))?;
+            for reason in section.reasons {
+                session.terminal.data(&format!("  {:<24}  {}\n", reason.name, reason.means))?;
+            }
+        }
+        return Ok(Exit::Ok);
+    };
+    let name = typed.trim().to_uppercase().replace('-', "_");
+    let Some(reason) = reasons::find(&name) else {
+        let near = super::codes::nearest(typed, reasons::all().map(|reason| reason.name));
+        let guess = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+        let what = format!("there is no reason \"{typed}\".{guess}");
+        return Err(
+            Failure::new(Exit::NotFound, "NO_SUCH_REASON", what).next("fallow errors, which lists them all")
+        );
+    };
+    let codes: Vec<&str> = reason.codes.iter().map(|code| reasons::code_name(*code)).collect();
+    session.terminal.data(&format!(
+        "{}  ({})\n  {}\n  you        {}\n  operator   {}\n  developer  {}\n",
+        reason.name,
+        codes.join(", "),
+        reason.means,
+        reason.user,
+        reason.operator,
+        reason.developer
+    ))?;
+    Ok(Exit::Ok)
+}
+
+/// Runs `fallow version`.
+pub(crate) fn version(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    session.terminal.data(&format!("fallow {} (api v1)\n", env!("CARGO_PKG_VERSION")))?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,334 @@
+//! `fallow proposal`, and its short forms `inbox`, `accept`, `decline` and `why`: what the engine suggests.
+
+use clap::{Args, Subcommand};
+use fallow_api::render;
+use fallow_api::v1::{
+    AnswerProposalRequest, DeclineReason, GetProposalRequest, ListProposalsRequest, Proposal, ProposalFilter,
+    RetractAnswerRequest, Verdict, WatchProposalsRequest, proposal,
+};
+use futures::future::join_all;
+
+use super::codes;
+use super::demand;
+use super::failure::{Exit, Failure};
+use super::options::{Change, Expect};
+use super::page::pages;
+use super::pick::pick;
+use super::rows::Suggestion;
+use super::session::Session;
+use super::watch::follow;
+
+/// The command that shows what there is, for errors.
+const LIST: &str = "fallow inbox";
+
+/// `fallow proposal …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Proposals {
+    /// List proposals, the first to lapse first
+    List(List),
+    /// Say yes for your side, to all units or some
+    Accept(Accept),
+    /// Say no for your side, with a reason; the next alternative is proposed by itself
+    Decline(Decline),
+    /// Say why this, and why not something else
+    Explain(Why),
+    /// Take your own answer back within 10 seconds, while the other side has not answered
+    Retract(Retract),
+}
+
+/// Lists proposals.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow inbox\n  fallow proposal list --state declined\n\nfallow inbox is an exact alias \
+                        of: fallow proposal list --waiting-for-me"
+)]
+pub(crate) struct List {
+    /// Only those that wait for your own answer
+    #[arg(long)]
+    waiting_for_me: bool,
+    /// Only with this trust on either side; repeat for more
+    #[arg(long, value_name = "ODS")]
+    trust: Vec<String>,
+    /// Only in this state; repeat for more. Default: held
+    #[arg(long, value_parser = codes::parse::<proposal::State>)]
+    state: Vec<proposal::State>,
+    /// Go on showing what changes
+    #[arg(short, long)]
+    watch: bool,
+}
+
+/// `fallow inbox`
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow inbox\n  fallow inbox --watch\n\nExact alias of: fallow proposal list \
+                        --waiting-for-me"
+)]
+pub(crate) struct Inbox {
+    /// Go on showing what changes
+    #[arg(short, long)]
+    watch: bool,
+}
+
+impl From<Inbox> for List {
+    fn from(short: Inbox) -> Self {
+        Self { waiting_for_me: true, trust: Vec::new(), state: Vec::new(), watch: short.watch }
+    }
+}
+
+/// Says yes.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow accept 0198c2\n  fallow accept 0198c2 --units 1\n  fallow accept 0198c2 \
+                        --provisional\n\nfallow accept is an exact alias of: fallow proposal accept"
+)]
+pub(crate) struct Accept {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    /// Only this many units
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    units: Option<i64>,
+    /// Probably yes: extends the hold, once. Supporting trust only
+    #[arg(long, conflicts_with = "units")]
+    provisional: bool,
+    /// Words for the other side, without patient details
+    #[arg(long, default_value = "")]
+    note: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Says no.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow decline 0198c2 --reason staffing\n  fallow decline 0198c2 --reason \
+                        capacity_changed --set-free 0\n\nfallow decline is an exact alias of: fallow proposal decline"
+)]
+pub(crate) struct Decline {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    /// Why. Supporting: capacity_changed, staffing, case_mix, equipment, infection_control, finance, other. Home:
+    /// patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport, other
+    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    reason: DeclineReason,
+    /// Set what is free to this at the same time. Supporting trust only
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=10_000))]
+    set_free: Option<i64>,
+    /// Words for the other side, without patient details
+    #[arg(long, default_value = "")]
+    note: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Asks why.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example:\n  fallow why 0198c2\n\nfallow why is an exact alias of: fallow proposal explain"
+)]
+pub(crate) struct Why {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+}
+
+/// Takes an answer back.
+#[derive(Debug, Args)]
+#[command(before_help = "Example:\n  fallow proposal retract 0198c2")]
+pub(crate) struct Retract {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Runs `fallow proposal …`.
+pub(crate) async fn run(session: &mut Session<'_>, command: Proposals) -> Result<Exit, Failure> {
+    match command {
+        Proposals::List(args) => list(session, args).await,
+        Proposals::Accept(args) => accept(session, args).await,
+        Proposals::Decline(args) => decline(session, args).await,
+        Proposals::Explain(args) => explain(session, args).await,
+        Proposals::Retract(args) => retract(session, args).await,
+    }
+}
+
+/// Runs `fallow proposal list`.
+pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
+    let filter = ProposalFilter {
+        trusts: args.trust.iter().map(|trust| trust.to_uppercase()).collect(),
+        states: args.state.iter().map(|state| i32::from(*state)).collect(),
+        waiting_for_me: args.waiting_for_me,
+        ..ProposalFilter::default()
+    };
+    if !args.watch {
+        return draw(session, &filter).await;
+    }
+    let mut client = session.matching()?;
+    let watched = filter.clone();
+    let open = async move |cursor| {
+        let request = WatchProposalsRequest { cursor, filter: Some(watched.clone()) };
+        client.watch_proposals(request).await.map(tonic::Response::into_inner)
+    };
+    follow(session, open, async |session| draw(session, &filter).await).await
+}
+
+async fn draw(session: &mut Session<'_>, filter: &ProposalFilter) -> Result<Exit, Failure> {
+    let nothing = if filter.waiting_for_me { "nothing waits for your answer" } else { "no proposals" };
+    let suggestions = suggestions(session, filter).await?;
+    session.show_list(&suggestions, nothing)
+}
+
+/// Reads proposals with the needs they are for.
+pub(crate) async fn suggestions(
+    session: &Session<'_>,
+    filter: &ProposalFilter,
+) -> Result<Vec<Suggestion>, Failure> {
+    let with_need = all(session, filter).await?.into_iter().map(async |proposal| {
+        // A need that cannot be read leaves its columns empty; the proposal stands.
+        let need = demand::get(session, &proposal.need).await.ok();
+        Suggestion { proposal, need }
+    });
+    Ok(join_all(with_need).await)
+}
+
+async fn all(session: &Session<'_>, filter: &ProposalFilter) -> Result<Vec<Proposal>, Failure> {
+    let mut client = session.matching()?;
+    pages(async |page_size, page_token| {
+        let request = ListProposalsRequest { page_size, page_token, filter: Some(filter.clone()) };
+        let answer = session.answer(client.list_proposals(session.ask(request))).await?;
+        Ok((answer.proposals, answer.next_page_token))
+    })
+    .await
+}
+
+/// Runs `fallow proposal accept`.
+pub(crate) async fn accept(session: &mut Session<'_>, args: Accept) -> Result<Exit, Failure> {
+    let verdict = if args.provisional { Verdict::Provisional } else { Verdict::Accept };
+    let request = AnswerProposalRequest {
+        verdict: verdict.into(),
+        units: args.units.unwrap_or_default(),
+        note: args.note,
+        ..request(session, &args.id, &args.change, &args.expect).await?
+    };
+    let done = if args.provisional { "provisionally accepted; the hold is longer" } else { "accepted" };
+    answer(session, request, done).await
+}
+
+/// Runs `fallow proposal decline`.
+pub(crate) async fn decline(session: &mut Session<'_>, args: Decline) -> Result<Exit, Failure> {
+    let request = AnswerProposalRequest {
+        verdict: Verdict::Decline.into(),
+        reason: args.reason.into(),
+        set_free: args.set_free,
+        note: args.note,
+        ..request(session, &args.id, &args.change, &args.expect).await?
+    };
+    answer(session, request, "declined; the next alternative is looked for").await
+}
+
+async fn request(
+    session: &Session<'_>,
+    typed: &str,
+    change: &Change,
+    expect: &Expect,
+) -> Result<AnswerProposalRequest, Failure> {
+    Ok(AnswerProposalRequest {
+        request_id: change.request_id(),
+        validate_only: change.dry_run,
+        expected_revision: expect.if_revision,
+        proposal: find(session, typed).await?.id,
+        ..AnswerProposalRequest::default()
+    })
+}
+
+async fn answer(
+    session: &mut Session<'_>,
+    request: AnswerProposalRequest,
+    done: &str,
+) -> Result<Exit, Failure> {
+    let id = request.request_id.clone();
+    let call = session.ask(request);
+    let mut client = session.matching()?;
+    let answer = session.send(&id, client.answer_proposal(call)).await?;
+    let exit = show(session, answer.proposal, done, answer.revision).await?;
+    if let Some(transfer) = answer.transfer {
+        session.terminal.say(&format!("agreed by all: transfer {}", transfer.id))?;
+        session.terminal.say(&format!("next: fallow transfer show {}", transfer.id))?;
+    }
+    Ok(exit)
+}
+
+async fn show(
+    session: &mut Session<'_>,
+    proposal: Option<Proposal>,
+    done: &str,
+    revision: i64,
+) -> Result<Exit, Failure> {
+    let Some(proposal) = proposal else { return session.say_changed(done, revision) };
+    let need = demand::get(session, &proposal.need).await.ok();
+    session.show_changed(Some(&Suggestion { proposal, need }), done, revision)
+}
+
+async fn retract(session: &mut Session<'_>, args: Retract) -> Result<Exit, Failure> {
+    let (proposal, id) = (find(session, &args.id).await?, args.change.request_id());
+    let request = RetractAnswerRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        proposal: proposal.id,
+    };
+    let call = session.ask(request);
+    let mut client = session.matching()?;
+    let answer = session.send(&id, client.retract_answer(call)).await?;
+    show(session, answer.proposal, "your answer is taken back", answer.revision).await
+}
+
+/// Runs `fallow proposal explain`.
+pub(crate) async fn explain(session: &mut Session<'_>, args: Why) -> Result<Exit, Failure> {
+    let proposal = find(session, &args.id).await?;
+    let need = demand::get(session, &proposal.need).await.ok();
+    let names = session.names().await?;
+    let what = need.map(|need| render::need_in_words(&need, &session.zone)).unwrap_or_default();
+    let from = names.trust(&proposal.supporting_trust);
+    let state = codes::word::<proposal::State>(proposal.state);
+    let mut text =
+        format!("{what}    {} proposed from {from}, {state}\n", proposal.units).trim_start().to_owned();
+    match render::proposal(&proposal, &names, &session.zone) {
+        lines if lines.is_empty() => text.push_str("  the engine gave no explanation\n"),
+        lines => text.push_str(&render::plain(&lines)),
+    }
+    session.show_message(&proposal, &text)
+}
+
+/// Finds the proposal that a person means: by id, or the beginning of one; live ones first.
+async fn find(session: &Session<'_>, typed: &str) -> Result<Proposal, Failure> {
+    let mut client = session.matching()?;
+    let exact = client.get_proposal(session.ask(GetProposalRequest { proposal: typed.to_owned() }));
+    match session.answer(exact).await {
+        Ok(answer) => {
+            return answer
+                .proposal
+                .ok_or_else(|| Failure::new(Exit::NotFound, "NOT_FOUND", "no such proposal"));
+        }
+        Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {}
+        Err(failure) => return Err(failure),
+    }
+    let names = |proposal: &Proposal| vec![proposal.id.clone()];
+    let live = all(session, &ProposalFilter::default()).await?;
+    match pick(typed, "proposal", LIST, &live, names) {
+        Err(failure) if failure.exit == Exit::NotFound => {}
+        found => return found.cloned(),
+    }
+    let ended = all(session, &ProposalFilter { states: ended_states(), ..ProposalFilter::default() }).await?;
+    pick(typed, "proposal", LIST, &ended, names).cloned()
+}
+
+fn ended_states() -> Vec<i32> {
+    use proposal::State::{Bypassed, Confirmed, Declined, Lapsed, Superseded, Withdrawn};
+    [Confirmed, Declined, Lapsed, Superseded, Withdrawn, Bypassed].map(i32::from).into()
+}

@@ -1,0 +1,150 @@
+//! `fallow region` and `fallow mode`: what gold sets.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use fallow_api::v1::region_change::Kind;
+use fallow_api::v1::{ApplyRegionRequest, GetRegionRequest, Mode, RegionChange, SetModeRequest};
+
+use super::codes;
+use super::failure::{Exit, Failure};
+use super::options::{Change, Expect};
+use super::session::Session;
+
+/// Largest region file that the service takes, in bytes.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// `fallow region …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Region {
+    /// Print the region file in force
+    #[command(before_help = "Examples:\n  fallow region show > region.toml\n  fallow region show -o json")]
+    Show,
+    /// Put a region file in force; prints the difference
+    #[command(
+        before_help = "Examples:\n  fallow region apply -f region.toml --dry-run\n  fallow region apply -f region.toml"
+    )]
+    Apply(Apply),
+}
+
+/// Applies a region file.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The file
+    #[arg(short, long)]
+    file: PathBuf,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// `fallow mode incident on COLLABORATIVE --reason …`
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow mode incident on nv-acute --reason \"norovirus, Brackwater\"\n  fallow mode routine \
+                        on nv-acute --reason \"wards open again\""
+)]
+pub(crate) struct SetMode {
+    /// incident or routine
+    #[arg(value_parser = codes::parse::<Mode>)]
+    mode: Mode,
+    /// The collaborative; the word "on" before it may be left out
+    #[arg(required = true, num_args = 1..=2, value_names = ["on", "COLLABORATIVE"])]
+    on: Vec<String>,
+    /// Why; everybody sees it
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Runs `fallow region …`.
+pub(crate) async fn run(session: &mut Session<'_>, command: Region) -> Result<Exit, Failure> {
+    match command {
+        Region::Show => show(session).await,
+        Region::Apply(args) => apply(session, args).await,
+    }
+}
+
+async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let mut client = session.monitor()?;
+    let answer = session.answer(client.get_region(session.ask(GetRegionRequest {}))).await?;
+    let toml = if answer.toml.ends_with('\n') { answer.toml } else { answer.toml + "\n" };
+    session.show_message(&answer.region.unwrap_or_default(), &toml)?;
+    session.terminal.say(&format!("revision {}", answer.revision))?;
+    Ok(Exit::Ok)
+}
+
+async fn apply(session: &mut Session<'_>, args: Apply) -> Result<Exit, Failure> {
+    let toml = read(&args.file)?;
+    let id = args.change.request_id();
+    let request = ApplyRegionRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        toml,
+    };
+    let call = session.ask(request);
+    let mut client = session.monitor()?;
+    let answer = session.send(&id, client.apply_region(call)).await?;
+    let text: String = answer.changes.iter().map(line).collect();
+    session.show_message(&answer, &text)?;
+    let count = |kind: Kind| answer.changes.iter().filter(|change| change.kind() == kind).count();
+    let summary = format!(
+        "{} added, {} changed, {} removed",
+        count(Kind::Added),
+        count(Kind::Changed),
+        count(Kind::Removed)
+    );
+    session.say_changed(&summary, answer.revision)
+}
+
+fn read(file: &std::path::Path) -> Result<String, Failure> {
+    let failed = |what: String| Failure::usage(format!("{}: {what}", file.display()));
+    let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(failed(format!("has {size} bytes, a region file at most {FILE_BYTES_MAX}")));
+    }
+    std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))
+}
+
+/// One difference: `+ path value`, `~ path before -> after`, `- path value`.
+fn line(change: &RegionChange) -> String {
+    match change.kind() {
+        Kind::Added => format!("+ {}  {}\n", change.path, change.after),
+        Kind::Changed => format!("~ {}  {} -> {}\n", change.path, change.before, change.after),
+        Kind::Removed => format!("- {}  {}\n", change.path, change.before),
+        Kind::Unspecified => format!("? {}\n", change.path),
+    }
+}
+
+/// Runs `fallow mode`.
+pub(crate) async fn set_mode(session: &mut Session<'_>, args: SetMode) -> Result<Exit, Failure> {
+    let collaborative = match args.on.as_slice() {
+        [on, collaborative] if on == "on" => collaborative.clone(),
+        [collaborative] if collaborative != "on" => collaborative.clone(),
+        _ => {
+            return Err(Failure::usage("on which collaborative?")
+                .next("fallow mode incident on COLLABORATIVE --reason WHY"));
+        }
+    };
+    let id = args.change.request_id();
+    let request = SetModeRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        collaborative,
+        mode: args.mode.into(),
+        reason: args.reason,
+    };
+    let call = session.ask(request);
+    let mut client = session.monitor()?;
+    let answer = session.send(&id, client.set_mode(call)).await?;
+    let mode = answer.mode.unwrap_or_default();
+    let word = codes::word::<Mode>(mode.mode);
+    session.show_message(&mode, &format!("{}  {word}  {}\n", mode.collaborative, mode.reason))?;
+    session.say_changed(&format!("{} is in {word} mode", mode.collaborative), answer.revision)
+}

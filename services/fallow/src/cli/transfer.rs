@@ -1,0 +1,253 @@
+//! `fallow transfer`: what follows when both trusts said yes.
+
+use clap::{Args, Subcommand};
+use fallow_api::v1::{
+    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, GetTransferRequest, ListTransfersRequest,
+    Transfer, TransferFilter, Transport, WatchTransfersRequest, transfer,
+};
+
+use super::codes;
+use super::failure::{Exit, Failure};
+use super::options::{Change, Expect, Format};
+use super::page::pages;
+use super::pick::pick;
+use super::session::Session;
+use super::time::{self, to_wire};
+use super::watch::follow;
+
+/// The command that shows what there is, for errors.
+const LIST: &str = "fallow transfer list";
+
+/// `fallow transfer …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Transfers {
+    /// List transfers, the first due first
+    List(List),
+    /// Show one transfer with its checklist and its steps
+    Show {
+        /// Id of the transfer, or the beginning of one
+        id: String,
+    },
+    /// Take a transfer to its next step, or mark its checklist and transport
+    Advance(Advance),
+    /// Stop a transfer before arrival; the units are given back
+    Abort(Abort),
+}
+
+/// Lists transfers.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow transfer list\n  fallow transfer list --state in_transit --watch"
+)]
+pub(crate) struct List {
+    /// Only with this trust on either side; repeat for more
+    #[arg(long, value_name = "ODS")]
+    trust: Vec<String>,
+    /// Only in this state; repeat for more. Default: the live ones
+    #[arg(long, value_parser = codes::parse::<transfer::State>)]
+    state: Vec<transfer::State>,
+    /// Go on showing what changes
+    #[arg(short, long)]
+    watch: bool,
+}
+
+/// Takes a transfer on.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow transfer advance 0198c2 --to in_transit\n  fallow transfer advance 0198c2 --done \
+                        \"clinical handover\"\n  fallow transfer advance 0198c2 --transport ambulance --booked\n\nOnly the \
+                        trust where the patient, the staff or the item arrives says arrived."
+)]
+pub(crate) struct Advance {
+    /// Id of the transfer, or the beginning of one
+    id: String,
+    /// The next state: ready, in_transit, arrived, completed, …
+    #[arg(long, value_parser = codes::parse::<transfer::State>)]
+    to: Option<transfer::State>,
+    /// A checklist item that is done now; repeat for more
+    #[arg(long, value_name = "ITEM")]
+    done: Vec<String>,
+    /// How it travels, such as ambulance
+    #[arg(long, value_name = "KIND")]
+    transport: Option<String>,
+    /// Who carries
+    #[arg(long, requires = "transport")]
+    provider: Option<String>,
+    /// The transport is booked
+    #[arg(long, requires = "transport")]
+    booked: bool,
+    /// When the next step is due
+    #[arg(long)]
+    due: Option<String>,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Stops a transfer.
+#[derive(Debug, Args)]
+#[command(before_help = "Example:\n  fallow transfer abort 0198c2 --reason not_fit")]
+pub(crate) struct Abort {
+    /// Id of the transfer, or the beginning of one
+    id: String,
+    /// Why: one of the reasons of fallow decline
+    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    reason: DeclineReason,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Runs `fallow transfer …`.
+pub(crate) async fn run(session: &mut Session<'_>, command: Transfers) -> Result<Exit, Failure> {
+    match command {
+        Transfers::List(args) => list(session, args).await,
+        Transfers::Show { id } => show(session, &id).await,
+        Transfers::Advance(args) => advance(session, args).await,
+        Transfers::Abort(args) => abort(session, args).await,
+    }
+}
+
+async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
+    let filter = TransferFilter {
+        trusts: args.trust.iter().map(|trust| trust.to_uppercase()).collect(),
+        states: args.state.iter().map(|state| i32::from(*state)).collect(),
+        ..TransferFilter::default()
+    };
+    if !args.watch {
+        return draw(session, &filter).await;
+    }
+    let mut client = session.matching()?;
+    let watched = filter.clone();
+    let open = async move |cursor| {
+        let request = WatchTransfersRequest { cursor, filter: Some(watched.clone()) };
+        client.watch_transfers(request).await.map(tonic::Response::into_inner)
+    };
+    follow(session, open, async |session| draw(session, &filter).await).await
+}
+
+async fn draw(session: &mut Session<'_>, filter: &TransferFilter) -> Result<Exit, Failure> {
+    let transfers = all(session, filter).await?;
+    session.show_list(&transfers, "no transfers")
+}
+
+/// Reads transfers.
+pub(crate) async fn all(session: &Session<'_>, filter: &TransferFilter) -> Result<Vec<Transfer>, Failure> {
+    let mut client = session.matching()?;
+    pages(async |page_size, page_token| {
+        let request = ListTransfersRequest { page_size, page_token, filter: Some(filter.clone()) };
+        let answer = session.answer(client.list_transfers(session.ask(request))).await?;
+        Ok((answer.transfers, answer.next_page_token))
+    })
+    .await
+}
+
+async fn show(session: &mut Session<'_>, typed: &str) -> Result<Exit, Failure> {
+    let transfer = find(session, typed).await?;
+    session.show_one(&transfer)?;
+    if matches!(session.global.format(), Format::Table | Format::Wide) {
+        let text = details(&transfer, session);
+        session.terminal.data(&text)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The checklist and the steps, for people.
+fn details(transfer: &Transfer, session: &Session<'_>) -> String {
+    let view = session.view();
+    let mut text = String::new();
+    if !transfer.checklist.is_empty() {
+        text.push_str("\nChecklist\n");
+    }
+    for item in &transfer.checklist {
+        let done = match item.done_at {
+            Some(_) => format!("done {} {}", view.time(item.done_at), item.done_by).trim_end().to_owned(),
+            None => "not done".to_owned(),
+        };
+        text.push_str(&format!("  {:<24}  {done}\n", item.name));
+    }
+    if !transfer.steps.is_empty() {
+        text.push_str("\nSteps\n");
+    }
+    for step in &transfer.steps {
+        let state = codes::word::<transfer::State>(step.state);
+        let who = format!("{} {}", step.trust, step.role);
+        text.push_str(format!("  {:<16}  {state:<16}  {}", view.time(step.at), who.trim()).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failure> {
+    if args.to.is_none() && args.done.is_empty() && args.transport.is_none() && args.due.is_none() {
+        return Err(Failure::usage("advance to what?")
+            .next("say --to STATE, --done ITEM, --transport KIND or --due TIME"));
+    }
+    let due = args.due.as_deref().map(|text| time::parse(text, session.now(), &session.zone)).transpose()?;
+    let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
+    let transport = args.transport.map(|kind| Transport {
+        kind,
+        provider: args.provider.unwrap_or_default(),
+        booked: args.booked,
+    });
+    let request = AdvanceTransferRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        transfer: transfer.id,
+        to: args.to.map(i32::from).unwrap_or_default(),
+        done: args.done,
+        transport,
+        due_at: due.map(to_wire),
+    };
+    let call = session.ask(request);
+    let mut client = session.matching()?;
+    let answer = session.send(&id, client.advance_transfer(call)).await?;
+    let done = args.to.map_or_else(|| "marked".to_owned(), |to| codes::word::<transfer::State>(to.into()));
+    session.show_changed(answer.transfer.as_ref(), &done, answer.revision)
+}
+
+async fn abort(session: &mut Session<'_>, args: Abort) -> Result<Exit, Failure> {
+    let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
+    let request = AbortTransferRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        transfer: transfer.id,
+        reason: args.reason.into(),
+    };
+    let call = session.ask(request);
+    let mut client = session.matching()?;
+    let answer = session.send(&id, client.abort_transfer(call)).await?;
+    session.show_changed(answer.transfer.as_ref(), "aborted; the units are given back", answer.revision)
+}
+
+/// Finds the transfer that a person means: by id, or the beginning of one; live ones first.
+async fn find(session: &Session<'_>, typed: &str) -> Result<Transfer, Failure> {
+    let mut client = session.matching()?;
+    let exact = client.get_transfer(session.ask(GetTransferRequest { transfer: typed.to_owned() }));
+    match session.answer(exact).await {
+        Ok(answer) => {
+            return answer
+                .transfer
+                .ok_or_else(|| Failure::new(Exit::NotFound, "NOT_FOUND", "no such transfer"));
+        }
+        Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {}
+        Err(failure) => return Err(failure),
+    }
+    let names = |transfer: &Transfer| vec![transfer.id.clone()];
+    let live = all(session, &TransferFilter::default()).await?;
+    match pick(typed, "transfer", LIST, &live, names) {
+        Err(failure) if failure.exit == Exit::NotFound => {}
+        found => return found.cloned(),
+    }
+    let ended = all(session, &TransferFilter { states: ended_states(), ..TransferFilter::default() }).await?;
+    pick(typed, "transfer", LIST, &ended, names).cloned()
+}
+
+fn ended_states() -> Vec<i32> {
+    use transfer::State::{Aborted, Completed, Repatriated, Returned};
+    [Completed, Repatriated, Aborted, Returned].map(i32::from).into()
+}

@@ -1,0 +1,81 @@
+//! The whole command: what a person types after `fallow`.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use fallow_host::clock::Clock;
+
+use crate::cli::{self, Colour, Exit, Global, Terminal};
+
+/// Finds the bed, theatre or scanner that lies fallow one trust away.
+#[derive(Debug, Parser)]
+#[command(name = "fallow", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    before_help = "Examples:\n  fallow free 2 level2 --until 20:00     say what you can spare\n  fallow need 1 level3 --by \
+                         16:00        raise a need\n  fallow inbox                           what waits for your answer\n  \
+                         fallow accept 0198c2                   say yes\n  fallow why-not LC-120                  why nothing \
+                         fits, and what would\n  fallow dev                             a demonstration, nothing else needed"
+)]
+pub struct Root {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Servers and batch commands first; everything else is a client command.
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Client(cli::Verb),
+}
+
+/// Runs the command of this process.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Root::try_parse_from(args) {
+        Ok(root) => match root.command {
+            Command::Client(verb) => client(verb, root.global),
+        },
+        Err(error) => {
+            // Help and version are no errors: clap knows which is which, and where each is written.
+            let _ = error.print();
+            ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() })
+        }
+    }
+}
+
+/// Runs a client command on this process's terminal.
+fn client(verb: cli::Verb, global: Global) -> ExitCode {
+    let choice = match global.color {
+        Colour::Auto => anstream::AutoStream::choice(&std::io::stdout()),
+        Colour::Always => anstream::ColorChoice::Always,
+        Colour::Never => anstream::ColorChoice::Never,
+    };
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let interactive = out.is_terminal();
+    let terminal = Terminal {
+        colour: choice != anstream::ColorChoice::Never,
+        interactive,
+        out: &mut out,
+        err: &mut err,
+    };
+    let exit = block_on(cli::run(verb, global, Root::command(), Clock::system(), terminal));
+    match std::io::stdout().flush() {
+        Ok(()) => ExitCode::from(exit.code()),
+        Err(_) => ExitCode::from(Exit::Failed.code()),
+    }
+}
+
+/// One thread is enough for one person's command.
+fn block_on(command: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: RUNTIME: {error}");
+            Exit::Failed
+        }
+    }
+}
