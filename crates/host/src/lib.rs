@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod config;
 pub mod identity;
+pub mod limits;
 pub mod rights;
 pub mod shutdown;
 pub mod tasks;
+pub mod telemetry;

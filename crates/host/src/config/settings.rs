@@ -125,8 +125,6 @@ section!(
         default_deadline_ms: u32,
         /// Longest deadline granted, in milliseconds.
         longest_deadline_ms: u32,
-        /// Calls in work on one connection.
-        calls_per_connection: u32,
         /// Streams open on one connection.
         streams_per_connection: u32,
         /// Longest request headers, in bytes.
@@ -185,6 +183,8 @@ section!(
         read_per_second: u32,
         /// Burst of reads.
         read_burst: u32,
+        /// Calls in work at once.
+        calls: u32,
         /// Open watches.
         watches: u32,
     }
@@ -303,7 +303,6 @@ impl Settings {
         if server.default_deadline_ms > server.longest_deadline_ms {
             check.problem("server.default_deadline_ms", "must not exceed server.longest_deadline_ms");
         }
-        check.range("server.calls_per_connection", server.calls_per_connection, 1..=10_000);
         check.range("server.streams_per_connection", server.streams_per_connection, 1..=10_000);
         check.range("server.header_bytes", server.header_bytes, 1_024..=65_536);
         check.range("server.keepalive_seconds", server.keepalive_seconds, 1..=3_600);
@@ -331,6 +330,7 @@ impl Settings {
             ("limits.steer_burst", limits.steer_burst),
             ("limits.read_per_second", limits.read_per_second),
             ("limits.read_burst", limits.read_burst),
+            ("limits.calls", limits.calls),
             ("limits.watches", limits.watches),
         ] {
             check.range(path, value, 1..=100_000);
