@@ -5,6 +5,8 @@ pub mod config;
 pub mod identity;
 pub mod limits;
 pub mod rights;
+pub mod serve;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
+pub mod wire;

@@ -1,0 +1,251 @@
+//! The one layer between the network and the handlers: it puts right what tonic answers wrongly, finds out who calls,
+//! whether they may, and keeps every limit that can be kept before a handler runs.
+//!
+//! What it promises is the table of api.md: each bad request has one code and one reason, every failure carries its
+//! details, a panic costs one call and not the process, and INTERNAL always means a mistake of ours.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use fallow_api::FILE_DESCRIPTOR_SET;
+use fallow_api::status::Failure;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tower::{Layer, Service, ServiceExt as _};
+use tracing::Instrument as _;
+
+use crate::config::Server;
+use crate::identity::Verifier;
+use crate::limits::{Limits, Permit};
+use crate::rights::{self, Call, Shape};
+use crate::telemetry;
+
+mod answer;
+mod frames;
+mod headers;
+mod mend;
+
+use answer::{Answer, Served};
+
+/// The header by which a caller names a call in its logs; we return it, or one of ours.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// What is left of a deadline for our answer to arrive in time, instead of the caller's own giving up.
+const ANSWER_TRAVEL: Duration = Duration::from_millis(20);
+
+/// The id of a call, for logs and the details of failures. In the extensions of every request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+/// The layer. Cheap to clone.
+#[derive(Clone)]
+pub struct Wire(Arc<Rules>);
+
+struct Rules {
+    verifier: Verifier,
+    limits: Limits,
+    default_deadline: Duration,
+    longest_deadline: Duration,
+    shapes: std::collections::BTreeMap<String, Shape>,
+}
+
+impl Wire {
+    /// Makes the layer of a process.
+    #[must_use]
+    pub fn new(verifier: Verifier, limits: Limits, settings: &Server) -> Self {
+        Self(Arc::new(Rules {
+            verifier,
+            limits,
+            default_deadline: Duration::from_millis(settings.default_deadline_ms.into()),
+            longest_deadline: Duration::from_millis(settings.longest_deadline_ms.into()),
+            shapes: rights::shapes(FILE_DESCRIPTOR_SET),
+        }))
+    }
+}
+
+impl<S> Layer<S> for Wire {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { rules: self.0.clone(), inner }
+    }
+}
+
+/// Services behind the layer.
+#[derive(Clone)]
+pub struct Guarded<S> {
+    rules: Arc<Rules>,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Guarded<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Each call readies its own clone of the services.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if let Some(refusal) = headers::not_grpc(&request) {
+            return Box::pin(std::future::ready(Ok(refusal)));
+        }
+        let (rules, inner) = (self.rules.clone(), self.inner.clone());
+        let known = Call::find(request.uri().path());
+        let id = headers::request_id(request.headers());
+        // An unknown path is chosen by the caller, so it names neither a span nor a metric.
+        let method = known.map_or("_OTHER", |call| call.path.trim_start_matches('/'));
+        let span = tracing::info_span!(
+            "call",
+            otel.name = method,
+            otel.kind = "server",
+            otel.status_code = tracing::field::Empty,
+            rpc.system.name = "grpc",
+            rpc.method = method,
+            rpc.response.status_code = tracing::field::Empty,
+            fallow.request_id = %id,
+            fallow.trust = tracing::field::Empty,
+            fallow.role = tracing::field::Empty,
+        );
+        telemetry::continue_from_headers(&span, request.headers());
+        let served = serve(rules, inner, request, known, RequestId(id.clone())).instrument(span.clone());
+        Box::pin(async move {
+            let started = Instant::now();
+            let (response, permit) = served.await;
+            let served = Served { call: known, method, id: id.clone(), started, span, permit };
+            let mut response = Answer::wrap(response, served);
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// Serves a call and mends the head of its answer. The permit lives as long as the answer.
+async fn serve<S>(
+    rules: Arc<Rules>,
+    inner: S,
+    mut request: Request<Body>,
+    known: Option<&'static Call>,
+    id: RequestId,
+) -> (Response<Body>, Option<Permit>)
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+    S::Future: Send,
+{
+    // The caller's clock began no later than this; finding out who calls is part of its time.
+    let arrived = Instant::now();
+    request.extensions_mut().insert(id.clone());
+    let mut permit = None;
+    let outcome = match known {
+        Some(call) => match rules.admit(call, &mut request) {
+            Ok((deadline, leave)) => {
+                permit = leave;
+                rules.serve_known(inner, request, call, (arrived, deadline)).await
+            }
+            Err(failure) => Err(failure),
+        },
+        None if headers::is_infrastructure(request.uri().path()) => handle(inner, request).await,
+        None => Err(Failure::Unimplemented),
+    };
+    let response = match outcome {
+        Ok(mut response) => {
+            mend::head(&mut response, known, &id.0);
+            response
+        }
+        Err(failure) => failure.status(Some(&id.0)).into_http(),
+    };
+    (response, permit)
+}
+
+impl Rules {
+    /// Decides whether a call may be served: its headers, its caller, their right, their limits.
+    fn admit(
+        &self,
+        call: &'static Call,
+        request: &mut Request<Body>,
+    ) -> Result<(Duration, Option<Permit>), Failure> {
+        headers::check_metadata(request.headers())?;
+        let deadline = headers::take_deadline(request.headers_mut(), call.changes)?;
+        let deadline = deadline.unwrap_or(self.default_deadline).min(self.longest_deadline);
+        if call.open {
+            return Ok((deadline, None));
+        }
+        let caller = self.verifier.caller_of(request.headers())?;
+        let span = tracing::Span::current();
+        span.record("fallow.role", caller.actor.role.as_str());
+        if let Some(trust) = &caller.actor.trust {
+            span.record("fallow.trust", trust.as_str());
+        }
+        let grant = caller.authorise(call)?;
+        let permit = self.limits.admit(&caller, call)?;
+        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(grant);
+        Ok((deadline, Some(permit)))
+    }
+
+    /// Serves a call of the contract within its deadline, which binds calls of one message and one answer; a stream
+    /// lasts as long as both sides want it.
+    async fn serve_known<S>(
+        &self,
+        inner: S,
+        request: Request<Body>,
+        call: &'static Call,
+        (arrived, deadline): (Instant, Duration),
+    ) -> Result<Response<Body>, Failure>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+        S::Future: Send,
+    {
+        let shape = self.shapes.get(call.path).copied();
+        let Some(shape) = shape else { return Err(Failure::Unimplemented) };
+        let (head, body) = request.into_parts();
+        let limit = call.message_bytes_max;
+        if shape.client_streams {
+            return handle(inner, Request::from_parts(head, Body::new(frames::Guard::new(body, limit))))
+                .await;
+        }
+        let in_time = async {
+            let message = frames::read_one(body, limit).await?;
+            handle(inner, Request::from_parts(head, Body::new(http_body_util::Full::new(message)))).await
+        };
+        // The answer leaves a little before the deadline; of a very short one, a fifth is kept for that.
+        let wait = deadline.saturating_sub(ANSWER_TRAVEL.min(deadline / 5));
+        match tokio::time::timeout_at(arrived + wait, in_time).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::DeadlinePassed { mutation: call.changes }),
+        }
+    }
+}
+
+/// Calls the handler; a panic in it is a mistake of ours that costs this call alone.
+async fn handle<S>(inner: S, request: Request<Body>) -> Result<Response<Body>, Failure>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+    S::Future: Send,
+{
+    match AssertUnwindSafe(inner.oneshot(request)).catch_unwind().await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            Err(mend::bug())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Answers that tonic gave by itself, put right. Ours are known by their details and stay as they are.
+
+use fallow_api::status::Failure;
+use http::{HeaderMap, Response};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::frames::malformed;
+use crate::rights::Call;
+use crate::telemetry;
+
+/// How prost's message about an unreadable message begins.
+const UNREADABLE: &str = "failed to decode Protobuf message";
+
+/// Mends an answer that is all head: a failure before the first message.
+pub(super) fn head(response: &mut Response<Body>, call: Option<&'static Call>, id: &str) {
+    if let Some(status) = mended(response.headers(), call, id) {
+        *response = status.into_http();
+    }
+}
+
+/// Mends the end of an answer: a failure after the first message, or of a stream.
+pub(super) fn trailers(trailers: &mut HeaderMap, call: Option<&'static Call>, id: &str) {
+    if let Some(status) = mended(trailers, call, id) {
+        *trailers = trailers_of(&status);
+    }
+}
+
+/// Returns trailers that say a status.
+pub(super) fn trailers_of(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    // Our own statuses hold nothing that a header cannot; if one did, the code must still arrive.
+    if status.add_header(&mut trailers).is_err() {
+        trailers.insert(Status::GRPC_STATUS, http::HeaderValue::from(i32::from(Code::Internal)));
+    }
+    trailers
+}
+
+/// Returns a failure that says where to look and nothing else.
+pub(super) fn bug() -> Failure {
+    Failure::Bug { trace_id: telemetry::trace_id().unwrap_or_default() }
+}
+
+/// Returns what should have been answered instead of a failure without details, if that is what it is.
+fn mended(headers: &HeaderMap, call: Option<&'static Call>, id: &str) -> Option<Status> {
+    // Health and reflection speak for themselves.
+    let call = call?;
+    let status = Status::from_header_map(headers)?;
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return None;
+    }
+    let code = status.code();
+    let failure = if code == Code::Internal && status.message().starts_with(UNREADABLE) {
+        malformed()
+    } else if code == Code::Unimplemented {
+        Failure::Unimplemented
+    } else if code == Code::Cancelled {
+        Failure::DeadlinePassed { mutation: call.changes }
+    } else {
+        tracing::error!(?code, message = status.message(), "a handler failed without saying why");
+        bug()
+    };
+    Some(failure.status(Some(id)))
+}
