@@ -1,5 +1,6 @@
 //! The wire of Fallow: messages, servers and clients made from the protos, their JSON, and the reasons of refusals.
 
+pub mod client;
 pub mod convert;
 pub mod json;
 pub mod problem;
