@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use fallow_ledger::conformance::{Forget, Maker, REQUESTS_PER_SCOPE, twin};
+use fallow_ledger::conformance::{self, Forget, Maker, REQUESTS_PER_SCOPE, twin};
 use fallow_ledger::{Ledger, MemoryLedger, Revision};
 use fallow_ledger_redis::keys::Keys;
 use fallow_ledger_redis::testing::RedisServer;
@@ -62,5 +62,50 @@ async fn redis_and_memory_agree_answer_by_answer() {
         let memory = MemoryLedger::new().remembering_requests(REQUESTS_PER_SCOPE);
         let (redis, _) = regions.make().await;
         twin::compare(&memory, &redis, seed, 500).await.unwrap();
+    }
+}
+
+/// One thing done wrong in the function, and the check that must find it: what is there, and what is there instead.
+const BUGS: [(&str, &str, &str); 14] = [
+    ("of_32_racers_on_one_record_one_wins", "if revision ~= args[12 + 2 * i] then", "if false then"),
+    ("a_deleted_record_is_absent", "or '0'\n", "or args[12 + 2 * i]\n"),
+    ("nothing_is_written_if_any_record_has_changed", "if #differ > 1 then", "if #differ > 2 then"),
+    ("a_conflict_names_every_record_that_differs", "return differ", "return { 'conflict', differ[2] }"),
+    ("of_50_repetitions_one_has_an_effect", "if known then", "if false then"),
+    ("with_another_digest_it_is_refused", "~= digest then", "~= digest and false then"),
+    ("an_outcome_is_remembered_for_72_hours", "'(' .. before_ms", "'+inf'"),
+    ("a_full_scope_is_refused_and_makes_room_by_itself", "redis.call('HINCRBY', counts, args[7], 1)", ""),
+    (
+        "a_full_scope_is_refused_and_makes_room_by_itself",
+        "prune(outcomes, times, counts, args[4], args[5])",
+        "",
+    ),
+    ("a_deleted_record_is_absent", "redis.call('HDEL', live, unpack(deletions))", ""),
+    (
+        "each_change_is_exactly_one_more_than_the_one_before",
+        "decimal(tonumber(head) + 1)",
+        "decimal(tonumber(head) + 2)",
+    ),
+    ("changes_come_oldest_first", "'cause', args[11]", "'cause', ''"),
+    ("bytes_come_back_as_written", "string.sub(body, 2)", "string.gsub(string.sub(body, 2), '%z', '')"),
+    (
+        "an_expected_absence_is_compared",
+        "if revision ~= args[12 + 2 * i] then",
+        "if args[12 + 2 * i] ~= '0' and revision ~= args[12 + 2 * i] then",
+    ),
+];
+
+/// The suite runs over the function and not only over what calls it: each bug in it is found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_suite_finds_every_bug_planted_in_the_function() {
+    let right = include_str!("../src/commit.lua");
+    for (sentence, there, instead) in BUGS {
+        assert_eq!(right.matches(there).count(), 1, "{there} is not once in the function");
+        let regions = on_redis().await;
+        // Loaded beforehand, it is taken for ours.
+        regions.server.command(&["FUNCTION", "LOAD", &right.replace(there, instead)]).await;
+        let (_, check) = conformance::all().into_iter().find(|(name, _)| *name == sentence).expect(sentence);
+        let verdict = tokio::time::timeout(std::time::Duration::from_secs(5), check(&regions)).await;
+        assert!(!matches!(verdict, Ok(Ok(()))), "{sentence} does not find {instead:?} for {there:?}");
     }
 }
