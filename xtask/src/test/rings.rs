@@ -81,7 +81,17 @@ fn crates(profile: &str) -> Result<Tally> {
         command.args(["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"]);
         if fast {
             // The same as the filter of the profile `fast` in .config/nextest.toml.
-            command.args(["--exclude", "fallow-tests", "--", "--skip", "slow_", "--skip", "slow::"]);
+            command.args([
+                "--exclude",
+                "fallow-tests",
+                "--exclude",
+                "fallow-ledger-redis",
+                "--",
+                "--skip",
+                "slow_",
+                "--skip",
+                "slow::",
+            ]);
         }
     }
     let mut tally = count(runner, &mut command)?;
