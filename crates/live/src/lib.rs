@@ -4,6 +4,7 @@
 //! It knows the wire only to speak of failures and to number requests; it knows no process: who calls and what time it
 //! is are arguments. The console and the bridge have no part in it.
 
+pub mod call;
 pub mod mutate;
 pub mod neighbours;
 pub mod pages;

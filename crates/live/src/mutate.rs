@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use fallow_api::status::Failure;
-use fallow_api::violation::Violations;
 use fallow_domain::actor::Actor;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_ledger::cause::Cause;
@@ -30,29 +29,15 @@ pub struct Mutation {
     pub verb: &'static str,
     /// The time the decision takes as now.
     pub at: Timestamp,
-    /// The request id and the bytes it stands for; `None` where the call numbers its items instead.
-    pub request: Option<(Uuid, Vec<u8>)>,
+    /// The request id, or another name by which a repetition is known, and the bytes it stands for; `None` where the
+    /// record itself tells a repetition.
+    pub request: Option<(String, Vec<u8>)>,
     /// Decide and check, but write nothing.
     pub validate_only: bool,
     /// The revision that the caller last saw of the record it changes.
     pub expected: Option<(Key, Revision)>,
     /// The W3C trace context of the call.
     pub traceparent: Option<String>,
-}
-
-/// Parses the request id of a call.
-///
-/// # Errors
-/// `BAD_REQUEST_ID` when it is missing, no UUID, or all zeros.
-pub fn request_id(text: &str) -> Result<Uuid, Violations> {
-    match Uuid::try_parse(text) {
-        Ok(id) if !id.is_nil() => Ok(id),
-        Ok(_) | Err(_) => Err(Violations::one(
-            "request_id",
-            fallow_api::reasons::BAD_REQUEST_ID,
-            "must be a UUID made for this request, not all zeros; repeat it only to repeat the request",
-        )),
-    }
 }
 
 impl Mutation {
@@ -66,14 +51,14 @@ impl Mutation {
             let mut named = self.verb.as_bytes().to_vec();
             named.push(0);
             named.extend_from_slice(body);
-            RequestKey::new(scope, id.to_string(), &named)
+            RequestKey::new(scope, id.as_str(), &named)
         });
         Order {
             cause: Cause {
                 by: self.actor.clone(),
                 verb: self.verb.to_owned(),
                 at: self.at,
-                request_id: self.request.as_ref().map(|(id, _)| id.to_string()),
+                request_id: self.request.as_ref().map(|(id, _)| id.clone()),
                 traceparent: self.traceparent.clone(),
             },
             request,

@@ -1,13 +1,10 @@
 //! Pages of lists: a token says where the next one starts, for whom, and of which list.
 
+use fallow_api::convert::request;
 use fallow_api::reasons;
 use fallow_api::violation::Violations;
 use sha2::{Digest, Sha256};
 
-/// Records on a page when the caller does not say.
-pub const PAGE_DEFAULT: usize = 100;
-/// Most records on a page.
-pub const PAGE_MAX: usize = 1_000;
 /// Bytes of the check that a token carries.
 const CHECK_BYTES: usize = 12;
 
@@ -24,7 +21,7 @@ impl std::fmt::Debug for PageKey {
 /// A page that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Records on it, 1 to [`PAGE_MAX`].
+    /// Records on it, 1 to [`request::PAGE_MAX`].
     pub size: usize,
     /// How many records come before it.
     pub skip: usize,
@@ -43,14 +40,9 @@ impl PageKey {
     /// # Errors
     /// Violations of `page_size` and `page_token` (`BAD_PAGE_TOKEN`).
     pub fn page(&self, size: i32, token: &str, query: &str) -> Result<Page, Violations> {
-        let mut wrong = Violations::new();
-        let size = match usize::try_from(size) {
-            Ok(0) => PAGE_DEFAULT,
-            Ok(size) if size <= PAGE_MAX => size,
-            Ok(_) | Err(_) => {
-                wrong.add("page_size", reasons::OUT_OF_RANGE, "must be 1 to 1,000; leave it out for 100");
-                PAGE_DEFAULT
-            }
+        let (size, mut wrong) = match request::page_size(size) {
+            Ok(size) => (size, Violations::new()),
+            Err(wrong) => (request::PAGE_DEFAULT, wrong),
         };
         let skip = if token.is_empty() { Some(0) } else { self.open(token, query) };
         if skip.is_none() {

@@ -7,7 +7,9 @@ use fallow_ledger::picture::Picture;
 use fallow_ledger::record::Record;
 use fallow_ledger::watch::{Event, Watch, WatchEnd};
 use fallow_ledger::{Cursor, RecordKind, Revision};
+use futures::stream::{self, Stream};
 use std::collections::VecDeque;
+use std::pin::Pin;
 
 use crate::RETRY_AFTER;
 
@@ -33,6 +35,8 @@ pub enum Item<T> {
     SnapshotDone,
     /// Nothing new, but still here.
     Bookmark,
+    /// This process is stopping: watch again elsewhere, from the last cursor.
+    Moved,
 }
 
 /// A watch of one kind of record by one caller. `see` says what the caller sees of a record; it is asked again at each
@@ -121,6 +125,36 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
                 }
             }
         }
+    }
+}
+
+impl<T, F> Watching<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&Record, Revision) -> Option<T> + Send + 'static,
+{
+    /// Returns the watch as a stream that ends with [`Item::Moved`] when `stopping` comes, or with why it ended.
+    pub fn into_stream(
+        self,
+        stopping: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Stream<Item = Result<Told<T>, Failure>> + Send + 'static {
+        let stopping: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(stopping);
+        stream::unfold(Some((self, stopping)), |state| async move {
+            let (mut watching, mut stopping) = state?;
+            let next = tokio::select! {
+                biased;
+                () = &mut stopping => {
+                    let moved =
+                        Told { item: Item::Moved, cursor: watching.cursor.clone(), revision: watching.watch.revision() };
+                    return Some((Ok(moved), None));
+                }
+                next = watching.next() => next,
+            };
+            match next {
+                Ok(told) => Some((Ok(told), Some((watching, stopping)))),
+                Err(failure) => Some((Err(failure), None)),
+            }
+        })
     }
 }
 
