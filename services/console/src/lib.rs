@@ -1,1 +1,96 @@
-//! Placeholder.
+//! The console: Fallow's pages for people, server-rendered, live without reload, working without JavaScript.
+//!
+//! It is a gRPC client like any other, with nothing that other clients lack: each page is read with the credential of the
+//! person who looks at it. A page lies in one folder of `src/pages`: its handlers, its view model and its templates.
+//!
+//! Updates are *poke and pull* (see [`live`]): a stream of events says only that something changed, and the page fetches
+//! its fragments again by their ETags. Where the stream does not get through, the page asks every ten seconds.
+
+use std::io;
+
+use fallow_host::clock::Clock;
+use fallow_host::tasks::Tasks;
+use jiff::tz::TimeZone;
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+mod app;
+mod assets;
+mod directory;
+mod form;
+mod live;
+mod pages;
+mod problem;
+mod routes;
+mod session;
+mod upstream;
+mod words;
+
+pub use session::TokenIssuer;
+pub use upstream::Endpoints;
+
+/// The zone in which times are shown.
+const ZONE: &str = "Europe/London";
+
+/// How the console is set up.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the services are.
+    pub endpoints: Endpoints,
+    /// Makes the console's own credential, role `console`, with which it hears that something changed.
+    pub credential: TokenIssuer,
+    /// How people sign in.
+    pub sign_in: SignIn,
+    /// Whether to show that nothing is kept and nothing is secret.
+    pub demo: bool,
+    /// Whether people reach the console by https, so that the cookie must not travel otherwise.
+    pub https: bool,
+}
+
+/// How people sign in.
+#[derive(Clone)]
+pub enum SignIn {
+    /// As one of the built-in users, without a password: for development and tests only.
+    BuiltIn(Vec<BuiltInUser>),
+    /// With an access token.
+    AccessToken,
+}
+
+/// A built-in user, to be chosen from a list.
+#[derive(Debug, Clone)]
+pub struct BuiltInUser {
+    /// The name of the trust, or `Region` for roles above trusts.
+    pub place: String,
+    /// Makes the user's credentials, and says who they are.
+    pub issuer: TokenIssuer,
+}
+
+/// Why the console cannot run.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The zone files built into the binary lack the zone.
+    #[error("the time zone {ZONE} is not known")]
+    Zone(#[source] jiff::Error),
+    /// The listener failed.
+    #[error("the console stopped listening")]
+    Listen(#[source] io::Error),
+}
+
+/// Serves the console on a listener until the tasks are told to stop. Open streams end then, so that it ends soon.
+///
+/// # Errors
+/// The time zone is not known, or the listener fails.
+pub async fn serve(
+    settings: Settings,
+    clock: Clock,
+    tasks: Tasks,
+    listener: TcpListener,
+) -> Result<(), ServeError> {
+    let zone = TimeZone::get(ZONE).map_err(ServeError::Zone)?;
+    let app = app::App::new(settings, clock, tasks.clone(), zone);
+    app.live.follow(&app.upstream, &app.settings.credential, &tasks);
+    axum::serve(listener, routes::router(app))
+        .with_graceful_shutdown(tasks.stopping())
+        .await
+        .map_err(ServeError::Listen)
+}

@@ -1,0 +1,172 @@
+//! What the pages share: the services, the sessions, the clock, and one person's visit.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Redirect, Response};
+use fallow_host::clock::Clock;
+use fallow_host::tasks::Tasks;
+use http::header::COOKIE;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use jiff::tz::TimeZone;
+
+use crate::Settings;
+use crate::directory::Directory;
+use crate::live::Live;
+use crate::pages::problem;
+use crate::problem::{Kind, Problem};
+use crate::session::{Presence, Sessions, Signed, Viewer};
+use crate::upstream::{Calls, Upstream};
+use crate::words::time::Now;
+
+/// The cookie that carries a session's name.
+pub(crate) const COOKIE_NAME: &str = "fallow_session";
+
+/// The header by which a page says that its person is typing, although they have sent nothing yet.
+const PRESENT: &str = "x-fallow-present";
+
+/// The console. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) upstream: Upstream,
+    pub(crate) sessions: Sessions,
+    pub(crate) live: Live,
+    pub(crate) tasks: Tasks,
+    clock: Clock,
+    zone: TimeZone,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub(crate) fn new(settings: Settings, clock: Clock, tasks: Tasks, zone: TimeZone) -> Self {
+        let upstream = Upstream::new(&settings.endpoints);
+        let (sessions, live) = (Sessions::default(), Live::new());
+        Self(Arc::new(Inner { settings, upstream, sessions, live, tasks, clock, zone }))
+    }
+
+    /// Returns the moment for which a page is made.
+    pub(crate) fn now(&self) -> Now {
+        Now { at: self.clock.now(), zone: self.zone.clone() }
+    }
+}
+
+/// One request of a signed-in person, with everything a page needs to answer it.
+#[derive(Clone)]
+pub(crate) struct Visit {
+    pub(crate) app: App,
+    pub(crate) signed: Signed,
+    /// The services with this person's credential.
+    pub(crate) calls: Calls,
+    /// The moment for which the page is made.
+    pub(crate) now: Now,
+}
+
+impl Visit {
+    /// Finds the session of a request that a person made: a page or a form.
+    pub(crate) fn of_person(parts: &Parts, app: &App) -> Result<Self, Box<Response>> {
+        Self::of(parts, app, Presence::Person).ok_or_else(|| {
+            // Only what was to be read can be shown after signing in; a form would be sent twice.
+            let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
+            Box::new(to_sign_in(next.map_or("/", |next| next.as_str())))
+        })
+    }
+
+    fn of(parts: &Parts, app: &App, presence: Presence) -> Option<Self> {
+        let signed = app.sessions.find(session_name(parts)?, presence)?;
+        let calls = app.upstream.as_bearer(&signed.token).ok()?;
+        Some(Self { app: app.clone(), signed, calls, now: app.now() })
+    }
+
+    /// Returns who looks.
+    pub(crate) fn viewer(&self) -> &Viewer {
+        &self.signed.viewer
+    }
+
+    /// Returns the trust that the viewer acts for; pages of a trust do not exist for anybody else.
+    pub(crate) fn own_trust(&self) -> Result<&str, Problem> {
+        self.viewer().trust.as_deref().ok_or_else(Problem::not_found)
+    }
+
+    /// Returns the names and telephones of the region.
+    pub(crate) async fn directory(&self) -> Result<Arc<Directory>, Problem> {
+        if let Some(known) = self.app.sessions.directory(&self.signed.id) {
+            return Ok(known);
+        }
+        let directory = Arc::new(Directory::read(&self.calls).await?);
+        self.app.sessions.keep_directory(&self.signed.id, directory.clone());
+        Ok(directory)
+    }
+
+    /// Leaves a sentence for the next page and goes there.
+    pub(crate) fn done(&self, said: impl Into<String>, next: &str) -> Response {
+        self.app.sessions.say(&self.signed.id, said.into());
+        Redirect::to(next).into_response()
+    }
+
+    /// Answers with a page about a problem, or with the way back to signing in.
+    pub(crate) fn refuse(&self, problem: &Problem) -> Response {
+        if problem.kind == Kind::SignedOut {
+            self.app.sessions.end(&self.signed.id);
+            return to_sign_in("/");
+        }
+        problem::page(self, problem)
+    }
+
+    /// Answers with what was made, or with the page about what went wrong.
+    pub(crate) fn answer(&self, made: Result<Response, Problem>) -> Response {
+        made.unwrap_or_else(|problem| self.refuse(&problem))
+    }
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        Self::of_person(parts, app).map_err(|way| *way)
+    }
+}
+
+/// A visit that the page made by itself, to update what it shows. It keeps no session alive.
+pub(crate) struct Update(pub(crate) Visit);
+
+impl FromRequestParts<App> for Update {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
+        let presence = if parts.headers.contains_key(PRESENT) { Presence::Person } else { Presence::Page };
+        Visit::of(parts, app, presence).map(Self).ok_or(StatusCode::UNAUTHORIZED)
+    }
+}
+
+/// Returns the name of the session that a request's cookie carries.
+pub(crate) fn session_name(parts: &Parts) -> Option<&str> {
+    let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+}
+
+/// Goes to the sign-in page, and afterwards to an address of ours.
+fn to_sign_in(next: &str) -> Response {
+    let next: String = next.bytes().map(percent_encoded).collect();
+    Redirect::to(&format!("/sign-in?next={next}")).into_response()
+}
+
+/// Encodes one byte of a query's value.
+fn percent_encoded(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
+}

@@ -1,0 +1,196 @@
+//! Posted forms: of this session, from this site, and with a request id that a second click repeats.
+
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+use crate::app::{App, Visit};
+use crate::problem::Problem;
+
+/// Fields of a form at most. Ours have fewer than 40.
+const FIELDS_MAX: usize = 200;
+
+/// A form that a signed-in person sent.
+pub(crate) struct Posted {
+    /// Who sent it, and what their request needs.
+    pub(crate) visit: Visit,
+    /// What they filled in.
+    pub(crate) fields: Fields,
+}
+
+/// The fields of a form, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Returns what was filled in, without space around it; empty when the field is not there.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// Says whether a box was ticked or a button pressed.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(field, _)| field == name)
+    }
+
+    /// Returns every value of a field that may be there several times.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(field, _)| field == name);
+        values.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// Returns a whole number, `None` when nothing was filled in.
+    ///
+    /// # Errors
+    /// Names the field when it is not a whole number.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, Problem> {
+        match self.text(name).replace(',', "").as_str() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| Problem::invalid(name, "must be a whole number")),
+        }
+    }
+
+    /// Returns the revision of the record that the form was made from.
+    pub(crate) fn revision(&self) -> Option<i64> {
+        self.number("revision").ok().flatten()
+    }
+
+    /// Returns the id under which the services know this request. It is made from the session and all that was sent, so
+    /// the same form sent twice, by a double click or because no answer came, is done once.
+    pub(crate) fn request_id(&self) -> String {
+        let mut hash = Sha256::new();
+        for (field, value) in &self.0 {
+            for part in [field, value] {
+                hash.update(part.len().to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        let mut bytes = [0_u8; 16];
+        bytes.copy_from_slice(&hash.finalize()[..16]);
+        Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+}
+
+impl From<Vec<(String, String)>> for Fields {
+    fn from(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+}
+
+impl FromRequest<App> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let headers = request.headers().clone();
+        let (parts, body) = request.into_parts();
+        let visit = Visit::of_person(&parts, app).map_err(|way| *way)?;
+        let path = parts.uri.path().to_owned();
+        let fields = Fields::read(Request::from_parts(parts, body)).await?;
+        if !is_same_origin(&headers) || !matches(fields.text("csrf"), &visit.signed.csrf) {
+            return Err(visit.refuse(&Problem::forged()));
+        }
+        let mut fields = fields;
+        // The address is part of what was asked, and so of the request's id.
+        fields.0.push(("path".to_owned(), path));
+        Ok(Self { visit, fields })
+    }
+}
+
+impl Fields {
+    /// Reads the body of a form.
+    pub(crate) async fn read(request: Request) -> Result<Self, Response> {
+        let form = axum::extract::Form::<Vec<(String, String)>>::from_request(request, &()).await;
+        let fields = form.map_err(IntoResponse::into_response)?.0;
+        if fields.len() > FIELDS_MAX {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+        }
+        Ok(Self(fields))
+    }
+}
+
+/// Says whether a form came from a page of ours. Browsers say so; programs need not. The origin `null` says nothing: our
+/// pages ask browsers to send no referrer, and a form then has no origin either.
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => matches!(site, "same-origin" | "none"),
+        (None, None | Some("null"), _) => true,
+        (None, Some(origin), host) => {
+            origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")) == host
+        }
+    }
+}
+
+/// Compares without stopping at the first difference, so that the time taken tells nothing.
+fn matches(given: &str, expected: &str) -> bool {
+    let differences = given.bytes().zip(expected.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    given.len() == expected.len() && differences == 0 && !expected.is_empty()
+}
+
+/// Makes an id for a form that may be sent again with the same words and mean something new.
+pub(crate) fn once() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &str)]) -> Fields {
+        Fields(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn the_same_form_has_the_same_id_and_another_has_another() {
+        let form = fields(&[("csrf", "s"), ("free", "1")]);
+        assert_eq!(form.request_id(), form.clone().request_id());
+        assert!(Uuid::parse_str(&form.request_id()).is_ok());
+        for other in [
+            fields(&[("csrf", "s"), ("free", "2")]),
+            fields(&[("csrf", "t"), ("free", "1")]),
+            fields(&[("csrf", "sf"), ("ree", "1")]),
+            fields(&[("csrf", "s")]),
+        ] {
+            assert_ne!(form.request_id(), other.request_id());
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_named_when_they_are_not() {
+        let form = fields(&[("free", " 1,200 "), ("empty", ""), ("bad", "ASAP")]);
+        assert_eq!(form.number("free"), Ok(Some(1200)));
+        assert_eq!(form.number("empty"), Ok(None));
+        assert_eq!(form.number("absent"), Ok(None));
+        assert_eq!(form.number("bad").unwrap_err().violations[0].field, "bad");
+    }
+
+    #[test]
+    fn another_origin_is_refused_and_none_is_not() {
+        let check = |given: &[(&'static str, &str)], expected| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "fallow.example:7430".parse().unwrap());
+            for (name, value) in given {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(is_same_origin(&headers), expected, "{given:?}");
+        };
+        check(&[], true);
+        check(&[("origin", "null")], true);
+        check(&[("origin", "https://fallow.example:7430")], true);
+        check(&[("origin", "http://fallow.example:7430")], true);
+        check(&[("origin", "https://evil.example")], false);
+        check(&[("origin", "null"), ("sec-fetch-site", "same-origin")], true);
+        check(&[("origin", "null"), ("sec-fetch-site", "cross-site")], false);
+        check(&[("sec-fetch-site", "same-site")], false);
+    }
+
+    #[test]
+    fn secrets_match_only_themselves() {
+        assert!(matches("abc", "abc"));
+        for (given, expected) in [("abd", "abc"), ("ab", "abc"), ("", "abc"), ("", "")] {
+            assert!(!matches(given, expected), "{given} {expected}");
+        }
+    }
+}

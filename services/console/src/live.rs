@@ -1,0 +1,305 @@
+//! Live updates, poke and pull: the stream says only that something of a sort is at a revision; the page fetches what it shows.
+//!
+//! One watch per sort and process follows the services with the console's own credential. It keeps the newest revision of
+//! each sort and nothing else, so a slow browser can never lag: it is told the newest when it is ready. The revisions
+//! being those of the ledger, a browser that comes back with the last one it heard is told of whatever is newer.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use fallow_api::v1::{
+    OfferFilter, WatchNeedsRequest, WatchOffersRequest, WatchProposalsRequest, WatchSituationRequest,
+    WatchTransfersRequest, watch_needs_response, watch_offers_response, watch_proposals_response,
+    watch_situation_response, watch_transfers_response,
+};
+use fallow_host::tasks::Tasks;
+use futures::stream::{self, Stream, StreamExt};
+use http::{HeaderName, HeaderValue};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::Status;
+
+use crate::assets;
+use crate::problem::Problem;
+use crate::session::TokenIssuer;
+use crate::upstream::{Calls, Upstream};
+
+/// A sort of news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    /// Offers.
+    Capacity,
+    /// Needs.
+    Needs,
+    /// Proposals.
+    Inbox,
+    /// Transfers.
+    Transfers,
+    /// The region as gold sees it.
+    Gold,
+}
+
+impl Topic {
+    const ALL: [Self; 5] = [Self::Capacity, Self::Needs, Self::Inbox, Self::Transfers, Self::Gold];
+
+    /// Returns the name of the event, which pages listen to.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Capacity => "cap",
+            Self::Needs => "req",
+            Self::Inbox => "inbox",
+            Self::Transfers => "xfer",
+            Self::Gold => "gold",
+        }
+    }
+}
+
+/// A sign of life on a quiet stream.
+const BEAT_EVERY: Duration = Duration::from_secs(15);
+
+/// Proxies that inspect traffic cut streams at an hour; ours ends before and the browser comes back by itself.
+const STREAM_FOR: Duration = Duration::from_secs(50 * 60);
+
+/// How long the browser waits before it comes back.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// News of a sort closer together than this are told as one.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// Watches send something at least every 5 s; one that is silent for three times that is taken as dead.
+const SILENT_FOR: Duration = Duration::from_secs(15);
+
+/// How long to wait before a broken watch is tried again.
+const WATCH_AGAIN: Duration = Duration::from_secs(1);
+
+/// What is known of one sort of news.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Known {
+    /// The revision of the newest change; 0 until the watch has begun.
+    revision: i64,
+    /// Whether the watch is running.
+    alive: bool,
+}
+
+type Board = [Known; Topic::ALL.len()];
+
+/// The newest revision of each sort. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Live(watch::Sender<Board>);
+
+impl Live {
+    /// Makes a board on which nothing is known.
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(Board::default()))
+    }
+
+    /// Follows the services until the process stops.
+    pub(crate) fn follow(&self, upstream: &Upstream, credential: &TokenIssuer, tasks: &Tasks) {
+        for topic in Topic::ALL {
+            let (live, upstream, credential) = (self.clone(), upstream.clone(), credential.clone());
+            let stopping = tasks.stopping();
+            tasks.spawn("console watch", async move {
+                let watching = live.keep_watching(topic, &upstream, &credential);
+                tokio::select! {
+                    () = watching => {}
+                    () = stopping => {}
+                }
+            });
+        }
+    }
+
+    async fn keep_watching(&self, topic: Topic, upstream: &Upstream, credential: &TokenIssuer) {
+        loop {
+            if let Err(problem) = self.watch_once(topic, upstream, credential).await {
+                tracing::warn!(
+                    topic = topic.name(),
+                    reason = problem.reason,
+                    text = problem.text,
+                    "a watch broke"
+                );
+            }
+            self.set(topic, |known| known.alive = false);
+            sleep(WATCH_AGAIN).await;
+        }
+    }
+
+    /// Watches one sort until its stream ends, breaks or falls silent.
+    async fn watch_once(
+        &self,
+        topic: Topic,
+        upstream: &Upstream,
+        credential: &TokenIssuer,
+    ) -> Result<(), Problem> {
+        let calls = upstream.as_bearer(&credential.token())?.without_deadline();
+        let mut news = std::pin::pin!(open(topic, &calls).await?);
+        while let Ok(Some(news)) = timeout(SILENT_FOR, news.next()).await {
+            let (revision, is_change) = news?;
+            self.set(topic, |known| {
+                known.alive = true;
+                // Until the snapshot is complete the revision is that of the snapshot: a baseline, which is told too,
+                // because something may have happened while nobody watched.
+                if is_change || known.revision == 0 {
+                    known.revision = known.revision.max(revision);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn set(&self, topic: Topic, change: impl FnOnce(&mut Known)) {
+        self.0.send_if_modified(|board| {
+            let known = &mut board[topic as usize];
+            let before = *known;
+            change(known);
+            *known != before
+        });
+    }
+
+    /// Serves one browser, which says what it heard last.
+    pub(crate) fn stream(
+        &self,
+        last_event_id: Option<&str>,
+        stopping: impl Future<Output = ()> + Send + 'static,
+    ) -> Response {
+        let heard = last_event_id.map(|id| id.parse::<i64>().unwrap_or(i64::MAX));
+        let events = events(self.0.subscribe(), heard).take_until(stopping).take_until(sleep(STREAM_FOR));
+        let buffering = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+        ([buffering], Sse::new(events.map(Ok::<_, Infallible>))).into_response()
+    }
+}
+
+/// One message of a watch: its revision, and whether it tells of a change.
+type News = Result<(i64, bool), Problem>;
+
+/// Opens the watch of one sort.
+async fn open(topic: Topic, calls: &Calls) -> Result<stream::BoxStream<'static, News>, Problem> {
+    macro_rules! watch {
+        ($client:ident, $call:ident, $request:expr, $quiet:pat) => {{
+            let stream = calls.$client().$call($request).await?.into_inner();
+            stream
+                .map(|message| {
+                    let message = message.map_err(|status: Status| Problem::from(status))?;
+                    let is_change = !matches!(message.item, None | Some($quiet));
+                    Ok((message.revision, is_change))
+                })
+                .boxed()
+        }};
+    }
+    use watch_needs_response::Item as NeedItem;
+    use watch_offers_response::Item as OfferItem;
+    use watch_proposals_response::Item as ProposalItem;
+    use watch_situation_response::Item as SituationItem;
+    use watch_transfers_response::Item as TransferItem;
+    Ok(match topic {
+        Topic::Capacity => watch!(
+            capacity,
+            watch_offers,
+            WatchOffersRequest { filter: Some(OfferFilter::default()), ..WatchOffersRequest::default() },
+            OfferItem::SnapshotDone(_) | OfferItem::Bookmark(_) | OfferItem::Moved(_)
+        ),
+        Topic::Needs => watch!(
+            demand,
+            watch_needs,
+            WatchNeedsRequest::default(),
+            NeedItem::SnapshotDone(_) | NeedItem::Bookmark(_) | NeedItem::Moved(_)
+        ),
+        Topic::Inbox => watch!(
+            matching,
+            watch_proposals,
+            WatchProposalsRequest::default(),
+            ProposalItem::SnapshotDone(_) | ProposalItem::Bookmark(_) | ProposalItem::Moved(_)
+        ),
+        Topic::Transfers => watch!(
+            matching,
+            watch_transfers,
+            WatchTransfersRequest::default(),
+            TransferItem::SnapshotDone(_) | TransferItem::Bookmark(_) | TransferItem::Moved(_)
+        ),
+        Topic::Gold => watch!(
+            monitor,
+            watch_situation,
+            WatchSituationRequest::default(),
+            SituationItem::Bookmark(_) | SituationItem::Moved(_)
+        ),
+    })
+}
+
+/// What one browser has been told.
+struct Told {
+    board: watch::Receiver<Board>,
+    revisions: [i64; Topic::ALL.len()],
+    /// The events that go out next, in order of revision.
+    waiting: Vec<Event>,
+    beat_at: Instant,
+}
+
+/// Returns the events for one browser: news, and beats while all watches run.
+fn events(board: watch::Receiver<Board>, heard: Option<i64>) -> impl Stream<Item = Event> + Send + 'static {
+    let now = *board.borrow();
+    let mut waiting = vec![Event::default().event("build").data(assets::build()).retry(RETRY)];
+    let revisions = match heard {
+        // A first visit has just read everything.
+        None => now.map(|topic| topic.revision),
+        // From another ledger, or garbled: everything must be read again.
+        Some(heard)
+            if now.iter().any(|topic| topic.revision > 0) && now.iter().all(|t| t.revision < heard) =>
+        {
+            waiting.push(Event::default().event("reset").data("0"));
+            now.map(|topic| topic.revision)
+        }
+        Some(heard) => [heard; Topic::ALL.len()],
+    };
+    waiting.reverse();
+    let told = Told { board, revisions, waiting, beat_at: Instant::now() };
+    stream::unfold(told, |mut told| async move {
+        loop {
+            if let Some(event) = told.waiting.pop() {
+                return Some((event, told));
+            }
+            told.collect();
+            if !told.waiting.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                changed = told.board.changed() => {
+                    changed.ok()?;
+                    sleep(TELL_EVERY).await;
+                }
+                () = tokio::time::sleep_until(told.beat_at + BEAT_EVERY) => {
+                    told.beat_at = Instant::now();
+                    // Browsers do not see comments, so a beat is an event. There is none while a watch is down: the
+                    // page then finds the stream silent and asks by itself.
+                    if told.board.borrow().iter().all(|topic| topic.alive) {
+                        told.waiting.push(Event::default().event("beat").data(""));
+                    }
+                }
+            }
+        }
+    })
+}
+
+impl Told {
+    /// Puts what is newer than what was told in line, the newest revision last.
+    fn collect(&mut self) {
+        let board = *self.board.borrow_and_update();
+        let mut newer: Vec<(i64, &'static str)> = Vec::new();
+        for topic in Topic::ALL {
+            let (known, told) = (board[topic as usize], &mut self.revisions[topic as usize]);
+            if known.revision > *told {
+                *told = known.revision;
+                newer.push((known.revision, topic.name()));
+            }
+        }
+        newer.sort_unstable();
+        if !newer.is_empty() {
+            self.beat_at = Instant::now();
+        }
+        let event = |(revision, name): (i64, &'static str)| {
+            Event::default().event(name).id(revision.to_string()).data(revision.to_string())
+        };
+        // They are popped from the end.
+        self.waiting.extend(newer.into_iter().rev().map(event));
+    }
+}

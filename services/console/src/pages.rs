@@ -1,0 +1,10 @@
+//! One folder a page: handlers, view model and templates together.
+
+pub(crate) mod capacity;
+pub(crate) mod frame;
+pub(crate) mod needs;
+pub(crate) mod problem;
+pub(crate) mod proposals;
+pub(crate) mod sign_in;
+pub(crate) mod situation;
+pub(crate) mod transfers;

@@ -1,0 +1,242 @@
+//! What every page has around it: header, navigation with counts, live bar, help.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use fallow_api::v1::{GetSituationRequest, ProposalFilter};
+use http::{HeaderMap, StatusCode};
+
+use crate::app::{Update, Visit};
+use crate::assets;
+use crate::directory::{Desk, Directory};
+use crate::problem::Problem;
+use crate::routes;
+use crate::words::{codes, time};
+
+/// A page that the navigation leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The inbox.
+    Proposals,
+    /// What we offer.
+    Capacity,
+    /// What we need.
+    Needs,
+    /// What was agreed.
+    Transfers,
+    /// The region.
+    Situation,
+    /// Help, sign-in, problems: none of them.
+    Elsewhere,
+}
+
+impl Place {
+    const ALL: [Self; 6] =
+        [Self::Proposals, Self::Capacity, Self::Needs, Self::Transfers, Self::Situation, Self::Elsewhere];
+
+    /// Returns the last part of the page's address.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Proposals => "proposals",
+            Self::Capacity => "capacity",
+            Self::Needs => "needs",
+            Self::Transfers => "transfers",
+            Self::Situation => "situation",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Proposals => "Proposals",
+            Self::Capacity => "Capacity",
+            Self::Needs => "Needs",
+            Self::Transfers => "Transfers",
+            Self::Situation => "Situation",
+            Self::Elsewhere => "",
+        }
+    }
+
+    /// Says whether the page is of one trust, so that roles above trusts have none.
+    const fn is_of_a_trust(self) -> bool {
+        match self {
+            Self::Proposals | Self::Capacity | Self::Needs => true,
+            Self::Transfers | Self::Situation | Self::Elsewhere => false,
+        }
+    }
+}
+
+/// One entry of the navigation.
+struct Entry {
+    path: &'static str,
+    name: &'static str,
+    /// How many wait; 0 is not shown.
+    count: usize,
+    is_current: bool,
+}
+
+/// A collaborative in incident mode.
+struct Incident {
+    name: String,
+    since: Option<String>,
+    reason: String,
+}
+
+/// The part of the frame that changes: navigation with counts, incident banner.
+#[derive(Template)]
+#[template(path = "frame/head.html")]
+pub(crate) struct Head {
+    /// The page, as the fragment's address has it.
+    place: &'static str,
+    entries: Vec<Entry>,
+    incidents: Vec<Incident>,
+    /// Set when the counts could not be read.
+    missing: bool,
+}
+
+impl Head {
+    /// Reads the counts; a page is shown without them rather than not at all.
+    pub(crate) async fn read(visit: &Visit, place: Place) -> Self {
+        let waiting = async {
+            if visit.viewer().trust.is_none() {
+                return Ok(0);
+            }
+            let filter = ProposalFilter { waiting_for_me: true, ..ProposalFilter::default() };
+            visit.calls.proposals(filter).await.map(|waiting| waiting.len())
+        };
+        let situation = async {
+            let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
+            Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default().modes)
+        };
+        let (waiting, modes) = tokio::join!(waiting, situation);
+        let missing = waiting.is_err() || modes.is_err();
+        let incidents = modes.unwrap_or_default().into_iter().filter(|mode| codes::is_incident(mode.mode()));
+        let incident = |mode: fallow_api::v1::situation::CollaborativeMode| Incident {
+            since: time::from_wire(mode.since.as_ref()).map(|since| visit.now.clock(since)),
+            name: mode.name,
+            reason: mode.reason,
+        };
+        let mut head = Self::without_counts(visit, place);
+        head.incidents = incidents.map(incident).collect();
+        head.missing = missing;
+        let inbox = head.entries.iter_mut().filter(|entry| entry.path == Place::Proposals.path());
+        inbox.for_each(|entry| entry.count = waiting.as_ref().copied().unwrap_or(0));
+        head
+    }
+
+    /// Makes the navigation alone, for pages that must be shown whatever else fails.
+    pub(crate) fn without_counts(visit: &Visit, place: Place) -> Self {
+        let has_trust = visit.viewer().trust.is_some();
+        let shown = Place::ALL.into_iter().filter(|entry| *entry != Place::Elsewhere);
+        let own = shown.filter(|entry| has_trust || !entry.is_of_a_trust());
+        let entry = |entry: Place| Entry {
+            path: entry.path(),
+            name: entry.name(),
+            count: 0,
+            is_current: entry == place,
+        };
+        Self { place: place.path(), entries: own.map(entry).collect(), incidents: Vec::new(), missing: false }
+    }
+
+    fn waiting(&self) -> usize {
+        self.entries.iter().map(|entry| entry.count).sum()
+    }
+}
+
+/// What the layout shows around every page of a signed-in person.
+pub(crate) struct Frame {
+    /// The page's name, as the title has it.
+    pub(crate) title: String,
+    /// Proposals waiting for the viewer; the title begins with it.
+    pub(crate) waiting: usize,
+    pub(crate) region: String,
+    pub(crate) head: String,
+    /// Role and trust.
+    pub(crate) who: String,
+    pub(crate) desk: Option<Desk>,
+    pub(crate) demo: bool,
+    pub(crate) csrf: String,
+    pub(crate) flash: Option<String>,
+    /// When the page was made.
+    pub(crate) made_at: String,
+    pub(crate) style: String,
+    pub(crate) script: String,
+    pub(crate) icon: String,
+    pub(crate) build: &'static str,
+    /// Whether the page updates itself.
+    pub(crate) is_live: bool,
+}
+
+impl Frame {
+    /// Makes the frame of a page.
+    pub(crate) async fn read(visit: &Visit, place: Place, title: &str) -> Self {
+        let (head, directory) = tokio::join!(Head::read(visit, place), visit.directory());
+        Self::new(visit, &head, title, directory.ok().as_deref())
+    }
+
+    /// Makes a frame without asking any service.
+    pub(crate) fn alone(visit: &Visit, title: &str) -> Self {
+        let head = Head::without_counts(visit, Place::Elsewhere);
+        Self::new(visit, &head, title, visit.app.sessions.directory(&visit.signed.id).as_deref())
+    }
+
+    fn new(visit: &Visit, head: &Head, title: &str, directory: Option<&Directory>) -> Self {
+        let viewer = visit.viewer();
+        let role = codes::role(&viewer.role);
+        let who = match (&viewer.trust, directory) {
+            (Some(trust), Some(directory)) => format!("{role}, {}", directory.trust(trust)),
+            (Some(trust), None) => format!("{role}, {trust}"),
+            (None, _) => role,
+        };
+        let desk = viewer.trust.as_deref().and_then(|trust| directory.and_then(|known| known.desk_of(trust)));
+        Self {
+            title: title.to_owned(),
+            waiting: head.waiting(),
+            region: directory.map_or_else(String::new, |directory| directory.region.clone()),
+            head: rendered(head),
+            who,
+            desk,
+            demo: visit.app.settings.demo,
+            csrf: visit.signed.csrf.clone(),
+            flash: visit.app.sessions.take_flash(&visit.signed.id),
+            made_at: visit.now.clock(visit.now.at),
+            style: assets::style(),
+            script: assets::script(),
+            icon: assets::icon(),
+            build: assets::build(),
+            is_live: head.place != Place::Elsewhere.path(),
+        }
+    }
+}
+
+/// Writes a template. Ours write to memory, which cannot fail.
+pub(crate) fn rendered(template: &impl Template) -> String {
+    template.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a template failed");
+        String::new()
+    })
+}
+
+/// `GET /f/head/{page}`: the navigation again.
+pub(crate) async fn fragment(
+    Update(visit): Update,
+    Path(page): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let place = Place::ALL.into_iter().find(|place| place.path() == page).unwrap_or(Place::Elsewhere);
+    routes::fragment(&headers, rendered(&Head::read(&visit, place).await))
+}
+
+#[derive(Template)]
+#[template(path = "frame/help.html")]
+struct Help {
+    frame: Frame,
+    desks: Vec<(String, Vec<Desk>)>,
+}
+
+/// `GET /help`: what the words mean, and whom to ring.
+pub(crate) async fn help(visit: Visit) -> Response {
+    let frame = Frame::read(&visit, Place::Elsewhere, "Help and site contacts").await;
+    let directory = visit.directory().await.unwrap_or_default();
+    routes::html(StatusCode::OK, rendered(&Help { frame, desks: directory.desks() }))
+}

@@ -1,0 +1,95 @@
+//! What a bed manager does about a need that is not served.
+
+use axum::response::Response;
+use fallow_api::v1::{
+    AmendNeedRequest, AskToConfirmRequest, DeclineReason, Need, ResolveNeedOutsideRequest,
+    WithdrawNeedRequest,
+};
+use prost_types::FieldMask;
+
+use super::super::problem::Control;
+use super::show_problem;
+use crate::form::{Fields, Posted};
+use crate::problem::Problem;
+use crate::words;
+
+/// The controls of the page's forms, for the error summary.
+pub(super) const CONTROLS: &[Control] =
+    &[Control::new("note", "resolve-note", "How"), Control::new("reason", "withdraw-reason", "Reason")];
+
+/// Returns the page with one need opened.
+fn opened(fields: &Fields) -> String {
+    format!("/needs?why={}", fields.text("need"))
+}
+
+/// `POST /needs/widen`: lets the need travel farther.
+pub(crate) async fn widen(Posted { visit, fields }: Posted) -> Response {
+    let made = async {
+        let minutes = fields.number("minutes")?.ok_or_else(|| Problem::invalid("minutes", "say how many"))?;
+        let request = AmendNeedRequest {
+            request_id: fields.request_id(),
+            expected_revision: fields.revision(),
+            need: Some(Need {
+                id: fields.text("need").to_owned(),
+                max_travel_minutes: minutes,
+                ..Need::default()
+            }),
+            update_mask: Some(FieldMask { paths: vec!["max_travel_minutes".to_owned()] }),
+            ..AmendNeedRequest::default()
+        };
+        visit.calls.demand().amend_need(request).await?;
+        Ok::<_, Problem>(format!("The travel limit is {minutes} minutes now. Fallow is looking again."))
+    };
+    match made.await {
+        Ok(said) => visit.done(said, &opened(&fields)),
+        Err(problem) => show_problem(&visit, fields.text("need"), &problem).await,
+    }
+}
+
+/// `POST /needs/ask`: asks another trust whether its figures are still true.
+pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
+    let request = AskToConfirmRequest {
+        request_id: fields.request_id(),
+        trust: fields.text("trust").to_owned(),
+        need: fields.text("need").to_owned(),
+        ..AskToConfirmRequest::default()
+    };
+    match visit.calls.capacity().ask_to_confirm(request).await {
+        Ok(answer) => {
+            let asked = words::count(answer.into_inner().asked, "offer", "offers");
+            visit.done(format!("Asked {} to confirm {asked}.", fields.text("trust")), &opened(&fields))
+        }
+        Err(status) => show_problem(&visit, fields.text("need"), &status.into()).await,
+    }
+}
+
+/// `POST /needs/withdraw`
+pub(crate) async fn withdraw(Posted { visit, fields }: Posted) -> Response {
+    let reason = DeclineReason::from_str_name(fields.text("reason")).unwrap_or(DeclineReason::Unspecified);
+    let request = WithdrawNeedRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        need: fields.text("need").to_owned(),
+        reason: reason.into(),
+        ..WithdrawNeedRequest::default()
+    };
+    match visit.calls.demand().withdraw_need(request).await {
+        Ok(_) => visit.done("The need is withdrawn.", "/needs"),
+        Err(status) => show_problem(&visit, fields.text("need"), &status.into()).await,
+    }
+}
+
+/// `POST /needs/resolve`: solved without Fallow.
+pub(crate) async fn resolve(Posted { visit, fields }: Posted) -> Response {
+    let request = ResolveNeedOutsideRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        need: fields.text("need").to_owned(),
+        note: fields.text("note").to_owned(),
+        ..ResolveNeedOutsideRequest::default()
+    };
+    match visit.calls.demand().resolve_need_outside(request).await {
+        Ok(_) => visit.done("Recorded: resolved outside Fallow.", "/needs"),
+        Err(status) => show_problem(&visit, fields.text("need"), &status.into()).await,
+    }
+}

@@ -1,0 +1,140 @@
+//! The inbox: what Fallow proposes to us, why, and the answer in one click.
+
+pub(crate) mod actions;
+mod view;
+mod why;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use axum::response::Response;
+use fallow_api::v1::{
+    GetNeedRequest, GetOfferRequest, Need, NeedFilter, Offer, OfferFilter, Proposal, ProposalFilter,
+    TransferFilter, need, proposal,
+};
+use futures::stream::{self, StreamExt};
+use http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
+
+use self::view::{Inbox, Known};
+pub(crate) use self::why::not_used;
+use super::frame::{Frame, Place, rendered};
+use super::problem::summary;
+use crate::app::{Update, Visit};
+use crate::problem::Problem;
+use crate::routes;
+
+/// How long an agreement stays on the page; the transfer page keeps it after that.
+const AGREED_FOR: SignedDuration = SignedDuration::from_hours(2);
+
+/// Records asked for one by one at most, when the lists did not hold them.
+const SINGLY_MAX: usize = 16;
+
+#[derive(Template)]
+#[template(path = "proposals/page.html")]
+struct Page {
+    frame: Frame,
+    problem: String,
+    inbox: String,
+}
+
+/// `GET /proposals`
+pub(crate) async fn page(visit: Visit) -> Response {
+    show(&visit, StatusCode::OK, String::new()).await
+}
+
+/// `GET /f/proposals`
+pub(crate) async fn fragment(Update(visit): Update, headers: HeaderMap) -> Response {
+    match read(&visit).await {
+        Ok(inbox) => routes::fragment(&headers, rendered(&inbox)),
+        Err(problem) => visit.refuse(&problem),
+    }
+}
+
+/// Shows the page again with what went wrong on top.
+pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
+    show(visit, problem.http_status(), summary(problem, actions::CONTROLS)).await
+}
+
+async fn show(visit: &Visit, status: StatusCode, problem: String) -> Response {
+    let (frame, inbox) = tokio::join!(Frame::read(visit, Place::Proposals, "Proposals"), read(visit));
+    visit.answer(inbox.map(|inbox| {
+        let page = Page { frame, problem, inbox: rendered(&inbox) };
+        routes::html(status, rendered(&page))
+    }))
+}
+
+/// Reads everything that the inbox shows.
+async fn read(visit: &Visit) -> Result<Inbox, Problem> {
+    let trust = visit.own_trust()?;
+    let ours = vec![trust.to_owned()];
+    let held = ProposalFilter { trusts: ours.clone(), ..ProposalFilter::default() };
+    let agreed = ProposalFilter {
+        trusts: ours.clone(),
+        states: vec![proposal::State::Confirmed.into()],
+        ..ProposalFilter::default()
+    };
+    let transfers = TransferFilter { trusts: ours, ..TransferFilter::default() };
+    let (held, agreed, transfers, directory) = tokio::join!(
+        visit.calls.proposals(held),
+        visit.calls.proposals(agreed),
+        visit.calls.transfers(transfers),
+        visit.directory()
+    );
+    let mut proposals = held?;
+    // What was agreed is a courtesy here; the inbox is shown without it rather than not at all.
+    let agreed = agreed.unwrap_or_default().into_iter();
+    proposals.extend(
+        agreed.filter(|one| {
+            view::agreed_at(one).is_some_and(|at| visit.now.at.duration_since(at) <= AGREED_FOR)
+        }),
+    );
+    let (needs, offers) = tokio::join!(needs_of(visit, &proposals), offers_of(visit, &proposals));
+    let known = Known { needs, offers, transfers: transfers.unwrap_or_default(), directory: directory? };
+    Ok(Inbox::new(&visit.signed.csrf, &visit.now, trust, &proposals, &known))
+}
+
+/// Reads the needs behind proposals: by a list of those that proposals can belong to, then singly what is missing.
+pub(super) async fn needs_of(visit: &Visit, proposals: &[Proposal]) -> BTreeMap<String, Need> {
+    if proposals.is_empty() {
+        return BTreeMap::new();
+    }
+    let homes: BTreeSet<&String> = proposals.iter().map(|one| &one.home_trust).collect();
+    let joined = [need::State::Proposed, need::State::PartAgreed, need::State::Agreed];
+    let filter = NeedFilter {
+        trusts: homes.into_iter().cloned().collect(),
+        states: joined.into_iter().map(Into::into).collect(),
+        ..NeedFilter::default()
+    };
+    let listed = visit.calls.needs(filter).await.unwrap_or_default();
+    let mut known: BTreeMap<String, Need> = listed.into_iter().map(|one| (one.id.clone(), one)).collect();
+    let missing: BTreeSet<String> =
+        proposals.iter().map(|one| one.need.clone()).filter(|id| !known.contains_key(id)).collect();
+    let singly = stream::iter(missing.into_iter().take(SINGLY_MAX)).map(|need| async move {
+        let answer = visit.calls.demand().get_need(GetNeedRequest { need }).await;
+        answer.ok().and_then(|answer| answer.into_inner().need)
+    });
+    let found: Vec<Option<Need>> = singly.buffer_unordered(SINGLY_MAX).collect().await;
+    known.extend(found.into_iter().flatten().map(|one| (one.id.clone(), one)));
+    known
+}
+
+/// Reads the offers behind proposals, in the same way.
+pub(super) async fn offers_of(visit: &Visit, proposals: &[Proposal]) -> BTreeMap<String, Offer> {
+    if proposals.is_empty() {
+        return BTreeMap::new();
+    }
+    let supporting: BTreeSet<&String> = proposals.iter().map(|one| &one.supporting_trust).collect();
+    let filter = OfferFilter { trusts: supporting.into_iter().cloned().collect(), ..OfferFilter::default() };
+    let listed = visit.calls.offers(filter).await.unwrap_or_default();
+    let mut known: BTreeMap<String, Offer> = listed.into_iter().map(|one| (one.id.clone(), one)).collect();
+    let missing: BTreeSet<String> =
+        proposals.iter().map(|one| one.offer.clone()).filter(|id| !known.contains_key(id)).collect();
+    let singly = stream::iter(missing.into_iter().take(SINGLY_MAX)).map(|offer| async move {
+        let answer = visit.calls.capacity().get_offer(GetOfferRequest { offer }).await;
+        answer.ok().and_then(|answer| answer.into_inner().offer)
+    });
+    let found: Vec<Option<Offer>> = singly.buffer_unordered(SINGLY_MAX).collect().await;
+    known.extend(found.into_iter().flatten().map(|one| (one.id.clone(), one)));
+    known
+}

@@ -1,0 +1,113 @@
+//! The answers: yes, yes to some, provisionally, no with a reason; and taking a yes back.
+
+use axum::response::Response;
+use fallow_api::v1::{
+    AnswerProposalRequest, DeclineReason, ExtendHoldRequest, RetractAnswerRequest, Verdict, answer,
+};
+use prost_types::Duration as WireDuration;
+
+use super::super::problem::Control;
+use super::show_problem;
+use crate::app::Visit;
+use crate::form::{Fields, Posted};
+use crate::problem::Problem;
+
+/// The controls of the page's forms, for the error summary.
+pub(super) const CONTROLS: &[Control] = &[
+    Control::new("reason", "inbox", "Reason"),
+    Control::new("units", "inbox", "Units"),
+    Control::new("note", "inbox", "Note"),
+];
+
+/// What "give me more time" asks for.
+const MORE_MINUTES: i64 = 5;
+
+const INBOX: &str = "/proposals";
+
+/// `POST /proposals/answer`
+pub(crate) async fn answer(Posted { visit, fields }: Posted) -> Response {
+    match send(&visit, &fields).await {
+        Ok(said) => visit.done(said, INBOX),
+        Err(problem) => show_problem(&visit, &problem).await,
+    }
+}
+
+async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
+    let verdict = match fields.text("answer") {
+        "accept" => Verdict::Accept,
+        "provisional" => Verdict::Provisional,
+        "decline" => Verdict::Decline,
+        _ => return Err(Problem::invalid("answer", "choose an answer")),
+    };
+    let declines = verdict == Verdict::Decline;
+    let reason = DeclineReason::from_str_name(fields.text("reason")).unwrap_or(DeclineReason::Unspecified);
+    if declines && reason == DeclineReason::Unspecified {
+        return Err(Problem::invalid("reason", "choose why you decline"));
+    }
+    let accepts = verdict == Verdict::Accept;
+    let request = AnswerProposalRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        proposal: fields.text("proposal").to_owned(),
+        verdict: verdict.into(),
+        units: if accepts { fields.number("units")?.unwrap_or(0) } else { 0 },
+        reason: if declines { reason } else { DeclineReason::Unspecified }.into(),
+        set_free: (declines && fields.has("set-free")).then_some(0),
+        note: if declines { fields.text("note").to_owned() } else { String::new() },
+        ..AnswerProposalRequest::default()
+    };
+    let answer = visit.calls.matching().answer_proposal(request).await?.into_inner();
+    let proposal = answer.proposal.unwrap_or_default();
+    if let Some(transfer) = answer.transfer {
+        let time = visit.now.time_of_day(visit.now.at);
+        return Ok(format!("Agreed {time}. Now: transfer {}.", transfer.id));
+    }
+    let is_supporting = visit.viewer().trust.as_deref() == Some(proposal.supporting_trust.as_str());
+    let other = if is_supporting { &proposal.home_trust } else { &proposal.supporting_trust };
+    let directory = visit.directory().await?;
+    Ok(match verdict {
+        Verdict::Accept if is_waiting(&proposal, is_supporting) => {
+            format!("Accepted. Waiting for {}.", directory.trust(other))
+        }
+        Verdict::Accept | Verdict::Unspecified => "Accepted.".to_owned(),
+        Verdict::Provisional => {
+            "Provisional yes. The hold is extended; say yes or no before it ends.".to_owned()
+        }
+        Verdict::Decline => "Declined. Fallow asks the next in line.".to_owned(),
+    })
+}
+
+/// Says whether the other side has still to answer.
+fn is_waiting(proposal: &fallow_api::v1::Proposal, is_supporting: bool) -> bool {
+    let other = if is_supporting { &proposal.home } else { &proposal.supporting };
+    other.as_ref().is_none_or(|other| other.state() != answer::State::Accepted)
+}
+
+/// `POST /proposals/undo`
+pub(crate) async fn undo(Posted { visit, fields }: Posted) -> Response {
+    let request = RetractAnswerRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        proposal: fields.text("proposal").to_owned(),
+        ..RetractAnswerRequest::default()
+    };
+    match visit.calls.matching().retract_answer(request).await {
+        Ok(_) => visit.done("Your answer is taken back.", INBOX),
+        Err(status) => show_problem(&visit, &status.into()).await,
+    }
+}
+
+/// `POST /proposals/extend`: five more minutes, once per side.
+pub(crate) async fn extend(Posted { visit, fields }: Posted) -> Response {
+    let request = ExtendHoldRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        proposal: fields.text("proposal").to_owned(),
+        by: Some(WireDuration { seconds: MORE_MINUTES * 60, nanos: 0 }),
+        ..ExtendHoldRequest::default()
+    };
+    match visit.calls.matching().extend_hold(request).await {
+        Ok(_) => visit.done(format!("You have {MORE_MINUTES} more minutes."), INBOX),
+        Err(status) => show_problem(&visit, &status.into()).await,
+    }
+}

@@ -1,0 +1,248 @@
+//! What the inbox shows, worked out from the records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use fallow_api::v1::{Answer, Need, Offer, Proposal, ResourceKind, Transfer, answer, authority, proposal};
+use jiff::{SignedDuration, Timestamp};
+
+use super::why::Why;
+use crate::directory::{Desk, Directory};
+use crate::words;
+use crate::words::codes::{self, Tag};
+use crate::words::resource::{self, Choice};
+use crate::words::time::{Now, from_wire};
+
+/// How long an answer can be taken back; the rule of the glossary.
+const RETRACT_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// A hold with less left than this is marked.
+const SHORT_HOLD: SignedDuration = SignedDuration::from_mins(5);
+
+/// Records around the proposals.
+pub(super) struct Known {
+    pub(super) needs: BTreeMap<String, Need>,
+    pub(super) offers: BTreeMap<String, Offer>,
+    pub(super) transfers: Vec<Transfer>,
+    pub(super) directory: Arc<Directory>,
+}
+
+/// The part of the page that updates itself.
+#[derive(Template)]
+#[template(path = "proposals/inbox.html")]
+pub(super) struct Inbox {
+    csrf: String,
+    /// Those that wait for us, first to lapse first.
+    waiting: Vec<Card>,
+    /// Those that we have answered and the other side has not.
+    answered: Vec<Card>,
+    /// Those that both sides agreed a short while ago.
+    agreed: Vec<Card>,
+}
+
+/// One proposal.
+pub(super) struct Card {
+    id: String,
+    revision: i64,
+    /// `12 min`, or `None` once the hold is over.
+    left: Option<String>,
+    is_short: bool,
+    /// `1 × Level 3`.
+    what: String,
+    units: i64,
+    /// `for Dunmere General, LC-118`.
+    for_whom: String,
+    /// `at Aldermoor Royal Infirmary`.
+    place: String,
+    priority: &'static str,
+    is_urgent: bool,
+    needed_by: Option<String>,
+    /// What is known of the case that matters for a yes.
+    facts: Vec<String>,
+    is_supporting: bool,
+    ours: Tag,
+    other: String,
+    theirs: Tag,
+    authority: Option<(String, Tag)>,
+    desk: Option<Desk>,
+    can_answer: bool,
+    can_be_provisional: bool,
+    can_undo: bool,
+    reasons: Vec<Choice>,
+    why: Option<Why>,
+    /// When both sides had said yes, and the transfer that came of it.
+    agreed: Option<String>,
+    transfer: Option<String>,
+}
+
+impl Inbox {
+    pub(super) fn new(csrf: &str, now: &Now, trust: &str, proposals: &[Proposal], known: &Known) -> Self {
+        let mut inbox =
+            Self { csrf: csrf.to_owned(), waiting: Vec::new(), answered: Vec::new(), agreed: Vec::new() };
+        let mut sorted: Vec<&Proposal> = proposals.iter().collect();
+        sorted.sort_by_key(|one| (from_wire(one.held_until.as_ref()), one.id.clone()));
+        for proposal in sorted {
+            let card = Card::new(proposal, trust, now, known);
+            match proposal.state() {
+                proposal::State::Confirmed => inbox.agreed.push(card),
+                proposal::State::Held if card.can_answer => inbox.waiting.push(card),
+                proposal::State::Held => inbox.answered.push(card),
+                proposal::State::Unspecified
+                | proposal::State::Declined
+                | proposal::State::Lapsed
+                | proposal::State::Superseded
+                | proposal::State::Withdrawn
+                | proposal::State::Bypassed => {}
+            }
+        }
+        inbox.agreed.reverse();
+        inbox
+    }
+}
+
+impl Card {
+    fn new(proposal: &Proposal, trust: &str, now: &Now, known: &Known) -> Self {
+        let directory = &known.directory;
+        let (need, offer) = (known.needs.get(&proposal.need), known.offers.get(&proposal.offer));
+        let is_supporting = proposal.supporting_trust == trust;
+        let (ours, theirs) = if is_supporting {
+            (&proposal.supporting, &proposal.home)
+        } else {
+            (&proposal.home, &proposal.supporting)
+        };
+        let (ours, theirs) = (ours.clone().unwrap_or_default(), theirs.clone().unwrap_or_default());
+        let held_until = from_wire(proposal.held_until.as_ref());
+        let left = held_until.and_then(|until| now.left(until));
+        let is_held = proposal.state() == proposal::State::Held && left.is_some();
+        let resource =
+            need.and_then(|need| need.resource.as_ref()).or(offer.and_then(|offer| offer.resource.as_ref()));
+        let (home_site, support_site) =
+            (need.map_or("", |need| need.site.as_str()), offer.map_or("", |offer| offer.site.as_str()));
+        let other_trust = if is_supporting { &proposal.home_trust } else { &proposal.supporting_trust };
+        let other_site = if is_supporting { home_site } else { support_site };
+        let reasons: &[_] = if is_supporting { &codes::SUPPORTING_DECLINES } else { &codes::HOME_DECLINES };
+        let reason = |reason: &fallow_api::v1::DeclineReason| Choice {
+            key: reason.as_str_name().to_owned(),
+            name: codes::decline(*reason).to_owned(),
+        };
+        let priority = need.map_or(("", ""), |need| codes::priority(need.priority())).0;
+        let supporting_name = directory.trust(&proposal.supporting_trust);
+        let answered = answer_of(&ours);
+        Self {
+            id: proposal.id.clone(),
+            revision: proposal.revision,
+            is_short: held_until.is_some_and(|until| until.duration_since(now.at) < SHORT_HOLD),
+            left,
+            what: what(proposal, resource),
+            units: proposal.units,
+            for_whom: for_whom(proposal, need, directory),
+            place: place(proposal, offer, now, directory),
+            priority,
+            is_urgent: priority.starts_with("P1"),
+            needed_by: need.and_then(|need| from_wire(need.needed_by.as_ref())).map(|by| now.clock(by)),
+            facts: need.map(facts).unwrap_or_default(),
+            is_supporting,
+            ours: codes::answer_state(ours.state()),
+            other: directory.trust(other_trust).to_owned(),
+            theirs: codes::answer_state(theirs.state()),
+            authority: authority(proposal),
+            desk: directory.desk(other_site).or_else(|| directory.desk_of(other_trust)),
+            can_answer: is_held && matches!(answered, answer::State::Pending | answer::State::Provisional),
+            can_be_provisional: is_supporting && answered == answer::State::Pending,
+            can_undo: is_held && can_undo(&ours, &theirs, now.at),
+            reasons: reasons.iter().map(reason).collect(),
+            why: proposal.explanation.as_ref().map(|why| Why::new(why, supporting_name, now, directory)),
+            agreed: agreed_at(proposal).map(|at| now.time_of_day(at)),
+            transfer: known
+                .transfers
+                .iter()
+                .find(|transfer| transfer.proposal == proposal.id)
+                .map(|transfer| transfer.id.clone()),
+        }
+    }
+}
+
+/// Returns what a side has said; nothing sent is nothing said.
+fn answer_of(answer: &Answer) -> answer::State {
+    match answer.state() {
+        answer::State::Unspecified | answer::State::Pending => answer::State::Pending,
+        said @ (answer::State::Provisional | answer::State::Accepted | answer::State::Declined) => said,
+    }
+}
+
+fn can_undo(ours: &Answer, theirs: &Answer, now: Timestamp) -> bool {
+    let just_now = from_wire(ours.at.as_ref()).is_some_and(|at| now.duration_since(at) <= RETRACT_WITHIN);
+    just_now && ours.state() == answer::State::Accepted && answer_of(theirs) == answer::State::Pending
+}
+
+/// Returns when the second yes was said.
+pub(super) fn agreed_at(proposal: &Proposal) -> Option<Timestamp> {
+    let sides = [&proposal.supporting, &proposal.home];
+    sides.into_iter().flatten().filter_map(|side| from_wire(side.at.as_ref())).max()
+}
+
+fn what(proposal: &Proposal, resource: Option<&fallow_api::v1::Resource>) -> String {
+    match resource {
+        Some(resource) if resource.kind() == ResourceKind::Theatre => {
+            let cases = words::count(proposal.units, "case", "cases");
+            format!("{}, {cases}, {} min", resource::with_specialties(resource), proposal.minutes)
+        }
+        Some(resource) => resource::phrase(resource, proposal.units),
+        None => words::count(proposal.units, "unit", "units"),
+    }
+}
+
+fn for_whom(proposal: &Proposal, need: Option<&Need>, directory: &Directory) -> String {
+    match need {
+        Some(need) if need.case_ref.is_empty() => directory.site(&need.site).to_owned(),
+        Some(need) => format!("{}, {}", directory.site(&need.site), need.case_ref),
+        None => directory.trust(&proposal.home_trust).to_owned(),
+    }
+}
+
+fn place(proposal: &Proposal, offer: Option<&Offer>, now: &Now, directory: &Directory) -> String {
+    let Some(offer) = offer else { return directory.trust(&proposal.supporting_trust).to_owned() };
+    let site = directory.site(&offer.site);
+    let is_session = offer.resource.as_ref().is_some_and(|one| one.kind() == ResourceKind::Theatre);
+    let from = offer.window.as_ref().and_then(|window| from_wire(window.from.as_ref()));
+    match from {
+        Some(from) if is_session || from > now.at => format!("{site}, {}", now.clock(from)),
+        Some(_) | None => site.to_owned(),
+    }
+}
+
+/// Returns what is known of the case that matters for a yes, without anything that identifies anybody.
+fn facts(need: &Need) -> Vec<String> {
+    let mut facts = Vec::new();
+    if let Some(patient) = &need.patient {
+        facts.extend(patient.age.map(|age| format!("age {age}")));
+        facts.extend(patient.sex.is_some().then(|| codes::sex(patient.sex()).to_owned()));
+        facts.extend(patient.isolation.filter(|isolation| *isolation).map(|_| "isolation".to_owned()));
+        facts.extend(patient.bmi.map(|bmi| format!("BMI {bmi}")));
+        facts.extend(patient.asa.map(|asa| format!("ASA {asa}")));
+    }
+    facts.extend(need.requires.iter().filter(|one| *one != "isolation").cloned());
+    if need.brings_team {
+        facts.push("brings its team".to_owned());
+    }
+    if !need.note.is_empty() {
+        facts.push(need.note.clone());
+    }
+    facts
+}
+
+/// Returns who above the trusts must agree, and what they said.
+fn authority(proposal: &Proposal) -> Option<(String, Tag)> {
+    let authority = proposal.authority.as_ref()?;
+    let tag = codes::authority_state(authority.state())?;
+    let said = match authority.state() {
+        authority::State::Refused if !authority.reason.is_empty() => format!(": {}", authority.reason),
+        authority::State::Unspecified
+        | authority::State::NotNeeded
+        | authority::State::Pending
+        | authority::State::Approved
+        | authority::State::Refused => String::new(),
+    };
+    Some((format!("{}{said}", codes::role(&authority.role)), tag))
+}

@@ -1,0 +1,178 @@
+//! Signing in and out.
+
+use askama::Template;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use fallow_api::v1::GetRegionRequest;
+use http::header::SET_COOKIE;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use super::frame::rendered;
+use crate::app::{App, COOKIE_NAME};
+use crate::form::{Fields, Posted, is_same_origin};
+use crate::problem::{Kind, Problem};
+use crate::session::{Token, Viewer, viewer_of};
+use crate::words::codes;
+use crate::{SignIn, assets, routes};
+
+/// Where to go after signing in.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// A built-in user as the list shows them.
+struct Choice {
+    subject: String,
+    role: String,
+}
+
+/// The built-in users of one place.
+struct Group {
+    place: String,
+    choices: Vec<Choice>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/page.html")]
+struct Page {
+    demo: bool,
+    /// The built-in users, trust by trust; empty where people bring a token.
+    groups: Vec<Group>,
+    next: String,
+    problem: Option<String>,
+    style: String,
+    icon: String,
+}
+
+impl Page {
+    fn new(app: &App, next: &str, problem: Option<String>) -> Self {
+        let mut groups: Vec<Group> = Vec::new();
+        if let SignIn::BuiltIn(users) = &app.settings.sign_in {
+            for user in users {
+                let actor = &user.issuer.caller().actor;
+                let choice =
+                    Choice { subject: actor.subject.to_string(), role: codes::role(actor.role.as_str()) };
+                match groups.iter_mut().find(|group| group.place == user.place) {
+                    Some(group) => group.choices.push(choice),
+                    None => groups.push(Group { place: user.place.clone(), choices: vec![choice] }),
+                }
+            }
+        }
+        Self {
+            demo: app.settings.demo,
+            groups,
+            next: local(next).to_owned(),
+            problem,
+            style: assets::style(),
+            icon: assets::icon(),
+        }
+    }
+}
+
+/// `GET /sign-in`
+pub(crate) async fn page(State(app): State<App>, Query(next): Query<Next>) -> Response {
+    routes::html(StatusCode::OK, rendered(&Page::new(&app, &next.next, None)))
+}
+
+/// `POST /sign-in`
+pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Response {
+    let ours = is_same_origin(request.headers());
+    let fields = match Fields::read(request).await {
+        Ok(fields) => fields,
+        Err(refused) => return refused,
+    };
+    let next = local(fields.text("next"));
+    let signed_in = if ours { who(&app, &fields).await } else { Err(Problem::forged()) };
+    match signed_in {
+        Ok((viewer, token)) => {
+            let id = app.sessions.begin(viewer, token);
+            with_cookie(&app, Some(&id), Redirect::to(next).into_response())
+        }
+        Err(problem) => {
+            let page = Page::new(&app, next, Some(format!("{} {}", problem.text, problem.advice())));
+            routes::html(problem.http_status(), rendered(&page))
+        }
+    }
+}
+
+/// `POST /sign-out`
+pub(crate) async fn sign_out(posted: Posted) -> Response {
+    posted.visit.app.sessions.end(&posted.visit.signed.id);
+    with_cookie(&posted.visit.app, None, Redirect::to("/sign-in").into_response())
+}
+
+/// Finds out who signs in, by the list or by the token they bring.
+async fn who(app: &App, fields: &Fields) -> Result<(Viewer, Token), Problem> {
+    match &app.settings.sign_in {
+        SignIn::BuiltIn(users) => {
+            let name = fields.text("user");
+            let chosen = users.iter().find(|user| user.issuer.caller().actor.subject.as_str() == name);
+            let user = chosen.ok_or_else(|| Problem::invalid("user", "Choose one of the users."))?;
+            let actor = &user.issuer.caller().actor;
+            let viewer = Viewer {
+                subject: actor.subject.to_string(),
+                role: actor.role.to_string(),
+                trust: actor.trust.map(|trust| trust.to_string()),
+            };
+            Ok((viewer, Token::Issued(user.issuer.clone())))
+        }
+        SignIn::AccessToken => {
+            let token = fields.text("token");
+            let not_a_token = || Problem::invalid("token", "This is not an access token.");
+            let viewer = viewer_of(token).ok_or_else(not_a_token)?;
+            // The services decide whether it is good: everybody may read the region.
+            let calls = app.upstream.as_bearer(token)?;
+            match calls.monitor().get_region(GetRegionRequest {}).await.map_err(Problem::from) {
+                Ok(_) => Ok((viewer, Token::Given(token.to_owned()))),
+                Err(problem) if problem.kind == Kind::SignedOut => Err(not_a_token()),
+                Err(problem) => Err(problem),
+            }
+        }
+    }
+}
+
+/// Sets the cookie, or takes it away.
+fn with_cookie(app: &App, id: Option<&str>, mut response: Response) -> Response {
+    let secure = if app.settings.https { "; Secure" } else { "" };
+    let (value, age) = id.map_or(("", "; Max-Age=0"), |id| (id, ""));
+    let cookie = format!("{COOKIE_NAME}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Returns an address of ours, `/` for any other.
+fn local(next: &str) -> &str {
+    let is_ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(['\\', '\r', '\n'])
+        && !next.starts_with("/sign-");
+    if is_ours { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_only_ever_returns_to_a_page_of_ours() {
+        for ours in ["/", "/capacity", "/needs?why=n-1"] {
+            assert_eq!(local(ours), ours);
+        }
+        for other in [
+            "",
+            "capacity",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/sign-in",
+            "/a\r\nb",
+        ] {
+            assert_eq!(local(other), "/", "{other}");
+        }
+    }
+}

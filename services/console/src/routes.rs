@@ -1,0 +1,130 @@
+//! Every address of the console, and what all answers have in common.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tower_http::compression::CompressionLayer;
+
+use crate::app::{App, Update, Visit};
+use crate::assets;
+use crate::pages::{capacity, frame, needs, proposals, sign_in, situation, transfers};
+
+/// Largest form, in bytes. Ours are under two kilobytes.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// What a page may load and do: only from here, and nothing inline.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Returns the console's addresses.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/help", get(frame::help))
+        .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/capacity", get(capacity::page))
+        .route("/capacity/offer", get(capacity::offer::new).post(capacity::offer::publish))
+        .route("/capacity/offer/{id}", get(capacity::offer::one))
+        .route("/capacity/free", post(capacity::actions::set_free))
+        .route("/capacity/still-true", post(capacity::actions::still_true))
+        .route("/capacity/suspend", post(capacity::actions::suspend))
+        .route("/capacity/resume", post(capacity::actions::resume))
+        .route("/capacity/withdraw", post(capacity::actions::withdraw))
+        .route("/capacity/reserve", post(capacity::actions::set_reserve))
+        .route("/capacity/opel", post(capacity::actions::declare_opel))
+        .route("/needs", get(needs::page))
+        .route("/needs/new", get(needs::raise::new).post(needs::raise::raise))
+        .route("/needs/widen", post(needs::actions::widen))
+        .route("/needs/ask", post(needs::actions::ask))
+        .route("/needs/withdraw", post(needs::actions::withdraw))
+        .route("/needs/resolve", post(needs::actions::resolve))
+        .route("/proposals", get(proposals::page))
+        .route("/proposals/answer", post(proposals::actions::answer))
+        .route("/proposals/undo", post(proposals::actions::undo))
+        .route("/proposals/extend", post(proposals::actions::extend))
+        .route("/transfers", get(transfers::page))
+        .route("/transfers/advance", post(transfers::actions::advance))
+        .route("/transfers/abort", post(transfers::actions::abort))
+        .route("/situation", get(situation::page))
+        .route("/f/head/{page}", get(frame::fragment))
+        .route("/f/capacity", get(capacity::fragment))
+        .route("/f/needs", get(needs::fragment))
+        .route("/f/proposals", get(proposals::fragment))
+        .route("/f/transfers", get(transfers::fragment))
+        .route("/f/situation", get(situation::fragment))
+        .route("/events", get(events))
+        .route("/assets/{name}", get(assets::serve))
+        .fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn(with_headers))
+        .layer(CompressionLayer::new())
+        .with_state(app)
+}
+
+/// Goes to the page that the viewer most likely wants: their proposals, or the region for those above trusts.
+async fn home(visit: Visit) -> Redirect {
+    Redirect::to(if visit.viewer().trust.is_some() { "/proposals" } else { "/situation" })
+}
+
+async fn nothing_here(visit: Visit) -> Response {
+    visit.refuse(&crate::problem::Problem::not_found())
+}
+
+/// Streams what changed. Whoever may not read a fragment learns here only that a revision number grew.
+async fn events(State(app): State<App>, Update(_visit): Update, headers: HeaderMap) -> Response {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    app.live.stream(last, app.tasks.stopping())
+}
+
+/// Adds what every answer carries.
+async fn with_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        // A page shows what one person may see: nobody keeps it but, for its ETag, the page itself.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+    response
+}
+
+/// Answers with a page.
+pub(crate) fn html(status: StatusCode, text: String) -> Response {
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], text).into_response()
+}
+
+/// Answers with a fragment, or with 304 when the browser already shows it.
+pub(crate) fn fragment(headers: &HeaderMap, text: String) -> Response {
+    use sha2::{Digest, Sha256};
+    let hash: String = Sha256::digest(&text)[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    // Weak, because it is sent compressed or not.
+    let tag = format!("W/\"{hash}\"");
+    let known = headers.get(http::header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        html(StatusCode::OK, text)
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}

@@ -1,0 +1,319 @@
+//! Sessions: who is signed in, kept on the server under a random name that the cookie carries.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fallow_host::identity::{Caller, Signer};
+use serde::Deserialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::directory::Directory;
+
+/// How long a session lives without its person doing anything. Updates that the page fetches by itself do not count.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// How long a session lives at most: one shift.
+const ABSOLUTE: Duration = Duration::from_secs(12 * 3600);
+
+/// Sessions at most; the one idle longest makes room. A region has a few hundred people at their screens.
+const SESSIONS_MAX: usize = 10_000;
+
+/// How long names and telephones of the region are kept before they are read again.
+const DIRECTORY_FOR: Duration = Duration::from_secs(60);
+
+/// Life of a token that the console makes for one request; the clocks of the services may differ a little.
+const TOKEN_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Makes access tokens of one user. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct TokenIssuer(Arc<(Signer, Caller)>);
+
+impl TokenIssuer {
+    /// Makes an issuer of tokens for a caller.
+    #[must_use]
+    pub fn new(signer: Signer, caller: Caller) -> Self {
+        Self(Arc::new((signer, caller)))
+    }
+
+    /// Returns whom the tokens speak for.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.0.1
+    }
+
+    /// Makes a token, valid for five minutes. A key that cannot sign gives an empty one, which no service accepts.
+    pub(crate) fn token(&self) -> String {
+        let (signer, caller) = &*self.0;
+        signer.issue(caller, TOKEN_FOR).unwrap_or_else(|error| {
+            tracing::error!(%error, "the console could not sign a token");
+            String::new()
+        })
+    }
+}
+
+/// Who looks at the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Viewer {
+    /// The subject of the credential.
+    pub(crate) subject: String,
+    /// The role, as the credential has it: `bed_manager`.
+    pub(crate) role: String,
+    /// ODS code of the acting trust; `None` for roles above trusts.
+    pub(crate) trust: Option<String>,
+}
+
+/// Where the token of a session comes from.
+#[derive(Clone)]
+pub(crate) enum Token {
+    /// Given at sign-in.
+    Given(String),
+    /// Made anew for each request, for built-in users.
+    Issued(TokenIssuer),
+}
+
+impl Token {
+    fn text(&self) -> String {
+        match self {
+            Self::Given(text) => text.clone(),
+            Self::Issued(issuer) => issuer.token(),
+        }
+    }
+}
+
+/// A sentence that the next page says once: what was done.
+pub(crate) type Flash = String;
+
+struct Session {
+    viewer: Viewer,
+    token: Token,
+    csrf: String,
+    began: Instant,
+    seen: Instant,
+    flash: Option<Flash>,
+    directory: Option<(Instant, Arc<Directory>)>,
+}
+
+impl Session {
+    fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.seen) >= IDLE || now.duration_since(self.began) >= ABSOLUTE
+    }
+}
+
+/// What one request needs of its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signed {
+    /// The name of the session, as the cookie has it.
+    pub(crate) id: String,
+    /// Who it is.
+    pub(crate) viewer: Viewer,
+    /// The access token for this request.
+    pub(crate) token: String,
+    /// What a form must carry to be of this session.
+    pub(crate) csrf: String,
+}
+
+/// Whether a request shows that a person is there, or only that a page is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// The person did something.
+    Person,
+    /// The page asked by itself.
+    Page,
+}
+
+/// All sessions of this process.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+
+impl Sessions {
+    /// Begins a session and returns its name.
+    pub(crate) fn begin(&self, viewer: Viewer, token: Token) -> String {
+        // Two random UUIDs: 244 random bits.
+        let id = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let now = Instant::now();
+        let csrf = Uuid::new_v4().simple().to_string();
+        let session = Session { viewer, token, csrf, began: now, seen: now, flash: None, directory: None };
+        let mut sessions = self.lock();
+        if sessions.len() >= SESSIONS_MAX {
+            sessions.retain(|_, session| !session.is_over(now));
+            let idle_longest =
+                sessions.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
+            if let (true, Some(oldest)) = (sessions.len() >= SESSIONS_MAX, idle_longest) {
+                sessions.remove(&oldest);
+            }
+        }
+        sessions.insert(id.clone(), session);
+        id
+    }
+
+    /// Returns the session of that name, unless it is over.
+    pub(crate) fn find(&self, id: &str, presence: Presence) -> Option<Signed> {
+        let now = Instant::now();
+        let mut sessions = self.lock();
+        let session = sessions.get_mut(id)?;
+        if session.is_over(now) {
+            sessions.remove(id);
+            return None;
+        }
+        if presence == Presence::Person {
+            session.seen = now;
+        }
+        let (viewer, csrf, token) = (session.viewer.clone(), session.csrf.clone(), session.token.clone());
+        drop(sessions);
+        Some(Signed { id: id.to_owned(), viewer, csrf, token: token.text() })
+    }
+
+    /// Ends a session. Ending it twice is fine.
+    pub(crate) fn end(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    /// Leaves a sentence for the session's next page.
+    pub(crate) fn say(&self, id: &str, flash: Flash) {
+        if let Some(session) = self.lock().get_mut(id) {
+            session.flash = Some(flash);
+        }
+    }
+
+    /// Takes the sentence that was left.
+    pub(crate) fn take_flash(&self, id: &str) -> Option<Flash> {
+        self.lock().get_mut(id).and_then(|session| session.flash.take())
+    }
+
+    /// Returns what the session knows of the region, unless that is old.
+    pub(crate) fn directory(&self, id: &str) -> Option<Arc<Directory>> {
+        let sessions = self.lock();
+        let (read, directory) = sessions.get(id)?.directory.as_ref()?;
+        (read.elapsed() < DIRECTORY_FOR).then(|| directory.clone())
+    }
+
+    /// Keeps what was read of the region.
+    pub(crate) fn keep_directory(&self, id: &str, directory: Arc<Directory>) {
+        if let Some(session) = self.lock().get_mut(id) {
+            session.directory = Some((Instant::now(), directory));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        // Every session is whole after each single operation, so a poisoned lock changes nothing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The claims of a token that a screen shows. The services check the token; this only reads it.
+#[derive(Debug, Deserialize)]
+struct Claims {
+    sub: String,
+    role: String,
+    #[serde(default)]
+    trust: Option<String>,
+}
+
+/// Reads who a token speaks for, without checking it; `None` when it is not a token.
+pub(crate) fn viewer_of(token: &str) -> Option<Viewer> {
+    let mut parts = token.split('.');
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let claims: Claims = serde_json::from_slice(&base64url(claims)?).ok()?;
+    let trust = claims.trust.filter(|trust| !trust.is_empty());
+    Some(Viewer { subject: claims.sub, role: claims.role, trust })
+}
+
+/// Decodes base64 in the alphabet of tokens, without padding.
+fn base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for letter in text.bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from((bits >> held) & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn viewer() -> Viewer {
+        Viewer { subject: "ana".to_owned(), role: "bed_manager".to_owned(), trust: Some("ZA4".to_owned()) }
+    }
+
+    fn given() -> Token {
+        Token::Given("token".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_when_its_person_is_idle_however_busy_the_page() {
+        let sessions = Sessions::default();
+        let id = sessions.begin(viewer(), given());
+        for _ in 0..14 {
+            tokio::time::advance(Duration::from_secs(60)).await;
+            assert!(sessions.find(&id, Presence::Page).is_some());
+        }
+        assert!(sessions.find(&id, Presence::Person).is_some());
+        tokio::time::advance(Duration::from_secs(14 * 60)).await;
+        assert!(sessions.find(&id, Presence::Page).is_some());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(sessions.find(&id, Presence::Person).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_with_the_shift() {
+        let sessions = Sessions::default();
+        let id = sessions.begin(viewer(), given());
+        for _ in 0..71 {
+            tokio::time::advance(Duration::from_secs(10 * 60)).await;
+            assert!(sessions.find(&id, Presence::Person).is_some());
+        }
+        tokio::time::advance(Duration::from_secs(10 * 60)).await;
+        assert!(sessions.find(&id, Presence::Person).is_none());
+    }
+
+    #[tokio::test]
+    async fn names_are_long_and_never_the_same_and_ended_sessions_are_gone() {
+        let sessions = Sessions::default();
+        let (one, other) = (sessions.begin(viewer(), given()), sessions.begin(viewer(), given()));
+        assert!(one != other && one.len() == 64);
+        let (first, second) =
+            (sessions.find(&one, Presence::Page).unwrap(), sessions.find(&other, Presence::Page).unwrap());
+        assert_ne!(first.csrf, second.csrf);
+        sessions.end(&one);
+        assert!(sessions.find(&one, Presence::Page).is_none() && sessions.find("", Presence::Page).is_none());
+        assert_eq!(sessions.find(&other, Presence::Page).unwrap().viewer, viewer());
+    }
+
+    #[tokio::test]
+    async fn a_sentence_is_said_once() {
+        let sessions = Sessions::default();
+        let id = sessions.begin(viewer(), given());
+        sessions.say(&id, "Done.".to_owned());
+        assert_eq!(sessions.take_flash(&id).as_deref(), Some("Done."));
+        assert_eq!(sessions.take_flash(&id), None);
+    }
+
+    #[test]
+    fn tokens_are_read() {
+        // {"sub":"ana","role":"bed_manager","trust":"ZA4"}
+        let claims = "eyJzdWIiOiJhbmEiLCJyb2xlIjoiYmVkX21hbmFnZXIiLCJ0cnVzdCI6IlpBNCJ9";
+        assert_eq!(viewer_of(&format!("e30.{claims}.c2ln")), Some(viewer()));
+        for bad in ["", "a.b", "a.b.c", "a.!!.c", "e30.e30.e30", "a.b.c.d"] {
+            assert_eq!(viewer_of(bad), None, "{bad}");
+        }
+    }
+}

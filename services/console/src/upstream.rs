@@ -1,0 +1,195 @@
+//! The services behind the pages, called with a person's own credential.
+
+use std::time::Duration;
+
+use fallow_api::v1::capacity_service_client::CapacityServiceClient;
+use fallow_api::v1::demand_service_client::DemandServiceClient;
+use fallow_api::v1::matching_service_client::MatchingServiceClient;
+use fallow_api::v1::monitor_service_client::MonitorServiceClient;
+use fallow_api::v1::{
+    ListNeedsRequest, ListOffersRequest, ListProposalsRequest, ListTransfersRequest, Need, NeedFilter, Offer,
+    OfferFilter, Proposal, ProposalFilter, Transfer, TransferFilter,
+};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::problem::Problem;
+
+/// How long a page waits for one call. Longer than any healthy answer, shorter than a person's patience.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long to try to connect.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Records asked for at once, the most that the services give.
+const PAGE_SIZE: i32 = 1000;
+
+/// Pages read at most: 10,000 records of one trust are more than a screen can mean anything with.
+const PAGES_MAX: usize = 10;
+
+/// Where the four services are.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// CapacityService.
+    pub capacity: Endpoint,
+    /// DemandService.
+    pub demand: Endpoint,
+    /// MatchingService.
+    pub matching: Endpoint,
+    /// MonitorService.
+    pub monitor: Endpoint,
+}
+
+impl Endpoints {
+    /// Makes the endpoints of services that share one address, as in `fallow dev`.
+    #[must_use]
+    pub fn all_at(endpoint: &Endpoint) -> Self {
+        let one = || endpoint.clone();
+        Self { capacity: one(), demand: one(), matching: one(), monitor: one() }
+    }
+}
+
+/// Open connections to the services; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    capacity: Channel,
+    demand: Channel,
+    matching: Channel,
+    monitor: Channel,
+}
+
+impl Upstream {
+    /// Prepares the connections; each is made when it is first used.
+    pub(crate) fn new(endpoints: &Endpoints) -> Self {
+        let open = |endpoint: &Endpoint| endpoint.clone().connect_timeout(CONNECT_WITHIN).connect_lazy();
+        Self {
+            capacity: open(&endpoints.capacity),
+            demand: open(&endpoints.demand),
+            matching: open(&endpoints.matching),
+            monitor: open(&endpoints.monitor),
+        }
+    }
+
+    /// Returns the services as one person may use them.
+    pub(crate) fn as_bearer(&self, token: &str) -> Result<Calls, Problem> {
+        let header = format!("Bearer {token}").parse();
+        let header = header.map_err(|_| Problem::from(Status::unauthenticated("this is not a token")))?;
+        Ok(Calls { upstream: self.clone(), credential: Credential { header, deadline: Some(DEADLINE) } })
+    }
+}
+
+/// Adds the credential, and the deadline where there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Credential {
+    header: MetadataValue<Ascii>,
+    deadline: Option<Duration>,
+}
+
+impl Interceptor for Credential {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.header.clone());
+        if let Some(deadline) = self.deadline {
+            request.set_timeout(deadline);
+        }
+        Ok(request)
+    }
+}
+
+type Carrier = InterceptedService<Channel, Credential>;
+
+/// The services with one credential.
+#[derive(Debug, Clone)]
+pub(crate) struct Calls {
+    upstream: Upstream,
+    credential: Credential,
+}
+
+impl Calls {
+    /// Drops the deadline, as watches need.
+    pub(crate) fn without_deadline(mut self) -> Self {
+        self.credential.deadline = None;
+        self
+    }
+
+    pub(crate) fn capacity(&self) -> CapacityServiceClient<Carrier> {
+        CapacityServiceClient::with_interceptor(self.upstream.capacity.clone(), self.credential.clone())
+    }
+
+    pub(crate) fn demand(&self) -> DemandServiceClient<Carrier> {
+        DemandServiceClient::with_interceptor(self.upstream.demand.clone(), self.credential.clone())
+    }
+
+    pub(crate) fn matching(&self) -> MatchingServiceClient<Carrier> {
+        MatchingServiceClient::with_interceptor(self.upstream.matching.clone(), self.credential.clone())
+    }
+
+    pub(crate) fn monitor(&self) -> MonitorServiceClient<Carrier> {
+        MonitorServiceClient::with_interceptor(self.upstream.monitor.clone(), self.credential.clone())
+    }
+
+    /// Reads all offers that fit, up to 10,000.
+    pub(crate) async fn offers(&self, filter: OfferFilter) -> Result<Vec<Offer>, Problem> {
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let request =
+                ListOffersRequest { page_size: PAGE_SIZE, page_token, filter: Some(filter.clone()) };
+            let page = self.capacity().list_offers(request).await?.into_inner();
+            all.extend(page.offers);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads all needs that fit, most urgent first, up to 10,000.
+    pub(crate) async fn needs(&self, filter: NeedFilter) -> Result<Vec<Need>, Problem> {
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let request = ListNeedsRequest { page_size: PAGE_SIZE, page_token, filter: Some(filter.clone()) };
+            let page = self.demand().list_needs(request).await?.into_inner();
+            all.extend(page.needs);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads all proposals that fit, first to lapse first, up to 10,000.
+    pub(crate) async fn proposals(&self, filter: ProposalFilter) -> Result<Vec<Proposal>, Problem> {
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let request =
+                ListProposalsRequest { page_size: PAGE_SIZE, page_token, filter: Some(filter.clone()) };
+            let page = self.matching().list_proposals(request).await?.into_inner();
+            all.extend(page.proposals);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads all transfers that fit, first due first, up to 10,000.
+    pub(crate) async fn transfers(&self, filter: TransferFilter) -> Result<Vec<Transfer>, Problem> {
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let request =
+                ListTransfersRequest { page_size: PAGE_SIZE, page_token, filter: Some(filter.clone()) };
+            let page = self.matching().list_transfers(request).await?.into_inner();
+            all.extend(page.transfers);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}
