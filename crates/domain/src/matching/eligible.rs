@@ -21,6 +21,12 @@ pub fn objections(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer) 
     NotUsed::ALL.iter().copied().filter(|&code| objects(problem, spare, need, offer, code)).collect()
 }
 
+/// Returns the first objection to the pair in the order of the table; `None` = they may be matched.
+#[must_use]
+pub fn first_objection(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer) -> Option<NotUsed> {
+    NotUsed::ALL.iter().copied().find(|&code| objects(problem, spare, need, offer, code))
+}
+
 /// Says whether the offer is counted in the need's explanation: it is of the same kind and code, or of a code that
 /// differs only in security.
 #[must_use]

@@ -4,6 +4,7 @@ pub mod burden;
 pub mod eligible;
 #[cfg(test)]
 mod examples;
+pub mod explain;
 pub mod explanation;
 mod model;
 pub mod network;

@@ -25,6 +25,13 @@ pub struct Plan {
     prices: Vec<Price>,
 }
 
+impl Plan {
+    /// What a unit of a store of the network is worth.
+    pub(crate) fn price(&self, store: u32) -> Price {
+        self.prices.get(store as usize).copied().unwrap_or_default()
+    }
+}
+
 /// Units of an offer for a need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allocation {
@@ -65,6 +72,10 @@ impl Prepared {
     #[must_use]
     pub fn new(problem: &Problem) -> Self {
         Self(Model::new(problem))
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.0
     }
 
     /// Number of pairs of a need and a pool of equal offers, and of a case and a session.
@@ -201,7 +212,7 @@ fn fairness_points(problem: &Problem, trust: TrustCode, given: i64, units: i64) 
 }
 
 /// The session of each case in a plan, as far as the plan's lines still hold.
-fn sessions_of(problem: &Problem, model: &Model, plan: &Plan) -> Vec<Option<u32>> {
+pub(crate) fn sessions_of(problem: &Problem, model: &Model, plan: &Plan) -> Vec<Option<u32>> {
     let session: HashMap<&OfferId, u32> = model
         .sessions
         .iter()
@@ -271,37 +282,8 @@ pub enum PlanFlaw {
 /// The first flaw found.
 pub fn certify(problem: &Problem, plan: &Plan) -> Result<(), PlanFlaw> {
     let model = Model::new(problem);
-    let needs: HashMap<&NeedId, u32> = by_id(problem.needs.iter().map(|need| &need.id));
-    let offers: HashMap<&OfferId, u32> = by_id(problem.offers.iter().map(|offer| &offer.id));
-    let demand: HashMap<u32, u32> =
-        model.demands.iter().enumerate().map(|(at, &n)| (n, position(at))).collect();
-    let mut pool = HashMap::new();
-    for (at, offers) in model.pools.iter().enumerate() {
-        pool.extend(offers.iter().map(|&offer| (offer, position(at))));
-    }
-    let mut flows: BTreeMap<(u32, u32), i64> = BTreeMap::new();
-    for line in &plan.allocations {
-        let odd = || PlanFlaw::Line { need: line.need.clone(), offer: line.offer.clone() };
-        let (Some(&n), Some(&o)) = (needs.get(&line.need), offers.get(&line.offer)) else {
-            return Err(odd());
-        };
-        let (need, offer) = (&problem.needs[n as usize], &problem.offers[o as usize]);
-        let objections = eligible::objections(problem, &model.spare, need, offer);
-        if !objections.is_empty() {
-            let codes: Vec<&str> = objections.iter().map(|code| code.as_str()).collect();
-            return Err(PlanFlaw::NotEligible {
-                need: line.need.clone(),
-                offer: line.offer.clone(),
-                objections: codes.join(" "),
-            });
-        }
-        if let (Some(&demand), Some(&pool)) = (demand.get(&n), pool.get(&o)) {
-            *flows.entry((demand, pool)).or_default() += i64::from(line.units);
-        } else if !model.cases.contains(&n) || !model.sessions.contains(&o) {
-            return Err(odd());
-        }
-    }
-    let flows = flows.into_iter().map(|((need, store), units)| Flow { need, store, units }).collect();
+    check_lines(problem, &model, plan)?;
+    let flows = flows_of(problem, &model, plan);
     let solution = Solution { flows, prices: plan.prices.clone() };
     network::certify(&model.network, &solution).map_err(PlanFlaw::Units)?;
 
@@ -323,6 +305,55 @@ pub fn certify(problem: &Problem, plan: &Plan) -> Result<(), PlanFlaw> {
             offer: offer_of(session as usize),
         }),
     }
+}
+
+/// Checks that every line names records that take part and may be matched.
+fn check_lines(problem: &Problem, model: &Model, plan: &Plan) -> Result<(), PlanFlaw> {
+    let needs = by_id(problem.needs.iter().map(|need| &need.id));
+    let offers = by_id(problem.offers.iter().map(|offer| &offer.id));
+    let mut wanted: HashMap<&NeedId, u32> = HashMap::new();
+    let mut asked: HashMap<&NeedId, u32> = HashMap::new();
+    for &need in model.ranks.keys() {
+        let need = &problem.needs[need as usize];
+        wanted.insert(&need.id, need.units_wanted().get());
+    }
+    for line in &plan.allocations {
+        let odd = || PlanFlaw::Line { need: line.need.clone(), offer: line.offer.clone() };
+        let (Some(&need), Some(&offer)) = (needs.get(&line.need), offers.get(&line.offer)) else {
+            return Err(odd());
+        };
+        let (need, offer) = (&problem.needs[need as usize], &problem.offers[offer as usize]);
+        let units = asked.entry(&line.need).or_default();
+        *units = units.saturating_add(line.units);
+        if line.units == 0 || wanted.get(&line.need).is_none_or(|wanted| wanted < units) {
+            return Err(odd());
+        }
+        let objections = eligible::objections(problem, &model.spare, need, offer);
+        if !objections.is_empty() {
+            let codes: Vec<&str> = objections.iter().map(|code| code.as_str()).collect();
+            let (need, offer) = (line.need.clone(), line.offer.clone());
+            return Err(PlanFlaw::NotEligible { need, offer, objections: codes.join(" ") });
+        }
+    }
+    Ok(())
+}
+
+/// The plan's unit lines as flows of the network, as far as they name its needs and pools.
+pub(crate) fn flows_of(problem: &Problem, model: &Model, plan: &Plan) -> Vec<Flow> {
+    let demands = model.demands.iter().enumerate();
+    let demand: HashMap<&NeedId, u32> =
+        demands.map(|(at, &need)| (&problem.needs[need as usize].id, position(at))).collect();
+    let mut pool: HashMap<&OfferId, u32> = HashMap::new();
+    for (at, offers) in model.pools.iter().enumerate() {
+        pool.extend(offers.iter().map(|&offer| (&problem.offers[offer as usize].id, position(at))));
+    }
+    let mut flows: BTreeMap<(u32, u32), i64> = BTreeMap::new();
+    for line in &plan.allocations {
+        if let (Some(&need), Some(&store)) = (demand.get(&line.need), pool.get(&line.offer)) {
+            *flows.entry((need, store)).or_default() += i64::from(line.units);
+        }
+    }
+    flows.into_iter().map(|((need, store), units)| Flow { need, store, units }).collect()
 }
 
 fn by_id<'a, Id: Eq + std::hash::Hash>(ids: impl Iterator<Item = &'a Id>) -> HashMap<&'a Id, u32> {

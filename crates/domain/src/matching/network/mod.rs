@@ -9,6 +9,7 @@
 mod certify;
 mod components;
 mod paths;
+pub(crate) mod residual;
 
 pub use certify::{Flaw, certify};
 
