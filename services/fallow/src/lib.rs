@@ -1,4 +1,5 @@
 //! The `fallow` binary: every role of the system, the batch engine and the command line.
 
 pub mod cli;
+pub mod match_files;
 pub mod root;

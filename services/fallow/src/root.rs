@@ -28,6 +28,8 @@ pub struct Root {
 /// Servers and batch commands first; everything else is a client command.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Finds the best plan for the offers and needs of files, once.
+    Match(Box<crate::match_files::MatchArgs>),
     #[command(flatten)]
     Client(cli::Verb),
 }
@@ -37,6 +39,7 @@ enum Command {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Root::try_parse_from(args) {
         Ok(root) => match root.command {
+            Command::Match(args) => crate::match_files::run(*args),
             Command::Client(verb) => client(verb, root.global),
         },
         Err(error) => {

@@ -7,24 +7,29 @@ use crate::codes;
 use crate::need::Need;
 use crate::offer::{Limits, Offer};
 use crate::reason::NotUsed;
+use crate::region::Mode;
 use crate::resource::ResourceKind;
 
 use super::burden::{Burden, delay_days, levels_above, opel_points};
-use super::problem::{Problem, Spare};
+use super::problem::{Problem, Setting};
 
 /// The capability that an isolation need asks for.
 pub const ISOLATION: &str = "isolation";
 
 /// Returns every objection to the pair, in the order of the table; none = they may be matched.
 #[must_use]
-pub fn objections(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer) -> Vec<NotUsed> {
-    NotUsed::ALL.iter().copied().filter(|&code| objects(problem, spare, need, offer, code)).collect()
+pub fn objections(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer) -> Vec<NotUsed> {
+    iter_objections(problem, setting, need, offer).collect()
 }
 
-/// Returns the first objection to the pair in the order of the table; `None` = they may be matched.
-#[must_use]
-pub fn first_objection(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer) -> Option<NotUsed> {
-    NotUsed::ALL.iter().copied().find(|&code| objects(problem, spare, need, offer, code))
+/// Finds the objections to the pair one by one, in the order of the table.
+pub fn iter_objections<'a>(
+    problem: &'a Problem,
+    setting: &'a Setting,
+    need: &'a Need,
+    offer: &'a Offer,
+) -> impl Iterator<Item = NotUsed> + 'a {
+    NotUsed::ALL.iter().copied().filter(move |&code| objects(problem, setting, need, offer, code))
 }
 
 /// Says whether the offer is counted in the need's explanation: it is of the same kind and code, or of a code that
@@ -35,13 +40,13 @@ pub fn is_of_the_resource(need: &Need, offer: &Offer) -> bool {
     n.kind == o.kind && (n.code == o.code || differs_in_security(need, offer))
 }
 
-fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: NotUsed) -> bool {
+fn objects(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer, code: NotUsed) -> bool {
     let region = &problem.region;
     let start = problem.start_of(need);
     let free = offer.figures.free().get();
     match code {
         NotUsed::SameTrust => need.trust == offer.trust,
-        NotUsed::NoAgreement => !region.joining(need.trust, offer.trust).any(|collaborative| {
+        NotUsed::NoAgreement => !setting.joining(region, need.trust, offer.trust).any(|collaborative| {
             let shared = offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id);
             shared && collaborative.shares.contains(&offer.resource.kind)
         }),
@@ -90,12 +95,12 @@ fn objects(problem: &Problem, spare: &Spare, need: &Need, offer: &Offer, code: N
         NotUsed::Suspended => !problem.is_open(offer),
         NotUsed::TrustUnderPressure => {
             let declared = region.trusts.get(&offer.trust).and_then(|trust| trust.opel);
-            declared.is_some_and(|opel| opel >= opel_limit(problem, need, offer))
+            declared.is_some_and(|opel| opel >= opel_limit(problem, setting, need, offer))
         }
         NotUsed::BelowReserve => {
             // Theatres keep no reserve: a session is kept by not offering it.
             let none_above = offer.resource.kind != ResourceKind::Theatre
-                && spare.of(offer.trust, &offer.resource.key()) <= 0;
+                && setting.spare(offer.trust, &offer.resource.key()) <= 0;
             free == 0 || none_above
         }
         NotUsed::DeclinedBefore => problem.declined.contains(&(need.id.clone(), offer.id.clone())),
@@ -128,10 +133,12 @@ fn below(value: Option<u32>, limit: Option<u32>) -> bool {
 }
 
 /// Returns the OPEL from which the supporting trust is not asked, which an incident between the two may change.
-fn opel_limit(problem: &Problem, need: &Need, offer: &Offer) -> u8 {
+fn opel_limit(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer) -> u8 {
     let policy = &problem.region.policy;
+    let mut joining = setting.joining(&problem.region, need.trust, offer.trust);
+    let mut in_incident = || joining.any(|one| one.mode == Mode::Incident);
     match policy.incident.opel_limit {
-        Some(limit) if problem.region.is_incident_between(need.trust, offer.trust) => limit,
+        Some(limit) if in_incident() => limit,
         Some(_) | None => policy.opel_limit,
     }
 }

@@ -52,7 +52,7 @@ fn collaborative(id: &str) -> CollaborativeId {
 /// Checks the objections to the pair, and that the index of the plan agrees with them.
 fn check(case: Case, expected: &str) {
     let problem = problem(case.region, vec![case.need], vec![case.offer]);
-    let found = objections(&problem, &problem.spare(), &problem.needs[0], &problem.offers[0]);
+    let found = objections(&problem, &problem.setting(), &problem.needs[0], &problem.offers[0]);
     let codes: Vec<&str> = found.iter().map(|code| code.as_str()).collect();
     assert_eq!(codes.join(" "), expected);
     let plan = crate::matching::solve::solve(&problem, None, 10, 0, &mut || false);
@@ -225,7 +225,7 @@ fn a_declined_pair_is_not_matched_again() {
     let case = case();
     let mut problem = problem(case.region, vec![case.need], vec![case.offer]);
     problem.declined.insert((problem.needs[0].id.clone(), problem.offers[0].id.clone()));
-    let found = objections(&problem, &problem.spare(), &problem.needs[0], &problem.offers[0]);
+    let found = objections(&problem, &problem.setting(), &problem.needs[0], &problem.offers[0]);
     assert_eq!(found, [NotUsed::DeclinedBefore]);
     assert_eq!(crate::matching::solve::solve(&problem, None, 0, 0, &mut || false).allocations, []);
 }

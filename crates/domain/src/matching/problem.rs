@@ -1,6 +1,6 @@
 //! What the engine is asked: the offers and needs of a region at a time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::ids::{NeedId, OfferId, TrustCode};
 use crate::need::Need;
 use crate::offer::{Freshness, Offer, OfferState};
-use crate::region::Region;
+use crate::region::{Collaborative, Region};
 use crate::resource::ResourceKey;
 
 /// The offers and needs of a region at a time.
@@ -49,21 +49,25 @@ impl Problem {
         offer.freshness(self.at) == Freshness::Stale
     }
 
-    /// Returns what each trust can give of each resource without touching its reserve; zero or less where it can
-    /// give nothing. Costs one reading of all offers.
+    /// Returns what the rules ask of all offers and trusts together. Costs one reading of all offers.
     #[must_use]
-    pub fn spare(&self) -> Spare {
-        let mut spare = Spare::default();
+    pub fn setting(&self) -> Setting {
+        let mut setting = Setting::default();
+        for (at, collaborative) in self.region.collaboratives.iter().enumerate() {
+            for member in &collaborative.members {
+                setting.member_of.entry(*member).or_default().push(at);
+            }
+        }
         for offer in &self.offers {
             if offer.state == OfferState::Open && !self.is_stale(offer) {
-                let units = spare.units.entry((offer.trust, offer.resource.key())).or_default();
+                let units = setting.units.entry((offer.trust, offer.resource.key())).or_default();
                 *units += i64::from(offer.figures.free().get());
             }
         }
-        for ((trust, key), units) in &mut spare.units {
+        for ((trust, key), units) in &mut setting.units {
             *units -= self.reserve(*trust, key);
         }
-        spare
+        setting
     }
 
     /// Returns the units that a trust keeps for itself of a resource.
@@ -74,16 +78,28 @@ impl Problem {
     }
 }
 
-/// What each trust can give of each resource without touching its reserve.
+/// What the rules ask of all offers and trusts together, found once.
 #[derive(Debug, Clone, Default)]
-pub struct Spare {
+pub struct Setting {
     units: BTreeMap<(TrustCode, ResourceKey), i64>,
+    member_of: HashMap<TrustCode, Vec<usize>>,
 }
 
-impl Spare {
-    /// Returns the units free above the reserve; zero or less where there are none.
+impl Setting {
+    /// Returns the collaboratives that have both trusts.
+    pub(crate) fn joining<'a>(
+        &'a self,
+        region: &'a Region,
+        a: TrustCode,
+        b: TrustCode,
+    ) -> impl Iterator<Item = &'a Collaborative> {
+        let of_b = self.member_of.get(&b).into_iter().flatten();
+        of_b.filter_map(|&at| region.collaboratives.get(at)).filter(move |one| one.members.contains(&a))
+    }
+
+    /// Returns the units of a trust free above its reserve; zero or less where there are none.
     #[must_use]
-    pub fn of(&self, trust: TrustCode, key: &ResourceKey) -> i64 {
+    pub fn spare(&self, trust: TrustCode, key: &ResourceKey) -> i64 {
         self.units.get(&(trust, key.clone())).copied().unwrap_or(0)
     }
 }

@@ -87,6 +87,12 @@ impl Prepared {
         )
     }
 
+    /// Number of theatre sessions that can be used.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.0.sessions.len()
+    }
+
     /// Returns the best plan (see [`solve`]) for the problem that this was made of.
     pub fn solve(
         &self,
@@ -328,7 +334,7 @@ fn check_lines(problem: &Problem, model: &Model, plan: &Plan) -> Result<(), Plan
         if line.units == 0 || wanted.get(&line.need).is_none_or(|wanted| wanted < units) {
             return Err(odd());
         }
-        let objections = eligible::objections(problem, &model.spare, need, offer);
+        let objections = eligible::objections(problem, &model.setting, need, offer);
         if !objections.is_empty() {
             let codes: Vec<&str> = objections.iter().map(|code| code.as_str()).collect();
             let (need, offer) = (line.need.clone(), line.offer.clone());

@@ -4,8 +4,8 @@ mod proposal;
 mod relax;
 mod unserved;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use crate::codes;
 use crate::ids::{NeedId, OfferId};
@@ -45,7 +45,7 @@ pub struct Explainer<'a> {
     sessions: HashMap<u32, u32>,
     left: Vec<i64>,
     /// What changes for everybody would do; the same change is asked for by many needs.
-    tried: RefCell<HashMap<String, relax::Outcome>>,
+    tried: Mutex<HashMap<String, std::sync::Arc<relax::Outcome>>>,
 }
 
 impl<'a> Explainer<'a> {
@@ -94,7 +94,7 @@ impl<'a> Explainer<'a> {
                 .collect(),
             sessions: model.sessions.iter().enumerate().map(|(at, &offer)| (offer, position(at))).collect(),
             left,
-            tried: RefCell::new(HashMap::new()),
+            tried: Mutex::new(HashMap::new()),
         }
     }
 
@@ -132,8 +132,9 @@ impl<'a> Explainer<'a> {
         found
     }
 
-    fn objections(&self, need: &Need, offer: &Offer) -> Vec<NotUsed> {
-        eligible::objections(self.problem, &self.model.spare, need, offer)
+    /// The first objections to a pair, at most three: with more than two no single change would do.
+    fn few_objections(&self, need: &Need, offer: &Offer) -> Vec<NotUsed> {
+        eligible::iter_objections(self.problem, &self.model.setting, need, offer).take(3).collect()
     }
 
     /// Why an offer that would do is not used for a need: who has it instead.
@@ -155,7 +156,7 @@ impl<'a> Explainer<'a> {
         }
         takers.retain(|&taker| taker != need);
         let ranks: Vec<Option<Rank>> = takers.iter().map(|&taker| self.rank(taker)).collect();
-        if ranks.is_empty() || ranks.iter().any(|&rank| rank == mine) {
+        if ranks.is_empty() || ranks.contains(&mine) {
             NotUsed::CheaperElsewhere
         } else if ranks.iter().all(|&rank| rank < mine) {
             NotUsed::LostToHigherPriority
@@ -204,7 +205,7 @@ impl<'a> Explainer<'a> {
     }
 
     fn first_objection(&self, need: &Need, offer: &Offer) -> Option<NotUsed> {
-        eligible::first_objection(self.problem, &self.model.spare, need, offer)
+        eligible::iter_objections(self.problem, &self.model.setting, need, offer).next()
     }
 
     fn trust_name(&self, offer: &Offer) -> String {

@@ -112,7 +112,7 @@ impl Explainer<'_> {
         let held = if offer.resource.kind.is_minutes() { line.minutes } else { u64::from(line.units) };
         let held = i64::try_from(held).unwrap_or(i64::MAX);
         let reserve = self.problem.reserve(offer.trust, &key);
-        let above = self.model.spare.of(offer.trust, &key) - held;
+        let above = self.model.setting.spare(offer.trust, &key) - held;
         let small = |units: i64| u32::try_from(units.max(0)).unwrap_or(u32::MAX);
         After {
             free: small(above + reserve),

@@ -1,7 +1,7 @@
 //! Single changes that would serve a need, each found on the plan itself or by solving a changed copy, never guessed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
@@ -18,7 +18,6 @@ use crate::resource::ResourceKind;
 use super::Explainer;
 
 /// What a change for everybody does: units placed beyond the plan, and the needs that gain.
-#[derive(Clone, Default)]
 pub(super) struct Outcome {
     places: u32,
     gaining: HashMap<NeedId, u32>,
@@ -32,7 +31,7 @@ impl Explainer<'_> {
     pub(super) fn relaxations(&self, need: u32, offers: &[u32]) -> Vec<Relaxation> {
         let its = self.need(need);
         let objections: Vec<(u32, Vec<NotUsed>)> =
-            offers.iter().map(|&at| (at, self.objections(its, self.offer(at)))).collect();
+            offers.iter().map(|&at| (at, self.few_objections(its, self.offer(at)))).collect();
         // Offers that only this code keeps away (a stale offer is also not counted above the reserve).
         let only = |code: NotUsed| -> Vec<u32> {
             let kept_away = |codes: &[NotUsed]| match codes {
@@ -150,7 +149,7 @@ impl Explainer<'_> {
         full.iter().take(TRIES).filter(|&&at| self.offer(at).figures.free().is_zero()).find_map(|&at| {
             let offer = self.offer(at);
             // A trust that is below its reserve must first make that good.
-            let lacking = (1 - self.model.spare.of(offer.trust, &offer.resource.key())).max(1);
+            let lacking = (1 - self.model.setting.spare(offer.trust, &offer.resource.key())).max(1);
             let lacking = u32::try_from(lacking).ok()?;
             let short = u32::try_from(offer.figures.short()).ok()?;
             let units = lacking.checked_add(short)?;
@@ -189,7 +188,7 @@ impl Explainer<'_> {
         below.iter().take(TRIES).find_map(|&at| {
             let offer = self.offer(at);
             let key = offer.resource.key();
-            let by = 1 - self.model.spare.of(offer.trust, &key);
+            let by = 1 - self.model.setting.spare(offer.trust, &key);
             let by = u32::try_from(by).ok().filter(|&by| by > 0)?;
             let mut region = (*self.problem.region).clone();
             let reserve = region.trusts.get_mut(&offer.trust)?.reserve.get_mut(&key)?;
@@ -234,10 +233,11 @@ impl Explainer<'_> {
         copy: impl FnOnce() -> Problem,
     ) -> Option<Relaxation> {
         let key = format!("{:?} {change:?}", self.need(need).resource.code);
-        let known = self.tried.borrow().get(&key).cloned();
+        let remembered = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = remembered().get(&key).cloned();
         let outcome = known.unwrap_or_else(|| {
-            let outcome = self.solved(&copy());
-            self.tried.borrow_mut().insert(key, outcome.clone());
+            let outcome = Arc::new(self.solved(&copy()));
+            remembered().insert(key, outcome.clone());
             outcome
         });
         let gains = outcome.gaining.contains_key(&self.need(need).id);

@@ -15,7 +15,7 @@ use crate::resource::{Code, ResourceKey, ResourceKind};
 
 use super::eligible::objections;
 use super::network::{Arc, Demand, Fairness, Network, Store, position};
-use super::problem::{Problem, Spare};
+use super::problem::{Problem, Setting};
 use super::rank::{Rank, rank};
 use super::theatre::{Case, Place, Theatre};
 use facts::{Labels, NeedFacts, OfferFacts};
@@ -23,8 +23,8 @@ use geography::Geography;
 
 /// A network and a theatre of a problem, with the records they stand for.
 pub(crate) struct Model {
-    /// Units free above each trust's reserves.
-    pub(crate) spare: Spare,
+    /// What the rules ask of all offers and trusts together.
+    pub(crate) setting: Setting,
     /// The rank of each need that takes part, by its position in the problem.
     pub(crate) ranks: HashMap<u32, Rank>,
     /// All ranks, best first; a class is a position here.
@@ -46,7 +46,7 @@ const NEEDS_A_TASK: usize = 128;
 
 impl Model {
     pub(crate) fn new(problem: &Problem) -> Self {
-        let spare = problem.spare();
+        let setting = problem.setting();
         let needs = needs_taking_part(problem);
         let policy = &problem.region.policy;
         let ranks: HashMap<u32, Rank> =
@@ -55,13 +55,13 @@ impl Model {
         classes.sort_unstable();
         classes.dedup();
 
-        let shelves = Shelves::new(problem, &spare);
-        let mut network = Network::new(shelves.stores(problem, &spare));
+        let shelves = Shelves::new(problem, &setting);
+        let mut network = Network::new(shelves.stores(problem, &setting));
         let mut theatre = Theatre::new(shelves.rooms(problem));
         let (mut demands, mut cases) = (Vec::new(), Vec::new());
         let found: Vec<Vec<Vec<Arc>>> = needs
             .par_chunks(NEEDS_A_TASK)
-            .map(|chunk| chunk.iter().map(|&need| shelves.places_for(problem, &spare, need)).collect())
+            .map(|chunk| chunk.iter().map(|&need| shelves.places_for(problem, &setting, need)).collect())
             .collect();
         for (&at, arcs) in needs.iter().zip(found.into_iter().flatten()) {
             let need = &problem.needs[at as usize];
@@ -83,7 +83,7 @@ impl Model {
             }
         }
         let Shelves { pools, sessions, .. } = shelves;
-        Self { spare, ranks, classes, network, demands, pools, theatre, cases, sessions }
+        Self { setting, ranks, classes, network, demands, pools, theatre, cases, sessions }
     }
 }
 
@@ -120,11 +120,11 @@ struct Shelf {
 }
 
 impl Shelves {
-    fn new(problem: &Problem, spare: &Spare) -> Self {
+    fn new(problem: &Problem, setting: &Setting) -> Self {
         let geography = Geography::new(problem);
         let labels = Labels::new(problem);
         let mut usable: Vec<u32> = (0..position(problem.offers.len()))
-            .filter(|&at| is_usable(problem, spare, &problem.offers[at as usize]))
+            .filter(|&at| is_usable(problem, setting, &problem.offers[at as usize]))
             .collect();
         let declined: std::collections::HashSet<_> =
             problem.declined.iter().map(|(_, offer)| offer).collect();
@@ -192,7 +192,7 @@ impl Shelves {
     }
 
     /// The stores of the network: pools, then what trusts keep in reserve, then what is fair to ask of them.
-    fn stores(&self, problem: &Problem, spare: &Spare) -> Vec<Store> {
+    fn stores(&self, problem: &Problem, setting: &Setting) -> Vec<Store> {
         let offer = |at: u32| problem.offers[at as usize].as_ref();
         let mut stores: Vec<Store> = self
             .pools
@@ -209,7 +209,7 @@ impl Shelves {
             let key = its.resource.key();
             let mut child = pool;
             if problem.reserve(its.trust, &key) > 0 {
-                let room = spare.of(its.trust, &key).max(0);
+                let room = setting.spare(its.trust, &key).max(0);
                 let reserve: &mut usize = reserves.entry((its.trust, key)).or_insert_with(|| {
                     stores.push(Store { parent: None, room, fairness: None });
                     stores.len() - 1
@@ -238,7 +238,7 @@ impl Shelves {
     }
 
     /// Finds the stores or sessions that may serve a need, with the burden of each.
-    fn places_for(&self, problem: &Problem, spare: &Spare, at: u32) -> Vec<Arc> {
+    fn places_for(&self, problem: &Problem, setting: &Setting, at: u32) -> Vec<Arc> {
         let need = problem.needs[at as usize].as_ref();
         let resource = &need.resource;
         let Some(shelves) = self.codes.get(&(resource.kind, resource.code.clone())) else {
@@ -259,7 +259,7 @@ impl Shelves {
                 if facts.allow(offer) && pair.shares(offer.shared_with.as_deref()) {
                     if doubtful {
                         let whole = &problem.offers[offer.offer as usize];
-                        if !objections(problem, spare, need, whole).is_empty() {
+                        if !objections(problem, setting, need, whole).is_empty() {
                             continue;
                         }
                     }
@@ -281,10 +281,10 @@ fn shelf_key(offer: &Offer) -> (ResourceKind, &Code, crate::ids::TrustCode, crat
 }
 
 /// Says whether anybody could be given the offer: whatever does not depend on the need.
-fn is_usable(problem: &Problem, spare: &Spare, offer: &Offer) -> bool {
+fn is_usable(problem: &Problem, setting: &Setting, offer: &Offer) -> bool {
     let key: ResourceKey = offer.resource.key();
     problem.is_open(offer)
         && !problem.is_stale(offer)
         && !offer.figures.free().is_zero()
-        && (offer.resource.kind == ResourceKind::Theatre || spare.of(offer.trust, &key) > 0)
+        && (offer.resource.kind == ResourceKind::Theatre || setting.spare(offer.trust, &key) > 0)
 }
