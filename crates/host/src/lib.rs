@@ -10,3 +10,4 @@ pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
 pub mod wire;
+pub mod working_time;
