@@ -10,6 +10,9 @@ use fallow_domain::actor::Actor;
 use fallow_domain::ids::{RegionId, TrustCode};
 use tonic::Request;
 
+use crate::clock::Clock;
+use crate::config::Config;
+
 pub mod built_in;
 mod keys;
 mod token;
@@ -54,6 +57,44 @@ impl Caller {
     }
 }
 
+/// What a process needs to know callers: who it believes, and the key with which it speaks itself.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Verifies the tokens of callers.
+    pub verifier: Verifier,
+    /// Signs tokens, when this process has a key.
+    pub signer: Option<Signer>,
+}
+
+impl Identity {
+    /// Reads the keys that the settings name. A development process without any makes its own, which end with it.
+    ///
+    /// # Errors
+    /// A key file cannot be used, or none is named outside development.
+    pub fn open(config: &Config) -> Result<Self, KeyError> {
+        let settings = &config.identity;
+        let names = (settings.issuer.as_str(), settings.audience.as_str());
+        let own = match settings.signing_key_file() {
+            Some(path) => Some(SigningKey::read(&path)?),
+            None if config.dev.enabled && settings.issuer_keys_file().is_none() => {
+                Some(SigningKey::generate()?)
+            }
+            None => None,
+        };
+        let keys = match (settings.issuer_keys_file(), &own) {
+            (Some(path), _) => KeySet::read(&path)?,
+            // Whoever holds the private key of the only issuer needs no second file.
+            (None, Some(own)) => own.key_set(),
+            (None, None) => return Err(KeyError::NotSet),
+        };
+        let clock = Clock::system();
+        Ok(Self {
+            signer: own.map(|key| Signer::new(key, names.0, names.1, clock.clone())),
+            verifier: Verifier::new(keys, names, config.region.id.clone(), settings.leeway_seconds, clock),
+        })
+    }
+}
+
 /// Returns who makes a call, as the wire layer found out before the handler ran.
 ///
 /// # Errors
@@ -66,5 +107,37 @@ fn no_credentials() -> Failure {
     Failure::Unauthenticated {
         reason: reasons::NO_CREDENTIALS,
         text: "sign in: the call carries no token".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn keys_come_from_the_settings() {
+        let plain = Config::load(None, []).unwrap();
+        assert!(matches!(Identity::open(&plain), Err(KeyError::NotSet)));
+        let dev = plain.clone().with(&[("dev.enabled", "true")]).unwrap();
+        let user = built_in::user("bed-manager.ZA1", &dev.region.id).unwrap();
+        let own = Identity::open(&dev).unwrap();
+        let token = own.signer.unwrap().issue(&user, Duration::from_secs(60)).unwrap();
+        assert_eq!(own.verifier.verify(&token), Ok(user.clone()));
+
+        // Two processes: one signs, the other knows the public key alone.
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(at("key.pem"), key.to_pem()).unwrap();
+        std::fs::write(at("keys.json"), key.key_set().to_json()).unwrap();
+        let signs = plain.clone().with(&[("identity.signing_key_file", &at("key.pem"))]).unwrap();
+        let knows = plain.with(&[("identity.issuer_keys_file", &at("keys.json"))]).unwrap();
+        let token =
+            Identity::open(&signs).unwrap().signer.unwrap().issue(&user, Duration::from_secs(60)).unwrap();
+        let other = Identity::open(&knows).unwrap();
+        assert!(other.signer.is_none());
+        assert_eq!(other.verifier.verify(&token), Ok(user));
     }
 }

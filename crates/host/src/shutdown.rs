@@ -42,3 +42,26 @@ fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
         "Ctrl-C"
     })
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sigterm_stops_the_tasks() {
+        let tasks = Tasks::new();
+        let mut waiting = std::pin::pin!(on_signal(&tasks));
+        assert!(futures::poll!(&mut waiting).is_pending());
+        let me = std::process::id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &me]).status().unwrap().success());
+        waiting.await.unwrap();
+        assert!(tasks.is_stopping());
+    }
+
+    #[tokio::test]
+    async fn tasks_that_stop_by_themselves_end_the_wait() {
+        let tasks = Tasks::new();
+        tasks.stop();
+        on_signal(&tasks).await.unwrap();
+    }
+}

@@ -117,13 +117,12 @@ mod tests {
         };
         let easter = easter_sunday(year);
         let christmas = date(year, 12, 25);
-        let (christmas_off, boxing_off) = match christmas.weekday() {
+        let (christmas_off, boxing_off) = if christmas.weekday() == Weekday::Sunday {
             // Boxing Day keeps its own day, and Christmas takes the one after.
-            Weekday::Sunday => (date(year, 12, 27), date(year, 12, 26)),
-            _ => {
-                let first = weekday(christmas, None);
-                (first, weekday(date(year, 12, 26), Some(first)))
-            }
+            (date(year, 12, 27), date(year, 12, 26))
+        } else {
+            let first = weekday(christmas, None);
+            (first, weekday(date(year, 12, 26), Some(first)))
         };
         [
             weekday(date(year, 1, 1), None),

@@ -26,6 +26,9 @@ pub enum KeyError {
     /// The text is no key or key set of the form asked for.
     #[error("{0}")]
     Malformed(&'static str),
+    /// The settings name no key.
+    #[error("set identity.issuer_keys_file: without the issuer's keys nobody can be believed")]
+    NotSet,
     /// The operating system gave no randomness.
     #[error("the system gives no random bytes")]
     NoRandomness,
