@@ -8,16 +8,19 @@
 
 pub mod actor;
 pub mod calendar;
+pub mod clocks;
 pub mod codes;
 pub mod decide;
 pub mod ids;
 pub mod in_force;
+pub mod invariants;
 pub mod lifecycle;
 pub mod matching;
 pub mod need;
 pub mod offer;
 pub mod place;
 pub mod policy;
+pub mod pressure;
 pub mod proposal;
 pub mod quantity;
 pub mod reason;
@@ -25,5 +28,9 @@ pub mod records;
 pub mod refusal;
 pub mod region;
 pub mod resource;
+pub mod situation;
 pub mod standing;
 pub mod transfer;
+
+#[cfg(test)]
+mod test_world;

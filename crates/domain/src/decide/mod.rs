@@ -11,6 +11,7 @@ pub mod need;
 pub mod offer;
 pub mod proposal;
 pub mod transfer;
+pub mod trust;
 
 use crate::ids::Note;
 
@@ -19,3 +20,6 @@ pub(crate) fn words(text: &'static str) -> Note {
     // Ours are all short and plain; a test of each text would be a test of this line.
     Note::parse(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

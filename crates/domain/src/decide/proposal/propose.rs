@@ -7,17 +7,18 @@ use super::confirm::confirm_if_all_said_yes;
 use crate::actor::Actor;
 use crate::calendar::hold_until;
 use crate::decide::holds;
-use crate::ids::{Label, NeedId, OfferId, ProposalId, TransferId};
+use crate::ids::{Label, NeedId, OfferId, ProposalId, TransferId, TrustCode};
 use crate::lifecycle::Party;
 use crate::lifecycle::need::{NeedCommand, TABLE as NEEDS};
 use crate::lifecycle::offer::{OfferCommand, TABLE as OFFERS};
 use crate::matching::explanation::Explanation;
 use crate::need::Need;
-use crate::offer::{Freshness, Offer};
+use crate::offer::{Freshness, Offer, OfferState};
 use crate::proposal::{Answer, Generations, Proposal, ProposalState, Side};
 use crate::quantity::Count;
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
+use crate::resource::ResourceKey;
 
 /// What the engine suggests.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,30 @@ pub struct Room {
     pub free: u64,
     /// Units it keeps for itself; never any for theatres.
     pub reserve: Count,
+}
+
+impl Room {
+    /// Adds up what a trust has left of a resource over the offers given; those of other trusts and resources, and those
+    /// that cannot be proposed, count nothing.
+    #[must_use]
+    pub fn of<'a>(
+        offers: impl IntoIterator<Item = &'a Offer>,
+        (trust, resource): (TrustCode, &ResourceKey),
+        reserve: Count,
+        at: Timestamp,
+    ) -> Self {
+        let free = offers
+            .into_iter()
+            .filter(|o| {
+                o.trust == trust
+                    && o.state == OfferState::Open
+                    && o.freshness(at) != Freshness::Stale
+                    && o.resource.key() == *resource
+            })
+            .map(|o| u64::from(o.figures.free().get()))
+            .sum();
+        Self { free, reserve }
+    }
 }
 
 /// Proposes units of an offer for a need and holds them. A side that has agreed beforehand answers at once; where both
