@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use fallow_api::convert::request::Mutation as Asked;
+use fallow_api::convert::Check;
+use fallow_api::convert::request::{self, Mutating, Mutation as Asked};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_domain::actor::Actor;
@@ -10,6 +11,7 @@ use fallow_domain::ids::TrustCode;
 use fallow_ledger::transact::Done;
 use fallow_ledger::{Key, Revision};
 use jiff::Timestamp;
+use prost::Message;
 use uuid::Uuid;
 
 use crate::Live;
@@ -37,12 +39,19 @@ impl Call {
     /// # Errors
     /// [`Failure::NotReady`] while there is no region in force; [`Failure::Forbidden`] (`TRUST_NOT_ACTIVE`) when the
     /// caller's trust is not in the region, or was merged into another.
-    pub fn new(live: &Live, actor: Actor, at: Timestamp, traceparent: Option<String>) -> Result<Self, Failure> {
+    pub fn new(
+        live: &Live,
+        actor: Actor,
+        at: Timestamp,
+        traceparent: Option<String>,
+    ) -> Result<Self, Failure> {
         let region = live.region()?;
         if let Some(ods) = actor.trust {
             let text = match region.region.trusts.get(&ods) {
                 None => Some(format!("trust {ods} is not in the region {}", region.region.id)),
-                Some(trust) => trust.successor.map(|successor| format!("trust {ods} is now part of {successor}")),
+                Some(trust) => {
+                    trust.successor.map(|successor| format!("trust {ods} is now part of {successor}"))
+                }
             };
             if let Some(text) = text {
                 return Err(Failure::Forbidden { reason: reasons::TRUST_NOT_ACTIVE, text });
@@ -74,15 +83,25 @@ impl Call {
         fallow_api::convert::Published { region: &self.region.region, trust, at: self.at }
     }
 
-    /// Returns the mutation that this call asks for: `body` is the request as it came, `changes` the one record that an
-    /// expected revision is about.
-    #[must_use]
-    pub fn mutation(&self, verb: &'static str, asked: &Asked, body: Vec<u8>, changes: Option<Key>) -> Mutation {
+    fn mutation(&self, verb: &'static str, asked: &Asked, body: Vec<u8>, changes: Option<Key>) -> Mutation {
         Mutation {
             request: Some((asked.request_id.to_string(), body)),
             expected: asked.expected_revision.and_then(|revision| Some((changes?, Revision(revision)))),
             ..self.unnamed(verb, asked.validate_only)
         }
+    }
+
+    /// Parses what every change carries and returns the mutation that the request asks for; `changes` is the one record
+    /// that an expected revision is about.
+    pub fn asked<R: Mutating + Message>(
+        &self,
+        verb: &'static str,
+        check: &mut Check<'_>,
+        message: &R,
+        changes: Option<Key>,
+    ) -> Option<Mutation> {
+        let asked = request::mutation(check, message)?;
+        Some(self.mutation(verb, &asked, message.encode_to_vec(), changes))
     }
 
     /// Returns a mutation whose repetition is known by a name of its own, such as a feed's number, instead of a request
@@ -111,7 +130,9 @@ impl Call {
     #[must_use]
     pub fn revision<A>(&self, done: &Done<A>, key: &Key, validate_only: bool) -> u64 {
         match done.revision {
-            Revision::ABSENT if !validate_only => self.live.picture().get(key).map_or(0, |seen| seen.revision.0),
+            Revision::ABSENT if !validate_only => {
+                self.live.picture().get(key).map_or(0, |seen| seen.revision.0)
+            }
             revision => revision.0,
         }
     }

@@ -1,0 +1,104 @@
+//! Reading needs: one at once, the shared waiting list at one revision, watches.
+
+use fallow_api::convert::{codes, need, request};
+use fallow_api::status::Failure;
+use fallow_api::v1;
+use fallow_domain::actor::Actor;
+use fallow_domain::ids::NeedId;
+use fallow_domain::matching::rank::rank;
+use fallow_domain::need::Need;
+use fallow_ledger::record::{Record, need_key};
+use fallow_ledger::{RecordKind, Revision};
+use fallow_live::Live;
+use fallow_live::call::Call;
+use fallow_live::visibility::Viewer;
+use fallow_live::watch::Watching;
+
+use crate::verbs::need_of;
+
+/// Reads one need, with the revision of the picture.
+pub(crate) fn get(call: &Call, id: &NeedId) -> Result<(v1::Need, u64), Failure> {
+    let (found, seen) = call.live.find("need", &need_key(id), need_of)?;
+    let wire = see(&call.live, call.viewer(), &found, seen.revision);
+    let wire = wire.ok_or_else(|| Failure::NotFound { record: "need", id: id.to_string() })?;
+    Ok((wire, call.live.picture().revision().0))
+}
+
+/// Lists a page of the waiting list, most urgent first.
+pub(crate) fn list(call: &Call, request: &v1::ListNeedsRequest) -> Result<v1::ListNeedsResponse, Failure> {
+    let filter = request.filter.clone().unwrap_or_default();
+    let query = format!("ListNeeds {:?} {:?} {filter:?}", call.actor.role, call.actor.trust);
+    let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
+    let (records, revision) = {
+        let still = call.live.picture().still();
+        (still.all(RecordKind::Need), still.revision())
+    };
+    let mut needs: Vec<_> = records
+        .iter()
+        .filter_map(|(_, seen)| need_of(&seen.record).map(|need| (need, seen.revision)))
+        .filter(|(need, _)| fits(&filter, need))
+        .map(|(need, revision)| (rank(need, &call.region.region.policy, call.at), need, revision))
+        .collect();
+    needs.sort_by(|(a, x, _), (b, y, _)| a.cmp(b).then_with(|| x.id.cmp(&y.id)));
+    let seen = needs.iter().filter_map(|(_, need, revision)| see(&call.live, call.viewer(), need, *revision));
+    let (needs, next_page_token) = call.live.pages().cut(&page, &query, seen.collect());
+    Ok(v1::ListNeedsResponse { needs, next_page_token, revision: request::number_to_wire(revision.0) })
+}
+
+/// Starts a watch of needs.
+pub(crate) fn watch(
+    call: Call,
+    request: v1::WatchNeedsRequest,
+) -> Result<Watching<v1::Need, impl FnMut(&Record, Revision) -> Option<v1::Need>>, Failure> {
+    let picture = call.live.picture().clone();
+    let filter = request.filter.unwrap_or_default();
+    let (live, actor): (Live, Actor) = (call.live, call.actor);
+    // The region in force is looked at each time, for a watch outlives it.
+    let seeing = move |record: &Record, revision| {
+        let need = need_of(record).filter(|need| fits(&filter, need))?;
+        let region = live.region().ok()?;
+        see(&live, Viewer { actor: &actor, region: &region.region }, need, revision)
+    };
+    Watching::start(&picture, RecordKind::Need, &request.cursor, seeing)
+}
+
+/// Returns what the viewer sees of a need: the patient only where it is its own, or a proposal joins the two.
+fn see(live: &Live, viewer: Viewer<'_>, found: &Need, revision: Revision) -> Option<v1::Need> {
+    let is_joined = viewer.actor.trust.is_some_and(|own| {
+        let keys = live.picture().referring_to(&need_key(&found.id));
+        keys.iter().filter_map(|key| live.picture().get(key)).any(|seen| supports(&seen.record, own))
+    });
+    let visible = viewer.need(found, is_joined)?;
+    Some(need::to_wire(visible.get(), revision.0, true))
+}
+
+fn supports(record: &Record, trust: fallow_domain::ids::TrustCode) -> bool {
+    match record {
+        Record::Proposal(proposal) => proposal.supporting_trust == trust,
+        Record::Transfer(transfer) => transfer.supporting_trust == trust,
+        Record::Offer(_)
+        | Record::Need(_)
+        | Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_) => false,
+    }
+}
+
+fn fits(filter: &v1::NeedFilter, need: &Need) -> bool {
+    let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
+    let coded = |wanted: &[i32], is: i32| wanted.is_empty() || wanted.contains(&is);
+    any(&filter.trusts, need.trust.as_str())
+        && any(&filter.sites, need.site.as_str())
+        && any(&filter.codes, need.resource.code.as_str())
+        && any(&filter.case_refs, need.case_ref.as_ref().map_or("", |case| case.as_str()))
+        && coded(&filter.kinds, codes::Coded::to_wire(need.resource.kind))
+        && coded(&filter.priorities, codes::Coded::to_wire(need.priority))
+        && if filter.states.is_empty() {
+            !need.state.is_ended()
+        } else {
+            coded(&filter.states, codes::Coded::to_wire(need.state))
+        }
+}
