@@ -85,8 +85,6 @@ pub mod reason {
         BELOW_RESERVE,
         /// The offer's figures are too old to be proposed on; numbers `reported_at`.
         STALE,
-        /// The offer takes no new holds.
-        SUSPENDED,
         /// The session is not released yet; numbers `release_at`.
         NOT_RELEASED,
         /// The offer is the home trust's own.
