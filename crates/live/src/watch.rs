@@ -5,11 +5,13 @@ use fallow_api::status::Failure;
 use fallow_api::violation::Violations;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::Record;
-use fallow_ledger::watch::{Event, Watch, WatchEnd};
+use fallow_ledger::watch::{BOOKMARK_EVERY, Event, Watch, WatchEnd};
 use fallow_ledger::{Cursor, RecordKind, Revision};
 use futures::stream::{self, Stream};
 use std::collections::VecDeque;
 use std::pin::Pin;
+
+use tokio::time::Instant;
 
 use crate::RETRY_AFTER;
 
@@ -48,6 +50,7 @@ pub struct Watching<T, F> {
     ready: VecDeque<Told<T>>,
     /// The cursor of the last change told in full.
     cursor: String,
+    told_at: Instant,
 }
 
 impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
@@ -67,7 +70,14 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
             })?),
         };
         let watch = picture.watch(&[kind], from.as_ref()).map_err(ended)?;
-        Ok(Self { watch, kind, see, ready: VecDeque::new(), cursor: cursor.to_owned() })
+        Ok(Self {
+            watch,
+            kind,
+            see,
+            ready: VecDeque::new(),
+            cursor: cursor.to_owned(),
+            told_at: Instant::now(),
+        })
     }
 
     /// Waits for the next message.
@@ -77,6 +87,7 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
     pub async fn next(&mut self) -> Result<Told<T>, Failure> {
         loop {
             if let Some(told) = self.ready.pop_front() {
+                self.told_at = Instant::now();
                 return Ok(told);
             }
             let (event, cursor) = self.watch.next().await.map_err(ended)?;
@@ -122,6 +133,11 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
                         last.cursor.clone_from(&cursor);
                     }
                     self.cursor = cursor;
+                    // Changes that this watcher may not see are no reason to be silent.
+                    if self.ready.is_empty() && self.told_at.elapsed() >= BOOKMARK_EVERY {
+                        self.told_at = Instant::now();
+                        return Ok(Told { item: Item::Bookmark, cursor: self.cursor.clone(), revision });
+                    }
                 }
             }
         }

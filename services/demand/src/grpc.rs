@@ -204,8 +204,8 @@ impl DemandService for Demand {
         request: Request<v1::WatchNeedsRequest>,
     ) -> Result<Response<BoxStream<v1::WatchNeedsResponse>>, Status> {
         let call = self.call(&request)?;
-        let watching = read::watch(call, request.into_inner())?;
-        let answers = watching.into_stream(self.tasks.stopping()).map(|told| {
+        let watching = read::watch(call, request.into_inner(), self.tasks.stopping())?;
+        let answers = watching.map(|told| {
             let told = told.map_err(Status::from)?;
             Ok(v1::WatchNeedsResponse {
                 item: Some(match told.item {

@@ -12,7 +12,8 @@ use fallow_ledger::{RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::call::Call;
 use fallow_live::visibility::Viewer;
-use fallow_live::watch::Watching;
+use fallow_live::watch::{Told, Watching};
+use futures::Stream;
 
 use crate::verbs::need_of;
 
@@ -49,7 +50,8 @@ pub(crate) fn list(call: &Call, request: &v1::ListNeedsRequest) -> Result<v1::Li
 pub(crate) fn watch(
     call: Call,
     request: v1::WatchNeedsRequest,
-) -> Result<Watching<v1::Need, impl FnMut(&Record, Revision) -> Option<v1::Need>>, Failure> {
+    stopping: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Stream<Item = Result<Told<v1::Need>, Failure>> + Send, Failure> {
     let picture = call.live.picture().clone();
     let filter = request.filter.unwrap_or_default();
     let (live, actor): (Live, Actor) = (call.live, call.actor);
@@ -59,7 +61,7 @@ pub(crate) fn watch(
         let region = live.region().ok()?;
         see(&live, Viewer { actor: &actor, region: &region.region }, need, revision)
     };
-    Watching::start(&picture, RecordKind::Need, &request.cursor, seeing)
+    Ok(Watching::start(&picture, RecordKind::Need, &request.cursor, seeing)?.into_stream(stopping))
 }
 
 /// Returns what the viewer sees of a need: the patient only where it is its own, or a proposal joins the two.

@@ -1,0 +1,385 @@
+//! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
+
+use fallow_api::convert::{self, Check, offer, region, request};
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::v1::capacity_service_server::{CapacityService, CapacityServiceServer};
+use fallow_api::v1::{self, stream_offers_response, watch_offers_response};
+use fallow_domain::ids::{Label, Note, OfferId};
+use fallow_domain::offer::{Offer, Source};
+use fallow_domain::resource::ResourceKind;
+use fallow_host::clock::Clock;
+use fallow_host::identity::caller;
+use fallow_host::tasks::Tasks;
+use fallow_host::telemetry::traceparent;
+use fallow_ledger::record::{offer_key, trust_key};
+use fallow_ledger::transact::Done;
+use fallow_live::Live;
+use fallow_live::call::Call;
+use fallow_live::mutate::Mutation;
+use fallow_live::watch::Item;
+use futures::StreamExt;
+use jiff::Timestamp;
+use prost::Message;
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{publish, read, replace, selection, standing, stream, verbs};
+
+/// Most offers of one whole state.
+const ITEMS_MAX: usize = 10_000;
+
+/// The capacity service over a region's ledger.
+#[derive(Clone)]
+pub struct Capacity {
+    live: Live,
+    clock: Clock,
+    tasks: Tasks,
+}
+
+impl Capacity {
+    /// Makes the service, ready to be added to a server.
+    #[must_use]
+    pub fn server(live: Live, clock: Clock, tasks: Tasks) -> CapacityServiceServer<Self> {
+        CapacityServiceServer::new(Self { live, clock, tasks })
+    }
+
+    fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
+        Call::new(&self.live, caller(request)?.actor, self.clock.now(), traceparent())
+    }
+}
+
+fn offer_id(check: &mut Check<'_>, text: &str) -> Option<OfferId> {
+    check.id("offer", text, OfferId::parse)
+}
+
+/// Returns one offer and the revision to answer with.
+fn one(call: &Call, mutation: &Mutation, done: &Done<Offer>) -> (Option<v1::Offer>, i64) {
+    let revision = call.revision(done, &offer_key(&done.answer.id), mutation.validate_only);
+    (Some(offer::to_wire(&done.answer, revision)), request::number_to_wire(revision))
+}
+
+/// Returns several offers and the revision to answer with.
+fn several(call: &Call, mutation: &Mutation, done: &Done<Vec<Offer>>) -> (Vec<v1::Offer>, i64) {
+    let first = done.answer.first().map(|first| offer_key(&first.id));
+    let revision = first.map_or(0, |key| call.revision(done, &key, mutation.validate_only));
+    let offers = done.answer.iter().map(|one| offer::to_wire(one, revision)).collect();
+    (offers, request::number_to_wire(revision))
+}
+
+#[tonic::async_trait]
+impl CapacityService for Capacity {
+    async fn publish_offer(
+        &self,
+        request: Request<v1::PublishOfferRequest>,
+    ) -> Result<Response<v1::PublishOfferResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, report) = parse_publish(&call, &message)?;
+        let done = publish::run(&call, &mutation, &report, message.confirm_large_change).await?;
+        let (offer, revision) = one(&call, &mutation, &done);
+        Ok(Response::new(v1::PublishOfferResponse { offer, revision }))
+    }
+
+    async fn replace_offers(
+        &self,
+        request: Request<v1::ReplaceOffersRequest>,
+    ) -> Result<Response<v1::ReplaceOffersResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let state = parse_state(&call, &message)?;
+        let done = replace::run(&call, &state, message.encode_to_vec(), message.validate_only).await?;
+        let wire = |offers: &[Offer]| offers.iter().map(|one| offer::to_wire(one, done.revision.0)).collect();
+        Ok(Response::new(v1::ReplaceOffersResponse {
+            added: wire(&done.answer.added),
+            changed: wire(&done.answer.changed),
+            withdrawn: wire(&done.answer.withdrawn),
+            suspended: wire(&done.answer.suspended),
+            unchanged: i64::try_from(done.answer.unchanged).unwrap_or(i64::MAX),
+            revision: request::number_to_wire(done.revision.0),
+        }))
+    }
+
+    async fn stream_offers(
+        &self,
+        request: Request<Streaming<v1::StreamOffersRequest>>,
+    ) -> Result<Response<BoxStream<v1::StreamOffersResponse>>, Status> {
+        let opened = self.call(&request)?;
+        opened.own_trust()?;
+        let (service, actor) = (self.clone(), opened.actor);
+        let answers = request.into_inner().then(move |item| {
+            let (service, actor) = (service.clone(), actor.clone());
+            async move {
+                let item = item?;
+                // The time and the region are those of the item, not of the stream's beginning.
+                let written = match Call::new(&service.live, actor, service.clock.now(), traceparent()) {
+                    Ok(call) => stream::item(&call, &item).await,
+                    Err(failure) => Err(failure),
+                };
+                let result = match written {
+                    Ok(revision) => {
+                        stream_offers_response::Result::Revision(request::number_to_wire(revision))
+                    }
+                    Err(failure) => stream_offers_response::Result::Error(failure.item_error()),
+                };
+                Ok(v1::StreamOffersResponse { source_seq: item.source_seq, result: Some(result) })
+            }
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn adjust_offer(
+        &self,
+        request: Request<v1::AdjustOfferRequest>,
+    ) -> Result<Response<v1::AdjustOfferResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = offer_id(&mut check, &message.offer);
+        let by = offer::difference(&mut check, message.by);
+        let mutation = call.asked("AdjustOffer", &mut check, &message, id.as_ref().map(offer_key));
+        let (mutation, id, by) = check.finish(all3(mutation, id, by)).map_err(Failure::from)?;
+        let (offer, revision) = one(&call, &mutation, &verbs::adjust(&call, &mutation, &id, by).await?);
+        Ok(Response::new(v1::AdjustOfferResponse { offer, revision }))
+    }
+
+    async fn confirm_offers(
+        &self,
+        request: Request<v1::ConfirmOffersRequest>,
+    ) -> Result<Response<v1::ConfirmOffersResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, ids) = parse_selection(&call, "ConfirmOffers", &message, message.selection.as_ref())?;
+        let (offers, revision) = several(&call, &mutation, &verbs::confirm(&call, &mutation, &ids).await?);
+        Ok(Response::new(v1::ConfirmOffersResponse { offers, revision }))
+    }
+
+    async fn suspend_offers(
+        &self,
+        request: Request<v1::SuspendOffersRequest>,
+    ) -> Result<Response<v1::SuspendOffersResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let until = check.time("until", message.until.as_ref());
+        let because: Note = check.required_text("reason", &message.reason);
+        check.finish(Some(())).map_err(Failure::from)?;
+        let (mutation, ids) = parse_selection(&call, "SuspendOffers", &message, message.selection.as_ref())?;
+        let done = verbs::suspend(&call, &mutation, &ids, until, &because).await?;
+        let (offers, revision) = several(&call, &mutation, &done);
+        Ok(Response::new(v1::SuspendOffersResponse { offers, revision }))
+    }
+
+    async fn resume_offers(
+        &self,
+        request: Request<v1::ResumeOffersRequest>,
+    ) -> Result<Response<v1::ResumeOffersResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, ids) = parse_selection(&call, "ResumeOffers", &message, message.selection.as_ref())?;
+        let (offers, revision) = several(&call, &mutation, &verbs::resume(&call, &mutation, &ids).await?);
+        Ok(Response::new(v1::ResumeOffersResponse { offers, revision }))
+    }
+
+    async fn withdraw_offer(
+        &self,
+        request: Request<v1::WithdrawOfferRequest>,
+    ) -> Result<Response<v1::WithdrawOfferResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = offer_id(&mut check, &message.offer);
+        let because = check.coded::<fallow_domain::proposal::SupportingDecline>("reason", message.reason);
+        let mutation = call.asked("WithdrawOffer", &mut check, &message, id.as_ref().map(offer_key));
+        let (mutation, id, because) = check.finish(all3(mutation, id, because)).map_err(Failure::from)?;
+        let because = Note::parse(because.as_str()).unwrap_or_default();
+        let done = verbs::withdraw(&call, &mutation, &id, &because).await?;
+        let (offer, revision) = one(&call, &mutation, &done);
+        Ok(Response::new(v1::WithdrawOfferResponse { offer, revision }))
+    }
+
+    async fn set_reserve(
+        &self,
+        request: Request<v1::SetReserveRequest>,
+    ) -> Result<Response<v1::SetReserveResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let own = call.own_trust()?;
+        let mut check = Check::new("");
+        let key =
+            convert::resource::parse_reserve_key(&mut check, message.resource.as_ref(), &call.region.region);
+        let units = check.count("units", message.units, convert::FIGURE_MAX);
+        let mutation = call.asked("SetReserve", &mut check, &message, Some(trust_key(own)));
+        let (mutation, key) = check.finish(mutation.zip(key)).map_err(Failure::from)?;
+        let done = standing::set_reserve(&call, &mutation, &key, units).await?;
+        let revision = call.revision(&done, &trust_key(own), mutation.validate_only);
+        Ok(Response::new(v1::SetReserveResponse {
+            reserve: Some(region::reserve_to_wire(own, &key, units, revision)),
+            revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn declare_pressure(
+        &self,
+        request: Request<v1::DeclarePressureRequest>,
+    ) -> Result<Response<v1::DeclarePressureResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let own = call.own_trust()?;
+        let mut check = Check::new("");
+        let opel = check.number::<u8>("opel", message.opel.into(), 1, 4);
+        let declared_at: Timestamp =
+            check.time("declared_at", message.declared_at.as_ref()).unwrap_or(call.at);
+        let mutation = call.asked("DeclarePressure", &mut check, &message, Some(trust_key(own)));
+        let (mutation, opel) = check.finish(mutation.zip(opel)).map_err(Failure::from)?;
+        let done = standing::declare_pressure(&call, &mutation, opel, declared_at).await?;
+        let revision = call.revision(&done, &trust_key(own), mutation.validate_only);
+        let declared = done.answer.declared.as_ref();
+        Ok(Response::new(v1::DeclarePressureResponse {
+            pressure: declared.map(|declared| region::declaration_to_wire(own, declared, revision)),
+            revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn get_offer(
+        &self,
+        request: Request<v1::GetOfferRequest>,
+    ) -> Result<Response<v1::GetOfferResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = offer_id(&mut check, &message.offer);
+        let (offer, revision) = read::get(&call, &check.finish(id).map_err(Failure::from)?)?;
+        Ok(Response::new(v1::GetOfferResponse {
+            offer: Some(offer),
+            revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn list_offers(
+        &self,
+        request: Request<v1::ListOffersRequest>,
+    ) -> Result<Response<v1::ListOffersResponse>, Status> {
+        let call = self.call(&request)?;
+        Ok(Response::new(read::list(&call, &request.into_inner())?))
+    }
+
+    async fn watch_offers(
+        &self,
+        request: Request<v1::WatchOffersRequest>,
+    ) -> Result<Response<BoxStream<v1::WatchOffersResponse>>, Status> {
+        let call = self.call(&request)?;
+        let watching = read::watch(call, request.into_inner(), self.tasks.stopping())?;
+        let answers = watching.map(|told| {
+            let told = told.map_err(Status::from)?;
+            Ok(v1::WatchOffersResponse {
+                item: Some(match told.item {
+                    Item::Now(offer) => watch_offers_response::Item::Offer(offer),
+                    Item::Removed(id) => watch_offers_response::Item::Removed(id),
+                    Item::SnapshotDone => watch_offers_response::Item::SnapshotDone(v1::SnapshotDone {}),
+                    Item::Bookmark => watch_offers_response::Item::Bookmark(v1::Bookmark {}),
+                    Item::Moved => watch_offers_response::Item::Moved(v1::Moved {}),
+                }),
+                cursor: told.cursor,
+                revision: request::number_to_wire(told.revision.0),
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// Returns all three, or nothing.
+fn all3<A, B, C>(a: Option<A>, b: Option<B>, c: Option<C>) -> Option<(A, B, C)> {
+    Some((a?, b?, c?))
+}
+
+fn parse_publish(
+    call: &Call,
+    message: &v1::PublishOfferRequest,
+) -> Result<(Mutation, fallow_domain::decide::offer::OfferReport), Failure> {
+    let source = match call.actor.kind {
+        fallow_domain::actor::ActorKind::Person => Source::Person,
+        fallow_domain::actor::ActorKind::System => Source::Feed,
+    };
+    let input = call.input(call.own_trust()?);
+    let mut check = Check::new("");
+    let wire = check.required("offer", message.offer.as_ref());
+    let report = match wire.map(|wire| offer::published(wire, "offer", &input, source)).transpose() {
+        Ok(report) => report,
+        Err(Failure::Invalid(found)) => {
+            check.add(found);
+            None
+        }
+        Err(other) => return Err(other),
+    };
+    // An expected revision is about the offer that holds the source key now.
+    let claim = report.as_ref().and_then(|report| report.source_key.as_ref());
+    let claim = claim.map(|key| fallow_ledger::record::source_claim_key(input.trust, key.as_str()));
+    let holder = claim.and_then(|claim| call.live.picture().get(&claim));
+    let changes = holder.and_then(|seen| publish::holder(&seen.record)).map(|id| offer_key(&id));
+    let mutation = call.asked("PublishOffer", &mut check, message, changes);
+    Ok(check.finish(mutation.zip(report))?)
+}
+
+fn parse_selection<R: request::Mutating + Message>(
+    call: &Call,
+    verb: &'static str,
+    message: &R,
+    wire: Option<&v1::OfferSelection>,
+) -> Result<(Mutation, Vec<OfferId>), Failure> {
+    let trust = call.own_trust()?;
+    let mut check = Check::new("");
+    let chosen = request::selection(&mut check, wire, trust, &call.region.region);
+    let mutation = call.asked(verb, &mut check, message, None);
+    let (mutation, chosen) = check.finish(mutation.zip(chosen))?;
+    Ok((mutation, selection::resolve(call, trust, &chosen)?))
+}
+
+fn parse_state(call: &Call, message: &v1::ReplaceOffersRequest) -> Result<replace::State, Failure> {
+    let trust = call.own_trust()?;
+    let mut check = Check::new("");
+    let site = check.site("site", &message.site, Some(trust), &call.region.region);
+    let feed: Label = check.required_text("feed", &message.feed);
+    let source_seq = request::source_seq(&mut check, message.source_seq);
+    let mut kinds = Vec::with_capacity(message.kinds.len());
+    if message.kinds.is_empty() {
+        check.wrong("kinds", reasons::REQUIRED, "must name at least one kind");
+    }
+    for (index, kind) in message.kinds.iter().enumerate() {
+        let field = format!("kinds[{index}]");
+        match check.coded::<ResourceKind>(&field, *kind) {
+            Some(kind) if kinds.contains(&kind) => {
+                check.wrong(&field, reasons::DUPLICATE, "must not be named twice")
+            }
+            Some(kind) => kinds.push(kind),
+            None => {}
+        }
+    }
+    let mut items = Vec::with_capacity(message.items.len().min(ITEMS_MAX));
+    if check.at_most("items", message.items.len(), ITEMS_MAX) {
+        let input = call.input(trust);
+        let mut keys = std::collections::BTreeSet::new();
+        for (index, item) in message.items.iter().enumerate() {
+            let prefix = format!("items[{index}]");
+            match offer::published(item, &prefix, &input, Source::Feed) {
+                Ok(report) => {
+                    match &report.source_key {
+                        None => {
+                            check.wrong(&format!("{prefix}.source_key"), reasons::REQUIRED, "must be given")
+                        }
+                        Some(key) if !keys.insert(key.clone()) => {
+                            check.wrong(
+                                &format!("{prefix}.source_key"),
+                                reasons::DUPLICATE,
+                                "must not be named twice",
+                            );
+                        }
+                        Some(_) => {}
+                    }
+                    items.push(report);
+                }
+                Err(Failure::Invalid(found)) => check.add(found),
+                Err(other) => return Err(other),
+            }
+        }
+    }
+    let (site, source_seq) = check.finish(site.zip(source_seq))?;
+    Ok(replace::State {
+        site,
+        kinds,
+        feed,
+        source_seq,
+        items,
+        confirm_large_change: message.confirm_large_change,
+    })
+}
