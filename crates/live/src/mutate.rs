@@ -89,8 +89,9 @@ impl Live {
         let decide = move |view: &View| {
             if let Some((key, revision)) = &expected {
                 let current = view.revision(key);
-                if current != *revision && current != Revision::ABSENT {
-                    return Err(Failure::ChangedMeanwhile { current: Some(current.0) });
+                if current != *revision {
+                    let current = (current != Revision::ABSENT).then_some(current.0);
+                    return Err(Failure::ChangedMeanwhile { current });
                 }
             }
             match decide(view) {

@@ -307,6 +307,9 @@ fn parse_publish(
     let claim = claim.map(|key| fallow_ledger::record::source_claim_key(input.trust, key.as_str()));
     let holder = claim.and_then(|claim| call.live.picture().get(&claim));
     let changes = holder.and_then(|seen| publish::holder(&seen.record)).map(|id| offer_key(&id));
+    if message.expected_revision.is_some() && changes.is_none() && check.is_clean() {
+        return Err(Failure::ChangedMeanwhile { current: None });
+    }
     let mutation = call.asked("PublishOffer", &mut check, message, changes);
     Ok(check.finish(mutation.zip(report))?)
 }

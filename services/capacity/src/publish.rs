@@ -6,9 +6,9 @@ use fallow_domain::ids::{Label, OfferId};
 use fallow_domain::offer::Offer;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::standing::Claim;
+use fallow_ledger::Key;
 use fallow_ledger::record::{Record, offer_key, source_claim_key};
 use fallow_ledger::transact::{Done, Step, View};
-use fallow_ledger::{Key, Revision};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
@@ -50,11 +50,6 @@ pub(crate) async fn run(
                 }
                 None => fresh.clone(),
             };
-            if let (Some((key, _)), true) = (&mutation.expected, id == fresh)
-                && view.revision(key) == Revision::ABSENT
-            {
-                return Err(Failure::ChangedMeanwhile { current: None });
-            }
             let read = neighbours::records(view);
             let changes = publish(&read, &id, report.clone(), confirm_large_change, &call.actor, call.at)?;
             let Some(offer) = changes.offers.get(&id).or_else(|| read.offers.get(&id)).cloned() else {

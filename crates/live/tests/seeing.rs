@@ -1,0 +1,207 @@
+//! Who sees what, over a small region, and what a watcher is told of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::ids::{Label, NeedId, OfferId, RegionId};
+use fallow_domain::need::Need;
+use fallow_domain::offer::Offer;
+use fallow_domain::region::{Region, file};
+use fallow_domain::standing::{Claim, RegionState};
+use fallow_ledger::follow::follow;
+use fallow_ledger::picture::Picture;
+use fallow_ledger::record::{Record, need_key, offer_key, region_key};
+use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind};
+use fallow_live::Live;
+use fallow_live::call::Call;
+use fallow_live::pages::PageKey;
+use fallow_live::visibility::Viewer;
+use fallow_live::watch::{Item, Watching};
+use jiff::Timestamp;
+
+const AT: Timestamp = Timestamp::UNIX_EPOCH;
+const SOON: Duration = Duration::from_secs(5);
+const REGION: &str = r#"
+    region = { id = "Y99", name = "Small" }
+    trust = [{ ods = "AAA", name = "A" }, { ods = "BBB", name = "B" }, { ods = "CCC", name = "C" },
+             { ods = "OLD", name = "Old", successor = "AAA" }]
+    site = [{ code = "AAA01", trust = "AAA", name = "A", lat = 53, lon = -2, kind = "HOSPITAL" },
+            { code = "BBB01", trust = "BBB", name = "B", lat = 53, lon = -2, kind = "HOSPITAL" },
+            { code = "CCC01", trust = "CCC", name = "C", lat = 53, lon = -2, kind = "HOSPITAL" }]
+    collaborative = [
+        { id = "beds", name = "Beds", kind = "ACUTE", members = ["AAA", "BBB"], shares = ["BED"] },
+        { id = "scans", name = "Scans", kind = "ACUTE", members = ["AAA", "CCC"], shares = ["DIAGNOSTIC"] }]
+"#;
+
+fn region() -> Region {
+    file::parse(REGION).unwrap()
+}
+
+fn actor(role: Role, trust: Option<&str>) -> Actor {
+    Actor {
+        subject: Label::parse("somebody").unwrap(),
+        kind: ActorKind::Person,
+        role,
+        trust: trust.map(|ods| ods.parse().unwrap()),
+    }
+}
+
+fn offer() -> Offer {
+    serde_json::from_str(
+        r#"{"id":"o-1","trust":"AAA","site":"AAA01","resource":{"kind":"BED","code":"GA_ADULT"},
+            "figures":{"staffed":3,"occupied":0,"blocked":0},"window":{"until":"1970-01-02T00:00:00Z"},"state":"OPEN",
+            "reported_at":"1970-01-01T00:00:00Z","source":"FEED","cadence":"PT1H"}"#,
+    )
+    .unwrap()
+}
+
+fn need() -> Need {
+    serde_json::from_str(
+        r#"{"id":"n-1","trust":"BBB","site":"BBB01","resource":{"kind":"BED","code":"GA_ADULT"},"units":1,
+            "priority":"P2","listed_at":"1970-01-01T00:00:00Z","patient":{"age":70},"reason":"CAPACITY",
+            "scope":"EPISODE_ONLY","state":"OPEN"}"#,
+    )
+    .unwrap()
+}
+
+#[test]
+fn an_offer_is_seen_by_those_it_is_shared_with_and_by_roles_above_trusts() {
+    let region = region();
+    let sees = |role, trust, offer: &Offer| {
+        Viewer { actor: &actor(role, trust), region: &region }.offer(offer).is_some()
+    };
+    let open = offer();
+    for (role, trust, expected) in [
+        (Role::BedManager, Some("AAA"), true),
+        (Role::BedManager, Some("BBB"), true),
+        // In a collaborative with AAA, but not one that shares beds.
+        (Role::BedManager, Some("CCC"), false),
+        (Role::TrustSystem, None, false),
+        (Role::Gold, None, true),
+        (Role::Console, None, false),
+        (Role::PlatformAdmin, None, false),
+    ] {
+        assert_eq!(sees(role, trust, &open), expected, "{role} {trust:?}");
+    }
+    let shared =
+        Offer { shared_with: vec!["scans".into()].iter().map(|t: &String| id(t)).collect(), ..offer() };
+    assert!(!sees(Role::BedManager, Some("BBB"), &shared), "shared with another collaborative only");
+    assert!(sees(Role::BedManager, Some("AAA"), &shared), "always its own");
+}
+
+fn id(text: &str) -> fallow_domain::ids::CollaborativeId {
+    fallow_domain::ids::CollaborativeId::parse(text).unwrap()
+}
+
+#[test]
+fn a_patient_is_shown_to_the_home_trust_and_to_whom_a_proposal_joins_only() {
+    let region = region();
+    let sees = |role, trust, joined| {
+        let actor = actor(role, trust);
+        let viewer = Viewer { actor: &actor, region: &region };
+        viewer.need(&need(), joined).map(|visible| visible.get().patient.age.is_some())
+    };
+    assert_eq!(sees(Role::BedManager, Some("BBB"), false), Some(true));
+    assert_eq!(sees(Role::BedManager, Some("AAA"), false), Some(false));
+    assert_eq!(sees(Role::BedManager, Some("AAA"), true), Some(true));
+    assert_eq!(sees(Role::BedManager, Some("CCC"), false), None);
+    assert_eq!(sees(Role::Gold, None, false), Some(false));
+}
+
+struct World {
+    ledger: Arc<MemoryLedger>,
+    live: Live,
+    follower: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // a test's own task, ended with its world
+async fn world() -> World {
+    let ledger = Arc::new(MemoryLedger::default());
+    let picture = Arc::new(Picture::default());
+    let follower = tokio::spawn(follow(ledger.clone(), picture.clone()));
+    let id = RegionId::parse("Y99").unwrap();
+    let state = RegionState {
+        toml: REGION.to_owned(),
+        version: 1,
+        modes: Default::default(),
+        applied_at: AT,
+        applied_by: actor(Role::PlatformAdmin, None),
+    };
+    let live = Live::new(id.clone(), ledger.clone(), picture, PageKey::new(b"test"));
+    let world = World { ledger, live, follower };
+    world.put(region_key(&id), Record::Region(state)).await;
+    world
+}
+
+impl World {
+    async fn put(&self, key: Key, record: Record) {
+        self.ledger.commit(Commit::new(AT).writing(key, record.encode())).await.unwrap();
+        let (_, cursor) = self.ledger.snapshot().await.unwrap();
+        assert!(self.live.picture().reached(cursor.revision(), SOON).await);
+    }
+}
+
+#[tokio::test]
+async fn a_trust_that_is_not_there_or_was_merged_may_not_call() {
+    let world = world().await;
+    let call = |trust| Call::new(&world.live, actor(Role::BedManager, Some(trust)), AT, None);
+    assert!(call("AAA").is_ok());
+    for gone in ["ZZZ", "OLD"] {
+        assert_eq!(call(gone).map(|_| ()).unwrap_err().reason(), "TRUST_NOT_ACTIVE", "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_what_it_may_see_and_when_it_no_longer_may() {
+    let world = world().await;
+    let own = OfferId::parse("o-1").unwrap();
+    world.put(offer_key(&own), Record::Offer(offer())).await;
+    let see = |record: &Record, _| match record {
+        Record::Offer(offer) if offer.figures.staffed.get() > 1 => Some(offer.figures.staffed.get()),
+        Record::Offer(_)
+        | Record::Need(_)
+        | Record::Proposal(_)
+        | Record::Transfer(_)
+        | Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_) => None,
+    };
+    let mut watching = Watching::start(world.live.picture(), RecordKind::Offer, "", see).unwrap();
+    assert_eq!(watching.next().await.unwrap().item, Item::Now(3));
+    let done = watching.next().await.unwrap();
+    assert_eq!(done.item, Item::SnapshotDone);
+
+    let mut less = offer();
+    less.figures.staffed = 1.into();
+    // One change that also writes records of other kinds.
+    let need_id = NeedId::parse("n-1").unwrap();
+    let commit = Commit::new(AT)
+        .writing(offer_key(&own), Record::Offer(less).encode())
+        .writing(need_key(&need_id), Record::Need(need()).encode())
+        .writing(
+            Key::new(RecordKind::Claim, "x"),
+            Record::Claim(Claim { holder: Label::parse("o-1").unwrap() }).encode(),
+        );
+    world.ledger.commit(commit).await.unwrap();
+    let told = watching.next().await.unwrap();
+    assert_eq!(told.item, Item::Removed("o-1".to_owned()));
+
+    // Going on from the cursor before tells the same again; a made-up cursor is a violation, another history is gone.
+    let mut again = Watching::start(world.live.picture(), RecordKind::Offer, &done.cursor, see).unwrap();
+    assert_eq!(again.next().await.unwrap(), told);
+    let refused = |cursor| {
+        Watching::start(world.live.picture(), RecordKind::Offer, cursor, see).map(|_| ()).unwrap_err()
+    };
+    assert_eq!(refused("nonsense").reason(), "INVALID");
+    assert_eq!(refused("elsewhere.1").reason(), "CURSOR_GONE");
+}
