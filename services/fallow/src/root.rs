@@ -19,17 +19,20 @@ use crate::cli::{self, Colour, Exit, Global, Terminal};
                          fits, and what would\n  fallow dev                             a demonstration, nothing else needed"
 )]
 pub struct Root {
+    /// The options of every client command.
     #[command(flatten)]
-    global: Global,
+    pub global: Global,
+    /// What to do.
     #[command(subcommand)]
-    command: Command,
+    pub command: Command,
 }
 
 /// Servers and batch commands first; everything else is a client command.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Finds the best plan for the offers and needs of files, once.
     Match(Box<crate::match_files::MatchArgs>),
+    /// A client command.
     #[command(flatten)]
     Client(cli::Verb),
 }

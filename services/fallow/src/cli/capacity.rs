@@ -55,9 +55,8 @@ pub(crate) async fn publish(session: &mut Session<'_>, args: Publish) -> Result<
         offer: Some(offer),
         confirm_large_change: args.terms.confirm_large_change,
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.publish_offer(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().publish_offer(ask).await).await?;
     session.show_changed(answer.offer.as_ref(), "published", answer.revision)
 }
 
@@ -112,9 +111,8 @@ pub(crate) async fn adjust(session: &mut Session<'_>, args: Adjust) -> Result<Ex
         offer: offer.id,
         by: args.by,
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.adjust_offer(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().adjust_offer(ask).await).await?;
     let short = answer.offer.as_ref().and_then(|offer| offer.figures).map_or(0, |figures| figures.short);
     let exit = session.show_changed(
         answer.offer.as_ref(),
@@ -141,9 +139,8 @@ pub(crate) async fn confirm(session: &mut Session<'_>, args: Confirm) -> Result<
         validate_only: args.change.dry_run,
         selection: Some(selection),
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.confirm_offers(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().confirm_offers(ask).await).await?;
     session.show_list(&answer.offers, "no live offers")?;
     session.say_changed(&format!("still true: {}", counted(answer.offers.len())), answer.revision)
 }
@@ -158,9 +155,8 @@ async fn suspend(session: &mut Session<'_>, args: Suspend) -> Result<Exit, Failu
         until: Some(to_wire(until)),
         reason: args.reason,
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.suspend_offers(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().suspend_offers(ask).await).await?;
     session.show_list(&answer.offers, "no live offers")?;
     session.say_changed(
         &format!("suspended: {}; live holds run on", counted(answer.offers.len())),
@@ -175,9 +171,8 @@ async fn resume(session: &mut Session<'_>, args: Resume) -> Result<Exit, Failure
         validate_only: args.change.dry_run,
         selection: Some(selection),
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.resume_offers(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().resume_offers(ask).await).await?;
     session.show_list(&answer.offers, "no suspended offers")?;
     session.say_changed(&format!("open again: {}", counted(answer.offers.len())), answer.revision)
 }
@@ -191,9 +186,8 @@ async fn withdraw(session: &mut Session<'_>, args: Withdraw) -> Result<Exit, Fai
         offer: offer.id,
         reason: args.reason.into(),
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.withdraw_offer(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().withdraw_offer(ask).await).await?;
     session.show_changed(answer.offer.as_ref(), "withdrawn", answer.revision)
 }
 
@@ -212,9 +206,8 @@ async fn set_reserve(
         resource: Some(resource),
         units,
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.set_reserve(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().set_reserve(ask).await).await?;
     if let Some(reserve) = &answer.reserve {
         session.show_message(reserve, &format!("{}  {name}  keep {}\n", reserve.trust, reserve.units))?;
     }
@@ -231,9 +224,8 @@ async fn ask(session: &mut Session<'_>, args: Ask) -> Result<Exit, Failure> {
         resource: args.resource,
         need: String::new(),
     };
-    let call = session.ask(request);
-    let mut client = session.capacity()?;
-    let answer = session.send(&id, client.ask_to_confirm(call)).await?;
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().ask_to_confirm(ask).await).await?;
     session
         .show_message(&answer, &format!("{trust} is asked to confirm {}\n", counted(offers(answer.asked))))?;
     session.say_changed("asked", answer.revision)
@@ -277,10 +269,10 @@ async fn draw(session: &mut Session<'_>, filter: &OfferFilter) -> Result<Exit, F
 }
 
 async fn all(session: &Session<'_>, filter: &OfferFilter) -> Result<Vec<Offer>, Failure> {
-    let mut client = session.capacity()?;
+    let client = session.capacity()?;
     pages(async |page_size, page_token| {
         let request = ListOffersRequest { page_size, page_token, filter: Some(filter.clone()) };
-        let answer = session.answer(client.list_offers(session.ask(request))).await?;
+        let answer = session.call(request, async |ask| client.clone().list_offers(ask).await).await?;
         Ok((answer.offers, answer.next_page_token))
     })
     .await

@@ -47,6 +47,9 @@ pub(crate) struct Add {
     /// ODS site code that free, take and need are about
     #[arg(long)]
     site: Option<String>,
+    /// For https: the authority that signed the servers' certificates, a PEM file
+    #[arg(long, value_name = "FILE")]
+    authority_file: Option<PathBuf>,
 }
 
 /// `fallow auth …`
@@ -122,6 +125,9 @@ pub(crate) fn run(session: &mut Session<'_>, command: Contexts) -> Result<Exit, 
             if let Some(file) = &global.token_file {
                 // Commands run in other folders than this one.
                 context.token_file = Some(std::path::absolute(file)?);
+            }
+            if let Some(file) = args.authority_file {
+                context.authority_file = Some(std::path::absolute(file)?);
             }
             if let Some(site) = args.site {
                 context.site = Some(site.to_uppercase());

@@ -56,9 +56,8 @@ pub(crate) async fn raise(session: &mut Session<'_>, args: Raise) -> Result<Exit
         validate_only: args.terms.change.dry_run,
         need: Some(need),
     };
-    let call = session.ask(request);
-    let mut client = session.demand()?;
-    let answer = session.send(&id, client.raise_need(call)).await?;
+    let client = session.demand()?;
+    let answer = session.send(&id, request, async |ask| client.clone().raise_need(ask).await).await?;
     if answer.already_live {
         if let Some(need) = &answer.need {
             session.show_one(need)?;
@@ -198,9 +197,8 @@ async fn amend(session: &mut Session<'_>, args: Amend) -> Result<Exit, Failure> 
         need: Some(changed),
         update_mask: Some(prost_types::FieldMask { paths: mask }),
     };
-    let call = session.ask(request);
-    let mut client = session.demand()?;
-    let answer = session.send(&id, client.amend_need(call)).await?;
+    let client = session.demand()?;
+    let answer = session.send(&id, request, async |ask| client.clone().amend_need(ask).await).await?;
     session.show_changed(answer.need.as_ref(), "amended", answer.revision)
 }
 
@@ -213,9 +211,8 @@ async fn withdraw(session: &mut Session<'_>, args: EndNeed) -> Result<Exit, Fail
         need: need.id,
         reason: DeclineReason::into(args.reason),
     };
-    let call = session.ask(request);
-    let mut client = session.demand()?;
-    let answer = session.send(&id, client.withdraw_need(call)).await?;
+    let client = session.demand()?;
+    let answer = session.send(&id, request, async |ask| client.clone().withdraw_need(ask).await).await?;
     session.show_changed(answer.need.as_ref(), "withdrawn", answer.revision)
 }
 
@@ -228,9 +225,9 @@ async fn resolve_outside(session: &mut Session<'_>, args: Resolve) -> Result<Exi
         need: need.id,
         note: args.note,
     };
-    let call = session.ask(request);
-    let mut client = session.demand()?;
-    let answer = session.send(&id, client.resolve_need_outside(call)).await?;
+    let client = session.demand()?;
+    let answer =
+        session.send(&id, request, async |ask| client.clone().resolve_need_outside(ask).await).await?;
     session.show_changed(answer.need.as_ref(), "resolved outside Fallow", answer.revision)
 }
 
@@ -263,10 +260,10 @@ async fn draw(session: &mut Session<'_>, filter: &NeedFilter) -> Result<Exit, Fa
 }
 
 async fn all(session: &Session<'_>, filter: &NeedFilter) -> Result<Vec<Need>, Failure> {
-    let mut client = session.demand()?;
+    let client = session.demand()?;
     pages(async |page_size, page_token| {
         let request = ListNeedsRequest { page_size, page_token, filter: Some(filter.clone()) };
-        let answer = session.answer(client.list_needs(session.ask(request))).await?;
+        let answer = session.call(request, async |ask| client.clone().list_needs(ask).await).await?;
         Ok((answer.needs, answer.next_page_token))
     })
     .await
@@ -274,8 +271,9 @@ async fn all(session: &Session<'_>, filter: &NeedFilter) -> Result<Vec<Need>, Fa
 
 /// Reads one need by its id.
 pub(crate) async fn get(session: &Session<'_>, id: &str) -> Result<Need, Failure> {
-    let mut client = session.demand()?;
-    let answer = session.answer(client.get_need(session.ask(GetNeedRequest { need: id.to_owned() }))).await?;
+    let client = session.demand()?;
+    let ask = GetNeedRequest { need: id.to_owned() };
+    let answer = session.call(ask, async |ask| client.clone().get_need(ask).await).await?;
     answer.need.ok_or_else(|| Failure::new(Exit::NotFound, "NOT_FOUND", "no such need"))
 }
 

@@ -111,28 +111,9 @@ impl Failure {
         self
     }
 
-    /// Turns what a service answered into what a person reads.
+    /// Turns what a stream ended with into what a person reads.
     pub(crate) fn of(status: &Status) -> Self {
-        let problem = Problem::from(status);
-        let reason = if problem.reason.is_empty() {
-            reasons::code_name(problem.code)
-        } else {
-            problem.reason.as_str()
-        };
-        let mut failure = Self::new(Exit::of(problem.code), reason, problem.text.clone());
-        failure.why.extend(problem.violations.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.text)));
-        failure.why.extend(problem.numbers.iter().map(|(name, value)| format!("{name} = {value}")));
-        if let Some(wait) = problem.retry_after {
-            failure.next.push(format!("wait {} s, then the same command", wait.as_secs_f64().ceil()));
-        }
-        failure.next.extend(next_after(reason, status.code()).map(str::to_owned));
-        if let Some(known) = problem.explanation() {
-            if failure.next.is_empty() && !known.user.is_empty() {
-                failure.next.push(known.user.to_owned());
-            }
-            failure.next.push(format!("fallow errors {reason}"));
-        }
-        failure
+        Problem::from(status).into()
     }
 
     /// Says that the same change can be sent again without harm.
@@ -158,9 +139,27 @@ impl Failure {
     }
 }
 
-impl From<Status> for Failure {
-    fn from(status: Status) -> Self {
-        Self::of(&status)
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let reason = if problem.reason.is_empty() {
+            reasons::code_name(problem.code)
+        } else {
+            problem.reason.as_str()
+        };
+        let mut failure = Self::new(Exit::of(problem.code), reason, problem.text.clone());
+        failure.why.extend(problem.violations.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.text)));
+        failure.why.extend(problem.numbers.iter().map(|(name, value)| format!("{name} = {value}")));
+        if let Some(wait) = problem.retry_after {
+            failure.next.push(format!("wait {} s, then the same command", wait.as_secs_f64().ceil()));
+        }
+        failure.next.extend(next_after(reason, problem.code).map(str::to_owned));
+        if let Some(known) = problem.explanation() {
+            if failure.next.is_empty() && !known.user.is_empty() {
+                failure.next.push(known.user.to_owned());
+            }
+            failure.next.push(format!("fallow errors {reason}"));
+        }
+        failure
     }
 }
 
@@ -191,12 +190,12 @@ fn next_after(reason: &str, code: Code) -> Option<&'static str> {
             Code::Unauthenticated | Code::PermissionDenied => "fallow auth whoami",
             Code::NotFound => "fallow <noun> list shows what there is",
             Code::Unavailable if reason == "UNAVAILABLE" => "fallow ping",
+            Code::DeadlineExceeded => "fallow ping, or a longer --deadline",
             Code::Unimplemented => "fallow version",
             Code::Ok
             | Code::Cancelled
             | Code::Unknown
             | Code::InvalidArgument
-            | Code::DeadlineExceeded
             | Code::AlreadyExists
             | Code::ResourceExhausted
             | Code::FailedPrecondition

@@ -70,8 +70,8 @@ pub struct Global {
     #[arg(long, global = true, default_value = "10s", value_parser = seconds, value_name = "TIME")]
     pub(crate) deadline: Duration,
     /// Read contexts from this file
-    #[arg(long, global = true, env = "FALLOW_CONFIG", value_name = "FILE", hide = true)]
-    pub(crate) config: Option<PathBuf>,
+    #[arg(long, global = true, env = "FALLOW_CONTEXT_FILE", value_name = "FILE", hide = true)]
+    pub(crate) context_file: Option<PathBuf>,
     /// Where the user's configuration is
     #[arg(long, global = true, env = CONFIG_HOME, value_name = "FOLDER", hide = true)]
     pub(crate) config_home: Option<PathBuf>,
@@ -99,7 +99,7 @@ impl Global {
     /// Returns the configuration file.
     pub(crate) fn config_file(&self) -> PathBuf {
         let home = || std::env::home_dir().unwrap_or_default().join(".config");
-        self.config.clone().unwrap_or_else(|| {
+        self.context_file.clone().unwrap_or_else(|| {
             self.config_home.clone().unwrap_or_else(home).join("fallow").join("config.toml")
         })
     }
@@ -108,6 +108,23 @@ impl Global {
 fn seconds(text: &str) -> Result<Duration, String> {
     let length = super::time::duration(text).map_err(|error| error.to_string())?;
     length.try_into().map_err(|_| format!("\"{text}\" is too long"))
+}
+
+/// Reads a count that may be nothing.
+pub(crate) fn count_from_0(text: &str) -> Result<i64, String> {
+    count(text, 0)
+}
+
+/// Reads a count of at least one.
+pub(crate) fn count_from_1(text: &str) -> Result<i64, String> {
+    count(text, 1)
+}
+
+fn count(text: &str, least: i64) -> Result<i64, String> {
+    /// Most units of anything that the services take.
+    const MOST: i64 = 10_000;
+    let read = text.parse().ok().filter(|count| (least..=MOST).contains(count));
+    read.ok_or_else(|| format!("must be a whole number, {least} to 10,000"))
 }
 
 /// Options of every change.

@@ -159,8 +159,13 @@ impl Terminal<'_> {
                 let head: Vec<&str> = chosen.iter().map(|index| R::COLUMNS[*index].name).collect();
                 let view =
                     View { now: view.now, zone: view.zone.clone(), exact: layout.format == Format::Csv };
+                let ids: Vec<&str> = records.iter().map(Record::id).collect();
+                let short = self.interactive && layout.format == Format::Table && R::COLUMNS[0].name == "id";
                 let rows = records.iter().map(|record| {
                     let mut cells: Vec<Option<Cell>> = record.row(&view).into_iter().map(Some).collect();
+                    if short {
+                        cells[0] = Some(beginning(record.id(), &ids).into());
+                    }
                     chosen.iter().map(|index| cells[*index].take().unwrap_or_else(|| "".into())).collect()
                 });
                 self.table(&head, rows.collect(), layout.format)
@@ -254,6 +259,16 @@ fn painted(cell: &Cell, colour: bool) -> comfy_table::Cell {
     }
 }
 
+/// Shortens an id to what tells it from the others of a list; commands take beginnings. Only on a screen: what is copied
+/// from a pipe may be used much later, among other ids.
+fn beginning<'a>(id: &'a str, among: &[&str]) -> &'a str {
+    const SHORTEST: usize = 8;
+    let shared = |other: &&str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let others = among.iter().filter(|other| **other != id);
+    let length = others.map(shared).max().map_or(0, |most| most + 1).max(SHORTEST);
+    id.get(..length).unwrap_or(id)
+}
+
 fn choose(columns: &'static [Column], layout: &Layout) -> Result<Vec<usize>, Failure> {
     if layout.columns.is_empty() {
         let all = layout.format != Format::Table;
@@ -266,4 +281,43 @@ fn choose(columns: &'static [Column], layout: &Layout) -> Result<Vec<usize>, Fai
         })
     };
     layout.columns.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_shortened_to_what_tells_them_apart() {
+        let ids = [
+            "0198c2a1-0000-7000-8000-000000000001",
+            "0198c2a1-0000-7000-8000-000000000012",
+            "0298",
+            "a-b-c-d-e-f",
+        ];
+        let shown: Vec<&str> = ids.iter().map(|id| beginning(id, &ids)).collect();
+        assert_eq!(
+            shown,
+            [
+                "0198c2a1-0000-7000-8000-00000000000",
+                "0198c2a1-0000-7000-8000-00000000001",
+                "0298",
+                "a-b-c-d-"
+            ]
+        );
+        assert_eq!(beginning(ids[0], &ids[..1]), "0198c2a1");
+    }
+
+    #[test]
+    fn a_screen_gets_colour_and_a_pipe_does_not() {
+        let row = vec![vec![Cell::toned("STALE", Tone::Bad), "plain".into()]];
+        let set = |colour| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour };
+            terminal.table(&["fresh", "word"], row.clone(), Format::Table).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(set(false), "FRESH  WORD\nSTALE  plain\n");
+        assert!(set(true).contains("\u{1b}[") && set(true).contains("STALE"));
+    }
 }

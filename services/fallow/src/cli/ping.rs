@@ -1,7 +1,8 @@
 //! `fallow ping`, `fallow errors` and `fallow version`: small things that help when others do not.
 
 use fallow_api::reasons;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -18,16 +19,14 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let mut all_serve = true;
     for service in Service::ALL {
         let address = session.context()?.endpoints.of(service).to_owned();
-        let mut client = HealthClient::new(session.wire(service)?);
-        let name = full_name(service);
         let begun = Instant::now();
-        let answer = session.answer(client.check(session.ask(HealthCheckRequest { service: name }))).await;
-        let took = begun.elapsed().as_millis();
-        let said = match answer {
-            Ok(answer) if answer.status() == ServingStatus::Serving => Cell::from("serving"),
-            Ok(answer) => Cell::toned(answer.status().as_str_name().to_lowercase(), Tone::Bad),
-            Err(failure) => Cell::toned(failure.what, Tone::Bad),
+        let said = match timeout(session.global.deadline, health(&address, service)).await {
+            Ok(Ok(ServingStatus::Serving)) => Cell::from("serving"),
+            Ok(Ok(other)) => Cell::toned(other.as_str_name().to_lowercase(), Tone::Bad),
+            Ok(Err(said)) => Cell::toned(said, Tone::Bad),
+            Err(_) => Cell::toned("no answer", Tone::Bad),
         };
+        let took = begun.elapsed().as_millis();
         all_serve &= said.tone == Tone::Plain;
         rows.push(vec![service.name().into(), said, format!("{took} ms").into(), address.into()]);
     }
@@ -43,6 +42,18 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
         .terminal
         .say("not every service is there; next: fallow context show, which names the addresses")?;
     Ok(Exit::Unavailable)
+}
+
+/// Asks once, without a credential: health is for everybody, and a retry would hide what is asked about.
+async fn health(address: &str, service: Service) -> Result<ServingStatus, String> {
+    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| error.to_string())?;
+    let mut client = HealthClient::new(endpoint.connect_lazy());
+    let ask = HealthCheckRequest { service: full_name(service) };
+    client
+        .check(ask)
+        .await
+        .map(|answer| answer.into_inner().status())
+        .map_err(|status| status.message().to_owned())
 }
 
 fn full_name(service: Service) -> String {

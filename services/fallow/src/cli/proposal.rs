@@ -11,7 +11,7 @@ use futures::future::join_all;
 use super::codes;
 use super::demand;
 use super::failure::{Exit, Failure};
-use super::options::{Change, Expect};
+use super::options::{Change, Expect, count_from_0, count_from_1};
 use super::page::pages;
 use super::pick::pick;
 use super::rows::Suggestion;
@@ -85,7 +85,7 @@ pub(crate) struct Accept {
     /// Id of the proposal, or the beginning of one
     id: String,
     /// Only this many units
-    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, value_parser = count_from_1)]
     units: Option<i64>,
     /// Probably yes: extends the hold, once. Supporting trust only
     #[arg(long, conflicts_with = "units")]
@@ -113,7 +113,7 @@ pub(crate) struct Decline {
     #[arg(long, value_parser = codes::parse::<DeclineReason>)]
     reason: DeclineReason,
     /// Set what is free to this at the same time. Supporting trust only
-    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=10_000))]
+    #[arg(long, value_parser = count_from_0)]
     set_free: Option<i64>,
     /// Words for the other side, without patient details
     #[arg(long, default_value = "")]
@@ -197,10 +197,10 @@ pub(crate) async fn suggestions(
 }
 
 async fn all(session: &Session<'_>, filter: &ProposalFilter) -> Result<Vec<Proposal>, Failure> {
-    let mut client = session.matching()?;
+    let client = session.matching()?;
     pages(async |page_size, page_token| {
         let request = ListProposalsRequest { page_size, page_token, filter: Some(filter.clone()) };
-        let answer = session.answer(client.list_proposals(session.ask(request))).await?;
+        let answer = session.call(request, async |ask| client.clone().list_proposals(ask).await).await?;
         Ok((answer.proposals, answer.next_page_token))
     })
     .await
@@ -252,9 +252,8 @@ async fn answer(
     done: &str,
 ) -> Result<Exit, Failure> {
     let id = request.request_id.clone();
-    let call = session.ask(request);
-    let mut client = session.matching()?;
-    let answer = session.send(&id, client.answer_proposal(call)).await?;
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().answer_proposal(ask).await).await?;
     let exit = show(session, answer.proposal, done, answer.revision).await?;
     if let Some(transfer) = answer.transfer {
         session.terminal.say(&format!("agreed by all: transfer {}", transfer.id))?;
@@ -282,9 +281,8 @@ async fn retract(session: &mut Session<'_>, args: Retract) -> Result<Exit, Failu
         expected_revision: args.expect.if_revision,
         proposal: proposal.id,
     };
-    let call = session.ask(request);
-    let mut client = session.matching()?;
-    let answer = session.send(&id, client.retract_answer(call)).await?;
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().retract_answer(ask).await).await?;
     show(session, answer.proposal, "your answer is taken back", answer.revision).await
 }
 
@@ -307,9 +305,9 @@ pub(crate) async fn explain(session: &mut Session<'_>, args: Why) -> Result<Exit
 
 /// Finds the proposal that a person means: by id, or the beginning of one; live ones first.
 async fn find(session: &Session<'_>, typed: &str) -> Result<Proposal, Failure> {
-    let mut client = session.matching()?;
-    let exact = client.get_proposal(session.ask(GetProposalRequest { proposal: typed.to_owned() }));
-    match session.answer(exact).await {
+    let client = session.matching()?;
+    let exact = GetProposalRequest { proposal: typed.to_owned() };
+    match session.call(exact, async |ask| client.clone().get_proposal(ask).await).await {
         Ok(answer) => {
             return answer
                 .proposal

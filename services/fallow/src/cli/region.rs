@@ -70,8 +70,8 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Region) -> Result<Ex
 }
 
 async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
-    let mut client = session.monitor()?;
-    let answer = session.answer(client.get_region(session.ask(GetRegionRequest {}))).await?;
+    let client = session.monitor()?;
+    let answer = session.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await?;
     let toml = if answer.toml.ends_with('\n') { answer.toml } else { answer.toml + "\n" };
     session.show_message(&answer.region.unwrap_or_default(), &toml)?;
     session.terminal.say(&format!("revision {}", answer.revision))?;
@@ -87,9 +87,8 @@ async fn apply(session: &mut Session<'_>, args: Apply) -> Result<Exit, Failure> 
         expected_revision: args.expect.if_revision,
         toml,
     };
-    let call = session.ask(request);
-    let mut client = session.monitor()?;
-    let answer = session.send(&id, client.apply_region(call)).await?;
+    let client = session.monitor()?;
+    let answer = session.send(&id, request, async |ask| client.clone().apply_region(ask).await).await?;
     let text: String = answer.changes.iter().map(line).collect();
     session.show_message(&answer, &text)?;
     let count = |kind: Kind| answer.changes.iter().filter(|change| change.kind() == kind).count();
@@ -140,9 +139,8 @@ pub(crate) async fn set_mode(session: &mut Session<'_>, args: SetMode) -> Result
         mode: args.mode.into(),
         reason: args.reason,
     };
-    let call = session.ask(request);
-    let mut client = session.monitor()?;
-    let answer = session.send(&id, client.set_mode(call)).await?;
+    let client = session.monitor()?;
+    let answer = session.send(&id, request, async |ask| client.clone().set_mode(ask).await).await?;
     let mode = answer.mode.unwrap_or_default();
     let word = codes::word::<Mode>(mode.mode);
     session.show_message(&mode, &format!("{}  {word}  {}\n", mode.collaborative, mode.reason))?;

@@ -19,6 +19,7 @@ impl Record for Offer {
         column("site"),
         column("resource"),
         column("free"),
+        wide("short"),
         column("held"),
         column("agreed"),
         column("staffed"),
@@ -44,6 +45,7 @@ impl Record for Offer {
         let window = self.window.unwrap_or_default();
         let free = match figures.short {
             0 => figures.free.to_string().into(),
+            _ if view.exact => figures.free.to_string().into(),
             short => Cell::toned(format!("{short} short"), Tone::Bad),
         };
         let updated = match from_wire(self.reported_at) {
@@ -56,6 +58,7 @@ impl Record for Offer {
             self.site.as_str().into(),
             self.resource.as_ref().map(render::resource).unwrap_or_default().into(),
             free,
+            figures.short.to_string().into(),
             figures.held.to_string().into(),
             figures.committed.to_string().into(),
             figures.staffed.to_string().into(),

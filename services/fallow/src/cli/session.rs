@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use fallow_api::client::{Authorised, Client, Settings};
 use fallow_api::render::Names;
 use fallow_api::v1::capacity_service_client::CapacityServiceClient;
 use fallow_api::v1::demand_service_client::DemandServiceClient;
@@ -17,22 +19,14 @@ use fallow_host::identity::TOKEN_BYTES_MAX;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tokio::time::timeout;
+use tonic::{Code, Request, Response, Status};
 
 use super::failure::{Exit, Failure};
 use super::options::{Format, Global};
 use super::output::{Layout, Record, Terminal, View};
 use super::settings::{Config, Context, DevFiles, Places, Service, act_as, choose};
-
-/// Longest wait for a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-
-/// The wire to a service, with the credential on every call.
-pub(crate) type Wire = InterceptedService<Channel, Credential>;
+use super::time::from_wire;
 
 /// Everything one command needs.
 pub(crate) struct Session<'a> {
@@ -49,20 +43,8 @@ pub(crate) struct Session<'a> {
 struct Chosen {
     name: String,
     context: Context,
-    credential: Credential,
-}
-
-/// Puts the credential on every call.
-#[derive(Clone, Default)]
-pub(crate) struct Credential(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Credential {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(bearer) = &self.0 {
-            request.metadata_mut().insert("authorization", bearer.clone());
-        }
-        Ok(request)
-    }
+    token: Option<String>,
+    client: Client,
 }
 
 /// What a credential says of its holder. Read for people only: the services check it, the command line cannot.
@@ -124,17 +106,26 @@ impl<'a> Session<'a> {
         if let Some(file) = &self.global.token_file {
             chosen.1.token_file = Some(file.clone());
         }
-        let credential = read_credential(&chosen.1)?;
-        let speed = chosen.1.clock_speed;
-        self.chosen = Some(Chosen { name: chosen.0, context: chosen.1, credential });
+        let (name, context) = chosen;
+        let token = context.token_file.as_deref().map(read_token).transpose()?;
+        let client = client(&context, token.clone(), self.global.deadline)?;
+        let speed = context.clock_speed;
+        self.chosen = Some(Chosen { name, context, token, client });
         if let Some(speed) = speed {
-            let ask = self.ask(GetSituationRequest::default());
-            let answer = self.monitor()?.get_situation(ask).await;
-            // Without an answer the command's own call will say what is wrong.
-            let at = answer.ok().and_then(|answer| super::time::from_wire(answer.into_inner().situation?.at));
-            if let Some(at) = at {
-                self.clock = Clock::scaled(at, speed);
-            }
+            self.ask_the_time(speed).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over a demonstration's time. Without an answer, the command's own call will say what is wrong.
+    async fn ask_the_time(&mut self, speed: u32) -> Result<(), Failure> {
+        let mut monitor = self.monitor()?;
+        let asked =
+            timeout(self.global.deadline, monitor.get_situation(GetSituationRequest::default())).await;
+        let answer = asked.ok().and_then(Result::ok);
+        let at = answer.and_then(|answer| from_wire(answer.into_inner().situation?.at));
+        if let Some(at) = at {
+            self.clock = Clock::scaled(at, speed);
         }
         Ok(())
     }
@@ -166,8 +157,8 @@ impl<'a> Session<'a> {
 
     /// Returns what the credential says, if there is one and it can be read.
     pub(crate) fn claims(&self) -> Option<Claims> {
-        let bearer = self.chosen.as_ref()?.credential.0.as_ref()?.to_str().ok()?.strip_prefix("Bearer ")?;
-        let body = BASE64_URL_SAFE_NO_PAD.decode(bearer.split('.').nth(1)?).ok()?;
+        let token = self.chosen.as_ref()?.token.as_ref()?;
+        let body = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         serde_json::from_slice(&body).ok()
     }
 
@@ -176,81 +167,58 @@ impl<'a> Session<'a> {
         self.claims().and_then(|claims| claims.trust).filter(|trust| !trust.is_empty())
     }
 
-    /// Opens the wire to a service. Nothing is sent until the first call.
-    pub(crate) fn wire(&self, service: Service) -> Result<Wire, Failure> {
-        let chosen = self.chosen()?;
-        let address = chosen.context.endpoints.of(service);
-        let bad =
-            |error: tonic::transport::Error| Failure::usage(format!("{address} cannot be used: {error}"));
-        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(bad)?.connect_timeout(CONNECT_LIMIT);
-        Ok(InterceptedService::new(endpoint.connect_lazy(), chosen.credential.clone()))
+    /// Returns CapacityService.
+    pub(crate) fn capacity(&self) -> Result<CapacityServiceClient<Authorised>, Failure> {
+        self.chosen().map(|chosen| chosen.client.capacity())
     }
 
-    /// Opens CapacityService.
-    pub(crate) fn capacity(&self) -> Result<CapacityServiceClient<Wire>, Failure> {
-        self.wire(Service::Capacity).map(CapacityServiceClient::new)
+    /// Returns DemandService.
+    pub(crate) fn demand(&self) -> Result<DemandServiceClient<Authorised>, Failure> {
+        self.chosen().map(|chosen| chosen.client.demand())
     }
 
-    /// Opens DemandService.
-    pub(crate) fn demand(&self) -> Result<DemandServiceClient<Wire>, Failure> {
-        self.wire(Service::Demand).map(DemandServiceClient::new)
+    /// Returns MatchingService.
+    pub(crate) fn matching(&self) -> Result<MatchingServiceClient<Authorised>, Failure> {
+        self.chosen().map(|chosen| chosen.client.matching())
     }
 
-    /// Opens MatchingService.
-    pub(crate) fn matching(&self) -> Result<MatchingServiceClient<Wire>, Failure> {
-        self.wire(Service::Matching).map(MatchingServiceClient::new)
+    /// Returns MonitorService.
+    pub(crate) fn monitor(&self) -> Result<MonitorServiceClient<Authorised>, Failure> {
+        self.chosen().map(|chosen| chosen.client.monitor())
     }
 
-    /// Opens MonitorService.
-    pub(crate) fn monitor(&self) -> Result<MonitorServiceClient<Wire>, Failure> {
-        self.wire(Service::Monitor).map(MonitorServiceClient::new)
-    }
-
-    /// Makes a request with the command's deadline.
-    pub(crate) fn ask<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        request.set_timeout(self.global.deadline);
-        request
-    }
-
-    /// Waits for the answer to a call, at most for the command's deadline.
-    pub(crate) async fn answer<T>(
+    /// Makes a call with the command's deadline; tries again while the service is away.
+    pub(crate) async fn call<M: Clone, R, F>(
         &self,
-        call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, Failure> {
-        match tokio::time::timeout(self.global.deadline, call).await {
-            Ok(answer) => answer.map(Response::into_inner).map_err(|status| self.failed(&status)),
-            Err(_) => Err(self.late()),
-        }
+        message: M,
+        send: impl Fn(Request<M>) -> F,
+    ) -> Result<R, Failure>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        let chosen = self.chosen()?;
+        chosen.client.call(message, send).await.map_err(|problem| {
+            let away = problem.code == Code::Unavailable && problem.reason.is_empty();
+            let failure = Failure::from(problem);
+            if away {
+                failure.because(format!("{} was tried", chosen.context.endpoints.text()))
+            } else {
+                failure
+            }
+        })
     }
 
-    /// Waits for the answer to a change; when it may have happened, the failure says how to repeat it.
-    pub(crate) async fn send<T>(
+    /// Makes a change; when it may have happened although the call failed, the failure says how to repeat it.
+    pub(crate) async fn send<M: Clone, R, F>(
         &self,
         request_id: &str,
-        call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, Failure> {
-        self.answer(call).await.map_err(|failure| failure.retry_with(request_id))
-    }
-
-    fn failed(&self, status: &Status) -> Failure {
-        // The transport's own deadline comes as CANCELLED.
-        if status.code() == tonic::Code::Cancelled && status.message().contains("Timeout") {
-            return self.late();
-        }
-        let mut failure = Failure::of(status);
-        if failure.reason == "UNAVAILABLE"
-            && let Ok(context) = self.context()
-        {
-            failure = failure.because(format!("{} was tried", context.endpoints.text()));
-        }
-        failure
-    }
-
-    fn late(&self) -> Failure {
-        let limit = self.global.deadline;
-        Failure::new(Exit::TimedOut, "DEADLINE_EXCEEDED", format!("no answer within {limit:?}"))
-            .next("fallow ping, or a longer --deadline")
+        message: M,
+        send: impl Fn(Request<M>) -> F,
+    ) -> Result<R, Failure>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        self.call(message, send).await.map_err(|failure| failure.retry_with(request_id))
     }
 
     /// Returns how results are to be written.
@@ -308,7 +276,7 @@ impl<'a> Session<'a> {
     /// Says what was done, or would be.
     pub(crate) fn say_changed(&mut self, done: &str, revision: i64) -> Result<Exit, Failure> {
         match revision {
-            0 => self.terminal.say(&format!("dry run: {done}; nothing was changed"))?,
+            0 => self.terminal.say(&format!("dry run, nothing changed; it would be: {done}"))?,
             _ => self.terminal.say(&format!("{done} (revision {revision})"))?,
         }
         Ok(Exit::Ok)
@@ -316,18 +284,14 @@ impl<'a> Session<'a> {
 
     /// Returns the names of trusts; none when the region cannot be read, for codes will do.
     pub(crate) async fn names(&self) -> Result<Names, Failure> {
-        let answer = self.monitor()?.get_region(self.ask(GetRegionRequest {})).await;
-        Ok(answer
-            .ok()
-            .and_then(|answer| answer.into_inner().region)
-            .as_ref()
-            .map(Names::of)
-            .unwrap_or_default())
+        let client = self.monitor()?;
+        let answer = self.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await;
+        Ok(answer.ok().and_then(|answer| answer.region).as_ref().map(Names::of).unwrap_or_default())
     }
 }
 
-fn read_credential(context: &Context) -> Result<Credential, Failure> {
-    let Some(file) = &context.token_file else { return Ok(Credential(None)) };
+/// Reads the file with the credential.
+fn read_token(file: &Path) -> Result<String, Failure> {
     let failed = |what: String| {
         Failure::new(
             Exit::NotAllowed,
@@ -338,12 +302,30 @@ fn read_credential(context: &Context) -> Result<Credential, Failure> {
         .next("fallow context show, which names the file; --token-file names another")
     };
     let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-    if text.len() > TOKEN_BYTES_MAX {
-        return Err(failed(format!("it has {} bytes, a credential at most {TOKEN_BYTES_MAX}", text.len())));
+    match text.trim() {
+        long if long.len() > TOKEN_BYTES_MAX => {
+            Err(failed(format!("it has {} bytes, a credential at most {TOKEN_BYTES_MAX}", long.len())))
+        }
+        token if token.bytes().all(|byte| byte.is_ascii_graphic()) && !token.is_empty() => {
+            Ok(token.to_owned())
+        }
+        _ => Err(failed("it is not one word".to_owned())),
     }
-    let mut bearer: MetadataValue<Ascii> = format!("Bearer {}", text.trim())
-        .parse()
-        .map_err(|_| failed("it is not one line of text".to_owned()))?;
-    bearer.set_sensitive(true);
-    Ok(Credential(Some(bearer)))
+}
+
+fn client(context: &Context, token: Option<String>, deadline: Duration) -> Result<Client, Failure> {
+    let authority = context.authority_file.as_deref().map(|file| {
+        fs::read_to_string(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+    });
+    let at = |service| context.endpoints.of(service).to_owned();
+    let settings = Settings {
+        capacity: at(Service::Capacity),
+        demand: at(Service::Demand),
+        matching: at(Service::Matching),
+        monitor: at(Service::Monitor),
+        token,
+        authority_pem: authority.transpose()?,
+        deadline,
+    };
+    Client::new(&settings).map_err(|error| Failure::usage(error.to_string()).next("fallow context show"))
 }

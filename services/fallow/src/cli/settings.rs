@@ -34,6 +34,9 @@ pub struct Context {
     /// The file with the credential. The credential itself is never in the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// The authority that signed the certificates of `https` addresses, a PEM file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority_file: Option<PathBuf>,
     /// ODS site code that `free`, `take` and `need` are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
@@ -221,6 +224,7 @@ impl DevFiles {
         let context = Context {
             endpoints,
             token_file: users.first().map(|(user, _, _)| self.token_file(user)),
+            authority_file: None,
             site: users.first().map(|(_, site, _)| (*site).to_owned()),
             clock_speed: Some(clock_speed),
             users: users.iter().map(|(user, site, _)| ((*user).to_owned(), (*site).to_owned())).collect(),

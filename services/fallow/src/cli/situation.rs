@@ -54,14 +54,10 @@ async fn draw(session: &mut Session<'_>, collaborative: &str) -> Result<Exit, Fa
 
 /// Reads the situation.
 pub(crate) async fn get(session: &Session<'_>, collaborative: &str) -> Result<Situation, Failure> {
-    let mut client = session.monitor()?;
-    let call =
-        client.get_situation(session.ask(GetSituationRequest { collaborative: collaborative.to_owned() }));
-    session
-        .answer(call)
-        .await?
-        .situation
-        .ok_or_else(|| Failure::new(Exit::Failed, "INTERNAL", "the answer is empty"))
+    let client = session.monitor()?;
+    let ask = GetSituationRequest { collaborative: collaborative.to_owned() };
+    let answer = session.call(ask, async |ask| client.clone().get_situation(ask).await).await?;
+    answer.situation.ok_or_else(|| Failure::new(Exit::Failed, "INTERNAL", "the answer is empty"))
 }
 
 /// Writes the situation in any format. For people: the headline, the table of trust by resource, who is in an incident.

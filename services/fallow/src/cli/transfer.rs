@@ -135,10 +135,10 @@ async fn draw(session: &mut Session<'_>, filter: &TransferFilter) -> Result<Exit
 
 /// Reads transfers.
 pub(crate) async fn all(session: &Session<'_>, filter: &TransferFilter) -> Result<Vec<Transfer>, Failure> {
-    let mut client = session.matching()?;
+    let client = session.matching()?;
     pages(async |page_size, page_token| {
         let request = ListTransfersRequest { page_size, page_token, filter: Some(filter.clone()) };
-        let answer = session.answer(client.list_transfers(session.ask(request))).await?;
+        let answer = session.call(request, async |ask| client.clone().list_transfers(ask).await).await?;
         Ok((answer.transfers, answer.next_page_token))
     })
     .await
@@ -202,9 +202,8 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
         transport,
         due_at: due.map(to_wire),
     };
-    let call = session.ask(request);
-    let mut client = session.matching()?;
-    let answer = session.send(&id, client.advance_transfer(call)).await?;
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().advance_transfer(ask).await).await?;
     let done = args.to.map_or_else(|| "marked".to_owned(), |to| codes::word::<transfer::State>(to.into()));
     session.show_changed(answer.transfer.as_ref(), &done, answer.revision)
 }
@@ -218,17 +217,16 @@ async fn abort(session: &mut Session<'_>, args: Abort) -> Result<Exit, Failure> 
         transfer: transfer.id,
         reason: args.reason.into(),
     };
-    let call = session.ask(request);
-    let mut client = session.matching()?;
-    let answer = session.send(&id, client.abort_transfer(call)).await?;
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().abort_transfer(ask).await).await?;
     session.show_changed(answer.transfer.as_ref(), "aborted; the units are given back", answer.revision)
 }
 
 /// Finds the transfer that a person means: by id, or the beginning of one; live ones first.
 async fn find(session: &Session<'_>, typed: &str) -> Result<Transfer, Failure> {
-    let mut client = session.matching()?;
-    let exact = client.get_transfer(session.ask(GetTransferRequest { transfer: typed.to_owned() }));
-    match session.answer(exact).await {
+    let client = session.matching()?;
+    let exact = GetTransferRequest { transfer: typed.to_owned() };
+    match session.call(exact, async |ask| client.clone().get_transfer(ask).await).await {
         Ok(answer) => {
             return answer
                 .transfer

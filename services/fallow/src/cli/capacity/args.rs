@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use fallow_api::v1::{DeclineReason, Resource, Sex, offer};
 
 use crate::cli::codes;
-use crate::cli::options::{Change, Expect};
+use crate::cli::options::{Change, Expect, count_from_0, count_from_1};
 use crate::cli::shorthand::resource;
 
 /// `fallow capacity …`
@@ -53,7 +53,7 @@ pub(crate) struct Publish {
     #[arg(long, value_parser = resource)]
     pub(super) resource: Resource,
     /// How many are free; theatre: minutes
-    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=10_000))]
+    #[arg(long, value_parser = count_from_0)]
     pub(super) count: i64,
     #[command(flatten)]
     pub(super) terms: Terms,
@@ -67,7 +67,7 @@ pub(crate) struct Publish {
 )]
 pub(crate) struct Free {
     /// How many are free; theatre: minutes
-    #[arg(value_parser = clap::value_parser!(i64).range(0..=10_000))]
+    #[arg(value_parser = count_from_0)]
     pub(super) count: i64,
     /// What: level2, level3, g&a, mri, theatre, or kind/code such as bed/cc_adult/2
     #[arg(value_parser = resource)]
@@ -155,7 +155,7 @@ pub(crate) struct Adjust {
 )]
 pub(crate) struct Take {
     /// Units that are no longer free
-    #[arg(value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(value_parser = count_from_1)]
     pub(super) count: i64,
     /// Id of the offer, the beginning of one, or a resource of which there is one offer
     pub(super) offer: String,
@@ -264,7 +264,7 @@ pub(crate) enum Reserve {
         #[arg(value_parser = resource)]
         resource: Resource,
         /// How many
-        #[arg(value_parser = clap::value_parser!(i64).range(0..=10_000))]
+        #[arg(value_parser = count_from_0)]
         units: i64,
         #[command(flatten)]
         change: Change,

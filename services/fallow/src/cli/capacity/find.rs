@@ -33,9 +33,9 @@ pub(super) async fn find(session: &Session<'_>, typed: &str, ended_too: bool) ->
             _ => Err(several(&offers, typed)),
         };
     }
-    let mut client = session.capacity()?;
-    let exact = client.get_offer(session.ask(GetOfferRequest { offer: typed.to_owned() }));
-    match session.answer(exact).await {
+    let client = session.capacity()?;
+    let exact = GetOfferRequest { offer: typed.to_owned() };
+    match session.call(exact, async |ask| client.clone().get_offer(ask).await).await {
         Ok(answer) => answer.offer.ok_or_else(|| Failure::new(Exit::NotFound, "NOT_FOUND", "no such offer")),
         Err(failure) if failure.exit == Exit::NotFound || failure.exit == Exit::Usage => {
             let states = if ended_too { every_state() } else { Vec::new() };

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use fallow_api::v1::{DeclineReason, Pathway, Priority, Resource, Scope, Sex, TransferReason, need};
 
 use crate::cli::codes;
-use crate::cli::options::{Change, Expect};
+use crate::cli::options::{Change, Expect, count_from_1};
 use crate::cli::shorthand::resource;
 
 /// `fallow demand …`
@@ -49,7 +49,7 @@ pub(crate) struct Raise {
     #[arg(long, value_parser = resource)]
     pub(super) resource: Resource,
     /// How many patients, beds, slots or items
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, default_value_t = 1, value_parser = count_from_1)]
     pub(super) count: i64,
     #[command(flatten)]
     pub(super) terms: Terms,
@@ -63,7 +63,7 @@ pub(crate) struct Raise {
 )]
 pub(crate) struct ShortNeed {
     /// How many patients, beds, slots or items
-    #[arg(value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(value_parser = count_from_1)]
     count: i64,
     /// What: level2, level3, g&a, mri, theatre, or kind/code such as bed/cc_adult/2
     #[arg(value_parser = resource)]
@@ -154,7 +154,7 @@ pub(crate) struct Amend {
     /// Id of the need, the beginning of one, or its case reference
     pub(super) id: String,
     /// How many
-    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, value_parser = count_from_1)]
     pub(super) count: Option<i64>,
     /// By when
     #[arg(long, visible_alias = "by")]

@@ -12,9 +12,12 @@ use crate::cli::session::Session;
 pub(crate) async fn explain(session: &mut Session<'_>, args: WhyNot) -> Result<Exit, Failure> {
     let need = find(session, &args.id).await?;
     let trust = args.trust.map(|trust| trust.to_uppercase()).unwrap_or_default();
-    let call = session.ask(ExplainNeedRequest { need: need.id.clone(), trust });
-    let mut client = session.matching()?;
-    let answer = session.answer(client.explain_need(call)).await?;
+    let client = session.matching()?;
+    let answer = session
+        .call(ExplainNeedRequest { need: need.id.clone(), trust }, async |ask| {
+            client.clone().explain_need(ask).await
+        })
+        .await?;
     let names = session.names().await?;
     let unserved = answer.unserved.as_ref().is_some_and(|why| why.unserved > 0);
     let text = text(&need, &answer, unserved, &names, session);

@@ -1,0 +1,127 @@
+//! `context`, `auth`, `ping`, `errors`, `completion`, and the demonstration's users.
+
+use clap::CommandFactory;
+use fallow::cli::{DevFiles, Endpoints};
+use fallow::root::Root;
+use fallow_api::v1::{
+    GetSituationRequest, GetSituationResponse, ListOffersRequest, ListOffersResponse, Situation,
+};
+use insta::assert_snapshot;
+
+use crate::records::level_2;
+use crate::world::{World, at};
+
+#[tokio::test]
+async fn contexts_come_and_go() {
+    let world = World::new().await;
+    assert_snapshot!(world.transcript(&[
+        "context list",
+        "context add prod",
+        "context add prod --endpoint https://fallow.nv.example:443 --token-file /run/fallow.token --site za402",
+        "context add prod --site za403 -o json",
+        "context use prod",
+        "context show",
+        "context show tst",
+        "context list",
+        "context rm prod",
+        "context rm prod",
+        "context use dev",
+        "context add dev --endpoint http://127.0.0.1:1",
+    ]).await);
+}
+
+#[tokio::test]
+async fn whoami_reads_the_credential() {
+    let world = World::new().await;
+    assert_snapshot!(
+        world.transcript(&["auth whoami", "auth whoami -o jsonl", "auth whoami --token-file nowhere"]).await
+    );
+    std::fs::write(world.folder().join("long"), "x".repeat(9_000)).unwrap();
+    let long =
+        world.run(&format!("auth whoami --token-file {}", world.folder().join("long").display())).await;
+    assert_eq!(long.exit, 5);
+    assert!(long.err.contains("it has 9000 bytes, a credential at most 8192"), "{}", long.err);
+}
+
+#[tokio::test]
+async fn the_demonstration_lends_its_users_and_its_time() {
+    let world = World::new().await;
+    let files = DevFiles::below(world.folder());
+    let address = world.script.serve().await;
+    let users = [
+        ("bed-manager.ZA4", "ZA401", "token-4"),
+        ("bed-manager.ZA1", "ZA101", "token-1"),
+        ("duty-lead", "", "token-g"),
+    ];
+    files.write(Endpoints::All(address), 60, &users).unwrap();
+    world.script.on("MonitorService/GetSituation", |_: GetSituationRequest| {
+        let situation = Situation { at: at("2026-11-24T15:57:00Z"), ..Situation::default() };
+        Ok(GetSituationResponse { situation: Some(situation), revision: 1 })
+    });
+    world.script.on("CapacityService/ListOffers", |_: ListOffersRequest| {
+        Ok(ListOffersResponse { offers: vec![level_2()], ..ListOffersResponse::default() })
+    });
+    // Reported at 13:57: half an hour old by the test's clock, two hours by that of the demonstration.
+    let told = world.run("mine --as bed-manager.ZA1 --columns updated").await;
+    assert_eq!((told.exit, told.out.as_str()), (0, "UPDATED\n2 h\n"), "{}", told.err);
+    let unknown = world.run("mine --as bed-manager.ZA9").await;
+    assert_eq!(unknown.exit, 2);
+    assert!(
+        unknown.err.contains("unknown user \"bed-manager.ZA9\". Did you mean bed-manager.ZA1?"),
+        "{}",
+        unknown.err
+    );
+    let elsewhere = world.run("mine --context test --as duty-lead").await;
+    assert!(
+        elsewhere.err.contains("--as works only with the built-in users of a demonstration"),
+        "{}",
+        elsewhere.err
+    );
+    let gold = world.run("free 2 level2 --until \"tomorrow 08:00\" --as duty-lead").await;
+    assert!(gold.err.contains("error: USAGE: which site?"), "{}", gold.err);
+}
+
+#[tokio::test]
+async fn ping_says_who_is_away() {
+    let world = World::new().await;
+    let away = world.run("ping").await;
+    assert_eq!(away.exit, 6);
+    assert_eq!(away.out.matches("no script for grpc.health.v1.Health/Check").count(), 4, "{}", away.out);
+    assert!(away.err.contains("next: fallow context show"), "{}", away.err);
+}
+
+#[tokio::test]
+async fn reasons_are_explained() {
+    let world = World::new().await;
+    assert_snapshot!(world.transcript(&["errors hold-expired", "errors HOLD_EXPIRD"]).await);
+    let all = world.run("errors").await;
+    for reason in fallow_api::reasons::all() {
+        assert!(all.out.contains(reason.name), "{} is missing", reason.name);
+    }
+}
+
+#[tokio::test]
+async fn every_shell_gets_its_completion() {
+    let world = World::new().await;
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let told = world.run(&format!("completion {shell}")).await;
+        assert_eq!(told.exit, 0);
+        assert!(told.out.contains("still-true"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_is_well_formed_and_helps() {
+    let mut root = Root::command();
+    root.clone().debug_assert();
+    root.build();
+    let mut rest: Vec<&clap::Command> =
+        root.get_subcommands().filter(|command| command.get_name() != "help").collect();
+    while let Some(command) = rest.pop() {
+        assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
+        for arg in command.get_arguments() {
+            assert!(arg.get_help().is_some(), "{} of {} has no help", arg.get_id(), command.get_name());
+        }
+        rest.extend(command.get_subcommands().filter(|command| command.get_name() != "help"));
+    }
+}

@@ -1,0 +1,203 @@
+//! `need`, `why-not` and the long forms.
+
+use fallow_api::v1::explanation::NotUsed;
+use fallow_api::v1::unserved_explanation::change::{Change, Confirm, TravelLimit};
+use fallow_api::v1::unserved_explanation::{self, Relaxation};
+use fallow_api::v1::{
+    AmendNeedRequest, AmendNeedResponse, ExplainNeedRequest, ExplainNeedResponse, GetNeedRequest,
+    GetNeedResponse, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, Need,
+    Objection, RaiseNeedRequest, RaiseNeedResponse, Region, ResolveNeedOutsideRequest,
+    ResolveNeedOutsideResponse, Trust, UnservedExplanation, WatchNeedsRequest, WatchNeedsResponse,
+    WithdrawNeedRequest, WithdrawNeedResponse, need, watch_needs_response,
+};
+use insta::assert_snapshot;
+use tonic::Status;
+
+use crate::records::{lc_118, lc_120, suggestion};
+use crate::world::{World, at};
+
+/// Needs by whole id only, as the service does it; lists give both.
+pub(crate) fn knows_needs(world: &World) {
+    world.script.on("DemandService/GetNeed", |ask: GetNeedRequest| {
+        let need = [lc_118(), lc_120()].into_iter().find(|need| need.id == ask.need);
+        need.map(|need| GetNeedResponse { need: Some(need), revision: 42 })
+            .ok_or_else(|| Status::not_found("no such need"))
+    });
+    world.script.on("DemandService/ListNeeds", |ask: ListNeedsRequest| {
+        // The live ones, unless ended ones are asked for: of these there are none.
+        let live = ask.filter.unwrap_or_default().states.is_empty();
+        let needs = if live { vec![lc_118(), lc_120()] } else { Vec::new() };
+        Ok(ListNeedsResponse { needs, next_page_token: String::new(), revision: 42 })
+    });
+}
+
+/// Names for trusts.
+pub(crate) fn knows_the_region(world: &World) {
+    let trust = |ods: &str, name: &str| Trust { ods: ods.into(), name: name.into(), ..Trust::default() };
+    let trusts = vec![trust("ZA1", "Aldermoor"), trust("ZA3", "Calverleigh")];
+    world.script.on("MonitorService/GetRegion", move |_: GetRegionRequest| {
+        let region = Region {
+            id: "north-vale".into(),
+            name: "North Vale".into(),
+            trusts: trusts.clone(),
+            ..Region::default()
+        };
+        Ok(GetRegionResponse {
+            region: Some(region),
+            toml: "[region]\nid = \"north-vale\"".into(),
+            revision: 12,
+        })
+    });
+}
+
+#[tokio::test]
+async fn need_raises_with_the_band_of_its_time() {
+    let world = World::new().await;
+    world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
+        let revision = if ask.validate_only { 0 } else { 42 };
+        Ok(RaiseNeedResponse { need: Some(lc_118()), revision, already_live: false })
+    });
+    assert_snapshot!(world.transcript(&[
+        "need 1 level3 --by 16:00",
+        "need 1 level3 --by 16:00 --need isolation --ref LC-118 --dry-run -q",
+        "demand raise --resource mri --count 18 --priority p3 --ref DX-77 --max-travel 45m --listed 2026-09-01 --pathway dm01 -q",
+        "need 1 theatre --specialty 110 --minutes-per-case 90m --by \"2026-12-20 08:00\" --age 71 --sex male --bmi 31 --asa 3 --imd-decile 2 --reason capacity --scope episode-only --brings-team --fragile-service --note list -q",
+        "need 1 level3",
+    ]).await);
+}
+
+#[tokio::test]
+async fn raising_again_returns_the_live_one() {
+    let world = World::new().await;
+    world.script.on("DemandService/RaiseNeed", |_: RaiseNeedRequest| {
+        Ok(RaiseNeedResponse { need: Some(lc_118()), revision: 42, already_live: true })
+    });
+    assert_snapshot!(world.transcript(&["need 1 level3 --by 16:00 --ref LC-118"]).await);
+}
+
+#[tokio::test]
+async fn why_not_shows_counts_fixes_and_exits_9() {
+    let world = World::new().await;
+    knows_needs(&world);
+    knows_the_region(&world);
+    let count = |reason: Objection, count, example: &str| NotUsed {
+        reason: reason.into(),
+        count,
+        example: example.into(),
+    };
+    let fix = |change, text: &str, places| Relaxation {
+        change: Some(unserved_explanation::Change { change: Some(change) }),
+        text: text.into(),
+        places,
+    };
+    let unserved = UnservedExplanation {
+        need: lc_120().id,
+        unserved: 2,
+        offers: 14,
+        counts: vec![
+            count(Objection::TooFar, 6, "Calverleigh, 52 minutes"),
+            count(Objection::AgeOrSex, 4, "no bay of that sex"),
+            count(Objection::Stale, 3, "Eastholme, 3 h"),
+            count(Objection::HeldForAnother, 1, "until 14:51"),
+        ],
+        relaxations: vec![
+            fix(Change::TravelLimit(TravelLimit { minutes: 60 }), "travel limit 60 minutes instead of 45", 2),
+            fix(
+                Change::Confirm(Confirm { offer: "o".into(), trust: "ZA5".into() }),
+                "Eastholme says still true",
+                1,
+            ),
+        ],
+        checked_at: at("2026-11-24T14:30:52Z"),
+        revision: 42,
+        policy: "nv-2026-11".into(),
+        ..UnservedExplanation::default()
+    };
+    world.script.on("MatchingService/ExplainNeed", move |ask: ExplainNeedRequest| {
+        match ask.need == lc_120().id {
+            true => Ok(ExplainNeedResponse {
+                unserved: Some(unserved.clone()),
+                proposals: Vec::new(),
+                revision: 42,
+            }),
+            false => Ok(ExplainNeedResponse { unserved: None, proposals: vec![suggestion()], revision: 42 }),
+        }
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "why-not LC-120",
+                "demand explain lc-120 --trust za5 -o jsonl",
+                "why-not LC-118",
+                "why-not LC-12",
+                "why-not LC-1",
+                "why-not XX",
+            ])
+            .await
+    );
+}
+
+#[tokio::test]
+async fn a_need_is_amended_withdrawn_or_resolved_by_its_reference() {
+    let world = World::new().await;
+    knows_needs(&world);
+    world.script.on("DemandService/AmendNeed", |_: AmendNeedRequest| {
+        Ok(AmendNeedResponse { need: Some(lc_120()), revision: 51 })
+    });
+    world.script.on("DemandService/WithdrawNeed", |_: WithdrawNeedRequest| {
+        Ok(WithdrawNeedResponse { need: Some(lc_120()), revision: 52 })
+    });
+    world.script.on("DemandService/ResolveNeedOutside", |_: ResolveNeedOutsideRequest| {
+        Ok(ResolveNeedOutsideResponse { need: Some(lc_120()), revision: 53 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "demand list",
+                "demand amend LC-120 --max-travel 60m --needed-by +2h --if-revision 40 -q",
+                "demand amend LC-120",
+                "demand withdraw LC-120 --reason treated-elsewhere -q",
+                "demand resolve-outside LC-120 --note \"own ward opened\" -q",
+            ])
+            .await
+    );
+}
+
+#[tokio::test]
+async fn wait_ends_when_it_came_when_it_cannot_come_and_when_time_is_up() {
+    let world = World::new().await;
+    knows_needs(&world);
+    assert_eq!(world.run("demand wait LC-118 --for proposed -q").await.exit, 0);
+
+    let moved = |state: need::State| {
+        let need = Need { state: state.into(), ..lc_118() };
+        let item = watch_needs_response::Item::Need(need.clone());
+        let event = WatchNeedsResponse { item: Some(item), cursor: "c1".into(), revision: 44 };
+        (need, event)
+    };
+    for (state, exit) in [(need::State::Agreed, 0), (need::State::Unmet, 9)] {
+        let (now, event) = moved(state);
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        world.script.on("DemandService/GetNeed", move |_: GetNeedRequest| {
+            let first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            Ok(GetNeedResponse { need: Some(if first { lc_118() } else { now.clone() }), revision: 44 })
+        });
+        world.script.watch::<WatchNeedsRequest, _>("DemandService/WatchNeeds", vec![vec![Ok(event)]]);
+        let told = world.run("demand wait LC-118 --for agreed -q").await;
+        assert_eq!((told.exit, told.out.trim()), (exit, lc_118().id.as_str()), "{}", told.err);
+    }
+
+    world.script.on("DemandService/GetNeed", |_: GetNeedRequest| {
+        Ok(GetNeedResponse { need: Some(lc_118()), revision: 42 })
+    });
+    world
+        .script
+        .watch::<WatchNeedsRequest, WatchNeedsResponse>("DemandService/WatchNeeds", vec![Vec::new(); 20]);
+    let told = world.run("demand wait LC-118 --for agreed --timeout 1s").await;
+    assert_eq!(told.exit, 7);
+    assert!(
+        told.err.contains("error: TIMED_OUT: nothing came within 1s\n  next: fallow why-not LC-118\n"),
+        "{}",
+        told.err
+    );
+}

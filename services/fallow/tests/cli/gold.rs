@@ -1,0 +1,161 @@
+//! `situation`, `board`, `region` and `mode`.
+
+use fallow_api::v1::region_change::Kind;
+use fallow_api::v1::situation::{Cell, CollaborativeMode, Headline, TrustSituation};
+use fallow_api::v1::{
+    ApplyRegionRequest, ApplyRegionResponse, Freshness, GetSituationRequest, GetSituationResponse, Mode,
+    RegionChange, SetModeRequest, SetModeResponse, Situation,
+};
+use insta::assert_snapshot;
+
+use crate::records::{bed, moving, suggestion};
+use crate::world::{World, at};
+use crate::{proposals, transfers};
+
+fn situation() -> Situation {
+    let cell = |trust: &str, code: &str, level, net, pressure, freshness: Freshness| Cell {
+        trust: trust.into(),
+        resource: bed(code, level),
+        staffed: 10,
+        free: net,
+        net,
+        pressure,
+        freshness: freshness.into(),
+        oldest_reported_at: at("2026-11-24T14:00:00Z"),
+        offers: 1,
+        ..Cell::default()
+    };
+    let trust = |code: &str, name: &str, opel| TrustSituation {
+        trust: code.into(),
+        name: name.into(),
+        opel,
+        ..TrustSituation::default()
+    };
+    Situation {
+        region: "north-vale".into(),
+        name: "North Vale".into(),
+        at: at("2026-11-24T14:32:08Z"),
+        headline: Some(Headline {
+            needs_open: 38,
+            needs_overdue: 9,
+            needs_raised_24h: 24,
+            needs_placed_24h: 19,
+            median_minutes_to_agreed: Some(21),
+            proposals_held: 3,
+            transfers_moving: 6,
+            transfers_overdue: 1,
+            trusts_live: 1,
+            trusts_all: 2,
+        }),
+        cells: vec![
+            cell("ZA1", "CC_ADULT", 2, 2, 2, Freshness::Fresh),
+            cell("ZA1", "GA_ADULT", 0, 6, 1, Freshness::Fresh),
+            cell("ZA2", "GA_ADULT", 0, -7, 4, Freshness::Stale),
+        ],
+        trusts: vec![trust("ZA1", "Aldermoor", 3), trust("ZA2", "Brackwater", 0)],
+        modes: vec![CollaborativeMode {
+            collaborative: "nv-acute".into(),
+            name: "North Vale Acute".into(),
+            mode: Mode::Incident.into(),
+            since: at("2026-11-24T09:12:00Z"),
+            reason: "norovirus, Brackwater".into(),
+        }],
+        revision: 88213,
+    }
+}
+
+fn sees(world: &World) {
+    world.script.on("MonitorService/GetSituation", |_: GetSituationRequest| {
+        Ok(GetSituationResponse { situation: Some(situation()), revision: 88213 })
+    });
+}
+
+#[tokio::test]
+async fn the_situation_is_a_table_of_trusts_by_resources() {
+    let world = World::new().await;
+    sees(&world);
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "situation",
+                "situation -o csv",
+                "situation -o md --collaborative nv-acute",
+                "situation -q",
+            ])
+            .await
+    );
+}
+
+#[tokio::test]
+async fn the_board_prints_once_on_a_pipe() {
+    let world = World::new().await;
+    sees(&world);
+    proposals::lists(&world, vec![suggestion()]);
+    transfers::lists(&world);
+    assert!(world.run("board").await.out.contains(&moving().id));
+    assert_snapshot!(world.run("board").await.out);
+    proposals::lists(&world, Vec::new());
+    assert!(world.run("board").await.out.contains("\nInbox (0)\n  nothing waits for your answer\n"));
+}
+
+#[tokio::test]
+async fn a_region_file_is_shown_and_its_difference_printed() {
+    let world = World::new().await;
+    crate::demand::knows_the_region(&world);
+    world.script.on("MonitorService/ApplyRegion", |ask: ApplyRegionRequest| {
+        let change = |kind: Kind, path: &str, before: &str, after: &str| RegionChange {
+            kind: kind.into(),
+            path: path.into(),
+            before: before.into(),
+            after: after.into(),
+        };
+        let changes = vec![
+            change(Kind::Changed, "trust.ZA1.opel", "2", "3"),
+            change(Kind::Added, "site.ZA103", "", "Aldermoor Hub"),
+            change(Kind::Removed, "travel.ZA101-ZA201", "41", ""),
+        ];
+        let revision = if ask.validate_only { 0 } else { 13 };
+        Ok(ApplyRegionResponse { region: None, changes, revision })
+    });
+    std::fs::write(world.folder().join("region.toml"), "[region]\n").unwrap();
+    let file = world.folder().join("region.toml").display().to_string();
+    assert_snapshot!(world.transcript(&["region show"]).await);
+    let dry = world.run(&format!("region apply -f {file} --dry-run")).await;
+    assert_eq!(dry.out, "~ trust.ZA1.opel  2 -> 3\n+ site.ZA103  Aldermoor Hub\n- travel.ZA101-ZA201  41\n");
+    assert_eq!(dry.err, "dry run, nothing changed; it would be: 1 added, 1 changed, 1 removed\n");
+    assert_eq!(
+        dry.calls,
+        [
+            r#"MonitorService/ApplyRegion {"request_id":"REQUEST-ID","validate_only":true,"toml":"[region]\n"}"#
+        ]
+    );
+    let done = world.run(&format!("region apply --file {file}")).await;
+    assert_eq!((done.exit, done.err.as_str()), (0, "1 added, 1 changed, 1 removed (revision 13)\n"));
+    let missing = world.run("region apply -f nowhere.toml").await;
+    assert_eq!(missing.exit, 2);
+    assert!(missing.err.starts_with("error: USAGE: nowhere.toml: "), "{}", missing.err);
+}
+
+#[tokio::test]
+async fn gold_switches_a_mode() {
+    let world = World::new().await;
+    world.script.on("MonitorService/SetMode", |ask: SetModeRequest| {
+        let mode = CollaborativeMode {
+            collaborative: ask.collaborative,
+            mode: ask.mode,
+            reason: ask.reason,
+            ..CollaborativeMode::default()
+        };
+        Ok(SetModeResponse { mode: Some(mode), revision: 14 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "mode incident on nv-acute --reason \"norovirus, Brackwater\"",
+                "mode routine nv-acute --reason over",
+                "mode incident on --reason x",
+                "mode panic on nv-acute --reason x",
+            ])
+            .await
+    );
+}

@@ -1,0 +1,17 @@
+//! The command line against scripted services: what it asks, what it prints, how it ends. Golden files hold the words.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod capacity;
+mod contexts;
+mod demand;
+mod failures;
+mod gold;
+mod process;
+mod proposals;
+mod records;
+mod script;
+mod transfers;
+mod watches;
+mod world;

@@ -1,0 +1,70 @@
+//! The binary itself: its exit codes as a shell sees them, streams, and Ctrl-C.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+use fallow_api::v1::{WatchOffersRequest, WatchOffersResponse, watch_offers_response};
+
+use crate::records::level_2;
+use crate::script::Script;
+
+fn fallow(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fallow"));
+    command.args(args).env_clear().env("HOME", "/nonexistent");
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    fallow(args).output().unwrap()
+}
+
+#[test]
+fn a_shell_sees_the_codes_and_data_only_on_stdout() {
+    for (args, code) in [
+        (&["version"][..], 0),
+        (&["--help"], 0),
+        (&["free", "--help"], 0),
+        (&[], 2),
+        (&["fre"], 2),
+        (&["mine"], 2),
+        (&["errors", "NOTHING_LIKE_IT"], 3),
+        (&["auth", "whoami", "--endpoint", "http://127.0.0.1:1"], 5),
+        (&["mine", "--endpoint", "http://127.0.0.1:1"], 6),
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(ended.stdout.is_empty(), code != 0, "{args:?}");
+        assert_eq!(ended.stderr.is_empty(), code == 0, "{args:?}");
+    }
+}
+
+#[test]
+fn settings_come_from_the_environment_and_no_flag_takes_a_secret() {
+    let ended = fallow(&["mine"]).env("FALLOW_ENDPOINT", "http://127.0.0.1:1").output().unwrap();
+    assert_eq!(ended.status.code(), Some(6));
+    let ended = fallow(&["mine"]).env("FALLOW_CONTEXT", "nowhere").output().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    assert_eq!(run(&["mine", "--token", "secret"]).status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_ends_a_watch_with_130() {
+    let script = Script::default();
+    let item = watch_offers_response::Item::Offer(level_2());
+    let event = WatchOffersResponse { item: Some(item), cursor: "c".into(), revision: 1 };
+    // After the first message the stream breaks and the watch tries again, for ever.
+    let broken = vec![vec![Ok(event)], vec![Err(tonic::Status::unavailable("gone"))]];
+    script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", broken);
+    let address = script.serve().await;
+    let mut child = fallow(&["watch", "--kinds", "offer", "--endpoint", &address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("{\"offer\":"), "{line}");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

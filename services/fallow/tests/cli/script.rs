@@ -1,0 +1,120 @@
+//! A server that answers just the calls a test scripts, and remembers what it was asked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use fallow_api::json::{self, Message};
+use futures::future::BoxFuture;
+use futures::{FutureExt, stream};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tonic::server::Grpc;
+use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
+use tower::service_fn;
+
+type Answer = Arc<dyn Fn(http::Request<Body>) -> BoxFuture<'static, http::Response<Body>> + Send + Sync>;
+type Seen = Arc<Mutex<Vec<String>>>;
+
+/// The calls that a server answers. Any other is UNIMPLEMENTED, which a command under test reports as a failure.
+#[derive(Clone, Default)]
+pub(crate) struct Script {
+    answers: Arc<Mutex<HashMap<&'static str, Answer>>>,
+    seen: Seen,
+}
+
+impl Script {
+    /// Answers a call, named such as `CapacityService/ListOffers`.
+    pub(crate) fn on<Q, A>(
+        &self,
+        call: &'static str,
+        answer: impl Fn(Q) -> Result<A, Status> + Send + Sync + 'static,
+    ) -> &Self
+    where
+        Q: Message + prost::Message + Serialize + Default + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let (answer, seen) = (Arc::new(answer), self.seen.clone());
+        self.add(call, move |request| {
+            let (answer, seen) = (answer.clone(), seen.clone());
+            async move {
+                let service = service_fn(move |request: Request<Q>| {
+                    remember(&seen, call, &request);
+                    std::future::ready(answer(request.into_inner()).map(Response::new))
+                });
+                Grpc::new(ProstCodec::<A, Q>::default()).unary(service, request).await.map(Body::new)
+            }
+            .boxed()
+        })
+    }
+
+    /// Answers a watch: the messages and statuses of one stream after the other, each opened by one call.
+    pub(crate) fn watch<Q, A>(&self, call: &'static str, streams: Vec<Vec<Result<A, Status>>>) -> &Self
+    where
+        Q: Message + prost::Message + Serialize + Default + 'static,
+        A: prost::Message + Default + Clone + 'static,
+    {
+        let (streams, seen) = (Arc::new(Mutex::new(streams.into_iter())), self.seen.clone());
+        self.add(call, move |request| {
+            let (streams, seen) = (streams.clone(), seen.clone());
+            async move {
+                let service = service_fn(move |request: Request<Q>| {
+                    remember(&seen, call, &request);
+                    let next = streams.lock().unwrap().next();
+                    let answer = next.map(|items| Response::new(stream::iter(items)));
+                    std::future::ready(
+                        answer.ok_or_else(|| Status::permission_denied("the script ends here")),
+                    )
+                });
+                Grpc::new(ProstCodec::<A, Q>::default())
+                    .server_streaming(service, request)
+                    .await
+                    .map(Body::new)
+            }
+            .boxed()
+        })
+    }
+
+    fn add(
+        &self,
+        call: &'static str,
+        answer: impl Fn(http::Request<Body>) -> BoxFuture<'static, http::Response<Body>> + Send + Sync + 'static,
+    ) -> &Self {
+        self.answers.lock().unwrap().insert(call, Arc::new(answer));
+        self
+    }
+
+    /// Returns what was asked since the last look, each call with its request as Fallow JSON.
+    pub(crate) fn take_seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// Serves on a port of its own; returns the address.
+    pub(crate) async fn serve(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let answers = self.answers.clone();
+        let router = Router::new().fallback(move |request: http::Request<Body>| {
+            let path = request.uri().path().trim_start_matches('/');
+            let path = path.trim_start_matches("fallow.v1.").to_owned();
+            let answer = answers.lock().unwrap().get(path.as_str()).cloned();
+            async move {
+                match answer {
+                    Some(answer) => answer(request).await,
+                    None => Status::unimplemented(format!("no script for {path}")).into_http::<Body>(),
+                }
+            }
+        });
+        #[expect(clippy::disallowed_methods, reason = "a test's own server ends with the test")]
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+}
+
+fn remember<Q: Message + Serialize>(seen: &Seen, call: &str, request: &Request<Q>) {
+    let signed = if request.metadata().contains_key("authorization") { "" } else { " (without credential)" };
+    let asked = json::to_string(request.get_ref()).unwrap();
+    seen.lock().unwrap().push(format!("{call}{signed} {asked}"));
+}

@@ -1,0 +1,44 @@
+//! `fallow transfer`.
+
+use fallow_api::v1::{
+    AbortTransferRequest, AbortTransferResponse, AdvanceTransferRequest, AdvanceTransferResponse,
+    GetTransferRequest, GetTransferResponse, ListTransfersRequest, ListTransfersResponse,
+};
+use insta::assert_snapshot;
+use tonic::Status;
+
+use crate::records::moving;
+use crate::world::World;
+
+pub(crate) fn lists(world: &World) {
+    world.script.on("MatchingService/ListTransfers", |_: ListTransfersRequest| {
+        Ok(ListTransfersResponse { transfers: vec![moving()], next_page_token: String::new(), revision: 44 })
+    });
+    world.script.on("MatchingService/GetTransfer", |ask: GetTransferRequest| {
+        match ask.transfer == moving().id {
+            true => Ok(GetTransferResponse { transfer: Some(moving()), revision: 44 }),
+            false => Err(Status::not_found("no such transfer")),
+        }
+    });
+}
+
+#[tokio::test]
+async fn transfers_are_listed_shown_and_taken_on() {
+    let world = World::new().await;
+    lists(&world);
+    world.script.on("MatchingService/AdvanceTransfer", |_: AdvanceTransferRequest| {
+        Ok(AdvanceTransferResponse { transfer: Some(moving()), revision: 45 })
+    });
+    world.script.on("MatchingService/AbortTransfer", |_: AbortTransferRequest| {
+        Ok(AbortTransferResponse { transfer: Some(moving()), revision: 46 })
+    });
+    assert_snapshot!(world.transcript(&[
+        "transfer list",
+        "transfer show 0198c2d4",
+        "transfer advance 0198c2d4 --to arrived -q",
+        "transfer advance 0198c2d4 --done \"records sent\" --transport ambulance --provider RX7 --booked --due 15:30 -q",
+        "transfer advance 0198c2d4",
+        "transfer advance 0198c2d4 --to arived",
+        "transfer abort 0198c2d4 --reason not_fit -q",
+    ]).await);
+}

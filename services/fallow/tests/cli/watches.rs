@@ -1,0 +1,61 @@
+//! Watches: what a pipe gets, and what happens when the connection breaks.
+
+use fallow_api::v1::{
+    Bookmark, Moved, Proposal, SnapshotDone, WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest,
+    WatchProposalsResponse, watch_offers_response, watch_proposals_response,
+};
+use insta::assert_snapshot;
+use tonic::Status;
+use watch_proposals_response::Item;
+
+use crate::records::{level_2, suggestion};
+use crate::world::World;
+
+fn event(item: Item, cursor: &str) -> Result<WatchProposalsResponse, Status> {
+    Ok(WatchProposalsResponse { item: Some(item), cursor: cursor.into(), revision: 43 })
+}
+
+fn proposal(id: &str) -> Item {
+    Item::Proposal(Proposal { id: id.into(), explanation: None, ..suggestion() })
+}
+
+#[tokio::test]
+async fn a_dropped_watch_goes_on_from_its_cursor() {
+    let world = World::new().await;
+    world.script.watch::<WatchProposalsRequest, _>(
+        "MatchingService/WatchProposals",
+        vec![
+            vec![
+                event(proposal("p1"), "c1"),
+                event(Item::SnapshotDone(SnapshotDone {}), "c2"),
+                event(Item::Bookmark(Bookmark {}), "c3"),
+                Err(Status::unavailable("the server went away")),
+            ],
+            vec![event(proposal("p2"), "c4"), event(Item::Moved(Moved {}), "c5")],
+            vec![event(Item::Removed("p1".into()), "c6"), Err(Status::out_of_range("trimmed"))],
+            vec![event(proposal("p3"), "c7")],
+        ],
+    );
+    assert_snapshot!(world.transcript(&["inbox --watch"]).await);
+}
+
+#[tokio::test]
+async fn watch_prints_several_kinds_and_goes_on_after_a_cursor() {
+    let world = World::new().await;
+    let offer = WatchOffersResponse {
+        item: Some(watch_offers_response::Item::Offer(level_2())),
+        cursor: "o1".into(),
+        revision: 41,
+    };
+    world.script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", vec![vec![Ok(offer)]]);
+    let told = world.run("watch --kinds offer --since o0").await;
+    assert_eq!(told.exit, 5);
+    assert!(told.out.starts_with(r#"{"offer":{"id":"0198c2a1-"#), "{}", told.out);
+    assert_eq!(
+        told.calls,
+        [r#"CapacityService/WatchOffers {"cursor":"o0"}"#, r#"CapacityService/WatchOffers {"cursor":"o1"}"#]
+    );
+    let refused = world.run("watch --since o0").await;
+    assert_eq!(refused.exit, 2);
+    assert!(refused.err.contains("--since goes on in one watch"), "{}", refused.err);
+}
