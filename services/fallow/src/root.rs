@@ -34,7 +34,7 @@ pub enum Command {
     Match(Box<crate::match_files::MatchArgs>),
     /// A client command.
     #[command(flatten)]
-    Client(cli::Verb),
+    Client(Box<cli::Verb>),
 }
 
 /// Runs the command of this process.
@@ -43,7 +43,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Root::try_parse_from(args) {
         Ok(root) => match root.command {
             Command::Match(args) => crate::match_files::run(*args),
-            Command::Client(verb) => client(verb, root.global),
+            Command::Client(verb) => client(*verb, root.global),
         },
         Err(error) => {
             // Help and version are no errors: clap knows which is which, and where each is written.

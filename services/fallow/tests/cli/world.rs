@@ -76,7 +76,7 @@ impl World {
                 let Command::Client(verb) = root.command else { panic!("not a client command: {line}") };
                 let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false };
                 let clock = Clock::manual(NOW.parse().unwrap());
-                cli::run(verb, root.global, Root::command(), clock, terminal).await.code()
+                cli::run(*verb, root.global, Root::command(), clock, terminal).await.code()
             }
         };
         let (out, err) = (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap());
