@@ -13,7 +13,7 @@ use super::failure::{Exit, Failure};
 use super::options::Format;
 use super::output::Layout;
 use super::session::Session;
-use super::watch::{Feed, Happening};
+use super::watch::{Feed, Happening, unless_away};
 use super::{proposal, situation, transfer as transfers};
 
 /// The board is drawn again this often even when nothing changes: holds run out and figures age.
@@ -61,13 +61,7 @@ pub(crate) async fn run(session: &mut Session<'_>, _: Board) -> Result<Exit, Fai
             None => {
                 sleep(DRAW_TOGETHER).await;
                 // While the services are away the last picture stays, with the words that it is not live below it.
-                match draw(session).await {
-                    Ok(()) => {}
-                    Err(failure) if failure.exit == Exit::Unavailable || failure.exit == Exit::TimedOut => {
-                        session.terminal.say(&format!("not live: {}", failure.what))?;
-                    }
-                    Err(failure) => return Err(failure),
-                }
+                unless_away(draw(session).await, session)?;
             }
         }
     }

@@ -11,7 +11,7 @@ use fallow_api::v1::{
     watch_timeline_response, watch_transfers_response,
 };
 use serde::Serialize;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Code, Status, Streaming};
 
 use super::failure::{Exit, Failure};
@@ -93,12 +93,13 @@ pub(crate) struct Feed<E, O> {
     held_back: Option<E>,
     wait: Duration,
     lost_at: Option<Instant>,
+    retry_at: Option<Instant>,
 }
 
 impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O> {
     /// Begins a watch after a cursor; an empty one begins with a snapshot.
     pub(crate) fn new(cursor: String, open: O) -> Self {
-        Self { open, cursor, stream: None, held_back: None, wait: WAIT_MIN, lost_at: None }
+        Self { open, cursor, stream: None, held_back: None, wait: WAIT_MIN, lost_at: None, retry_at: None }
     }
 
     /// Returns what happens next: a message, or that the watch was lost, or is back. May be dropped while waiting.
@@ -110,9 +111,10 @@ impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O>
             return Ok(Happening::Event(event));
         }
         loop {
-            if self.lost_at.is_some() && self.stream.is_none() {
-                sleep(self.wait).await;
-                self.wait = (self.wait * 2).min(WAIT_MAX);
+            // An instant rather than a length: whoever drops this wait and comes back goes on with it.
+            if let Some(at) = self.retry_at {
+                sleep_until(at).await;
+                self.retry_at = None;
             }
             let event = match self.message().await {
                 Ok(Some(event)) => event,
@@ -181,10 +183,13 @@ impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O>
             | Code::Unimplemented
             | Code::Unauthenticated => return Err(Failure::of(status)),
         }
+        let now = Instant::now();
+        self.retry_at = Some(now + self.wait);
+        self.wait = (self.wait * 2).min(WAIT_MAX);
         if self.lost_at.is_some() {
             return Ok(None);
         }
-        self.lost_at = Some(Instant::now());
+        self.lost_at = Some(now);
         Ok(Some(format!("not live: {}; trying again", status.message())))
     }
 }
@@ -204,15 +209,31 @@ pub(crate) async fn follow<E: Event>(
                 session.terminal.out.flush()?;
             }
             Happening::Event(_) => {
-                // What comes at once is drawn once.
+                // What comes at once is drawn once; what is said meanwhile stands below it.
+                let mut notices = Vec::new();
                 while let Ok(more) = timeout(DRAW_TOGETHER, feed.next()).await {
-                    more?;
+                    if let Happening::Notice(notice) = more? {
+                        notices.push(notice);
+                    }
                 }
                 session.terminal.clear()?;
-                draw(session).await?;
+                unless_away(draw(session).await.map(|_| ()), session)?;
+                for notice in notices {
+                    session.terminal.say(&notice)?;
+                }
                 session.terminal.out.flush()?;
             }
         }
+    }
+}
+
+/// Lets a picture go on while the services are away: that is said instead of ending.
+pub(crate) fn unless_away(drawn: Result<(), Failure>, session: &mut Session<'_>) -> Result<(), Failure> {
+    match drawn {
+        Err(failure) if failure.exit == Exit::Unavailable || failure.exit == Exit::TimedOut => {
+            session.terminal.say(&format!("not live: {}", failure.what))
+        }
+        drawn => drawn,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Watches: what a pipe gets, and what happens when the connection breaks.
 
 use fallow_api::v1::{
-    Bookmark, Moved, Proposal, SnapshotDone, WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest,
-    WatchProposalsResponse, watch_offers_response, watch_proposals_response,
+    Bookmark, ListOffersRequest, ListOffersResponse, Moved, Proposal, SnapshotDone, WatchOffersRequest,
+    WatchOffersResponse, WatchProposalsRequest, WatchProposalsResponse, watch_offers_response,
+    watch_proposals_response,
 };
 use insta::assert_snapshot;
 use tonic::Status;
@@ -58,4 +59,30 @@ async fn watch_prints_several_kinds_and_goes_on_after_a_cursor() {
     let refused = world.run("watch --since o0").await;
     assert_eq!(refused.exit, 2);
     assert!(refused.err.contains("--since goes on in one watch"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn a_screen_is_redrawn_with_short_ids_and_says_when_it_is_not_live() {
+    let world = World::new().await;
+    let message = |item, cursor: &str| {
+        Ok(WatchOffersResponse { item: Some(item), cursor: cursor.into(), revision: 41 })
+    };
+    world.script.watch::<WatchOffersRequest, _>(
+        "CapacityService/WatchOffers",
+        vec![
+            vec![
+                message(watch_offers_response::Item::Offer(level_2()), "c1"),
+                message(watch_offers_response::Item::SnapshotDone(SnapshotDone {}), "c2"),
+            ],
+            vec![message(watch_offers_response::Item::Removed(level_2().id), "c3")],
+        ],
+    );
+    world.script.on("CapacityService/ListOffers", |_: ListOffersRequest| {
+        Ok(ListOffersResponse { offers: vec![level_2()], ..ListOffersResponse::default() })
+    });
+    let told = world.run_on_a_screen("mine --watch --columns id,free").await;
+    assert!(told.out.starts_with("\u{1b}[H\u{1b}[2JID        FREE\n0198c2a1  2\n"), "{:?}", told.out);
+    assert!(told.err.starts_with("not live: the stream ended; trying again\nback after "), "{}", told.err);
+    // Both messages of the beginning are drawn as one picture, the change after the gap as another.
+    assert_eq!(told.out.matches("\u{1b}[2J").count(), 2, "{:?}", told.out);
 }

@@ -60,6 +60,15 @@ impl World {
 
     /// Runs one line as a shell would: words, with double quotes around those that have spaces.
     pub(crate) async fn run(&self, line: &str) -> Told {
+        self.run_at(line, false).await
+    }
+
+    /// Runs one line on a screen that can be redrawn.
+    pub(crate) async fn run_on_a_screen(&self, line: &str) -> Told {
+        self.run_at(line, true).await
+    }
+
+    async fn run_at(&self, line: &str, interactive: bool) -> Told {
         let mut args = words(&format!("fallow {line}"));
         args.extend([
             "--context-file".to_owned(),
@@ -74,7 +83,7 @@ impl World {
             }
             Ok(root) => {
                 let Command::Client(verb) = root.command else { panic!("not a client command: {line}") };
-                let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false };
+                let terminal = Terminal { out: &mut out, err: &mut err, interactive, colour: false };
                 let clock = Clock::manual(NOW.parse().unwrap());
                 cli::run(*verb, root.global, Root::command(), clock, terminal).await.code()
             }
