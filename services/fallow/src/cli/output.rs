@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::failure::{Exit, Failure};
 use super::options::Format;
 
+/// Narrower screens than this many columns cut words into letters when cells wrap.
+const NARROWEST: u16 = 40;
+
 /// Where a command writes.
 pub struct Terminal<'a> {
     /// Data.
@@ -230,10 +233,12 @@ impl Terminal<'_> {
         if self.colour {
             table.enforce_styling();
         }
-        // On a screen long cells wrap; elsewhere a line is a line.
-        table.set_content_arrangement(match self.interactive {
-            true => ContentArrangement::Dynamic,
-            false => ContentArrangement::Disabled,
+        // On a screen long cells wrap; elsewhere, and on one that does not know its width, a line is a line.
+        let wraps = self.interactive && table.width().is_some_and(|width| width >= NARROWEST);
+        table.set_content_arrangement(if wraps {
+            ContentArrangement::Dynamic
+        } else {
+            ContentArrangement::Disabled
         });
         for row in rows {
             table.add_row(row.iter().map(|cell| painted(cell, self.colour)));
