@@ -145,14 +145,15 @@
     try {
       const answer = await fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, button)) })
       const page = parse(await answer.text()), to = new URL(answer.url)
-      if (to.pathname !== location.pathname && answer.redirected || !$('main', page)) { location.assign(answer.url); return }
+      if (!$('main', page)) { location.assign(answer.url); return }
       form.reset()
-      const before = document.activeElement
+      const before = document.activeElement, moved = answer.redirected && to.pathname !== location.pathname
+      if (moved) { history.pushState(null, '', to); scrollTo(0, 0) } else if (answer.redirected) history.replaceState(null, '', to)
+      document.title = page.title
       for (const el of all('[data-fragment]')) el.etag = null
       morph($('main'), $('main', page), true)
       const head = $('#head', page)
-      if (head) { morph($('#head'), head); retitle(head) }
-      if (answer.redirected && to.search !== location.search) history.replaceState(null, '', to.pathname + to.search)
+      if (head) { morph($('#head'), head); $('#head').etag = null }
       updated = Date.now()
       const problem = $('[data-focus]')
       if (problem) problem.focus()
@@ -165,6 +166,7 @@
   }
 
   document.addEventListener('submit', send)
+  addEventListener('popstate', () => location.reload())
   document.addEventListener('change', (event) => { event.target.dataset.touched = '1' })
   for (const kind of ['keydown', 'pointerdown']) document.addEventListener(kind, () => { present = true }, { passive: true })
   document.addEventListener('visibilitychange', () => { if (isVisible()) { open(); pullAll() } else close() })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fallow_api::render::Names;
 use fallow_api::v1::{GetRegionRequest, Region, Resource, ResourceKind};
 
 use crate::problem::Problem;
@@ -13,6 +14,7 @@ use crate::words::resource::{self, ChoiceGroup};
 pub(crate) struct Directory {
     /// The region's name.
     pub(crate) region: String,
+    names: Names,
     trusts: BTreeMap<String, String>,
     sites: BTreeMap<String, Site>,
     own_codes: Vec<Resource>,
@@ -51,6 +53,7 @@ impl Directory {
 
     /// Makes a directory from what the region file says.
     pub(crate) fn new(region: Region) -> Self {
+        let names = Names::of(&region);
         let trusts = region.trusts.into_iter().map(|trust| (trust.ods, trust.name));
         let sites = region.sites.into_iter().map(|site| {
             let known = Site { code: site.code, trust: site.trust, name: site.name, phone: site.phone };
@@ -58,10 +61,16 @@ impl Directory {
         });
         Self {
             region: region.name,
+            names,
             trusts: trusts.collect(),
             sites: sites.collect(),
             own_codes: region.resources,
         }
+    }
+
+    /// Returns the names by which explanations call trusts.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Returns the name of a trust, its code when it has none.

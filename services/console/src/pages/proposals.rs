@@ -17,7 +17,6 @@ use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 
 use self::view::{Inbox, Known};
-pub(crate) use self::why::not_used;
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
 use crate::app::{Update, Visit};

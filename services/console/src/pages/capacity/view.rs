@@ -51,6 +51,7 @@ pub(super) struct Row {
     until: String,
     /// The session's time, for theatres.
     session: String,
+    starts: Option<Timestamp>,
     /// `Team complete`, or who is missing.
     team: Option<String>,
     /// When it is released, while that lies ahead.
@@ -89,7 +90,7 @@ impl Board {
             .collect();
         rows.sort_by(|(a_kind, a), (b_kind, b)| {
             let order = |kind: &ResourceKind, row: &Row| {
-                (*kind as i32, row.key.clone(), row.site.clone(), row.session.clone(), row.id.clone())
+                (*kind as i32, row.key.clone(), row.starts, row.site.clone(), row.id.clone())
             };
             order(a_kind, a).cmp(&order(b_kind, b))
         });
@@ -192,6 +193,7 @@ impl Row {
             unit: resource::units(resource.kind()).1,
             until: until.map_or_else(String::new, |until| now.until(until)),
             session,
+            starts: from,
             team,
             release: release.map(|at| now.clock(at)),
             age: now.age(reported_at),

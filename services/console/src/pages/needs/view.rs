@@ -3,10 +3,9 @@
 use askama::Template;
 use fallow_api::v1::unserved_explanation::change::Change;
 use fallow_api::v1::{
-    Need, Priority, Proposal, ResourceKind, UnservedExplanation, need, unserved_explanation,
+    Need, Priority, Proposal, ResourceKind, UnservedExplanation, explanation, need, unserved_explanation,
 };
 
-use super::super::proposals::not_used;
 use crate::directory::Directory;
 use crate::words;
 use crate::words::codes::{self, Tag};
@@ -251,6 +250,16 @@ impl Button {
                 Self::None
             }
         }
+    }
+}
+
+/// Writes how many offers one reason ruled out: `3 too far, such as Calverleigh, 52 min`.
+fn not_used(counted: &explanation::NotUsed) -> String {
+    let why = codes::objection(counted.reason());
+    if counted.example.is_empty() {
+        format!("{} {why}", counted.count)
+    } else {
+        format!("{} {why}, such as {}", counted.count, counted.example)
     }
 }
 

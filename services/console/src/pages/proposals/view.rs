@@ -127,7 +127,6 @@ impl Card {
             name: codes::decline(*reason).to_owned(),
         };
         let priority = need.map_or(("", ""), |need| codes::priority(need.priority())).0;
-        let supporting_name = directory.trust(&proposal.supporting_trust);
         let answered = answer_of(&ours);
         Self {
             id: proposal.id.clone(),
@@ -152,7 +151,7 @@ impl Card {
             can_be_provisional: is_supporting && answered == answer::State::Pending,
             can_undo: is_held && can_undo(&ours, &theirs, now.at),
             reasons: reasons.iter().map(reason).collect(),
-            why: proposal.explanation.as_ref().map(|why| Why::new(why, supporting_name, now, directory)),
+            why: Why::new(proposal, now, directory),
             agreed: agreed_at(proposal).map(|at| now.time_of_day(at)),
             transfer: known
                 .transfers
