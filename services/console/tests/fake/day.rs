@@ -1,0 +1,322 @@
+//! A winter Tuesday in North Vale, seen from Dunmere. All names and numbers are fictional.
+
+use fallow_api::v1::*;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Records;
+
+const TRUSTS: [(&str, &str, i32, Freshness); 6] = [
+    ("ZA1", "Aldermoor University Hospitals", 2, Freshness::Fresh),
+    ("ZA2", "Brackwater Hospitals", 4, Freshness::Stale),
+    ("ZA3", "Calverleigh Hospitals", 2, Freshness::Fresh),
+    ("ZA4", "Dunmere General Hospital", 3, Freshness::Fresh),
+    ("ZA5", "Eastholme Hospitals", 0, Freshness::Ageing),
+    ("ZA6", "Garrow Children\u{2019}s Hospital", 1, Freshness::Fresh),
+];
+
+const SITES: [(&str, &str, &str, &str); 7] = [
+    ("ZA101", "ZA1", "Aldermoor Royal Infirmary", "0555 0101"),
+    ("ZA102", "ZA1", "Aldermoor Elective Hub", "0555 0111"),
+    ("ZA201", "ZA2", "Brackwater General Hospital", "0555 0102"),
+    ("ZA301", "ZA3", "Calverleigh District Hospital", "0555 0103"),
+    ("ZA401", "ZA4", "Dunmere General", "0555 0104"),
+    ("ZA501", "ZA5", "Eastholme Infirmary", "0555 0105"),
+    ("ZA601", "ZA6", "Garrow Children\u{2019}s Hospital", "0555 0106"),
+];
+
+/// Columns of the situation, and the net and pressure of each trust; 0 for pressure is "not provided".
+const HEAT: [(&str, [(i64, i32); 6]); 7] = [
+    ("GA_ADULT", [(6, 1), (-7, 4), (3, 2), (1, 2), (-3, 3), (0, 0)]),
+    ("CC_ADULT/2", [(2, 2), (-1, 3), (3, 2), (-1, 3), (0, 0), (0, 0)]),
+    ("CC_ADULT/3", [(1, 2), (-2, 4), (1, 2), (0, 2), (0, 0), (0, 0)]),
+    ("PICU", [(0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (2, 1)]),
+    ("CT", [(-2, 3), (-6, 4), (5, 1), (-2, 3), (3, 2), (1, 2)]),
+    ("MRI", [(5, 1), (-3, 3), (1, 2), (1, 2), (1, 2), (0, 0)]),
+    ("COLONOSCOPY", [(7, 1), (5, 1), (-2, 3), (-2, 3), (1, 2), (0, 0)]),
+];
+
+pub(crate) fn resource(key: &str) -> Resource {
+    let (code, level) = key.split_once('/').unwrap_or((key, "0"));
+    let kind = match code {
+        "CT" | "MRI" | "COLONOSCOPY" => ResourceKind::Diagnostic,
+        "MAIN" => ResourceKind::Theatre,
+        "ODP" | "CRITICAL_CARE_NURSE" | "ANAESTHETIST" => ResourceKind::Staff,
+        _ => ResourceKind::Bed,
+    };
+    let specialties = if code == "MAIN" { vec!["110".to_owned()] } else { Vec::new() };
+    let level = level.parse().unwrap_or(0);
+    Resource { kind: kind.into(), code: code.to_owned(), specialties, level, level_scheme: 0 }
+}
+
+struct Day(Timestamp);
+
+impl Day {
+    /// Returns the time so many minutes from now.
+    fn at(&self, minutes: i64) -> Option<prost_types::Timestamp> {
+        let at = self.0 + SignedDuration::from_mins(minutes);
+        Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
+    }
+
+    /// Makes an offer of free units, reported so many minutes ago with an hour's cadence.
+    fn offer(&self, id: &str, site: &str, key: &str, figures: [i64; 5], age: i64, source: Source) -> Offer {
+        let [staffed, free, held, committed, blocked] = figures;
+        let occupied = staffed - free - held - committed - blocked;
+        Offer {
+            id: id.to_owned(),
+            trust: site[..3].to_owned(),
+            site: site.to_owned(),
+            resource: Some(resource(key)),
+            figures: Some(Figures { staffed, occupied, blocked, held, committed, free, short: 0 }),
+            window: Some(Window { from: self.at(-300), until: self.at(330) }),
+            state: offer::State::Open.into(),
+            reported_at: self.at(-age),
+            source: source.into(),
+            cadence: Some(prost_types::Duration { seconds: 3600, nanos: 0 }),
+            revision: 100,
+            ..Offer::default()
+        }
+    }
+
+    fn need(&self, id: &str, site: &str, key: &str, units: i64, case_ref: &str, priority: Priority) -> Need {
+        Need {
+            id: id.to_owned(),
+            case_ref: case_ref.to_owned(),
+            trust: site[..3].to_owned(),
+            site: site.to_owned(),
+            resource: Some(resource(key)),
+            units,
+            priority: priority.into(),
+            raised_at: self.at(-41),
+            needed_by: self.at(95),
+            state: need::State::Proposed.into(),
+            revision: 100,
+            ..Need::default()
+        }
+    }
+
+    fn proposal(&self, id: &str, need: &Need, offer: &Offer, minutes_left: i64) -> Proposal {
+        Proposal {
+            id: id.to_owned(),
+            need: need.id.clone(),
+            offer: offer.id.clone(),
+            home_trust: need.trust.clone(),
+            supporting_trust: offer.trust.clone(),
+            units: need.units,
+            held_until: self.at(minutes_left),
+            explanation: Some(self.explanation()),
+            state: proposal::State::Held.into(),
+            revision: 100,
+            ..Proposal::default()
+        }
+    }
+
+    fn explanation(&self) -> Explanation {
+        let term = |name: &str, points, detail: &str| explanation::Term {
+            name: name.to_owned(),
+            points,
+            detail: detail.to_owned(),
+        };
+        Explanation {
+            rank: Some(explanation::Rank {
+                priority: Priority::P1a.into(),
+                breach_at: self.at(900),
+                waited_days: 0,
+                position: 2,
+                of: 29,
+                score: 12,
+            }),
+            terms: vec![
+                term("travel", 22, "22 minutes"),
+                term("declared OPEL", 4, "OPEL 2"),
+                term("fairness", 0, ""),
+            ],
+            after: Some(explanation::After { free: 1, reserve: 1, pressure: 2 }),
+            fairness: Some(explanation::Fairness { given: 14, taken: 11, share: 27 }),
+            alternatives: vec![explanation::Alternative {
+                offer: "o-30".to_owned(),
+                trust: "ZA3".to_owned(),
+                burden: 41,
+                reason: "41 minutes away".to_owned(),
+            }],
+            not_used: vec![explanation::NotUsed {
+                reason: Objection::Stale.into(),
+                count: 1,
+                example: "Eastholme Infirmary".to_owned(),
+            }],
+            flips: vec![explanation::Flip {
+                change: "Aldermoor declares OPEL 3".to_owned(),
+                then: "Calverleigh would be asked first".to_owned(),
+            }],
+            checked_at: self.at(0),
+            revision: 88_213,
+            policy: "nv-2026-11".to_owned(),
+            ..Explanation::default()
+        }
+    }
+}
+
+pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
+    let day = Day(now);
+    let mut endoscopy = day.offer("o-6", "ZA401", "COLONOSCOPY", [4, 4, 0, 0, 0], 125, Source::Sheet);
+    endoscopy.note = "Second room, list runs on".to_owned();
+    let mut theatre = day.offer("o-7", "ZA401", "MAIN", [240, 240, 0, 0, 0], 50, Source::Sheet);
+    theatre.window = Some(Window { from: day.at(2_760), until: day.at(3_000) });
+    let mut theatre_short = day.offer("o-8", "ZA401", "MAIN", [210, 210, 0, 0, 0], 50, Source::Sheet);
+    theatre_short.window = Some(Window { from: day.at(3_960), until: day.at(4_170) });
+    theatre_short.team = Some(Team { staffed: false, needs: vec!["ANAESTHETIST".to_owned()] });
+    let mut general = day.offer("o-1", "ZA401", "GA_ADULT", [412, 6, 1, 2, 4], 2, Source::Feed);
+    general.window = Some(Window { from: None, until: day.at(90_000) });
+    let offers = vec![
+        general,
+        day.offer("o-2", "ZA401", "CC_ADULT/2", [14, 1, 1, 1, 0], 34, Source::Person),
+        day.offer("o-3", "ZA401", "CC_ADULT/3", [10, 0, 0, 0, 1], 34, Source::Person),
+        day.offer("o-4", "ZA401", "CT", [6, 6, 0, 0, 0], 78, Source::Person),
+        day.offer("o-5", "ZA401", "MRI", [3, 1, 1, 0, 0], 12, Source::Feed),
+        endoscopy,
+        theatre,
+        theatre_short,
+        day.offer("o-9", "ZA101", "CC_ADULT/3", [12, 2, 1, 0, 0], 4, Source::Feed),
+        day.offer("o-10", "ZA101", "MRI", [9, 5, 0, 0, 0], 9, Source::Feed),
+    ];
+    let mut needs = vec![
+        day.need("n-1", "ZA401", "CC_ADULT/3", 1, "LC-118", Priority::P1a),
+        day.need("n-2", "ZA501", "GA_ADULT", 2, "EH-2207", Priority::P1b),
+        day.need("n-3", "ZA201", "CC_ADULT/2", 1, "BW-31", Priority::P2),
+        day.need("n-4", "ZA401", "GA_ADULT", 2, "LC-120", Priority::P1b),
+        day.need("n-5", "ZA401", "MRI", 18, "DX-77", Priority::P4),
+        day.need("n-6", "ZA201", "COLONOSCOPY", 3, "BW-44", Priority::P3),
+    ];
+    needs[0].patient = Some(Patient { age: Some(54), isolation: Some(true), ..Patient::default() });
+    needs[3].set_state(need::State::Open);
+    needs[3].patient = Some(Patient { sex: Some(Sex::Female.into()), ..Patient::default() });
+    needs[4].set_state(need::State::PartAgreed);
+    needs[4].units_committed = 12;
+    needs[4].needed_by = day.at(-30);
+    needs[5].set_state(need::State::Open);
+    let mut proposals = vec![
+        day.proposal("p-1", &needs[0], &offers[8], 12),
+        day.proposal("p-2", &needs[1], &offers[0], 34),
+        day.proposal("p-3", &needs[2], &offers[1], 4),
+    ];
+    proposals[0].supporting =
+        Some(Answer { state: answer::State::Accepted.into(), at: day.at(-2), ..Answer::default() });
+    let transfer = Transfer {
+        id: "t-21".to_owned(),
+        proposal: "p-0".to_owned(),
+        need: "n-5".to_owned(),
+        offer: "o-10".to_owned(),
+        home_trust: "ZA4".to_owned(),
+        supporting_trust: "ZA1".to_owned(),
+        from_site: "ZA401".to_owned(),
+        to_site: "ZA101".to_owned(),
+        resource: Some(resource("MRI")),
+        units: 12,
+        state: transfer::State::Planned.into(),
+        due_at: day.at(-5),
+        checklist: vec![
+            ChecklistItem {
+                name: "clinical handover".to_owned(),
+                done_at: day.at(-20),
+                done_by: "bed_manager".to_owned(),
+            },
+            ChecklistItem { name: "transport booked".to_owned(), ..ChecklistItem::default() },
+        ],
+        agreed_at: day.at(-38),
+        revision: 100,
+        ..Transfer::default()
+    };
+    Records {
+        offers,
+        needs,
+        proposals,
+        transfers: vec![transfer],
+        region: region(),
+        situation: situation(&day),
+        revision: 100,
+        request_ids: Vec::new(),
+    }
+}
+
+fn region() -> Region {
+    let trust = |&(ods, name, opel, _): &(&str, &str, i32, Freshness)| Trust {
+        ods: ods.to_owned(),
+        name: name.to_owned(),
+        opel,
+        ..Trust::default()
+    };
+    let site = |&(code, trust, name, phone): &(&str, &str, &str, &str)| Site {
+        code: code.to_owned(),
+        trust: trust.to_owned(),
+        name: name.to_owned(),
+        phone: phone.to_owned(),
+        ..Site::default()
+    };
+    Region {
+        id: "Y99".to_owned(),
+        name: "North Vale".to_owned(),
+        trusts: TRUSTS.iter().map(trust).collect(),
+        sites: SITES.iter().map(site).collect(),
+        resources: ["ODP", "CRITICAL_CARE_NURSE", "ANAESTHETIST"].map(resource).to_vec(),
+        ..Region::default()
+    }
+}
+
+fn situation(day: &Day) -> Situation {
+    let mut cells = Vec::new();
+    for (column, nets) in HEAT {
+        for ((ods, _, _, freshness), (net, pressure)) in TRUSTS.iter().zip(nets) {
+            if pressure > 0 {
+                cells.push(situation::Cell {
+                    trust: (*ods).to_owned(),
+                    resource: Some(resource(column)),
+                    net,
+                    pressure,
+                    freshness: (*freshness).into(),
+                    oldest_reported_at: day.at(if *freshness == Freshness::Stale { -140 } else { -25 }),
+                    reserve: i64::from(column == "CC_ADULT/2") + 2 * i64::from(column == "GA_ADULT"),
+                    ..situation::Cell::default()
+                });
+            }
+        }
+    }
+    let trust = |&(ods, name, opel, freshness): &(&str, &str, i32, Freshness)| situation::TrustSituation {
+        trust: ods.to_owned(),
+        name: name.to_owned(),
+        opel,
+        opel_declared_at: day.at(-80),
+        freshness: freshness.into(),
+        last_reported_at: day.at(if freshness == Freshness::Stale { -134 } else { -4 }),
+        ..situation::TrustSituation::default()
+    };
+    let mode = |id: &str, name: &str, mode: Mode, reason: &str| situation::CollaborativeMode {
+        collaborative: id.to_owned(),
+        name: name.to_owned(),
+        mode: mode.into(),
+        since: day.at(-320),
+        reason: reason.to_owned(),
+    };
+    Situation {
+        region: "Y99".to_owned(),
+        name: "North Vale".to_owned(),
+        at: day.at(0),
+        headline: Some(situation::Headline {
+            needs_open: 38,
+            needs_overdue: 9,
+            needs_raised_24h: 91,
+            needs_placed_24h: 72,
+            median_minutes_to_agreed: Some(21),
+            proposals_held: 12,
+            transfers_moving: 6,
+            transfers_overdue: 1,
+            trusts_live: 5,
+            trusts_all: 6,
+        }),
+        cells,
+        trusts: TRUSTS.iter().map(trust).collect(),
+        modes: vec![
+            mode("acute", "North Vale Acute Provider Collaborative", Mode::Incident, "norovirus, Brackwater"),
+            mode("care", "Vale Critical Care Network", Mode::Routine, ""),
+        ],
+        revision: 100,
+    }
+}

@@ -1,0 +1,230 @@
+//! Proposals and transfers, as far as the pages need them.
+
+use fallow_api::v1::matching_service_server::MatchingService;
+use fallow_api::v1::*;
+use futures::StreamExt;
+use tokio_stream::wrappers::WatchStream;
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status};
+
+use super::{World, expect};
+
+#[tonic::async_trait]
+impl MatchingService for World {
+    async fn list_proposals(
+        &self,
+        request: Request<ListProposalsRequest>,
+    ) -> Result<Response<ListProposalsResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let filter = request.into_inner().filter.unwrap_or_default();
+        let held = vec![proposal::State::Held.into()];
+        let states = if filter.states.is_empty() { held } else { filter.states };
+        let records = self.records();
+        let proposals = records.proposals.iter().filter(|one| {
+            let sides = [&one.home_trust, &one.supporting_trust];
+            let ours = if one.home_trust == trust { &one.home } else { &one.supporting };
+            let waits = ours.as_ref().is_none_or(|side| side.state() == answer::State::Pending);
+            states.contains(&one.state)
+                && (filter.trusts.is_empty() || sides.iter().any(|side| filter.trusts.contains(side)))
+                && (!filter.waiting_for_me || (sides.contains(&&trust) && waits))
+        });
+        let proposals = proposals.cloned().collect();
+        Ok(Response::new(ListProposalsResponse {
+            proposals,
+            revision: records.revision,
+            ..Default::default()
+        }))
+    }
+
+    async fn answer_proposal(
+        &self,
+        request: Request<AnswerProposalRequest>,
+    ) -> Result<Response<AnswerProposalResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
+            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
+            expect(asked.expected_revision, records.proposals[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let proposal = &mut records.proposals[at];
+            let state = match asked.verdict() {
+                Verdict::Accept => answer::State::Accepted,
+                Verdict::Provisional => answer::State::Provisional,
+                Verdict::Decline | Verdict::Unspecified => answer::State::Declined,
+            };
+            let said =
+                Answer { state: state.into(), reason: asked.reason, at: Some(now), ..Answer::default() };
+            if proposal.home_trust == trust {
+                proposal.home = Some(said);
+            } else {
+                proposal.supporting = Some(said);
+            }
+            if asked.units > 0 {
+                proposal.units = asked.units;
+            }
+            proposal.revision = revision;
+            let yes = |side: &Option<Answer>| {
+                side.as_ref().is_some_and(|one| one.state() == answer::State::Accepted)
+            };
+            let mut transfer = None;
+            if state == answer::State::Declined {
+                proposal.set_state(proposal::State::Declined);
+            } else if yes(&proposal.home) && yes(&proposal.supporting) {
+                proposal.set_state(proposal::State::Confirmed);
+                transfer = Some(Transfer {
+                    id: format!("t-{revision}"),
+                    proposal: proposal.id.clone(),
+                    need: proposal.need.clone(),
+                    offer: proposal.offer.clone(),
+                    home_trust: proposal.home_trust.clone(),
+                    supporting_trust: proposal.supporting_trust.clone(),
+                    units: proposal.units,
+                    state: transfer::State::Planned.into(),
+                    due_at: Some(prost_types::Timestamp { seconds: now.seconds + 3600, nanos: 0 }),
+                    agreed_at: Some(now),
+                    revision,
+                    ..Transfer::default()
+                });
+            }
+            let proposal = proposal.clone();
+            records.transfers.extend(transfer.clone());
+            Ok(Response::new(AnswerProposalResponse { proposal: Some(proposal), transfer, revision }))
+        })
+    }
+
+    async fn retract_answer(
+        &self,
+        request: Request<RetractAnswerRequest>,
+    ) -> Result<Response<RetractAnswerResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
+            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
+            let revision = records.bump(&asked.request_id);
+            let proposal = &mut records.proposals[at];
+            let side =
+                if proposal.home_trust == trust { &mut proposal.home } else { &mut proposal.supporting };
+            *side = None;
+            proposal.revision = revision;
+            Ok(Response::new(RetractAnswerResponse { proposal: Some(proposal.clone()), revision }))
+        })
+    }
+
+    async fn explain_need(
+        &self,
+        request: Request<ExplainNeedRequest>,
+    ) -> Result<Response<ExplainNeedResponse>, Status> {
+        use unserved_explanation::change::Change;
+        self.caller(&request)?;
+        let not_used = |reason: Objection, count, example: &str| explanation::NotUsed {
+            reason: reason.into(),
+            count,
+            example: example.to_owned(),
+        };
+        let relax = |change, text: &str, places| unserved_explanation::Relaxation {
+            change: Some(unserved_explanation::Change { change: Some(change) }),
+            text: text.to_owned(),
+            places,
+        };
+        let unserved = UnservedExplanation {
+            need: request.into_inner().need,
+            unserved: 2,
+            offers: 14,
+            counts: vec![
+                not_used(Objection::TooFar, 6, "Calverleigh District Hospital, 52 min"),
+                not_used(Objection::AgeOrSex, 4, "Aldermoor Royal Infirmary, male bay"),
+                not_used(Objection::Stale, 3, "Eastholme Infirmary, last heard 3 h ago"),
+                not_used(Objection::HeldForAnother, 1, "Aldermoor Royal Infirmary"),
+            ],
+            taken_by: vec![Priority::P1a.into()],
+            relaxations: vec![
+                relax(
+                    Change::TravelLimit(unserved_explanation::change::TravelLimit { minutes: 60 }),
+                    "travel limit 60 minutes instead of 45",
+                    2,
+                ),
+                relax(
+                    Change::Confirm(unserved_explanation::change::Confirm {
+                        offer: "o-9".to_owned(),
+                        trust: "ZA5".to_owned(),
+                    }),
+                    "Eastholme confirms its G&A beds",
+                    1,
+                ),
+            ],
+            ..UnservedExplanation::default()
+        };
+        Ok(Response::new(ExplainNeedResponse { unserved: Some(unserved), ..Default::default() }))
+    }
+
+    async fn list_transfers(
+        &self,
+        request: Request<ListTransfersRequest>,
+    ) -> Result<Response<ListTransfersResponse>, Status> {
+        self.caller(&request)?;
+        let filter = request.into_inner().filter.unwrap_or_default();
+        let records = self.records();
+        let transfers = records.transfers.iter().filter(|one| {
+            filter.trusts.is_empty()
+                || [&one.home_trust, &one.supporting_trust].iter().any(|side| filter.trusts.contains(side))
+        });
+        let transfers = transfers.cloned().collect();
+        Ok(Response::new(ListTransfersResponse {
+            transfers,
+            revision: records.revision,
+            ..Default::default()
+        }))
+    }
+
+    async fn advance_transfer(
+        &self,
+        request: Request<AdvanceTransferRequest>,
+    ) -> Result<Response<AdvanceTransferResponse>, Status> {
+        let role = self.caller(&request)?.actor.role.to_string();
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let at = records.transfers.iter().position(|one| one.id == asked.transfer);
+            let at = at.ok_or_else(|| Status::not_found("there is no such transfer"))?;
+            expect(asked.expected_revision, records.transfers[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let transfer = &mut records.transfers[at];
+            if asked.to() != transfer::State::Unspecified {
+                transfer.state = asked.to;
+            }
+            for item in transfer.checklist.iter_mut().filter(|item| asked.done.contains(&item.name)) {
+                item.done_at = Some(now);
+                item.done_by = role.clone();
+            }
+            transfer.revision = revision;
+            Ok(Response::new(AdvanceTransferResponse { transfer: Some(transfer.clone()), revision }))
+        })
+    }
+
+    async fn watch_proposals(
+        &self,
+        request: Request<WatchProposalsRequest>,
+    ) -> Result<Response<BoxStream<WatchProposalsResponse>>, Status> {
+        self.caller(&request)?;
+        let changes = WatchStream::new(self.watch()).map(|revision| {
+            let item = Some(watch_proposals_response::Item::Removed(String::new()));
+            Ok(WatchProposalsResponse { item, revision, ..Default::default() })
+        });
+        Ok(Response::new(changes.boxed()))
+    }
+
+    async fn watch_transfers(
+        &self,
+        request: Request<WatchTransfersRequest>,
+    ) -> Result<Response<BoxStream<WatchTransfersResponse>>, Status> {
+        self.caller(&request)?;
+        let changes = WatchStream::new(self.watch()).map(|revision| {
+            let item = Some(watch_transfers_response::Item::Removed(String::new()));
+            Ok(WatchTransfersResponse { item, revision, ..Default::default() })
+        });
+        Ok(Response::new(changes.boxed()))
+    }
+}
