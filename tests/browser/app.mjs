@@ -1,0 +1,63 @@
+// Starts what is tested: the pages over a made-up winter Tuesday, or a whole `fallow dev`.
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const READY_MS = 60_000
+
+/** Returns a port that is free at the moment. */
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+
+/** Builds something and waits for it; the first run of a fresh clone takes minutes. */
+export const build = (args) =>
+  new Promise((resolve, reject) => {
+    const cargo = spawn('cargo', ['build', '--quiet', ...args], { cwd: ROOT, stdio: 'inherit' })
+    cargo.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`cargo build ended with ${code}`))))
+  })
+
+const run = async (command, args, port, environment = {}) => {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } })
+  const base = `http://127.0.0.1:${port}`
+  const until = Date.now() + READY_MS
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`)
+    const answer = await fetch(`${base}/healthz`).catch(() => null)
+    if (answer?.ok) return { base, stop: () => stop(child) }
+    if (Date.now() > until) {
+      await stop(child)
+      throw new Error(`${base} did not answer within ${READY_MS / 1000} s`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+const stop = (child) =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null) return resolve()
+    child.on('exit', resolve)
+    child.kill('SIGKILL')
+  })
+
+const folder = () => `${process.env.CARGO_TARGET_DIR ?? `${ROOT}/target`}/debug`
+
+/** Serves the pages over the made-up world; each start is a new one. */
+export const screens = async () => {
+  const port = await freePort()
+  return run(`${folder()}/examples/screens`, [`127.0.0.1:${port}`], port)
+}
+
+/** Starts `fallow dev` on free ports, at real speed so that holds last as long as a test. */
+export const dev = async (binary) => {
+  const [console, capacity] = [await freePort(), await freePort()]
+  const ports = { FALLOW__LISTEN__CONSOLE: `${console}`, FALLOW__LISTEN__CAPACITY: `${capacity}` }
+  return run(binary ?? `${folder()}/fallow`, ['dev', '--speed', '1'], console, ports)
+}
