@@ -52,8 +52,8 @@ pub async fn no_commit_is_seen_in_part(maker: &dyn Maker) -> Verdict {
     let pair = [key("left"), key("right")];
     let writer = ledger.clone();
     let [left, right] = pair.clone();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
+    let mut writers = JoinSet::new();
+    writers.spawn(async move {
         for n in 0_u64.. {
             let body = n.to_string();
             committed(&*writer, draft().writing(left.clone(), body.clone()).writing(right.clone(), body))
@@ -65,9 +65,7 @@ pub async fn no_commit_is_seen_in_part(maker: &dyn Maker) -> Verdict {
     // The reader counts, and not the writer: on a busy machine the writer could be done before the first read.
     let mut seen = std::collections::BTreeSet::new();
     while seen.len() < 100 {
-        if let Some(ended) = tasks.try_join_next() {
-            ended.map_err(|e| Fault(e.to_string()))??;
-        }
+        still_writing(&mut writers)?;
         let found = ledger.read(&pair).await?;
         let [left, right] = &found[..] else {
             return Err(Fault("a read of two keys gave another number".into()));
@@ -113,28 +111,21 @@ pub async fn a_snapshot_gives_everything_live_in_key_order(maker: &dyn Maker) ->
 /// From the cursor of a snapshot, `changes` goes on without gap or repeat, whatever is written meanwhile.
 pub async fn changes_go_on_from_a_snapshot_without_gap_or_repeat(maker: &dyn Maker) -> Verdict {
     const WRITERS: u64 = 4;
-    const COMMITS: u64 = 60;
+    const STARTS: usize = 5;
     let ledger = maker.fresh().await;
-    let mut tasks = JoinSet::new();
+    let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
-        tasks.spawn(write_many(ledger.clone(), writer, COMMITS));
+        writers.spawn(write_on(ledger.clone(), writer));
     }
-    let end = Revision(WRITERS * COMMITS);
-    let mut starts = 0;
-    while !tasks.is_empty() || starts == 0 {
-        follow_to(&*ledger, end).await?;
-        starts += 1;
-        // A ledger in memory never makes its caller wait; without this the runtime gives the joins no turn.
-        tokio::task::yield_now().await;
-        while let Some(done) = tasks.try_join_next() {
-            done.map_err(|e| Fault(e.to_string()))??;
-        }
+    for _ in 0..STARTS {
+        follow_between_snapshots(&*ledger, &mut writers).await?;
     }
     Ok(())
 }
 
-async fn write_many(ledger: Arc<dyn Ledger>, writer: u64, commits: u64) -> Verdict {
-    for n in 0..commits {
+/// Writes, overwrites and deletes until it is aborted: the reader counts, as above.
+async fn write_on(ledger: Arc<dyn Ledger>, writer: u64) -> Verdict {
+    for n in 0_u64.. {
         let mine = key(&format!("{writer}-{}", n % 3));
         let draft = if n % 7 == 6 { draft().deleting(mine) } else { draft().writing(mine, n.to_string()) };
         committed(&*ledger, draft.writing(key("shared"), format!("{writer}-{n}"))).await?;
@@ -143,24 +134,33 @@ async fn write_many(ledger: Arc<dyn Ledger>, writer: u64, commits: u64) -> Verdi
     Ok(())
 }
 
-/// Takes a snapshot, applies the changes up to `end`, and compares with what is then live.
-async fn follow_to(ledger: &dyn Ledger, end: Revision) -> Verdict {
+/// Takes a snapshot, waits for another that is many changes later, and compares that with the first and the changes
+/// between them, while the writers go on.
+async fn follow_between_snapshots(ledger: &dyn Ledger, writers: &mut JoinSet<Verdict>) -> Verdict {
+    /// How many changes are asked for at a time.
+    const PAGE: usize = 7;
+    /// How many changes are followed at least: full pages, however slow the writers are.
+    const CHANGES: u64 = 6 * PAGE as u64;
     let (live, mut cursor) = ledger.snapshot().await?;
-    let mut picture: BTreeMap<Key, (Revision, Bytes)> =
-        live.into_iter().map(|record| (record.key, (record.revision, record.body))).collect();
-    if let Some(newest) = picture.values().map(|(revision, _)| *revision).max() {
-        same!(
-            newest.max(cursor.revision()),
-            cursor.revision(),
-            "a record newer than the snapshot that holds it"
-        );
-    }
+    let mut picture = by_key(live);
+    let (later, end) = loop {
+        let (live, end) = ledger.snapshot().await?;
+        if end.revision().0 >= cursor.revision().0 + CHANGES {
+            break (by_key(live), end.revision());
+        }
+        still_writing(writers)?;
+        // A ledger in memory never makes its caller wait; without this the runtime may give the writers no turn.
+        tokio::task::yield_now().await;
+    };
     while cursor.revision() < end {
-        let page = ledger.changes(&cursor, 7, Duration::from_secs(5)).await?;
+        let page = ledger.changes(&cursor, PAGE, Duration::from_secs(5)).await?;
         same!(page.changes.is_empty(), false, "no change within 5 s, at {cursor}");
         for change in page.changes {
             same!(change.revision, cursor.revision().next(), "the change after {cursor}");
             cursor = cursor.at(change.revision);
+            if cursor.revision() > end {
+                continue;
+            }
             for (key, body) in change.writes {
                 match body {
                     Some(body) => picture.insert(key, (change.revision, body)),
@@ -170,11 +170,20 @@ async fn follow_to(ledger: &dyn Ledger, end: Revision) -> Verdict {
         }
         same!(page.cursor, cursor, "the cursor after the page");
     }
-    let (live, _) = ledger.snapshot().await?;
-    let live: BTreeMap<_, _> =
-        live.into_iter().map(|record| (record.key, (record.revision, record.body))).collect();
-    same!(picture, live, "the picture by snapshot and changes, and what is live");
+    same!(picture, later, "the picture by snapshot and changes, and the later snapshot");
     Ok(())
+}
+
+fn by_key(live: Vec<Versioned>) -> BTreeMap<Key, (Revision, Bytes)> {
+    live.into_iter().map(|record| (record.key, (record.revision, record.body))).collect()
+}
+
+/// Fails when a writer has ended: each goes on until it is aborted.
+fn still_writing(writers: &mut JoinSet<Verdict>) -> Verdict {
+    match writers.try_join_next() {
+        Some(ended) => ended.map_err(|e| Fault(e.to_string()))?,
+        None => Ok(()),
+    }
 }
 
 /// Bytes come back as written, of any value and also none.

@@ -150,8 +150,8 @@ impl Ledger for Faulty {
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
         let (mut live, mut cursor) = self.inner.snapshot().await?;
         if self.bug == Bug::SnapshotTornFromCursor {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            cursor = self.head().await?;
+            // Beside a writer this always tears; without one there is nothing to tear.
+            cursor = self.inner.changes(&cursor, 1, Duration::from_millis(50)).await?.cursor;
         }
         if self.bug == Bug::SnapshotUnordered {
             live.reverse();
