@@ -6,12 +6,13 @@ mod output;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use fallow_domain::matching::explain::Explainer;
 use fallow_domain::matching::solve::{Prepared, certify};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 /// Finds the best plan for the offers and needs of files, once.
 ///
