@@ -1,5 +1,7 @@
 //! Who sees what, over a small region, and what a watcher is told of it.
 
+#![allow(clippy::unwrap_used, reason = "also helpers of tests say what failed by their line")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,8 +86,7 @@ fn an_offer_is_seen_by_those_it_is_shared_with_and_by_roles_above_trusts() {
     ] {
         assert_eq!(sees(role, trust, &open), expected, "{role} {trust:?}");
     }
-    let shared =
-        Offer { shared_with: vec!["scans".into()].iter().map(|t: &String| id(t)).collect(), ..offer() };
+    let shared = Offer { shared_with: ["scans"].map(id).into(), ..offer() };
     assert!(!sees(Role::BedManager, Some("BBB"), &shared), "shared with another collaborative only");
     assert!(sees(Role::BedManager, Some("AAA"), &shared), "always its own");
 }

@@ -94,8 +94,7 @@ where
         .ok_or_else(|| format!("{name} is a spreadsheet: save it as CSV, or as JSON lines"))?;
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     let rows = rows(&bytes, format, table).map_err(|error| format!("{name}: {error}"))?;
-    let read: Vec<(usize, Result<Record, Vec<(String, String)>>)> =
-        rows.par_iter().map(|row| (row.line, record(row, &convert))).collect();
+    let read: Vec<_> = rows.par_iter().map(|row| (row.line, record(row, &convert))).collect();
 
     let mut first_lines: HashMap<String, usize> = HashMap::new();
     let mut records = Vec::with_capacity(read.len());
@@ -117,10 +116,13 @@ where
     Ok(records)
 }
 
+/// A field, and what is wrong with it.
+type Fault = (String, String);
+
 fn record<Wire: Message + DeserializeOwned, Record>(
     row: &Row<'_>,
     convert: &impl Fn(&Wire) -> Result<Record, Violations>,
-) -> Result<Record, Vec<(String, String)>> {
+) -> Result<Record, Vec<Fault>> {
     let json = row.json.as_ref().map_err(|bad| vec![(bad.field.clone(), bad.message.clone())])?;
     let wire: Wire = from_str(json).map_err(|error: JsonError| vec![(error.path, error.message)])?;
     convert(&wire).map_err(|violations| violations.into_iter().map(|v| (v.field, v.text)).collect())
