@@ -23,6 +23,7 @@ use fallow_ledger::{
     Change, Changes, Commit, Cursor, Key, Ledger, Outcome, Revision, Trouble, Versioned, check_read, limits,
 };
 use redis::{Client, Cmd, FromRedisValue, Pipeline, RedisError};
+use tokio::sync::OnceCell;
 
 use decode::Said;
 use keys::Keys;
@@ -33,8 +34,7 @@ const FUNCTIONS: &str = include_str!("commit.lua");
 const COMMIT: &str = "fallow_commit_v1";
 const OPEN: &str = "fallow_open_v1";
 
-/// How long a call may take before it is given up: above the slowest fsync of a healthy disk, below a person's
-/// patience. A commit that takes longer is of unknown outcome.
+/// The usual [`Options::response_timeout`]: above the slowest fsync of a healthy disk, below a person's patience.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much longer than asked a blocking read may take before its connection is held to be dead.
@@ -49,6 +49,8 @@ pub struct Options {
     pub load_functions: bool,
     /// How many request ids are remembered per scope.
     pub requests_per_scope: usize,
+    /// How long a call may take before it is given up. A commit that takes longer is of unknown outcome.
+    pub response_timeout: Duration,
 }
 
 impl Default for Options {
@@ -58,6 +60,7 @@ impl Default for Options {
             durability: Durability::Checked,
             load_functions: true,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
+            response_timeout: RESPONSE_TIMEOUT,
         }
     }
 }
@@ -67,8 +70,9 @@ pub struct RedisLedger {
     link: Link,
     keys: Keys,
     options: Options,
-    /// The history that was found when connecting. A store of another history is closed to this process' writes.
-    history: Arc<str>,
+    /// The history that was found when the ledger was opened. A store of another history is closed to this process'
+    /// writes.
+    history: OnceCell<Arc<str>>,
     /// The highest revision that the store has told this process. A store that is behind it has lost something.
     seen: AtomicU64,
 }
@@ -82,22 +86,39 @@ impl RedisLedger {
     /// [`Trouble::Unavailable`] when the server cannot be reached; [`Trouble::Misconfigured`] when the URL is none, the
     /// server is too old or would lose acknowledged writes, or the function is missing and may not be loaded.
     pub async fn connect(url: &str, region: &str, options: Options) -> Result<RedisLedger, Trouble> {
+        let ledger = RedisLedger::lazy(url, region, options)?;
+        ledger.opened().await?;
+        Ok(ledger)
+    }
+
+    /// Makes a ledger that connects, checks the server and opens the region when it is first used, as
+    /// [`RedisLedger::connect`] does at once. Until that succeeds, every call tries it again and fails with its trouble.
+    ///
+    /// # Errors
+    /// [`Trouble::Misconfigured`] when the URL is none.
+    pub fn lazy(url: &str, region: &str, options: Options) -> Result<RedisLedger, Trouble> {
         // The URL may hold a password: it is not repeated.
         let client = Client::open(url)
             .map_err(|error| Trouble::Misconfigured { detail: format!("the URL of the store: {error}") })?;
-        let mut ledger = RedisLedger {
-            link: Link::new(client, RESPONSE_TIMEOUT),
+        Ok(RedisLedger {
+            link: Link::new(client, options.response_timeout),
             keys: Keys::of(region),
             options,
-            history: Arc::from(""),
+            history: OnceCell::new(),
             seen: AtomicU64::new(0),
+        })
+    }
+
+    /// Gives the history of the ledger, opening it first if that has not been done yet.
+    async fn opened(&self) -> Result<&Arc<str>, Trouble> {
+        let open = async || {
+            let report = self.check_server().await?;
+            tracing::info!(version = report.version, shortcomings = ?report.shortcomings, "store checked");
+            let (history, revision) = self.open().await?;
+            self.saw(revision);
+            Ok(history)
         };
-        let report = ledger.check_server().await?;
-        tracing::info!(version = report.version, shortcomings = ?report.shortcomings, "store checked");
-        let (history, revision) = ledger.open().await?;
-        ledger.history = history;
-        ledger.saw(revision);
-        Ok(ledger)
+        self.history.get_or_try_init(open).await
     }
 
     /// Asks the server for its version and settings, and holds them against what the deployment asks for.
@@ -223,15 +244,15 @@ impl RedisLedger {
     }
 
     fn saw_in(&self, history: &str, revision: Revision) {
-        if history == &*self.history {
+        if self.history.get().is_some_and(|ours| history == &**ours) {
             self.saw(revision);
         }
     }
 
-    fn commit_call(&self, commit: &Commit) -> Cmd {
+    fn commit_call(&self, history: &str, commit: &Commit) -> Cmd {
         let mut call = redis::cmd("FCALL");
         call.arg(COMMIT).arg(self.keys.all().len()).arg(&self.keys.all());
-        call.arg(&*self.history).arg(self.seen.load(Ordering::Acquire));
+        call.arg(history).arg(self.seen.load(Ordering::Acquire));
         let at_ms = commit.at.as_millisecond();
         call.arg(at_ms).arg(at_ms - limits::REQUEST_MEMORY.as_secs() * 1_000);
         call.arg(limits::REQUESTS_PRUNED_PER_COMMIT);
@@ -299,6 +320,7 @@ impl Ledger for RedisLedger {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        self.opened().await?;
         let names: Vec<String> = keys.iter().map(Key::to_string).collect();
         let mut pipeline = redis::pipe();
         pipeline.cmd("HMGET").arg(&self.keys.live).arg(names);
@@ -310,6 +332,7 @@ impl Ledger for RedisLedger {
     }
 
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+        self.opened().await?;
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         pipeline.cmd("HMGET").arg(&self.keys.meta).arg("history").arg("revision");
@@ -329,6 +352,7 @@ impl Ledger for RedisLedger {
     }
 
     async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {
+        self.opened().await?;
         let limit = limit.clamp(1, limits::CHANGES_PAGE);
         let now = self.changes_now(cursor, limit).await?;
         if !now.changes.is_empty() || wait.is_zero() {
@@ -340,7 +364,7 @@ impl Ledger for RedisLedger {
 
     async fn commit(&self, commit: Commit) -> Result<Outcome, Trouble> {
         commit.check()?;
-        let call = self.commit_call(&commit);
+        let call = self.commit_call(self.opened().await?, &commit);
         let mut answer = self.call::<Vec<Vec<u8>>>(&call).await;
         // The connection broke, perhaps long ago while it was idle. With a request id a second try can have no second
         // effect, and tells what became of the first. After a timeout it would only add to the load.

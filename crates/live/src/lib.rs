@@ -44,6 +44,12 @@ impl Live {
         Self { ledger, picture, region: Arc::new(region::Cache::new(region)), pages: Arc::new(pages) }
     }
 
+    /// The id of the region, whether or not one is in force.
+    #[must_use]
+    pub fn region_id(&self) -> &RegionId {
+        self.region.id()
+    }
+
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &dyn Ledger {

@@ -20,6 +20,8 @@ pub struct InForce {
     pub region: Region,
     /// The record it came from.
     pub state: RegionState,
+    /// The revision that wrote that record.
+    pub state_revision: Revision,
     /// The latest revision that wrote the region's or a trust's record.
     pub revision: Revision,
     /// How many trusts have said something of themselves.
@@ -36,6 +38,10 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn new(id: RegionId) -> Self {
         Self { id, last: ArcSwapOption::empty() }
+    }
+
+    pub(crate) fn id(&self) -> &RegionId {
+        &self.id
     }
 
     pub(crate) fn in_force(&self, picture: &Picture) -> Result<Arc<InForce>, Failure> {
@@ -57,7 +63,13 @@ impl Cache {
             tracing::error!(error = %problem, "the region file in force cannot be read");
             not_ready()
         })?;
-        let now = Arc::new(InForce { region, state: state.clone(), revision, trusts: trusts.len() });
+        let now = Arc::new(InForce {
+            region,
+            state: state.clone(),
+            state_revision: file.revision,
+            revision,
+            trusts: trusts.len(),
+        });
         self.last.store(Some(now.clone()));
         Ok(now)
     }

@@ -3,3 +3,4 @@
 pub mod cli;
 pub mod match_files;
 pub mod root;
+pub mod wiring;

@@ -1,0 +1,342 @@
+//! The only place that puts the parts of a process together: ledger, follower, picture, services, engine, console.
+//!
+//! `fallow serve`, `fallow dev` and the tests differ in what they pass in: the settings, the clock, the ledger, and
+//! which parts they want. A process listens at once and says `NOT_SERVING` until its picture is drawn and a region is
+//! in force; a store that cannot be reached is waited for, while one that is set up wrongly ends the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use fallow_api::status::Failure;
+use fallow_capacity::Capacity;
+use fallow_demand::Demand;
+use fallow_domain::region::file;
+use fallow_host::clock::Clock;
+use fallow_host::config::Config;
+use fallow_host::identity::{Identity, KeyError};
+use fallow_host::limits::Limits;
+use fallow_host::serve::{Running, ServeError, Server};
+use fallow_host::tasks::Tasks;
+use fallow_host::wire::Wire;
+use fallow_ledger::picture::Picture;
+use fallow_ledger::record::region_key;
+use fallow_ledger::{Ledger, follow};
+use fallow_live::Live;
+use fallow_live::pages::PageKey;
+use fallow_monitor::Monitor;
+use thiserror::Error;
+use uuid::Uuid;
+
+mod console;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use store::open as open_ledger;
+
+/// How long the start waits before it tries a store again that could not be reached.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// A gRPC service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Service {
+    /// What trusts offer.
+    Capacity,
+    /// What trusts need.
+    Demand,
+    /// What is proposed, and the engine that proposes it.
+    Matching,
+    /// The region as a whole.
+    Monitor,
+}
+
+impl Service {
+    /// Every service.
+    pub const ALL: [Self; 4] = [Self::Capacity, Self::Demand, Self::Matching, Self::Monitor];
+
+    /// Returns the port that the settings give it.
+    #[must_use]
+    pub fn port(self, config: &Config) -> u16 {
+        match self {
+            Self::Capacity => config.listen.capacity,
+            Self::Demand => config.listen.demand,
+            Self::Matching => config.listen.matching,
+            Self::Monitor => config.listen.monitor,
+        }
+    }
+
+    /// Returns where the settings say that it is found.
+    #[must_use]
+    pub fn endpoint(self, config: &Config) -> &str {
+        match self {
+            Self::Capacity => &config.endpoints.capacity,
+            Self::Demand => &config.endpoints.demand,
+            Self::Matching => &config.endpoints.matching,
+            Self::Monitor => &config.endpoints.monitor,
+        }
+    }
+}
+
+/// How services share ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// Each service listens on its own.
+    Each,
+    /// All listen on the port of capacity.
+    One,
+}
+
+/// Why a process could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A key cannot be used.
+    #[error("the keys of identity cannot be used")]
+    Identity(#[from] KeyError),
+    /// The console, which signs its own credential, has no key.
+    #[error("set identity.signing_key_file: the console signs its own credential")]
+    NoSigningKey,
+    /// A file that the settings name cannot be read.
+    #[error("{setting}: cannot read {}", path.display())]
+    File {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The region file cannot be applied.
+    #[error("region.file: {0}")]
+    Region(String),
+    /// The store is set up wrongly, or answers nonsense.
+    #[error("store: {0}")]
+    Store(String),
+    /// A setting that this version does not keep.
+    #[error("{0}")]
+    Setting(&'static str),
+    /// A server could not start.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The process was told to stop while it started.
+    #[error("told to stop before it was ready")]
+    Stopped,
+}
+
+/// What the parts of a process share.
+pub struct Process {
+    /// The settings.
+    pub config: Config,
+    /// The clock of everything but credentials and the network.
+    pub clock: Clock,
+    /// Who is believed, and the key that signs, if there is one.
+    pub identity: Identity,
+    /// The text of the region file that is applied to a ledger without a region.
+    pub region_file: Option<String>,
+    /// Every task of the process.
+    pub tasks: Tasks,
+}
+
+/// The gRPC services of a process, listening.
+pub struct Services {
+    /// Where each listens.
+    pub addresses: BTreeMap<Service, SocketAddr>,
+    /// The ledger and its picture.
+    pub live: Live,
+    clock: Clock,
+    tasks: Tasks,
+    region_file: Option<String>,
+    running: Vec<Running>,
+}
+
+impl Process {
+    /// Reads the keys and the region file that the settings name.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub fn new(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let identity = Identity::open(&config)?;
+        let region_file = config.region.file().map(|path| read("region.file", path)).transpose()?;
+        Ok(Self { config, clock, identity, region_file, tasks: Tasks::new() })
+    }
+
+    /// Starts services over a ledger: its follower, their servers, and with matching the engine. They say `NOT_SERVING`
+    /// until [`Services::ready`].
+    ///
+    /// # Errors
+    /// The region file is wrong, or an address cannot be listened on.
+    pub async fn services(
+        &self,
+        services: &BTreeSet<Service>,
+        ports: Ports,
+        ledger: Arc<dyn Ledger>,
+    ) -> Result<Services, StartError> {
+        let config = &self.config;
+        if let Some(toml) = &self.region_file {
+            check_region(toml, config)?;
+        }
+        let picture = Arc::new(Picture::default());
+        let live = Live::new(config.region.id.clone(), ledger.clone(), picture.clone(), page_key(config)?);
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn_vital("follower", async move {
+            tokio::select! {
+                () = follow::follow(ledger, picture) => {}
+                () = stopping => {}
+            }
+        });
+        let wire = Wire::new(self.identity.verifier.clone(), Limits::new(&config.limits), &config.server);
+        let groups: Vec<Vec<Service>> = match ports {
+            Ports::Each => services.iter().map(|service| vec![*service]).collect(),
+            Ports::One => vec![services.iter().copied().collect()],
+        };
+        let (mut addresses, mut running) = (BTreeMap::new(), Vec::new());
+        for group in groups {
+            let port = match ports {
+                Ports::Each => group.first().map_or(0, |service| service.port(config)),
+                Ports::One => config.listen.capacity,
+            };
+            let server = group
+                .iter()
+                .fold(Server::new(wire.clone()), |server, service| self.add(*service, server, &live));
+            let started = server.start((config.listen.bind, port), &config.server, &self.tasks).await?;
+            addresses.extend(group.iter().map(|service| (*service, started.address)));
+            running.push(started);
+        }
+        Ok(Services {
+            addresses,
+            live,
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
+            region_file: self.region_file.clone(),
+            running,
+        })
+    }
+
+    fn add(&self, service: Service, server: Server, live: &Live) -> Server {
+        let (live, clock, tasks) = (live.clone(), self.clock.clone(), self.tasks.clone());
+        match service {
+            Service::Capacity => server.with(Capacity::server(live, clock, tasks)),
+            Service::Demand => server.with(Demand::server(live, clock, tasks)),
+            Service::Matching => server,
+            Service::Monitor => server.with(Monitor::server(live, clock, tasks)),
+        }
+    }
+}
+
+impl Services {
+    /// Waits until the store answers, the picture is drawn and a region is in force, and says `SERVING` then. A ledger
+    /// without a region gets the one of the region file, if this process has one; otherwise another process applies it.
+    ///
+    /// # Errors
+    /// The store is set up wrongly, or the process is told to stop.
+    pub async fn ready(&self) -> Result<(), StartError> {
+        tokio::select! {
+            biased;
+            () = self.tasks.stopping() => return Err(StartError::Stopped),
+            done = self.prepare() => done?,
+        }
+        for server in &self.running {
+            server.ready().await;
+        }
+        tracing::info!(revision = self.live.picture().revision().0, "serving");
+        Ok(())
+    }
+
+    async fn prepare(&self) -> Result<(), StartError> {
+        self.reach_store().await?;
+        let mut revisions = self.live.picture().revisions();
+        let stopped = |_| StartError::Stopped;
+        revisions.wait_for(Option::is_some).await.map_err(stopped)?;
+        if let Some(toml) = &self.region_file {
+            self.bootstrap(toml).await?;
+        }
+        let mut told = false;
+        while self.live.region().is_err() {
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(region = %self.live.region_id(), "no region is in force: waiting for a region file");
+            }
+            revisions.changed().await.map_err(stopped)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a store that cannot be reached; one that is set up wrongly does not mend itself.
+    async fn reach_store(&self) -> Result<(), StartError> {
+        let mut told = false;
+        loop {
+            match self.live.ledger().read(&[region_key(self.live.region_id())]).await {
+                Ok(_) => return Ok(()),
+                Err(trouble) if trouble.is_passing() => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(error = %trouble, "the store cannot be reached: trying again until it can");
+                    }
+                }
+                Err(trouble) => return Err(StartError::Store(trouble.to_string())),
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    async fn bootstrap(&self, toml: &str) -> Result<(), StartError> {
+        loop {
+            match fallow_monitor::bootstrap(&self.live, toml, self.clock.now()).await {
+                Ok(()) => return Ok(()),
+                Err(
+                    failure @ (Failure::StoreAway { .. }
+                    | Failure::OutcomeUnknown { .. }
+                    | Failure::ChangedMeanwhile { .. }),
+                ) => {
+                    tracing::warn!(error = %failure, "the region file is not applied yet: trying again");
+                }
+                Err(failure) => return Err(StartError::Region(failure.to_string())),
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Returns the URL at which this machine reaches a service, for clients of the same process.
+    #[must_use]
+    pub fn url(&self, service: Service) -> Option<String> {
+        self.addresses.get(&service).map(|address| format!("http://{}", reachable(*address)))
+    }
+}
+
+fn check_region(toml: &str, config: &Config) -> Result<(), StartError> {
+    let region = file::parse(toml).map_err(|error| StartError::Region(error.to_string()))?;
+    if region.id != config.region.id {
+        let text = format!("is of the region {}, but region.id is {}", region.id, config.region.id);
+        return Err(StartError::Region(text));
+    }
+    Ok(())
+}
+
+/// Makes the key that page numbers are signed with. The copies of a service share it by sharing their keys' file; a
+/// process without one is alone.
+fn page_key(config: &Config) -> Result<PageKey, StartError> {
+    match config.identity.issuer_keys_file() {
+        Some(path) => Ok(PageKey::new(read("identity.issuer_keys_file", &path)?.as_bytes())),
+        None => Ok(PageKey::new(Uuid::new_v4().as_bytes())),
+    }
+}
+
+fn read(setting: &'static str, path: &Path) -> Result<String, StartError> {
+    std::fs::read_to_string(path).map_err(|source| StartError::File {
+        setting,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Returns an address to connect to: what listens everywhere is reached on loopback.
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
+}

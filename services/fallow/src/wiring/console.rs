@@ -1,0 +1,85 @@
+//! The console: a client of the services like any other, with a key that signs its own credential.
+
+use std::net::SocketAddr;
+
+use fallow_console::{BuiltInUser, Endpoints, Settings, SignIn, TokenIssuer};
+use fallow_domain::ids::TrustCode;
+use fallow_domain::region::{Region, file};
+use fallow_host::identity::{Signer, built_in};
+use fallow_host::serve::ServeError;
+use tokio::net::TcpListener;
+use tonic::transport::Endpoint;
+
+use super::{Process, Service, Services, StartError};
+
+impl Process {
+    /// Starts the console as a vital task, and returns where it listens. It finds the services of this process where
+    /// they listen, and the others where the settings say.
+    ///
+    /// # Errors
+    /// There is no signing key, an endpoint is no address, or the address cannot be listened on.
+    pub async fn console(&self, services: Option<&Services>) -> Result<SocketAddr, StartError> {
+        let config = &self.config;
+        let signer = self.identity.signer.as_ref().ok_or(StartError::NoSigningKey)?;
+        let issuer = |name: &str| {
+            built_in::user(name, &config.region.id).map(|user| TokenIssuer::new(signer.clone(), user))
+        };
+        let settings = Settings {
+            endpoints: self.endpoints(services)?,
+            credential: issuer("console").ok_or(StartError::NoSigningKey)?,
+            sign_in: if config.identity.built_in_users {
+                SignIn::BuiltIn(self.built_in_users(signer)?)
+            } else {
+                SignIn::AccessToken
+            },
+            demo: config.dev.enabled,
+            https: false,
+        };
+        let address = SocketAddr::new(config.listen.bind, config.listen.console);
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (clock, tasks) = (self.clock.clone(), self.tasks.clone());
+        self.tasks.spawn_vital("console", async move {
+            if let Err(error) = fallow_console::serve(settings, clock, tasks, listener).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the console ended");
+            }
+        });
+        tracing::info!(%address, "the console listens");
+        Ok(address)
+    }
+
+    fn endpoints(&self, services: Option<&Services>) -> Result<Endpoints, StartError> {
+        let endpoint = |service: Service| {
+            let here = services.and_then(|services| services.url(service));
+            let url = here.unwrap_or_else(|| service.endpoint(&self.config).to_owned());
+            Endpoint::from_shared(url)
+                .map_err(|_| StartError::Setting("endpoints: must each be an http address"))
+        };
+        Ok(Endpoints {
+            capacity: endpoint(Service::Capacity)?,
+            demand: endpoint(Service::Demand)?,
+            matching: endpoint(Service::Matching)?,
+            monitor: endpoint(Service::Monitor)?,
+        })
+    }
+
+    /// Returns the built-in users of the region file's trusts, and those above trusts.
+    fn built_in_users(&self, signer: &Signer) -> Result<Vec<BuiltInUser>, StartError> {
+        let region: Option<Region> = match &self.region_file {
+            Some(toml) => Some(file::parse(toml).map_err(|error| StartError::Region(error.to_string()))?),
+            None => None,
+        };
+        let trusts: Vec<TrustCode> = region.iter().flat_map(|region| region.trusts.keys().copied()).collect();
+        let users = built_in::names(&trusts).into_iter().filter_map(|name| {
+            let caller = built_in::user(&name, &self.config.region.id)?;
+            let named = |trust| Some(region.as_ref()?.trusts.get(&trust)?.name.to_string());
+            let place = caller.actor.trust.map_or_else(
+                || "Region".to_owned(),
+                |trust| named(trust).unwrap_or_else(|| trust.to_string()),
+            );
+            Some(BuiltInUser { place, issuer: TokenIssuer::new(signer.clone(), caller) })
+        });
+        Ok(users.collect())
+    }
+}

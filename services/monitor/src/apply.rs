@@ -1,0 +1,213 @@
+//! Applying a region file: by the platform's administrators over the wire, or at the start of a process over a ledger
+//! that holds none yet.
+
+use std::collections::BTreeMap;
+
+use fallow_api::convert::region::problems;
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::violation::Violations;
+use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::ids::{CollaborativeId, Label, SiteCode, TrustCode};
+use fallow_domain::proposal::ProposalState;
+use fallow_domain::region::{Region, file};
+use fallow_domain::standing::RegionState;
+use fallow_ledger::RecordKind;
+use fallow_ledger::picture::Picture;
+use fallow_ledger::record::{Record, region_key};
+use fallow_ledger::transact::{Done, Step};
+use fallow_live::Live;
+use fallow_live::mutate::Mutation;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::diff::{self, Change};
+
+/// What a file that was applied changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Applied {
+    /// Counts the files applied.
+    pub(crate) version: u64,
+    /// Every difference, in order of path. A repetition is told what the ledger remembers, which is all of it but in
+    /// the largest of files.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Applies a region file, and returns every difference that it makes. A file that says what is in force already is no
+/// change, and nothing is written.
+///
+/// # Errors
+/// [`Failure::Invalid`] with everything that is wrong with the file at once; as [`Live::mutate`].
+pub(crate) async fn run(live: &Live, mutation: &Mutation, toml: &str) -> Result<Done<Applied>, Failure> {
+    let key = region_key(live.region_id());
+    let after = checked(live, toml)?;
+    let mut all = None;
+    let done = live.mutate(mutation, vec![key.clone()], |view| {
+        let before = match view.get(&key) {
+            Some(Record::Region(state)) => Some(state),
+            Some(_) | None => None,
+        };
+        if let Some(same) = before.filter(|state| state.toml == toml) {
+            return Ok(Step::Answer(Applied { version: same.version, changes: Vec::new() }));
+        }
+        // A file that this version cannot read any more is replaced as a whole.
+        let was = before.and_then(|state| file::parse(&state.toml).ok());
+        in_use(live.picture(), was.as_ref(), &after)?;
+        let changes = all.insert(diff::between(was.as_ref(), &after));
+        let state = next(before, toml, &after, mutation);
+        let answer = Applied { version: state.version, changes: diff::remembered(changes) };
+        Ok(Step::Write { writes: vec![(key.clone(), Some(Record::Region(state)))], answer })
+    });
+    let mut done = done.await?;
+    if let Some(changes) = all.filter(|_| !done.replayed && !done.answer.changes.is_empty()) {
+        done.answer.changes = changes;
+    }
+    Ok(done)
+}
+
+/// Applies a region file to a ledger that holds none yet. One that is there stays, whatever it says.
+///
+/// Several processes may do this at once: the first one's commit wins, and the others find it there.
+///
+/// # Errors
+/// As for a call of `ApplyRegion`.
+pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Failure> {
+    if live.picture().get(&region_key(live.region_id())).is_some() {
+        return Ok(());
+    }
+    let mutation = Mutation {
+        actor: Actor {
+            subject: Label::parse("region.file").unwrap_or_default(),
+            kind: ActorKind::System,
+            role: Role::PlatformAdmin,
+            trust: None,
+        },
+        verb: "ApplyRegion",
+        at,
+        request: None,
+        validate_only: false,
+        expected: None,
+        traceparent: None,
+    };
+    let key = region_key(live.region_id());
+    let after = checked(live, toml)?;
+    live.mutate(&mutation, vec![key.clone()], |view| {
+        if view.get(&key).is_some() {
+            return Ok(Step::Answer(()));
+        }
+        let state = next(None, toml, &after, &mutation);
+        Ok(Step::Write { writes: vec![(key.clone(), Some(Record::Region(state)))], answer: () })
+    })
+    .await?;
+    tracing::info!(region = %after.id, trusts = after.trusts.len(), "the region file is applied");
+    Ok(())
+}
+
+/// Reads a file for this region.
+fn checked(live: &Live, toml: &str) -> Result<Region, Failure> {
+    let region = file::parse(toml).map_err(|error| problems(&error))?;
+    if region.id != *live.region_id() {
+        let text = format!("must be {}, the region that this process serves", live.region_id());
+        return Err(Violations::one("region: id", reasons::INVALID_REGION, text).into());
+    }
+    Ok(region)
+}
+
+fn next(before: Option<&RegionState>, toml: &str, after: &Region, mutation: &Mutation) -> RegionState {
+    let stays =
+        |id: &CollaborativeId| after.collaboratives.iter().any(|collaborative| collaborative.id == *id);
+    let modes = before.map(|state| state.modes.clone()).unwrap_or_default();
+    RegionState {
+        toml: toml.to_owned(),
+        version: before.map_or(0, |state| state.version) + 1,
+        // What gold has switched stays switched: a new file is no end of an incident.
+        modes: modes.into_iter().filter(|(id, _)| stays(id)).collect(),
+        applied_at: mutation.at,
+        applied_by: mutation.actor.clone(),
+    }
+}
+
+/// Refuses to leave out trusts and sites that live records name. A record that is made at the same moment is not seen:
+/// it would then be of a place that is not in the region, which is shown but never matched.
+fn in_use(picture: &Picture, before: Option<&Region>, after: &Region) -> Result<(), Violations> {
+    let Some(before) = before else { return Ok(()) };
+    let trusts: Vec<_> = before.trusts.keys().filter(|code| !after.trusts.contains_key(code)).collect();
+    let sites: Vec<_> = before.sites.keys().filter(|code| !after.sites.contains_key(code)).collect();
+    let mut wrong = Violations::new();
+    if !trusts.is_empty() || !sites.is_empty() {
+        let uses = Uses::of(picture);
+        for trust in trusts {
+            refuse("trust", trust, &uses.trusts, &mut wrong);
+        }
+        for site in sites {
+            refuse("site", site, &uses.sites, &mut wrong);
+        }
+    }
+    wrong.or(Some(()))
+}
+
+/// How many live records name each trust and site: offers, needs, proposals, transfers.
+#[derive(Default)]
+struct Uses {
+    trusts: BTreeMap<TrustCode, [usize; 4]>,
+    sites: BTreeMap<SiteCode, [usize; 4]>,
+}
+
+impl Uses {
+    fn of(picture: &Picture) -> Self {
+        let still = picture.still();
+        let mut uses = Self::default();
+        for (_, seen) in still.all(RecordKind::Offer) {
+            if let Record::Offer(offer) = &*seen.record
+                && !offer.state.is_ended()
+            {
+                uses.add(0, &[offer.trust], Some(offer.site));
+            }
+        }
+        for (_, seen) in still.all(RecordKind::Need) {
+            if let Record::Need(need) = &*seen.record
+                && !need.state.is_ended()
+            {
+                uses.add(1, &[need.trust], Some(need.site));
+            }
+        }
+        for (_, seen) in still.all(RecordKind::Proposal) {
+            if let Record::Proposal(proposal) = &*seen.record
+                && proposal.state == ProposalState::Held
+            {
+                uses.add(2, &[proposal.home_trust, proposal.supporting_trust], None);
+            }
+        }
+        for (_, seen) in still.all(RecordKind::Transfer) {
+            if let Record::Transfer(transfer) = &*seen.record
+                && !transfer.is_over()
+            {
+                uses.add(3, &[transfer.home_trust, transfer.supporting_trust], None);
+            }
+        }
+        uses
+    }
+
+    fn add(&mut self, kind: usize, trusts: &[TrustCode], site: Option<SiteCode>) {
+        for trust in trusts {
+            self.trusts.entry(*trust).or_default()[kind] += 1;
+        }
+        if let Some(site) = site {
+            self.sites.entry(site).or_default()[kind] += 1;
+        }
+    }
+}
+
+fn refuse<C: Ord + std::fmt::Display>(
+    what: &str,
+    code: &C,
+    uses: &BTreeMap<C, [usize; 4]>,
+    wrong: &mut Violations,
+) {
+    let Some(counts) = uses.get(code) else { return };
+    let kinds = ["offers", "needs", "proposals", "transfers"];
+    let told = counts.iter().zip(kinds).filter(|(count, _)| **count > 0);
+    let told: Vec<String> = told.map(|(count, kind)| format!("{count} {kind}")).collect();
+    let text = format!("cannot be left out while it has live {}", told.join(", "));
+    wrong.add(format!("{what} {code}"), reasons::INVALID_REGION, text);
+}

@@ -1,0 +1,166 @@
+//! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
+
+use fallow_api::convert::codes::Coded;
+use fallow_api::convert::{Check, region, request, time};
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::v1::monitor_service_server::{MonitorService, MonitorServiceServer};
+use fallow_api::v1::{self, region_change, situation};
+use fallow_domain::ids::{CollaborativeId, Note};
+use fallow_domain::region::{Mode, Region, file};
+use fallow_domain::standing::ModeChange;
+use fallow_host::clock::Clock;
+use fallow_host::identity::caller;
+use fallow_host::tasks::Tasks;
+use fallow_host::telemetry::traceparent;
+use fallow_ledger::Revision;
+use fallow_ledger::record::region_key;
+use fallow_ledger::transact::Done;
+use fallow_live::Live;
+use fallow_live::call::Call;
+use fallow_live::mutate::Mutation;
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use crate::diff::Change;
+use crate::{apply, mode};
+
+/// The monitor service over a region's ledger.
+#[derive(Clone)]
+pub struct Monitor {
+    live: Live,
+    clock: Clock,
+    tasks: Tasks,
+}
+
+impl Monitor {
+    /// Makes the service, ready to be added to a server.
+    #[must_use]
+    pub fn server(live: Live, clock: Clock, tasks: Tasks) -> MonitorServiceServer<Self> {
+        MonitorServiceServer::new(Self { live, clock, tasks })
+    }
+
+    fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
+        Call::new(&self.live, caller(request)?.actor, self.clock.now(), traceparent())
+    }
+
+    /// Returns the mutation of a call that is made when there may be no region in force yet.
+    fn first_of_all(
+        &self,
+        request: &Request<v1::ApplyRegionRequest>,
+        verb: &'static str,
+    ) -> Result<Mutation, Failure> {
+        let message = request.get_ref();
+        let mut check = Check::new("");
+        let asked = request::mutation(&mut check, message);
+        if message.toml.trim().is_empty() {
+            check.wrong("toml", reasons::REQUIRED, "must be given");
+        }
+        let asked = check.finish(asked)?;
+        let expected =
+            asked.expected_revision.map(|revision| (region_key(self.live.region_id()), Revision(revision)));
+        Ok(Mutation {
+            actor: caller(request)?.actor,
+            verb,
+            at: self.clock.now(),
+            request: Some((asked.request_id.to_string(), message.encode_to_vec())),
+            validate_only: asked.validate_only,
+            expected,
+            traceparent: traceparent(),
+        })
+    }
+
+    /// Returns the revision to answer with when the region was to be changed.
+    fn revision<A>(&self, done: &Done<A>, validate_only: bool) -> u64 {
+        let stands = || self.live.picture().get(&region_key(self.live.region_id()));
+        match done.revision {
+            Revision::ABSENT if !validate_only => stands().map_or(0, |seen| seen.revision.0),
+            revision => revision.0,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl MonitorService for Monitor {
+    async fn set_mode(
+        &self,
+        request: Request<v1::SetModeRequest>,
+    ) -> Result<Response<v1::SetModeResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = check.id("collaborative", &message.collaborative, CollaborativeId::parse);
+        let mode = check.coded::<Mode>("mode", message.mode);
+        let reason: Note = check.required_text("reason", &message.reason);
+        let mutation = call.asked("SetMode", &mut check, &message, Some(region_key(self.live.region_id())));
+        let ((mutation, id), mode) = check.finish(mutation.zip(id).zip(mode)).map_err(Failure::from)?;
+        let done = mode::run(&call, &mutation, &id, mode, &reason).await?;
+        let mode = mode_to_wire(&id, &call.region.region, &done.answer);
+        let revision = request::number_to_wire(self.revision(&done, mutation.validate_only));
+        Ok(Response::new(v1::SetModeResponse { mode: Some(mode), revision }))
+    }
+
+    async fn apply_region(
+        &self,
+        request: Request<v1::ApplyRegionRequest>,
+    ) -> Result<Response<v1::ApplyRegionResponse>, Status> {
+        let mutation = self.first_of_all(&request, "ApplyRegion")?;
+        let toml = request.into_inner().toml;
+        let done = apply::run(&self.live, &mutation, &toml).await?;
+        let revision = self.revision(&done, mutation.validate_only);
+        // What was just checked can be read.
+        let applied = file::parse(&toml).map_err(|error| Failure::from(region::problems(&error)))?;
+        let answer = done.answer;
+        Ok(Response::new(v1::ApplyRegionResponse {
+            region: Some(region::to_wire(&applied, &policy(answer.version), revision)),
+            changes: answer.changes.into_iter().map(change_to_wire).collect(),
+            revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn get_region(
+        &self,
+        request: Request<v1::GetRegionRequest>,
+    ) -> Result<Response<v1::GetRegionResponse>, Status> {
+        let call = self.call(&request)?;
+        let revision = request::number_to_wire(call.region.state_revision.0);
+        Ok(Response::new(v1::GetRegionResponse {
+            region: Some(region::to_wire(
+                &call.region.region,
+                &policy(call.region.state.version),
+                call.region.state_revision.0,
+            )),
+            toml: call.region.state.toml.clone(),
+            revision,
+        }))
+    }
+}
+
+/// Names the policy that a region file's version holds, as explanations do.
+fn policy(version: u64) -> String {
+    version.to_string()
+}
+
+fn change_to_wire(change: Change) -> v1::RegionChange {
+    let kind = match (&change.before, &change.after) {
+        (None, _) => region_change::Kind::Added,
+        (Some(_), None) => region_change::Kind::Removed,
+        (Some(_), Some(_)) => region_change::Kind::Changed,
+    };
+    v1::RegionChange {
+        kind: kind.into(),
+        path: change.path,
+        before: change.before.unwrap_or_default(),
+        after: change.after.unwrap_or_default(),
+    }
+}
+
+fn mode_to_wire(id: &CollaborativeId, region: &Region, change: &ModeChange) -> situation::CollaborativeMode {
+    let named = region.collaboratives.iter().find(|collaborative| collaborative.id == *id);
+    situation::CollaborativeMode {
+        collaborative: id.to_string(),
+        name: named.map(|collaborative| collaborative.name.to_string()).unwrap_or_default(),
+        mode: change.mode.to_wire(),
+        since: Some(time::to_wire(change.at)),
+        reason: change.reason.to_string(),
+    }
+}
