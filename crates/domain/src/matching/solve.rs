@@ -365,3 +365,7 @@ pub(crate) fn flows_of(problem: &Problem, model: &Model, plan: &Plan) -> Vec<Flo
 fn by_id<'a, Id: Eq + std::hash::Hash>(ids: impl Iterator<Item = &'a Id>) -> HashMap<&'a Id, u32> {
     ids.enumerate().map(|(at, id)| (id, position(at))).collect()
 }
+
+#[cfg(test)]
+#[path = "solve_tests.rs"]
+mod tests;
