@@ -132,9 +132,12 @@ impl<'a> Explainer<'a> {
         found
     }
 
-    /// The first objections to a pair, at most three: with more than two no single change would do.
-    fn few_objections(&self, need: &Need, offer: &Offer) -> Vec<NotUsed> {
-        eligible::iter_objections(self.problem, &self.model.setting, need, offer).take(3).collect()
+    /// The first objections to each offer, at most three: with more than two no single change would do.
+    fn objections(&self, need: u32, offers: &[u32]) -> Vec<(u32, Vec<NotUsed>)> {
+        let (problem, setting, its) = (self.problem, &self.model.setting, self.need(need));
+        let few =
+            |at: u32| eligible::iter_objections(problem, setting, its, self.offer(at)).take(3).collect();
+        offers.iter().map(|&at| (at, few(at))).collect()
     }
 
     /// Why an offer that would do is not used for a need: who has it instead.
@@ -148,7 +151,7 @@ impl<'a> Explainer<'a> {
                 let this = &self.network().stores[store as usize];
                 if self.residual.taken(store) >= this.room {
                     takers.extend(
-                        self.takers_inside(store).into_iter().map(|d| self.model.demands[d as usize]),
+                        self.residual.takers_inside(store).iter().map(|&d| self.model.demands[d as usize]),
                     );
                 }
                 at = this.parent;
@@ -165,33 +168,12 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The demands with units of a store or of any store inside it.
-    fn takers_inside(&self, store: u32) -> Vec<u32> {
-        let stores = &self.network().stores;
-        let inside = |&at: &usize| {
-            let mut at = Some(position(at));
-            while let Some(this) = at {
-                if this == store {
-                    return true;
-                }
-                at = stores[this as usize].parent;
-            }
-            false
-        };
-        if self.residual.takers(store).is_empty() {
-            let all = (0..self.model.pools.len()).filter(inside);
-            all.flat_map(|at| self.residual.takers(position(at)).iter().copied()).collect()
-        } else {
-            self.residual.takers(store).to_vec()
-        }
-    }
-
     /// Counts offers by the reason why each does not serve the need, with an example each, in the order of the table.
-    fn counts(&self, need: u32, offers: &[u32]) -> Vec<NotUsedCount> {
+    fn counts(&self, need: u32, objections: &[(u32, Vec<NotUsed>)]) -> Vec<NotUsedCount> {
         let mut counts: Vec<NotUsedCount> = Vec::new();
-        for &at in offers {
+        for &(at, ref codes) in objections {
             let (its, offer) = (self.need(need), self.offer(at));
-            let reason = self.first_objection(its, offer).unwrap_or_else(|| self.why_lost(need, at));
+            let reason = codes.first().copied().unwrap_or_else(|| self.why_lost(need, at));
             match counts.iter_mut().find(|count| count.reason == reason) {
                 Some(count) => count.count += 1,
                 None => {

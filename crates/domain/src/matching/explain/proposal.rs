@@ -41,7 +41,7 @@ impl Explainer<'_> {
             after: self.after(offer, line),
             fairness: context.fairness.clone(),
             alternatives: self.alternatives(at, line, &others),
-            not_used: self.counts(at, &others),
+            not_used: self.counts(at, &self.objections(at, &others)),
             flips: self.flips(need, line),
             unknown: unknown(need, offer),
             checked_at: self.problem.at,

@@ -28,10 +28,8 @@ const TRIES: usize = 4;
 
 impl Explainer<'_> {
     /// The cheapest change of each kind that places more units in all, this need's among them.
-    pub(super) fn relaxations(&self, need: u32, offers: &[u32]) -> Vec<Relaxation> {
+    pub(super) fn relaxations(&self, need: u32, objections: &[(u32, Vec<NotUsed>)]) -> Vec<Relaxation> {
         let its = self.need(need);
-        let objections: Vec<(u32, Vec<NotUsed>)> =
-            offers.iter().map(|&at| (at, self.few_objections(its, self.offer(at)))).collect();
         // Offers that only this code keeps away (a stale offer is also not counted above the reserve).
         let only = |code: NotUsed| -> Vec<u32> {
             let kept_away = |codes: &[NotUsed]| match codes {
@@ -86,7 +84,7 @@ impl Explainer<'_> {
         let travel = |at: u32| self.problem.region.travel_minutes(its.site, self.offer(at).site);
         let mut far: Vec<(u32, u32)> =
             far.iter().filter_map(|&at| travel(at).map(|minutes| (minutes, at))).collect();
-        far.sort_unstable();
+        far.sort_by_key(|(minutes, _)| *minutes);
         let limit = its.max_travel_minutes.unwrap_or_default();
         far.iter().take(TRIES).find(|(_, at)| self.has_room_for(need, *at)).map(|&(minutes, _)| Relaxation {
             change: Change::TravelLimit { minutes },
@@ -98,7 +96,7 @@ impl Explainer<'_> {
     fn later(&self, need: u32, late: &[u32]) -> Option<Relaxation> {
         let mut late: Vec<(Timestamp, u32)> =
             late.iter().filter_map(|&at| self.offer(at).window.from.map(|from| (from, at))).collect();
-        late.sort_unstable();
+        late.sort_by_key(|(from, _)| *from);
         late.iter().take(TRIES).find(|(_, at)| self.has_room_for(need, *at)).map(|&(needed_by, _)| {
             Relaxation {
                 change: Change::LaterBy { needed_by },
@@ -138,7 +136,7 @@ impl Explainer<'_> {
                 (crate::matching::eligible::burden(self.problem, self.need(need), self.offer(at)).total(), at)
             })
         });
-        if let Some((_, at)) = cheapest.min() {
+        if let Some((_, at)) = cheapest.min_by_key(|(points, _)| *points) {
             let offer = self.offer(at);
             return Some(Relaxation {
                 change: Change::MoreUnits { offer: offer.id.clone(), trust: offer.trust, units: 1 },
@@ -168,12 +166,8 @@ impl Explainer<'_> {
             Some(&session) => size - self.left[session as usize],
             None => size - i64::from(self.offer(at).figures.free().get()) - turnover,
         };
-        let least = short
-            .iter()
-            .chain(eligible)
-            .map(|&at| (lacking(at), at))
-            .filter(|(lacking, _)| *lacking > 0)
-            .min();
+        let lacking = short.iter().chain(eligible).map(|&at| (lacking(at), at));
+        let least = lacking.filter(|(minutes, _)| *minutes > 0).min_by_key(|(minutes, _)| *minutes);
         let (minutes, at) = least?;
         let offer = self.offer(at);
         let units = u32::try_from(minutes).ok()?;

@@ -3,6 +3,7 @@
 use crate::ids::NeedId;
 use crate::matching::explanation::Unserved;
 use crate::need::Priority;
+use crate::reason::NotUsed;
 
 use super::Explainer;
 
@@ -15,21 +16,21 @@ impl Explainer<'_> {
         let units = self.plan.unserved.get(need).copied()?;
         let at = *self.needs.get(need)?;
         let offers = self.offers_for(self.need(at));
+        let objections = self.objections(at, &offers);
         Some(Unserved {
             need: need.clone(),
             units,
             offers: u32::try_from(offers.len()).unwrap_or(u32::MAX),
-            counts: self.counts(at, &offers),
-            taken_by: self.taken_by(at, &offers),
-            relaxations: self.relaxations(at, &offers),
+            counts: self.counts(at, &objections),
+            taken_by: self.taken_by(&objections),
+            relaxations: self.relaxations(at, &objections),
         })
     }
 
     /// The bands of those who took units that the need could have used, most urgent first.
-    fn taken_by(&self, need: u32, offers: &[u32]) -> Vec<Priority> {
-        let its = self.need(need);
-        let would_do = |offer: &&u32| self.first_objection(its, self.offer(**offer)).is_none();
-        let takers = offers.iter().filter(would_do).filter_map(|offer| self.takers.get(offer)).flatten();
+    fn taken_by(&self, objections: &[(u32, Vec<NotUsed>)]) -> Vec<Priority> {
+        let would_do = objections.iter().filter(|(_, codes)| codes.is_empty());
+        let takers = would_do.filter_map(|(offer, _)| self.takers.get(offer)).flatten();
         let mut bands: Vec<Priority> = takers.map(|&taker| self.need(taker).priority).collect();
         bands.sort_unstable();
         bands.dedup();

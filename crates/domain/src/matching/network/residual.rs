@@ -10,6 +10,8 @@ pub(crate) struct Residual<'a> {
     taken: Vec<i64>,
     held: Vec<Vec<u32>>,
     children: HashMap<u32, Vec<u32>>,
+    /// The needs that have units of any pool inside a store that holds others.
+    inside: HashMap<u32, Vec<u32>>,
 }
 
 impl<'a> Residual<'a> {
@@ -19,12 +21,16 @@ impl<'a> Residual<'a> {
             taken: vec![0; network.stores.len()],
             held: vec![Vec::new(); network.stores.len()],
             children: HashMap::new(),
+            inside: HashMap::new(),
         };
         for flow in flows {
             residual.held[flow.store as usize].push(flow.need);
             let mut at = Some(flow.store);
             while let Some(store) = at {
                 residual.taken[store as usize] += flow.units;
+                if store != flow.store {
+                    residual.inside.entry(store).or_default().push(flow.need);
+                }
                 at = network.stores[store as usize].parent;
             }
         }
@@ -44,6 +50,11 @@ impl<'a> Residual<'a> {
     /// The needs that have units of a pool.
     pub(crate) fn takers(&self, store: u32) -> &[u32] {
         &self.held[store as usize]
+    }
+
+    /// The needs that have units of a store or of any store inside it.
+    pub(crate) fn takers_inside(&self, store: u32) -> &[u32] {
+        self.inside.get(&store).map_or_else(|| self.takers(store), Vec::as_slice)
     }
 
     /// Says whether a need that could use one of these stores would get a unit without anybody losing one.
