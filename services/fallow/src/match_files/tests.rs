@@ -61,7 +61,8 @@ fn check(region: &str, offers: (&str, &str), needs: (&str, &str), more: &[&str])
     fs::write(path("region.toml"), region).unwrap();
     fs::write(path(offers.0), offers.1).unwrap();
     fs::write(path(needs.0), needs.1).unwrap();
-    let (region, offers, needs, out) = (path("region.toml"), path(offers.0), path(needs.0), path("plan.jsonl"));
+    let (region, offers, needs, out) =
+        (path("region.toml"), path(offers.0), path(needs.0), path("plan.jsonl"));
     let mut args = vec!["match", "--region", &region, "--offers", &offers, "--needs", &needs, "--out", &out];
     args.extend(["--at", "2026-11-24T08:00:00Z"]);
     args.extend(more);
@@ -151,10 +152,13 @@ fn files_that_cannot_be_read_are_bad_usage() {
     };
     let mistyped = said(&REGION.replace("opel = 2", "opal = 2"), ("offers.jsonl", OFFERS));
     assert!(mistyped.starts_with("region.toml: ") && mistyped.contains("opal"), "{mistyped}");
-    let theatre = REGION.replace("fair_allowance = 1", "fair_allowance = 1\nreserve = { \"THEATRE/MAIN\" = 1 }");
+    let theatre =
+        REGION.replace("fair_allowance = 1", "fair_allowance = 1\nreserve = { \"THEATRE/MAIN\" = 1 }");
     assert!(said(&theatre, ("offers.jsonl", OFFERS)).contains("THEATRE/MAIN"));
     assert!(said(REGION, ("offers.xlsx", OFFERS)).contains("save it as CSV"));
-    assert!(said(REGION, ("offers.csv", "id,colour\n")).contains("offers.csv: line 1: colour: is not a column"));
+    assert!(
+        said(REGION, ("offers.csv", "id,colour\n")).contains("offers.csv: line 1: colour: is not a column")
+    );
 }
 
 #[test]
