@@ -10,16 +10,14 @@ use std::time::Duration;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use fallow_api::v1::{
-    OfferFilter, WatchNeedsRequest, WatchOffersRequest, WatchProposalsRequest, WatchSituationRequest,
-    WatchTransfersRequest, watch_needs_response, watch_offers_response, watch_proposals_response,
-    watch_situation_response, watch_transfers_response,
+    WatchNeedsRequest, WatchOffersRequest, WatchProposalsRequest, WatchSituationRequest,
+    WatchTransfersRequest,
 };
 use fallow_host::tasks::Tasks;
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use http::{HeaderName, HeaderValue};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use tonic::Status;
 
 use crate::assets;
 use crate::problem::Problem;
@@ -134,15 +132,13 @@ impl Live {
     ) -> Result<(), Problem> {
         let calls = upstream.as_bearer(&credential.token())?.without_deadline();
         let mut news = std::pin::pin!(open(topic, &calls).await?);
-        while let Ok(Some(news)) = timeout(SILENT_FOR, news.next()).await {
-            let (revision, is_change) = news?;
+        while let Ok(Some(revision)) = timeout(SILENT_FOR, news.next()).await {
+            let revision = revision?;
+            // The console may see revisions and no records, so what it hears of a change is a bookmark at a higher
+            // revision. The first message counts too: something may have happened while nobody watched.
             self.set(topic, |known| {
                 known.alive = true;
-                // Until the snapshot is complete the revision is that of the snapshot: a baseline, which is told too,
-                // because something may have happened while nobody watched.
-                if is_change || known.revision == 0 {
-                    known.revision = known.revision.max(revision);
-                }
+                known.revision = known.revision.max(revision);
             });
         }
         Ok(())
@@ -170,59 +166,28 @@ impl Live {
     }
 }
 
-/// One message of a watch: its revision, and whether it tells of a change.
-type News = Result<(i64, bool), Problem>;
+/// The revision of one message of a watch.
+type News = Result<i64, Problem>;
 
 /// Opens the watch of one sort.
-async fn open(topic: Topic, calls: &Calls) -> Result<stream::BoxStream<'static, News>, Problem> {
-    macro_rules! watch {
-        ($client:ident, $call:ident, $request:expr, $quiet:pat) => {{
-            let stream = calls.$client().$call($request).await?.into_inner();
-            stream
-                .map(|message| {
-                    let message = message.map_err(|status: Status| Problem::from(status))?;
-                    let is_change = !matches!(message.item, None | Some($quiet));
-                    Ok((message.revision, is_change))
-                })
+async fn open(topic: Topic, calls: &Calls) -> Result<BoxStream<'static, News>, Problem> {
+    macro_rules! revisions {
+        ($client:ident, $watch:ident, $request:ident) => {
+            calls
+                .$client()
+                .$watch($request::default())
+                .await?
+                .into_inner()
+                .map(|message| Ok(message?.revision))
                 .boxed()
-        }};
+        };
     }
-    use watch_needs_response::Item as NeedItem;
-    use watch_offers_response::Item as OfferItem;
-    use watch_proposals_response::Item as ProposalItem;
-    use watch_situation_response::Item as SituationItem;
-    use watch_transfers_response::Item as TransferItem;
     Ok(match topic {
-        Topic::Capacity => watch!(
-            capacity,
-            watch_offers,
-            WatchOffersRequest { filter: Some(OfferFilter::default()), ..WatchOffersRequest::default() },
-            OfferItem::SnapshotDone(_) | OfferItem::Bookmark(_) | OfferItem::Moved(_)
-        ),
-        Topic::Needs => watch!(
-            demand,
-            watch_needs,
-            WatchNeedsRequest::default(),
-            NeedItem::SnapshotDone(_) | NeedItem::Bookmark(_) | NeedItem::Moved(_)
-        ),
-        Topic::Inbox => watch!(
-            matching,
-            watch_proposals,
-            WatchProposalsRequest::default(),
-            ProposalItem::SnapshotDone(_) | ProposalItem::Bookmark(_) | ProposalItem::Moved(_)
-        ),
-        Topic::Transfers => watch!(
-            matching,
-            watch_transfers,
-            WatchTransfersRequest::default(),
-            TransferItem::SnapshotDone(_) | TransferItem::Bookmark(_) | TransferItem::Moved(_)
-        ),
-        Topic::Gold => watch!(
-            monitor,
-            watch_situation,
-            WatchSituationRequest::default(),
-            SituationItem::Bookmark(_) | SituationItem::Moved(_)
-        ),
+        Topic::Capacity => revisions!(capacity, watch_offers, WatchOffersRequest),
+        Topic::Needs => revisions!(demand, watch_needs, WatchNeedsRequest),
+        Topic::Inbox => revisions!(matching, watch_proposals, WatchProposalsRequest),
+        Topic::Transfers => revisions!(matching, watch_transfers, WatchTransfersRequest),
+        Topic::Gold => revisions!(monitor, watch_situation, WatchSituationRequest),
     })
 }
 

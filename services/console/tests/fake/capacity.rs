@@ -183,7 +183,7 @@ impl CapacityService for World {
         self.caller(&request)?;
         let changes: Boxed<'static, _> = WatchStream::new(self.watch())
             .map(|revision| {
-                let item = Some(watch_offers_response::Item::Removed(String::new()));
+                let item = Some(watch_offers_response::Item::Bookmark(Bookmark {}));
                 Ok(WatchOffersResponse { item, revision, ..Default::default() })
             })
             .boxed();

@@ -88,7 +88,7 @@ impl DemandService for World {
     ) -> Result<Response<BoxStream<WatchNeedsResponse>>, Status> {
         self.caller(&request)?;
         let changes = WatchStream::new(self.watch()).map(|revision| {
-            let item = Some(watch_needs_response::Item::Removed(String::new()));
+            let item = Some(watch_needs_response::Item::Bookmark(Bookmark {}));
             Ok(WatchNeedsResponse { item, revision, ..Default::default() })
         });
         Ok(Response::new(changes.boxed()))

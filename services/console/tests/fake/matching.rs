@@ -210,7 +210,7 @@ impl MatchingService for World {
     ) -> Result<Response<BoxStream<WatchProposalsResponse>>, Status> {
         self.caller(&request)?;
         let changes = WatchStream::new(self.watch()).map(|revision| {
-            let item = Some(watch_proposals_response::Item::Removed(String::new()));
+            let item = Some(watch_proposals_response::Item::Bookmark(Bookmark {}));
             Ok(WatchProposalsResponse { item, revision, ..Default::default() })
         });
         Ok(Response::new(changes.boxed()))
@@ -222,7 +222,7 @@ impl MatchingService for World {
     ) -> Result<Response<BoxStream<WatchTransfersResponse>>, Status> {
         self.caller(&request)?;
         let changes = WatchStream::new(self.watch()).map(|revision| {
-            let item = Some(watch_transfers_response::Item::Removed(String::new()));
+            let item = Some(watch_transfers_response::Item::Bookmark(Bookmark {}));
             Ok(WatchTransfersResponse { item, revision, ..Default::default() })
         });
         Ok(Response::new(changes.boxed()))

@@ -35,7 +35,7 @@ impl MonitorService for World {
     ) -> Result<Response<BoxStream<WatchSituationResponse>>, Status> {
         self.caller(&request)?;
         let changes = WatchStream::new(self.watch()).map(|revision| {
-            let item = Some(watch_situation_response::Item::Situation(Situation::default()));
+            let item = Some(watch_situation_response::Item::Bookmark(Bookmark {}));
             Ok(WatchSituationResponse { item, revision, ..Default::default() })
         });
         Ok(Response::new(changes.boxed()))
