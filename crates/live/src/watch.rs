@@ -3,6 +3,7 @@
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::violation::Violations;
+use fallow_domain::actor::Role;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::Record;
 use fallow_ledger::watch::{BOOKMARK_EVERY, Event, Watch, WatchEnd};
@@ -51,6 +52,8 @@ pub struct Watching<T, F> {
     /// The cursor of the last change told in full.
     cursor: String,
     told_at: Instant,
+    /// Whether a change that the watcher may not see is told at once, by its revision alone.
+    tells_hidden: bool,
 }
 
 impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
@@ -77,7 +80,16 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
             ready: VecDeque::new(),
             cursor: cursor.to_owned(),
             told_at: Instant::now(),
+            tells_hidden: false,
         })
+    }
+
+    /// Tells the console's own connection, which may see no record, of each change by a bookmark at its revision: its
+    /// pages then fetch what their viewers may see. Other roles hear of hidden changes with their ordinary bookmarks.
+    #[must_use]
+    pub fn for_role(mut self, role: Role) -> Self {
+        self.tells_hidden = role == Role::Console;
+        self
     }
 
     /// Waits for the next message.
@@ -134,7 +146,10 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
                     }
                     self.cursor = cursor;
                     // Changes that this watcher may not see are no reason to be silent.
-                    if self.ready.is_empty() && self.told_at.elapsed() >= BOOKMARK_EVERY {
+                    let is_of_kind = applied.items.iter().any(|item| item.key.kind == self.kind);
+                    let is_due =
+                        self.told_at.elapsed() >= BOOKMARK_EVERY || (self.tells_hidden && is_of_kind);
+                    if self.ready.is_empty() && is_due {
                         self.told_at = Instant::now();
                         return Ok(Told { item: Item::Bookmark, cursor: self.cursor.clone(), revision });
                     }

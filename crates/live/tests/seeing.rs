@@ -160,6 +160,22 @@ async fn a_trust_that_is_not_there_or_was_merged_may_not_call() {
 }
 
 #[tokio::test]
+async fn the_console_hears_at_once_of_a_change_that_it_may_not_see() {
+    let world = world().await;
+    let own = OfferId::parse("o-1").unwrap();
+    let hides = |_: &Record, _| None::<u32>;
+    let watching = Watching::start(world.live.picture(), RecordKind::Offer, "", hides).unwrap();
+    let mut watching = watching.for_role(Role::Console);
+    let begun = watching.next().await.unwrap();
+    assert_eq!(begun.item, Item::SnapshotDone);
+    world.put(offer_key(&own), Record::Offer(offer())).await;
+    // Well before an ordinary bookmark is due.
+    let told = tokio::time::timeout(Duration::from_secs(2), watching.next()).await.unwrap().unwrap();
+    assert_eq!(told.item, Item::Bookmark);
+    assert!(told.revision > begun.revision);
+}
+
+#[tokio::test]
 async fn a_watcher_is_told_what_it_may_see_and_when_it_no_longer_may() {
     let world = world().await;
     let own = OfferId::parse("o-1").unwrap();

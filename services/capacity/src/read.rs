@@ -43,8 +43,10 @@ pub(crate) fn watch(
     stopping: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Stream<Item = Result<Told<v1::Offer>, Failure>> + Send, Failure> {
     let picture = call.live.picture().clone();
+    let role = call.actor.role;
     let see = seeing_owned(call, request.filter.unwrap_or_default());
-    Ok(Watching::start(&picture, RecordKind::Offer, &request.cursor, see)?.into_stream(stopping))
+    let watching = Watching::start(&picture, RecordKind::Offer, &request.cursor, see)?.for_role(role);
+    Ok(watching.into_stream(stopping))
 }
 
 fn seeing(call: &Call, filter: v1::OfferFilter) -> impl Fn(&Record, Revision) -> Option<v1::Offer> {

@@ -55,13 +55,15 @@ pub(crate) fn watch(
     let picture = call.live.picture().clone();
     let filter = request.filter.unwrap_or_default();
     let (live, actor): (Live, Actor) = (call.live, call.actor);
+    let role = actor.role;
     // The region in force is looked at each time, for a watch outlives it.
     let seeing = move |record: &Record, revision| {
         let need = need_of(record).filter(|need| fits(&filter, need))?;
         let region = live.region().ok()?;
         see(&live, Viewer { actor: &actor, region: &region.region }, need, revision)
     };
-    Ok(Watching::start(&picture, RecordKind::Need, &request.cursor, seeing)?.into_stream(stopping))
+    let watching = Watching::start(&picture, RecordKind::Need, &request.cursor, seeing)?.for_role(role);
+    Ok(watching.into_stream(stopping))
 }
 
 /// Returns what the viewer sees of a need: the patient only where it is its own, or a proposal joins the two.
