@@ -67,7 +67,7 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
             text => Some(text.parse::<Cursor>().map_err(|_| {
                 Violations::one(
                     "cursor",
-                    reasons::INVALID,
+                    reasons::BAD_CURSOR,
                     "must be the cursor of a message of this watch, or empty",
                 )
             })?),

@@ -19,7 +19,7 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use fallow_live::watch::Item;
 use futures::StreamExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -145,7 +145,9 @@ impl CapacityService for Capacity {
         request: Request<v1::ConfirmOffersRequest>,
     ) -> Result<Response<v1::ConfirmOffersResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
-        let (mutation, ids) = parse_selection(&call, "ConfirmOffers", &message, message.selection.as_ref())?;
+        let check = Check::new("");
+        let (mutation, ids) =
+            parse_selection(&call, "ConfirmOffers", check, &message, message.selection.as_ref())?;
         let (offers, revision) = several(&call, &mutation, &verbs::confirm(&call, &mutation, &ids).await?);
         Ok(Response::new(v1::ConfirmOffersResponse { offers, revision }))
     }
@@ -156,10 +158,13 @@ impl CapacityService for Capacity {
     ) -> Result<Response<v1::SuspendOffersResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
         let mut check = Check::new("");
-        let until = check.time("until", message.until.as_ref());
+        let until = check.required_time("until", message.until.as_ref());
+        if let Some(until) = until {
+            suspended_until(&mut check, until, call.at);
+        }
         let because: Note = check.required_text("reason", &message.reason);
-        check.finish(Some(())).map_err(Failure::from)?;
-        let (mutation, ids) = parse_selection(&call, "SuspendOffers", &message, message.selection.as_ref())?;
+        let (mutation, ids) =
+            parse_selection(&call, "SuspendOffers", check, &message, message.selection.as_ref())?;
         let done = verbs::suspend(&call, &mutation, &ids, until, &because).await?;
         let (offers, revision) = several(&call, &mutation, &done);
         Ok(Response::new(v1::SuspendOffersResponse { offers, revision }))
@@ -170,7 +175,9 @@ impl CapacityService for Capacity {
         request: Request<v1::ResumeOffersRequest>,
     ) -> Result<Response<v1::ResumeOffersResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
-        let (mutation, ids) = parse_selection(&call, "ResumeOffers", &message, message.selection.as_ref())?;
+        let check = Check::new("");
+        let (mutation, ids) =
+            parse_selection(&call, "ResumeOffers", check, &message, message.selection.as_ref())?;
         let (offers, revision) = several(&call, &mutation, &verbs::resume(&call, &mutation, &ids).await?);
         Ok(Response::new(v1::ResumeOffersResponse { offers, revision }))
     }
@@ -314,14 +321,26 @@ fn parse_publish(
     Ok(check.finish(mutation.zip(report))?)
 }
 
+/// Checks when a suspension ends.
+fn suspended_until(check: &mut Check<'_>, until: Timestamp, at: Timestamp) {
+    let furthest = SignedDuration::from_hours(24 * convert::SESSION_DAYS_MAX);
+    if until <= at {
+        check.wrong("until", reasons::WINDOW, "must be in the future");
+    } else if until.duration_since(at) > furthest {
+        let text = format!("must be at most {} days ahead", convert::SESSION_DAYS_MAX);
+        check.wrong("until", reasons::WINDOW, text);
+    }
+}
+
+/// Parses which offers a call means, together with what `check` has found of the rest of the message.
 fn parse_selection<R: request::Mutating + Message>(
     call: &Call,
     verb: &'static str,
+    mut check: Check<'_>,
     message: &R,
     wire: Option<&v1::OfferSelection>,
 ) -> Result<(Mutation, Vec<OfferId>), Failure> {
     let trust = call.own_trust()?;
-    let mut check = Check::new("");
     let chosen = request::selection(&mut check, wire, trust, &call.region.region);
     let mutation = call.asked(verb, &mut check, message, None);
     let (mutation, chosen) = check.finish(mutation.zip(chosen))?;
@@ -368,6 +387,20 @@ fn parse_state(call: &Call, message: &v1::ReplaceOffersRequest) -> Result<replac
                             );
                         }
                         Some(_) => {}
+                    }
+                    if site.is_some_and(|site| report.site != site) {
+                        check.wrong(
+                            &format!("{prefix}.site"),
+                            reasons::NOT_APPLICABLE,
+                            "must be the site of the state",
+                        );
+                    }
+                    if !kinds.is_empty() && !kinds.contains(&report.resource.kind) {
+                        check.wrong(
+                            &format!("{prefix}.resource.kind"),
+                            reasons::NOT_APPLICABLE,
+                            "must be one of `kinds`",
+                        );
                     }
                     items.push(report);
                 }

@@ -1,6 +1,6 @@
 //! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
 
-use fallow_api::convert::{Check, need, request};
+use fallow_api::convert::{AHEAD_DAYS_MAX, Check, need, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::demand_service_server::{DemandService, DemandServiceServer};
@@ -20,6 +20,7 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use fallow_live::watch::Item;
 use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -117,6 +118,9 @@ impl DemandService for Demand {
         let mut check = Check::new("");
         let id = verbs::id(&mut check, "need", &message.need);
         let review_at = check.required_time("review_at", message.review_at.as_ref());
+        if let Some(review_at) = review_at {
+            reviewed_at(&mut check, review_at, call.at);
+        }
         let because: Note = check.text("reason", &message.reason);
         let mutation = call.asked("ParkNeed", &mut check, &message, id.as_ref().map(need_key));
         let parsed = mutation.zip(id).zip(review_at);
@@ -220,6 +224,15 @@ impl DemandService for Demand {
             })
         });
         Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// Checks when somebody looks at a parked need again.
+fn reviewed_at(check: &mut Check<'_>, review_at: Timestamp, at: Timestamp) {
+    if review_at <= at {
+        check.wrong("review_at", reasons::WINDOW, "must be in the future");
+    } else if review_at.duration_since(at) > SignedDuration::from_hours(24 * AHEAD_DAYS_MAX) {
+        check.wrong("review_at", reasons::WINDOW, format!("must be at most {AHEAD_DAYS_MAX} days ahead"));
     }
 }
 
