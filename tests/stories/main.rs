@@ -1,0 +1,15 @@
+//! Stories: the whole system in one process, as its users meet it, once per ledger.
+//!
+//! Each story drives real services over gRPC on a free port and waits for records and revisions, never for time. After
+//! it, every rule of the live records holds.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+mod bad_inputs;
+mod people;
+mod process;
+mod repeats;
+mod rights;
+mod watching;
+mod wire;
+mod world;
