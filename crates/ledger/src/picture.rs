@@ -12,6 +12,7 @@ use dashmap::DashMap;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use crate::cause::Cause;
 use crate::commit::{Change, Versioned};
 use crate::cursor::{Cursor, Revision};
 use crate::key::{Key, RecordKind};
@@ -161,6 +162,17 @@ impl Picture {
         tokio::time::timeout(within, revisions.wait_for(|now| *now >= Some(revision)))
             .await
             .is_ok_and(|r| r.is_ok())
+    }
+
+    /// Returns why a change came about, as long as it is one of the last [`RECENT_CHANGES`] since the picture was drawn.
+    #[must_use]
+    pub fn cause_of(&self, revision: Revision) -> Option<Cause> {
+        let recent = self.recent();
+        // The kept changes are dense, so a change's place follows from its number.
+        let place = revision.0.checked_sub(recent.front()?.revision.0)?;
+        let applied = recent.get(usize::try_from(place).ok()?)?.clone();
+        drop(recent);
+        Cause::decode(&applied.cause)
     }
 
     /// Returns how long the ledger has not answered: the age of the picture while the store is away. Up to a second is
