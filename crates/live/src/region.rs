@@ -17,7 +17,7 @@ use crate::RETRY_AFTER;
 #[derive(Debug)]
 pub struct InForce {
     /// The region with everything laid over it.
-    pub region: Region,
+    pub region: Arc<Region>,
     /// The record it came from.
     pub state: RegionState,
     /// The revision that wrote that record.
@@ -64,7 +64,7 @@ impl Cache {
             not_ready()
         })?;
         let now = Arc::new(InForce {
-            region,
+            region: Arc::new(region),
             state: state.clone(),
             state_revision: file.revision,
             revision,
