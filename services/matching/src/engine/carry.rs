@@ -1,0 +1,271 @@
+//! Carrying out what was decided: one commit each, bound to the lease and to the versions of what was looked at.
+
+use std::collections::BTreeSet;
+
+use fallow_api::status::Failure;
+use fallow_domain::calendar::WorkingCalendar;
+use fallow_domain::decide::proposal::{Room, Suggestion, Terms, lapse, propose, supersede};
+use fallow_domain::decide::transfer::{Progress, advance};
+use fallow_domain::decide::{need, offer};
+use fallow_domain::ids::{Note, ProposalId, TransferId};
+use fallow_domain::records::Records;
+use fallow_domain::refusal::{Refusal, reason};
+use fallow_domain::transfer::TransferState;
+use fallow_host::telemetry::{continue_trace, link_trace, traceparent};
+use fallow_ledger::record::{
+    decline_key, lease_key, need_key, offer_key, proposal_key, transfer_key, trust_key,
+};
+use fallow_ledger::transact::{Step, View};
+use fallow_ledger::{Key, RecordKind, Revision};
+use fallow_live::Live;
+use fallow_live::call::new_id;
+use fallow_live::neighbours;
+use tracing::{Instrument as _, Span};
+
+use super::chores::Chore;
+use super::lease::Lease;
+use super::plan::{Because, Placement};
+use super::{by_engine, engine};
+use crate::facts::Facts;
+
+/// What carries decisions out: the ledger, the right to act, and what the decisions rest on.
+pub(super) struct Carrier<'a> {
+    pub(super) live: &'a Live,
+    pub(super) lease: &'a Lease,
+    pub(super) calendar: &'a WorkingCalendar,
+    /// What was looked at, with the versions that this engine's own commits have written since.
+    pub(super) facts: Facts,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// It is done.
+    Done,
+    /// Something it rests on has changed, or a rule says no: look again.
+    Skipped,
+    /// Another engine has the lease.
+    LeaseLost,
+}
+
+impl Carrier<'_> {
+    /// Carries out a chore.
+    ///
+    /// # Errors
+    /// The store's troubles.
+    pub(super) async fn chore(&mut self, chore: &Chore) -> Result<Carried, Failure> {
+        let (verb, root) = match chore {
+            Chore::Lapse(id) => ("lapse", proposal_key(id)),
+            Chore::Supersede(id, _) => ("supersede", proposal_key(id)),
+            Chore::ResumeOffer(id) => ("resume_offer", offer_key(id)),
+            Chore::ExpireOffer(id) => ("expire_offer", offer_key(id)),
+            Chore::GiveUpNeed(id) => ("give_up_need", need_key(id)),
+            Chore::ExpireNeed(id) => ("expire_need", need_key(id)),
+            Chore::CallBack(id) => ("call_back", transfer_key(id)),
+        };
+        let (by, at) = (engine(), self.facts.at);
+        let mut first = neighbours::around(self.live.picture(), std::slice::from_ref(&root));
+        first.push(lease_key());
+        // What a chore rests on beside its root's neighbours: only whether a pair is eligible, which others' records say.
+        let bound = match chore {
+            Chore::Supersede(id, _) => self.ground_of(id),
+            Chore::Lapse(_)
+            | Chore::ResumeOffer(_)
+            | Chore::ExpireOffer(_)
+            | Chore::GiveUpNeed(_)
+            | Chore::ExpireNeed(_)
+            | Chore::CallBack(_) => Vec::new(),
+        };
+        first.extend(bound.iter().cloned());
+        let span = tracing::info_span!("engine_chore", verb, record = %root);
+        self.continue_from(&span, std::slice::from_ref(&root));
+        let decide = |read: &Records| match chore {
+            Chore::Lapse(id) => lapse(read, id, &by, at),
+            Chore::Supersede(id, code) => {
+                let because = format!("The offer no longer fits the need: {code}.");
+                supersede(read, id, &Note::parse(&because).unwrap_or_default(), &by, at)
+            }
+            Chore::ResumeOffer(id) => offer::resume(read, std::slice::from_ref(id), &by, at),
+            Chore::ExpireOffer(id) => offer::expire(read, id, &by, at),
+            Chore::GiveUpNeed(id) => need::give_up(read, id, &by, at),
+            Chore::ExpireNeed(id) => need::expire(read, id, &by, at),
+            Chore::CallBack(id) => {
+                let progress = Progress { to: Some(TransferState::RepatriationDue), ..Progress::default() };
+                advance(read, id, progress, &by, at)
+            }
+        };
+        self.commit(verb, &span, first, &bound, Some(root), decide).await
+    }
+
+    /// Carries out a placement: what gives way and what is suggested, in one commit.
+    ///
+    /// # Errors
+    /// The store's troubles.
+    pub(super) async fn place(&mut self, placement: &Placement) -> Result<Carried, Failure> {
+        let (by, at) = (engine(), self.facts.at);
+        let facts = self.facts.clone();
+        let Some(need) = facts.needs.get(&placement.need) else { return Ok(Carried::Skipped) };
+        let mut bound: BTreeSet<Key> = [need_key(&need.id), trust_key(need.trust)].into();
+        bound.extend(facts.versions.keys().filter(|key| key.kind == RecordKind::Region).cloned());
+        for id in &placement.supersede {
+            bound.insert(proposal_key(id));
+        }
+        // Read, but not as they were when planned: any free units above the reserve will do.
+        let mut also: BTreeSet<Key> = BTreeSet::new();
+        for suggest in &placement.suggest {
+            let Some(offer) = facts.offers.get(&suggest.offer) else { return Ok(Carried::Skipped) };
+            bound.extend([offer_key(&offer.id), trust_key(offer.trust), decline_key(&need.id, &offer.id)]);
+            let shelf = facts
+                .offers
+                .values()
+                .filter(|other| other.trust == offer.trust && other.resource.key() == offer.resource.key());
+            also.extend(shelf.map(|other| offer_key(&other.id)));
+        }
+        for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
+            also.extend([need_key(&hold.need), offer_key(&hold.offer)]);
+        }
+        also.insert(lease_key());
+        also.extend(bound.iter().cloned());
+        let span = tracing::info_span!("propose", need = %need.id, revision = facts.revision.0);
+        let causes: Vec<Key> = [need_key(&need.id)]
+            .into_iter()
+            .chain(placement.suggest.iter().map(|s| offer_key(&s.offer)))
+            .collect();
+        self.continue_from(&span, &causes);
+        let ids: Vec<(ProposalId, TransferId)> =
+            placement.suggest.iter().map(|_| fresh_ids()).collect::<Result<_, _>>()?;
+        let because = match placement.because {
+            Because::EarlierBand => "A more urgent need takes the units.",
+            Because::BetterPlan => "Another offer is better for the need.",
+        };
+        let because = Note::parse(because).unwrap_or_default();
+        let region = facts.region.clone();
+        let calendar = self.calendar;
+        let bound: Vec<Key> = bound.into_iter().collect();
+        let decide = |read: &Records| {
+            let mut working = read.clone();
+            let mut changes = Records::default();
+            for id in &placement.supersede {
+                let change = supersede(&working, id, &because, &by, at)?;
+                working.apply(change.clone());
+                changes.apply(change);
+            }
+            for (suggest, (id, transfer)) in placement.suggest.iter().zip(&ids) {
+                let Some(offer) = working.offers.get(&suggest.offer) else { return Err(gone()) };
+                let key = offer.resource.key();
+                let trust = region.trusts.get(&offer.trust);
+                let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
+                let room = Room::of(working.offers.values(), (offer.trust, &key), reserve, at);
+                let is_incident = region.is_incident_between(need.trust, offer.trust);
+                let terms = Terms {
+                    in_force: region.policy.in_force(is_incident),
+                    calendar,
+                    turnover_minutes: region.policy.turnover_minutes,
+                };
+                let suggestion = Suggestion {
+                    id: id.clone(),
+                    need: placement.need.clone(),
+                    offer: suggest.offer.clone(),
+                    units: suggest.units,
+                    explanation: suggest.explanation.clone(),
+                    transfer: transfer.clone(),
+                };
+                let change = propose(&working, suggestion, room, &terms, &by, at)?;
+                working.apply(change.clone());
+                changes.apply(change);
+            }
+            Ok(changes)
+        };
+        self.commit("propose", &span, also.into_iter().collect(), &bound, None, decide).await
+    }
+
+    /// The records that say whether a held pair is still eligible.
+    fn ground_of(&self, id: &ProposalId) -> Vec<Key> {
+        let Some(hold) = self.facts.holds.get(id) else { return Vec::new() };
+        let regions = self.facts.versions.keys().filter(|key| key.kind == RecordKind::Region).cloned();
+        let pair = [offer_key(&hold.offer), need_key(&hold.need), trust_key(hold.supporting_trust)];
+        regions.chain(pair).collect()
+    }
+
+    /// Commits what is decided on the records read, if the lease and everything in `bound` are as they were looked at.
+    /// `root` names the record whose neighbours must all be read.
+    async fn commit(
+        &mut self,
+        verb: &'static str,
+        span: &Span,
+        first: Vec<Key>,
+        bound: &[Key],
+        root: Option<Key>,
+        decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
+    ) -> Result<Carried, Failure> {
+        let mutation = by_engine(verb, self.facts.at, span.in_scope(traceparent));
+        let (live, lease, facts) = (self.live, self.lease, &self.facts);
+        let mut written: Vec<Key> = Vec::new();
+        let mut is_lost = false;
+        let done = live
+            .mutate(&mutation, first, |view: &View| {
+                if !lease.is_in(view) {
+                    is_lost = true;
+                    return Err(changed());
+                }
+                if bound.iter().any(|key| view.revision(key) != facts.version(key)) {
+                    return Err(changed());
+                }
+                if let Some(root) = &root {
+                    let missing = neighbours::missing(view, live.picture(), std::slice::from_ref(root));
+                    if !missing.is_empty() {
+                        return Ok(Step::Read(missing));
+                    }
+                }
+                let changes = decide(&neighbours::records(view))?;
+                let writes = neighbours::writes(changes);
+                written = writes.iter().map(|(key, _)| key.clone()).collect();
+                Ok(if writes.is_empty() { Step::Answer(()) } else { Step::Write { writes, answer: () } })
+            })
+            .instrument(span.clone())
+            .await;
+        match done {
+            Ok(done) => {
+                if done.revision != Revision::ABSENT {
+                    for key in written {
+                        self.facts.versions.insert(key, done.revision);
+                    }
+                }
+                Ok(Carried::Done)
+            }
+            Err(_) if is_lost => Ok(Carried::LeaseLost),
+            Err(Failure::ChangedMeanwhile { .. }) => Ok(Carried::Skipped),
+            Err(Failure::Refused(refusal)) => {
+                span.in_scope(|| tracing::info!(verb, reason = refusal.reason, "not done: {refusal}"));
+                Ok(Carried::Skipped)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Makes a span go on from the change that wrote the latest of some records, and links it to the others.
+    fn continue_from(&self, span: &Span, keys: &[Key]) {
+        let mut revisions: Vec<Revision> = keys.iter().map(|key| self.facts.version(key)).collect();
+        revisions.sort_unstable();
+        revisions.dedup();
+        let causes = revisions.iter().rev().filter_map(|revision| self.live.picture().cause_of(*revision));
+        for (place, text) in causes.filter_map(|cause| cause.traceparent).enumerate() {
+            if place == 0 { continue_trace(span, &text) } else { link_trace(span, &text) }
+        }
+    }
+}
+
+fn changed() -> Failure {
+    Failure::ChangedMeanwhile { current: None }
+}
+
+fn gone() -> Refusal {
+    Refusal::new(reason::CHANGED_MEANWHILE, "an offer of the plan is gone")
+}
+
+fn fresh_ids() -> Result<(ProposalId, TransferId), Failure> {
+    let bad = |error: fallow_domain::ids::NameError| {
+        Failure::Refused(Refusal::new(reason::OUT_OF_RANGE, error.to_string()))
+    };
+    Ok((ProposalId::parse(&new_id()).map_err(bad)?, TransferId::parse(&new_id()).map_err(bad)?))
+}

@@ -1,0 +1,163 @@
+//! What time and changes bring about of themselves, decided on the facts alone.
+
+use std::collections::BTreeSet;
+
+use fallow_domain::decide::need::REVIEW_GRACE;
+use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId};
+use fallow_domain::lifecycle::transfer::is_lent;
+use fallow_domain::matching::eligible::objections;
+use fallow_domain::need::NeedState;
+use fallow_domain::offer::OfferState;
+use fallow_domain::reason::NotUsed;
+use fallow_domain::transfer::TransferState;
+
+use crate::facts::Facts;
+use crate::world::World;
+
+/// Something to be done that nobody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chore {
+    /// A hold has run out.
+    Lapse(ProposalId),
+    /// A proposal that nobody has answered has lost its ground: the code that now objects to the pair.
+    Supersede(ProposalId, NotUsed),
+    /// A suspension has ended.
+    ResumeOffer(OfferId),
+    /// An offer's window has passed.
+    ExpireOffer(OfferId),
+    /// A need's time has passed.
+    GiveUpNeed(NeedId),
+    /// Nobody came back to a parked need.
+    ExpireNeed(NeedId),
+    /// A stay is over: the return is due.
+    CallBack(TransferId),
+}
+
+/// Returns what is to be done now, holds that have run out first: their units may serve somebody at once.
+#[must_use]
+pub fn chores(facts: &Facts) -> Vec<Chore> {
+    let at = facts.at;
+    let lapsed = facts.holds.values().filter(|hold| hold.held_until <= at);
+    let mut all: Vec<Chore> = lapsed.map(|hold| Chore::Lapse(hold.id.clone())).collect();
+    // An answered hold keeps its offer and its need from ending; it ends by itself, and then they do.
+    let answered = Answered::of(facts);
+    for offer in facts.offers.values() {
+        if offer.window.until <= at {
+            if !answered.offers.contains(&offer.id) {
+                all.push(Chore::ExpireOffer(offer.id.clone()));
+            }
+        } else if offer.state == OfferState::Suspended
+            && offer.suspension.as_ref().and_then(|s| s.until).is_some_and(|until| until <= at)
+        {
+            all.push(Chore::ResumeOffer(offer.id.clone()));
+        }
+    }
+    for need in facts.needs.values() {
+        if can_be_given_up(need.state)
+            && need.needed_by.is_some_and(|by| by < at)
+            && !answered.needs.contains(&need.id)
+        {
+            all.push(Chore::GiveUpNeed(need.id.clone()));
+        } else if need.state == NeedState::OnHold
+            && need.review_at.is_some_and(|review| at.duration_since(review) >= REVIEW_GRACE)
+        {
+            all.push(Chore::ExpireNeed(need.id.clone()));
+        }
+    }
+    let due_back = facts.transfers.values().filter(|transfer| {
+        let due_at = transfer.return_plan.as_ref().and_then(|plan| plan.due_at);
+        transfer.state == TransferState::Completed
+            && !is_lent(transfer.resource.kind)
+            && due_at.is_some_and(|due_at| due_at <= at)
+    });
+    all.extend(due_back.map(|transfer| Chore::CallBack(transfer.id.clone())));
+    all.extend(groundless(facts));
+    all
+}
+
+/// Says whether a need in a state can end because its time has passed.
+pub(super) fn can_be_given_up(state: NeedState) -> bool {
+    match state {
+        NeedState::Open | NeedState::Proposed | NeedState::PartAgreed | NeedState::OnHold => true,
+        NeedState::Agreed
+        | NeedState::Met
+        | NeedState::Withdrawn
+        | NeedState::Expired
+        | NeedState::Unmet
+        | NeedState::ResolvedOutside => false,
+    }
+}
+
+/// The offers and needs that an answered hold joins.
+pub(super) struct Answered<'a> {
+    pub(super) offers: BTreeSet<&'a OfferId>,
+    pub(super) needs: BTreeSet<&'a NeedId>,
+}
+
+impl<'a> Answered<'a> {
+    pub(super) fn of(facts: &'a Facts) -> Self {
+        let answered = || facts.holds.values().filter(|hold| hold.is_answered());
+        Self {
+            offers: answered().map(|hold| &hold.offer).collect(),
+            needs: answered().map(|hold| &hold.need).collect(),
+        }
+    }
+}
+
+/// Finds the proposals that nobody has answered and whose pair is no longer eligible, newest first: of several holds of
+/// a trust that has come under its reserve, only as many end as must.
+///
+/// A suspended offer's live holds run on, so SUSPENDED takes nothing away.
+fn groundless(facts: &Facts) -> Vec<Chore> {
+    let mut world = World::of(facts);
+    let mut unanswered: Vec<_> =
+        facts.holds.values().filter(|hold| !hold.is_answered() && facts.at < hold.held_until).collect();
+    unanswered.sort_by(|a, b| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
+    let mut found = Vec::new();
+    for hold in unanswered {
+        let Some(released) = world.release(&hold.id) else { continue };
+        let objection = match (world.needs.get(&hold.need), world.offers.get(&hold.offer)) {
+            (Some(need), Some(offer)) => {
+                let is_of = |other: &fallow_domain::offer::Offer| {
+                    other.trust == offer.trust && other.resource.key() == offer.resource.key()
+                };
+                let problem = world.problem(|other| other.id == need.id, is_of);
+                let setting = problem.setting();
+                let all = objections(&problem, &setting, need, offer);
+                all.into_iter().find(|code| takes_ground_away(*code))
+            }
+            // Its need or offer has ended under it, which no decision does; the ledger's own rules speak then.
+            (Some(_) | None, Some(_) | None) => None,
+        };
+        match objection {
+            Some(code) => found.push(Chore::Supersede(hold.id.clone(), code)),
+            None => world.put_back(released),
+        }
+    }
+    found
+}
+
+fn takes_ground_away(code: NotUsed) -> bool {
+    match code {
+        NotUsed::Suspended | NotUsed::DeclinedBefore => false,
+        NotUsed::SameTrust
+        | NotUsed::NoAgreement
+        | NotUsed::WrongResource
+        | NotUsed::SpecialtyMismatch
+        | NotUsed::CapabilityMissing
+        | NotUsed::Isolation
+        | NotUsed::CareLevel
+        | NotUsed::SecurityLevel
+        | NotUsed::AgeOrSex
+        | NotUsed::BmiOrAsaLimit
+        | NotUsed::TooFar
+        | NotUsed::TooLate
+        | NotUsed::TooEarly
+        | NotUsed::TooShort
+        | NotUsed::TeamMissing
+        | NotUsed::Stale
+        | NotUsed::TrustUnderPressure
+        | NotUsed::BelowReserve => true,
+        NotUsed::HeldForAnother | NotUsed::LostToHigherPriority | NotUsed::CheaperElsewhere => false,
+    }
+}

@@ -1,0 +1,271 @@
+//! The engine: the one copy per region that proposes, and that does what time brings about.
+//!
+//! It looks at everything at one revision, decides purely, carries the decisions out one commit at a time, and sleeps
+//! until something changes or the next deadline comes. Losing a race is normal: it looks again.
+
+mod better;
+mod carry;
+mod chores;
+mod deadline;
+mod lease;
+mod plan;
+mod retire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fallow_api::status::Failure;
+use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::calendar::WorkingCalendar;
+use fallow_domain::ids::Label;
+use fallow_host::clock::Clock;
+use fallow_ledger::Revision;
+use fallow_ledger::record::{Record, lease_key};
+use fallow_live::Live;
+use fallow_live::call::new_id;
+use fallow_live::mutate::Mutation;
+use jiff::{SignedDuration, Timestamp};
+
+pub use chores::{Chore, chores};
+pub use deadline::next_deadline;
+pub use plan::{Because, Placement, Suggest, plan};
+pub use retire::KEPT;
+
+use crate::facts::Facts;
+use carry::{Carried, Carrier};
+use lease::{Asked, Lease};
+use retire::Retiring;
+
+/// How long the engine waits after trouble with the store, by the real clock.
+const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+/// How long it waits before it tries again what a rule refused although it seemed due.
+const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(30);
+
+/// How the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Life of the lease, by the engine's clock: another copy takes over within it.
+    pub lease: SignedDuration,
+}
+
+/// Runs the engine until it is dropped.
+///
+/// A copy that does not hold the lease only waits for it.
+pub async fn run(live: Live, clock: Clock, calendar: Arc<WorkingCalendar>, settings: Settings) {
+    let holder = Label::parse(&format!("engine-{}", new_id())).unwrap_or_default();
+    let mut engine = Engine { live, clock, calendar, settings, holder, retiring: Retiring::default() };
+    let mut revisions = engine.live.picture().revisions();
+    // An error means that the picture is gone, and with it the process.
+    while revisions.wait_for(Option::is_some).await.is_ok() {
+        match engine.hold_lease().await {
+            Ok(lease) => {
+                tracing::info!(epoch = lease.epoch(), "this engine is the active one");
+                if let Err(failure) = engine.act(lease).await {
+                    engine.wait_out(&failure).await;
+                }
+            }
+            Err(failure) => engine.wait_out(&failure).await,
+        }
+    }
+}
+
+struct Engine {
+    live: Live,
+    clock: Clock,
+    calendar: Arc<WorkingCalendar>,
+    settings: Settings,
+    holder: Label,
+    retiring: Retiring,
+}
+
+/// Tells the latest revision of the picture.
+type Revisions = tokio::sync::watch::Receiver<Option<Revision>>;
+
+/// Why the engine woke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    /// Something has changed.
+    Changed,
+    /// The time has come.
+    Time,
+    /// The picture is gone, and with it the process.
+    Gone,
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// There is nothing to do before this time, or before something changes after this revision.
+    Rest(Revision, Option<Timestamp>),
+    /// Something was done or has changed: look again at once.
+    Again,
+    /// Another engine has the lease.
+    LeaseLost,
+}
+
+impl Engine {
+    /// Waits until the lease is this engine's.
+    async fn hold_lease(&self) -> Result<Lease, Failure> {
+        loop {
+            match Lease::ask(&self.live, &self.holder, self.settings.lease, self.clock.now()).await? {
+                Asked::Ours(lease) => return Ok(lease),
+                Asked::Theirs(until) => self.clock.sleep_until(until).await,
+            }
+        }
+    }
+
+    /// Acts as the active engine until the lease is lost.
+    async fn act(&mut self, mut lease: Lease) -> Result<(), Failure> {
+        let mut revisions = self.live.picture().revisions();
+        let mut retire_at = self.clock.now();
+        loop {
+            let round = self.round(&mut lease, &mut retire_at).await?;
+            let (seen, deadline) = match round {
+                Round::Again => continue,
+                Round::LeaseLost => break,
+                Round::Rest(seen, deadline) => (seen, deadline),
+            };
+            let mut seen = seen;
+            let wake_at = deadline.map_or(retire_at, |deadline| deadline.min(retire_at));
+            loop {
+                match self.sleep(&mut revisions, seen, wake_at.min(lease.renew_at())).await {
+                    Woken::Gone => return Ok(()),
+                    Woken::Changed => break,
+                    Woken::Time if self.clock.now() >= wake_at => break,
+                    Woken::Time => {
+                        let Some(renewed) = self.renew(&lease).await? else { return Ok(()) };
+                        lease = renewed;
+                        // The renewal alone is no reason to look at everything again.
+                        let now = self.live.picture().revision();
+                        let written = self.live.picture().get(&lease_key()).map(|lease| lease.revision);
+                        if written == Some(now) && now == seen.next() {
+                            seen = now;
+                        }
+                    }
+                }
+            }
+        }
+        tracing::warn!("another engine has the lease: this one waits");
+        Ok(())
+    }
+
+    /// Sleeps until the picture is past a revision, or until a time.
+    async fn sleep(&self, revisions: &mut Revisions, seen: Revision, until: Timestamp) -> Woken {
+        let changed = async {
+            match revisions.wait_for(|now| now.is_some_and(|now| now > seen)).await {
+                Ok(_) => Woken::Changed,
+                Err(_) => Woken::Gone,
+            }
+        };
+        tokio::select! {
+            woken = changed => woken,
+            () = self.clock.sleep_until(until) => Woken::Time,
+        }
+    }
+
+    /// Renews the lease; `None` when it is another's.
+    async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, Failure> {
+        match Lease::ask(&self.live, &self.holder, self.settings.lease, self.clock.now()).await? {
+            Asked::Ours(renewed) if renewed.epoch() == lease.epoch() => Ok(Some(renewed)),
+            // Lost and won again: what was looked at in between may be another's doing.
+            Asked::Ours(_) | Asked::Theirs(_) => Ok(None),
+        }
+    }
+
+    /// Looks once and does what is to be done.
+    async fn round(&mut self, lease: &mut Lease, retire_at: &mut Timestamp) -> Result<Round, Failure> {
+        let at = self.clock.now();
+        if at >= lease.renew_at() {
+            match self.renew(lease).await? {
+                Some(renewed) => *lease = renewed,
+                None => return Ok(Round::LeaseLost),
+            }
+        }
+        if self.is_another() {
+            return Ok(Round::LeaseLost);
+        }
+        let facts = Facts::of(&self.live, at)?;
+        let seen = facts.revision;
+        let due = chores(&facts);
+        let deadline = next_deadline(&facts);
+        let is_due = !due.is_empty();
+        let mut is_done = false;
+        let mut carrier = Carrier { live: &self.live, lease, calendar: &self.calendar, facts };
+        for chore in &due {
+            match carrier.chore(chore).await? {
+                Carried::Done => is_done = true,
+                Carried::Skipped => {}
+                Carried::LeaseLost => return Ok(Round::LeaseLost),
+            }
+            if carrier.lease.renew_at() <= self.clock.now() {
+                return Ok(Round::Again);
+            }
+        }
+        if is_done {
+            return Ok(Round::Again);
+        }
+        for placement in plan(&carrier.facts) {
+            match carrier.place(&placement).await? {
+                Carried::Done => is_done = true,
+                Carried::Skipped => {}
+                Carried::LeaseLost => return Ok(Round::LeaseLost),
+            }
+            if carrier.lease.renew_at() <= self.clock.now() {
+                return Ok(Round::Again);
+            }
+        }
+        if is_done {
+            return Ok(Round::Again);
+        }
+        if at >= *retire_at && self.retire(lease, at).await? {
+            return Ok(Round::Again);
+        }
+        if at >= *retire_at {
+            *retire_at = later(at, retire::LOOK_EVERY);
+        }
+        let again = is_due.then(|| later(at, AFTER_REFUSAL));
+        Ok(Round::Rest(seen, [deadline, again].into_iter().flatten().min()))
+    }
+
+    /// Deletes one batch of what ended long ago; says whether there was any.
+    async fn retire(&mut self, lease: &Lease, at: Timestamp) -> Result<bool, Failure> {
+        let batch = {
+            let still = self.live.picture().still();
+            self.retiring.due(&still, &self.live, at)
+        };
+        if !batch.is_empty() {
+            retire::retire(&self.live, lease, &batch, at).await?;
+        }
+        Ok(!batch.is_empty())
+    }
+
+    /// Says whether the picture shows the lease with another engine.
+    fn is_another(&self) -> bool {
+        let seen = self.live.picture().get(&lease_key());
+        seen.is_some_and(|seen| matches!(&*seen.record, Record::Lease(lease) if lease.holder != self.holder))
+    }
+
+    async fn wait_out(&self, failure: &Failure) {
+        tracing::warn!(error = %failure, "the engine cannot act and tries again");
+        tokio::time::sleep(AFTER_TROUBLE).await;
+    }
+}
+
+/// The engine as one who acts.
+fn engine() -> Actor {
+    Actor {
+        subject: Label::parse("engine").unwrap_or_default(),
+        kind: ActorKind::System,
+        role: Role::Engine,
+        trust: None,
+    }
+}
+
+/// Makes an engine's own change, which its records tell from a repetition.
+fn by_engine(verb: &'static str, at: Timestamp, traceparent: Option<String>) -> Mutation {
+    Mutation { actor: engine(), verb, at, request: None, validate_only: false, expected: None, traceparent }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

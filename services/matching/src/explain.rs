@@ -1,0 +1,159 @@
+//! `ExplainNeed`: why a need is, or is not, served, and what would help most cheaply.
+
+use std::collections::BTreeMap;
+
+use fallow_api::convert::explanation::{Looked, unserved_to_wire};
+use fallow_api::convert::request;
+use fallow_api::status::Failure;
+use fallow_api::v1;
+use fallow_domain::ids::{NeedId, TrustCode};
+use fallow_domain::matching::eligible::{is_of_the_resource, iter_objections};
+use fallow_domain::matching::explanation::{NotUsedCount, RankFacts, Unserved};
+use fallow_domain::need::Need;
+use fallow_domain::offer::Offer;
+use fallow_domain::reason::NotUsed;
+use fallow_ledger::record::{Record, need_key, proposal_key};
+use fallow_live::call::Call;
+
+use crate::facts::Facts;
+use crate::verbs::{not_found, proposal_to_wire};
+use crate::world::{World, solve};
+
+/// Explains a need; with `trust`, only as far as that trust's offers go.
+///
+/// # Errors
+/// [`Failure::NotFound`] when there is no such live need for the caller, or no such trust.
+pub(crate) fn run(
+    call: &Call,
+    id: &NeedId,
+    trust: Option<TrustCode>,
+) -> Result<v1::ExplainNeedResponse, Failure> {
+    let (found, _) = call.live.find("need", &need_key(id), need_of)?;
+    if call.viewer().need(&found, false).is_none() {
+        return Err(not_found("need", id));
+    }
+    if let Some(trust) = trust.filter(|trust| !call.viewer().knows_trust(*trust)) {
+        return Err(not_found("trust", &trust));
+    }
+    let facts = Facts::of(&call.live, call.at)?;
+    let proposals = facts.holds.values().filter(|hold| hold.need == *id);
+    let proposals = proposals
+        .filter(|hold| call.viewer().proposal(hold).is_some())
+        .map(|hold| proposal_to_wire(&call.live, hold, facts.version(&proposal_key(&hold.id)).0))
+        .collect();
+    let looked = Looked { at: facts.at, revision: facts.revision.0, policy: &facts.policy };
+    let explained = match trust {
+        None => whole(&facts, id),
+        Some(trust) => one_trust(&facts, id, trust),
+    };
+    Ok(v1::ExplainNeedResponse {
+        unserved: explained.map(|(unserved, rank)| unserved_to_wire(&unserved, Some(&rank), &looked)),
+        proposals,
+        revision: request::number_to_wire(facts.revision.0),
+    })
+}
+
+/// Explains a need over all offers; `None` when all its units are proposed, agreed or about to be.
+fn whole(facts: &Facts, id: &NeedId) -> Option<(Unserved, RankFacts)> {
+    let world = World::of(facts);
+    let need = world.needs.get(id)?;
+    let solved = world.solve();
+    let explainer = solved.explainer();
+    let mut unserved = explainer.unserved(id)?;
+    tell_held(&world, need, &mut unserved, |_| true);
+    let rank = explainer.rank_facts(need);
+    Some((unserved, rank))
+}
+
+/// Explains a need over one trust's offers, as if that trust alone were asked for the units not yet agreed.
+fn one_trust(facts: &Facts, id: &NeedId, trust: TrustCode) -> Option<(Unserved, RankFacts)> {
+    let mut world = World::of(facts);
+    let own: Vec<_> =
+        facts.holds.values().filter(|hold| hold.need == *id).map(|hold| hold.id.clone()).collect();
+    for hold in &own {
+        world.release(hold);
+    }
+    let need = world.needs.get(id).filter(|need| !need.units_wanted().is_zero())?;
+    let solved = solve(world.problem(|_| true, |offer| offer.trust == trust));
+    let explainer = solved.explainer();
+    let rank = explainer.rank_facts(need);
+    let mut unserved = match explainer.unserved(id) {
+        Some(unserved) => unserved,
+        // The trust could serve it: whoever was chosen is a smaller burden.
+        None => could_serve(&world, need, trust),
+    };
+    tell_held(&world, need, &mut unserved, |offer| offer.trust == trust);
+    Some((unserved, rank))
+}
+
+/// Counts the offers of a trust that could serve a need as cheaper elsewhere, and the others by what objects.
+fn could_serve(world: &World, need: &Need, trust: TrustCode) -> Unserved {
+    let problem = world.problem(|_| true, |offer| offer.trust == trust);
+    let setting = problem.setting();
+    let mut counts: BTreeMap<NotUsed, u32> = BTreeMap::new();
+    for offer in problem.offers.iter().filter(|offer| is_of_the_resource(need, offer)) {
+        let first = iter_objections(&problem, &setting, need, offer).next();
+        *counts.entry(first.unwrap_or(NotUsed::CheaperElsewhere)).or_default() += 1;
+    }
+    let name = world.region.trusts.get(&trust).map(|trust| trust.name.to_string()).unwrap_or_default();
+    Unserved {
+        need: need.id.clone(),
+        units: need.units_wanted().get(),
+        offers: counts.values().sum(),
+        counts: counts
+            .into_iter()
+            .map(|(reason, count)| NotUsedCount { reason, count, example: name.clone() })
+            .collect(),
+        taken_by: Vec::new(),
+        relaxations: Vec::new(),
+    }
+}
+
+/// Says of offers that have nothing free only because others' proposals hold it that they are held, and by which bands.
+fn tell_held(world: &World, need: &Need, unserved: &mut Unserved, counted: impl Fn(&Offer) -> bool) {
+    let problem = world.problem(|_| true, &counted);
+    let setting = problem.setting();
+    let mut free = world.clone();
+    let others: Vec<_> = world.holds.values().filter(|hold| hold.need != need.id).cloned().collect();
+    for hold in &others {
+        free.release(&hold.id);
+    }
+    let released = free.problem(|_| true, &counted);
+    let released_setting = released.setting();
+    let Some(its) = free.needs.get(&need.id) else { return };
+    let mut held = 0;
+    let mut example = String::new();
+    for offer in problem.offers.iter().filter(|offer| is_of_the_resource(need, offer)) {
+        let first = iter_objections(&problem, &setting, need, offer).next();
+        let Some(without) = free.offers.get(&offer.id) else { continue };
+        let would_do = iter_objections(&released, &released_setting, its, without).next().is_none();
+        if first != Some(NotUsed::BelowReserve) || !would_do {
+            continue;
+        }
+        held += 1;
+        let holders = others.iter().filter(|hold| hold.offer == offer.id);
+        unserved.taken_by.extend(holders.filter_map(|hold| world.needs.get(&hold.need)).map(|n| n.priority));
+        if example.is_empty() {
+            let trust = world.region.trusts.get(&offer.trust);
+            example = trust.map(|trust| trust.name.to_string()).unwrap_or_default();
+        }
+    }
+    if held == 0 {
+        return;
+    }
+    unserved.taken_by.sort_unstable();
+    unserved.taken_by.dedup();
+    for count in unserved.counts.iter_mut().filter(|count| count.reason == NotUsed::BelowReserve) {
+        count.count = count.count.saturating_sub(held);
+    }
+    unserved.counts.retain(|count| count.count > 0);
+    match unserved.counts.iter_mut().find(|count| count.reason == NotUsed::HeldForAnother) {
+        Some(count) => count.count += held,
+        None => unserved.counts.push(NotUsedCount { reason: NotUsed::HeldForAnother, count: held, example }),
+    }
+    unserved.counts.sort_by_key(|count| count.reason);
+}
+
+fn need_of(record: &Record) -> Option<&Need> {
+    if let Record::Need(need) = record { Some(need) } else { None }
+}

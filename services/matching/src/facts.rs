@@ -1,0 +1,142 @@
+//! What there is at one revision: the records that matching looks at, and the region in force with them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use fallow_api::status::Failure;
+use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId};
+use fallow_domain::need::Need;
+use fallow_domain::offer::Offer;
+use fallow_domain::proposal::Proposal;
+use fallow_domain::region::Region;
+use fallow_domain::standing::Decline;
+use fallow_domain::transfer::Transfer;
+use fallow_ledger::picture::Seen;
+use fallow_ledger::record::Record;
+use fallow_ledger::{Key, RecordKind, Revision};
+use fallow_live::{Live, RETRY_AFTER};
+use jiff::Timestamp;
+
+/// How often the picture is looked at again when the region in force changes just then.
+const LOOKS: usize = 8;
+
+/// What there is at one revision.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The time taken as now.
+    pub at: Timestamp,
+    /// The revision.
+    pub revision: Revision,
+    /// The region in force.
+    pub region: Arc<Region>,
+    /// The version of the region file, for explanations.
+    pub policy: String,
+    /// Live offers by id.
+    pub offers: BTreeMap<OfferId, Arc<Offer>>,
+    /// Live needs by id.
+    pub needs: BTreeMap<NeedId, Arc<Need>>,
+    /// HELD proposals by id.
+    pub holds: BTreeMap<ProposalId, Arc<Proposal>>,
+    /// Transfers that are not over, by id.
+    pub transfers: BTreeMap<TransferId, Arc<Transfer>>,
+    /// Declined pairs.
+    pub declines: HashMap<(NeedId, OfferId), Decline>,
+    /// The revision that last wrote each record above, each trust's and the region's; records that are absent have none.
+    pub versions: HashMap<Key, Revision>,
+}
+
+impl Facts {
+    /// Makes facts of a region without records.
+    #[must_use]
+    pub fn new(at: Timestamp, revision: Revision, region: Arc<Region>, policy: String) -> Self {
+        Self {
+            at,
+            revision,
+            region,
+            policy,
+            offers: BTreeMap::new(),
+            needs: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            declines: HashMap::new(),
+            versions: HashMap::new(),
+        }
+    }
+
+    /// Reads the facts from the picture at one revision. Cost: proportional to what is live.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`] while the picture is not drawn or there is no region.
+    pub fn of(live: &Live, at: Timestamp) -> Result<Self, Failure> {
+        for _ in 0..LOOKS {
+            let in_force = live.region()?;
+            let policy = in_force.state.version.to_string();
+            let still = live.picture().still();
+            let mut facts = Self::new(at, still.revision(), in_force.region.clone(), policy);
+            let standing = [RecordKind::Region, RecordKind::Trust].map(|kind| still.all(kind));
+            let latest = standing.iter().flatten().map(|(_, seen)| seen.revision).max();
+            if latest != Some(in_force.revision) {
+                continue;
+            }
+            facts.versions.extend(standing.into_iter().flatten().map(|(key, seen)| (key, seen.revision)));
+            for kind in [
+                RecordKind::Offer,
+                RecordKind::Need,
+                RecordKind::Proposal,
+                RecordKind::Transfer,
+                RecordKind::Decline,
+            ] {
+                for (key, seen) in still.all(kind) {
+                    facts.add(key, &seen);
+                }
+            }
+            return Ok(facts);
+        }
+        Err(Failure::NotReady { retry_after: RETRY_AFTER })
+    }
+
+    /// Adds a record; those that have ended are left out.
+    pub fn add(&mut self, key: Key, seen: &Seen) {
+        match &*seen.record {
+            Record::Offer(offer) if !offer.state.is_ended() => {
+                self.offers.insert(offer.id.clone(), Arc::new(offer.clone()));
+            }
+            Record::Need(need) if !need.state.is_ended() => {
+                self.needs.insert(need.id.clone(), Arc::new(need.clone()));
+            }
+            Record::Proposal(proposal) if !proposal.state.is_ended() => {
+                self.holds.insert(proposal.id.clone(), Arc::new(proposal.clone()));
+            }
+            Record::Transfer(transfer) if !transfer.is_over() => {
+                self.transfers.insert(transfer.id.clone(), Arc::new(transfer.clone()));
+            }
+            Record::Decline(decline) => {
+                self.declines.insert((decline.need.clone(), decline.offer.clone()), decline.clone());
+            }
+            Record::Offer(_)
+            | Record::Need(_)
+            | Record::Proposal(_)
+            | Record::Transfer(_)
+            | Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_) => return,
+        }
+        self.versions.insert(key, seen.revision);
+    }
+
+    /// Returns the revision that last wrote a record; [`Revision::ABSENT`] when there is none.
+    #[must_use]
+    pub fn version(&self, key: &Key) -> Revision {
+        self.versions.get(key).copied().unwrap_or_default()
+    }
+
+    /// Says whether a pair was declined and neither has changed since.
+    #[must_use]
+    pub fn is_declined(&self, decline: &Decline) -> bool {
+        let need = self.needs.get(&decline.need).map(|need| need.generation);
+        let offer = self.offers.get(&decline.offer).map(|offer| offer.generation);
+        need == Some(decline.need_generation) && offer == Some(decline.offer_generation)
+    }
+}

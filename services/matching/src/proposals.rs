@@ -1,0 +1,106 @@
+//! Reading proposals: one at once, the first to lapse first at one revision, watches.
+
+use fallow_api::convert::{codes, request};
+use fallow_api::status::Failure;
+use fallow_api::v1;
+use fallow_domain::actor::Actor;
+use fallow_domain::ids::ProposalId;
+use fallow_domain::lifecycle::proposal::AnswerState;
+use fallow_domain::proposal::{Authority, Proposal, ProposalState};
+use fallow_ledger::record::Record;
+use fallow_ledger::{RecordKind, Revision};
+use fallow_live::Live;
+use fallow_live::call::Call;
+use fallow_live::visibility::Viewer;
+use fallow_live::watch::{Told, Watching};
+use futures::Stream;
+
+use crate::verbs::{proposal_for, proposal_of, proposal_to_wire};
+
+/// Reads one proposal, with the revision of the picture.
+pub(crate) fn get(call: &Call, id: &ProposalId) -> Result<(v1::Proposal, u64), Failure> {
+    let (found, revision) = proposal_for(call, id)?;
+    Ok((proposal_to_wire(&call.live, &found, revision.0), call.live.picture().revision().0))
+}
+
+/// Lists a page of proposals, the first to lapse first.
+pub(crate) fn list(
+    call: &Call,
+    request: &v1::ListProposalsRequest,
+) -> Result<v1::ListProposalsResponse, Failure> {
+    let filter = request.filter.clone().unwrap_or_default();
+    let query = format!("ListProposals {:?} {:?} {filter:?}", call.actor.role, call.actor.trust);
+    let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
+    let (records, revision) = {
+        let still = call.live.picture().still();
+        (still.all(RecordKind::Proposal), still.revision())
+    };
+    let mut found: Vec<(&Proposal, Revision)> = records
+        .iter()
+        .filter_map(|(_, seen)| proposal_of(&seen.record).map(|proposal| (proposal, seen.revision)))
+        .filter(|(proposal, _)| {
+            call.viewer().proposal(proposal).is_some() && fits(&filter, proposal, &call.actor)
+        })
+        .collect();
+    found.sort_by(|(a, _), (b, _)| (a.held_until, &a.id).cmp(&(b.held_until, &b.id)));
+    let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
+    let proposals =
+        found.into_iter().map(|(found, revision)| proposal_to_wire(&call.live, found, revision.0)).collect();
+    Ok(v1::ListProposalsResponse {
+        proposals,
+        next_page_token,
+        revision: request::number_to_wire(revision.0),
+    })
+}
+
+/// Starts a watch of proposals.
+pub(crate) fn watch(
+    call: Call,
+    request: v1::WatchProposalsRequest,
+    stopping: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Stream<Item = Result<Told<v1::Proposal>, Failure>> + Send, Failure> {
+    let picture = call.live.picture().clone();
+    let filter = request.filter.unwrap_or_default();
+    let role = call.actor.role;
+    let (live, actor): (Live, Actor) = (call.live, call.actor);
+    // The region in force is looked at each time, for a watch outlives it.
+    let seeing = move |record: &Record, revision: Revision| {
+        let found = proposal_of(record).filter(|found| fits(&filter, found, &actor))?;
+        let region = live.region().ok()?;
+        let visible = Viewer { actor: &actor, region: &region.region }.proposal(found)?;
+        Some(proposal_to_wire(&live, visible.get(), revision.0))
+    };
+    let watching = Watching::start(&picture, RecordKind::Proposal, &request.cursor, seeing)?.for_role(role);
+    Ok(watching.into_stream(stopping))
+}
+
+fn fits(filter: &v1::ProposalFilter, found: &Proposal, actor: &Actor) -> bool {
+    let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
+    any(&filter.needs, found.need.as_str())
+        && any(&filter.offers, found.offer.as_str())
+        && (any(&filter.trusts, found.home_trust.as_str())
+            || any(&filter.trusts, found.supporting_trust.as_str()))
+        && if filter.states.is_empty() {
+            found.state == ProposalState::Held
+        } else {
+            filter.states.contains(&codes::Coded::to_wire(found.state))
+        }
+        && (!filter.waiting_for_me || waits_for(found, actor))
+}
+
+/// Says whether a proposal waits for an actor's own answer. A provisional yes still waits for the real one.
+fn waits_for(found: &Proposal, actor: &Actor) -> bool {
+    let is_open = |state: AnswerState| match state {
+        AnswerState::Pending | AnswerState::Provisional => true,
+        AnswerState::Accepted | AnswerState::Declined => false,
+    };
+    let own = |trust| actor.trust == Some(trust);
+    let authority = match &found.authority {
+        Authority::Pending { role } => *role == actor.role,
+        Authority::NotNeeded | Authority::Approved { .. } | Authority::Refused { .. } => false,
+    };
+    found.state == ProposalState::Held
+        && (authority
+            || (own(found.supporting_trust) && is_open(found.supporting.answer.state()))
+            || (own(found.home_trust) && is_open(found.home.answer.state())))
+}

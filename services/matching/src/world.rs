@@ -1,0 +1,175 @@
+//! A copy of the live offers, needs and holds on which the engine tries what it might do.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use fallow_domain::decide::proposal::Room;
+use fallow_domain::ids::{NeedId, OfferId, ProposalId};
+use fallow_domain::matching::explain::Explainer;
+use fallow_domain::matching::problem::Problem;
+use fallow_domain::matching::solve::{Allocation, Plan, Prepared};
+use fallow_domain::need::Need;
+use fallow_domain::offer::Offer;
+use fallow_domain::proposal::Proposal;
+use fallow_domain::quantity::Count;
+use fallow_domain::region::Region;
+use jiff::Timestamp;
+
+use crate::facts::Facts;
+
+/// Steps of theatre search in one solve: a region's sessions of a week in a fraction of a second.
+const THEATRE_STEPS: u64 = 20_000;
+/// The seed of theatre search. Fixed, so that the same records give the same plan.
+const SEED: u64 = 1;
+
+/// A copy of the live records to try things on.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) at: Timestamp,
+    pub(crate) region: Arc<Region>,
+    pub(crate) offers: BTreeMap<OfferId, Arc<Offer>>,
+    pub(crate) needs: BTreeMap<NeedId, Arc<Need>>,
+    pub(crate) holds: BTreeMap<ProposalId, Arc<Proposal>>,
+    pub(crate) declined: HashSet<(NeedId, OfferId)>,
+}
+
+/// A problem that was solved.
+pub(crate) struct Solved {
+    problem: Problem,
+    prepared: Prepared,
+    pub(crate) plan: Plan,
+}
+
+impl Solved {
+    /// Prepares to explain the plan.
+    pub(crate) fn explainer(&self) -> Explainer<'_> {
+        Explainer::new(&self.problem, &self.prepared, &self.plan)
+    }
+}
+
+impl World {
+    pub(crate) fn of(facts: &Facts) -> Self {
+        let declined = facts.declines.values().filter(|decline| facts.is_declined(decline));
+        Self {
+            at: facts.at,
+            region: facts.region.clone(),
+            offers: facts.offers.clone(),
+            needs: facts.needs.clone(),
+            holds: facts.holds.clone(),
+            declined: declined.map(|d| (d.need.clone(), d.offer.clone())).collect(),
+        }
+    }
+
+    /// Returns the problem in which the needs and offers take part that are asked for.
+    pub(crate) fn problem(
+        &self,
+        need_takes_part: impl Fn(&Need) -> bool,
+        offer_takes_part: impl Fn(&Offer) -> bool,
+    ) -> Problem {
+        Problem {
+            at: self.at,
+            region: self.region.clone(),
+            offers: self.offers.values().filter(|offer| offer_takes_part(offer)).cloned().collect(),
+            needs: self.needs.values().filter(|need| need_takes_part(need)).cloned().collect(),
+            declined: self.declined.clone(),
+        }
+    }
+
+    /// Finds the best plan for all needs that still look for something.
+    pub(crate) fn solve(&self) -> Solved {
+        solve(self.problem(|_| true, |_| true))
+    }
+
+    /// Ends a hold and gives its units back. Says `None` when there is no such hold.
+    pub(crate) fn release(&mut self, id: &ProposalId) -> Option<Arc<Proposal>> {
+        let hold = self.holds.remove(id)?;
+        if let Some(offer) = self.offers.get_mut(&hold.offer) {
+            let figures = &mut Arc::make_mut(offer).figures;
+            figures.held = figures.held.less(hold.minutes_or_units_held);
+        }
+        if let Some(need) = self.needs.get_mut(&hold.need) {
+            let need = Arc::make_mut(need);
+            need.units_proposed = need.units_proposed.less(hold.units);
+        }
+        Some(hold)
+    }
+
+    /// Puts back a hold that was released.
+    pub(crate) fn put_back(&mut self, hold: Arc<Proposal>) {
+        self.take(&hold.need, &hold.offer, hold.units, hold.minutes_or_units_held);
+        self.holds.insert(hold.id.clone(), hold);
+    }
+
+    /// Holds the units of a line of a plan.
+    pub(crate) fn hold(&mut self, line: &Allocation) {
+        let (Some(need), Some(offer)) = (self.needs.get(&line.need), self.offers.get(&line.offer)) else {
+            return;
+        };
+        let units = Count::new(line.units);
+        let held = if offer.resource.kind.is_minutes() {
+            let each = need.minutes_per_case.get().saturating_add(self.region.policy.turnover_minutes);
+            units.times(each).unwrap_or(Count::new(u32::MAX)).min(offer.figures.free())
+        } else {
+            units
+        };
+        self.take(&line.need, &line.offer, units, held);
+    }
+
+    fn take(&mut self, need: &NeedId, offer: &OfferId, units: Count, held: Count) {
+        if let Some(offer) = self.offers.get_mut(offer) {
+            let figures = &mut Arc::make_mut(offer).figures;
+            figures.held = figures.held.plus(held).unwrap_or(figures.held);
+        }
+        if let Some(need) = self.needs.get_mut(need) {
+            let need = Arc::make_mut(need);
+            need.units_proposed = need.units_proposed.plus(units).unwrap_or(need.units_proposed);
+        }
+    }
+
+    /// Says what keeps the units of a line from being held now.
+    pub(crate) fn shortage(&self, line: &Allocation) -> Shortage {
+        let (Some(need), Some(offer)) = (self.needs.get(&line.need), self.offers.get(&line.offer)) else {
+            return Shortage::OfOffer;
+        };
+        let units = u64::from(line.units);
+        let free = u64::from(offer.figures.free().get());
+        if offer.resource.kind.is_minutes() {
+            let turnover = u64::from(self.region.policy.turnover_minutes);
+            // No turnover after the last case.
+            let least =
+                (units * (u64::from(need.minutes_per_case.get()) + turnover)).saturating_sub(turnover);
+            return if least > free { Shortage::OfOffer } else { Shortage::None };
+        }
+        if units > free {
+            return Shortage::OfOffer;
+        }
+        let room = self.room(offer);
+        if room.free < u64::from(room.reserve.get()) + units { Shortage::OfTrust } else { Shortage::None }
+    }
+
+    /// Returns what the trust of an offer has left of its resource.
+    pub(crate) fn room(&self, offer: &Offer) -> Room {
+        let key = offer.resource.key();
+        let trust = self.region.trusts.get(&offer.trust);
+        let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
+        Room::of(self.offers.values().map(|offer| &**offer), (offer.trust, &key), reserve, self.at)
+    }
+}
+
+/// What keeps units from being held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// Nothing.
+    None,
+    /// The offer has too few free.
+    OfOffer,
+    /// The trust keeps what the offer has free for itself.
+    OfTrust,
+}
+
+/// Solves a problem. The same problem gives the same plan.
+pub(crate) fn solve(problem: Problem) -> Solved {
+    let prepared = Prepared::new(&problem);
+    let plan = prepared.solve(&problem, None, THEATRE_STEPS, SEED, &mut || false);
+    Solved { problem, prepared, plan }
+}

@@ -1,0 +1,8 @@
+//! The engine on a ledger in memory, with a clock that the test moves.
+
+#![allow(clippy::unwrap_used, reason = "also helpers of tests say what failed by their line")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for; the rest is the rest")]
+
+mod handing_over;
+mod proposing;
+mod world;
