@@ -27,12 +27,21 @@ pub fn around(picture: &Picture, roots: &[Key]) -> Vec<Key> {
     keys.into_iter().collect()
 }
 
-/// Returns the offer and the need that a proposal or transfer joins.
+/// Returns the offer and the need that a proposal or transfer joins, and what is remembered of the pair: its end may say
+/// that they are not to be joined again, over an earlier time that was said.
 fn ends(picture: &Picture, key: &Key) -> Vec<Key> {
-    let Some(seen) = picture.get(key) else { return Vec::new() };
-    match &*seen.record {
-        Record::Proposal(p) => vec![offer_key(&p.offer), need_key(&p.need)],
-        Record::Transfer(t) => vec![offer_key(&t.offer), need_key(&t.need), proposal_key(&t.proposal)],
+    picture.get(key).map(|seen| ends_of(&seen.record)).unwrap_or_default()
+}
+
+fn ends_of(record: &Record) -> Vec<Key> {
+    match record {
+        Record::Proposal(p) => {
+            vec![offer_key(&p.offer), need_key(&p.need), decline_key(&p.need, &p.offer)]
+        }
+        Record::Transfer(t) => {
+            let pair = decline_key(&t.need, &t.offer);
+            vec![offer_key(&t.offer), need_key(&t.need), proposal_key(&t.proposal), pair]
+        }
         Record::Offer(_)
         | Record::Need(_)
         | Record::Trust(_)
@@ -44,27 +53,12 @@ fn ends(picture: &Picture, key: &Key) -> Vec<Key> {
     }
 }
 
-/// Returns the keys that `view` shows to be missing: offers and needs of proposals and transfers that the picture did
+/// Returns the keys that `view` shows to be missing: what hangs on proposals and transfers that the picture did
 /// not know yet.
 #[must_use]
 pub fn missing(view: &View, picture: &Picture, roots: &[Key]) -> Vec<Key> {
     let mut wanted: BTreeSet<Key> = around(picture, roots).into_iter().collect();
-    for (_, record) in view.records() {
-        match record {
-            Record::Proposal(p) => wanted.extend([offer_key(&p.offer), need_key(&p.need)]),
-            Record::Transfer(t) => {
-                wanted.extend([offer_key(&t.offer), need_key(&t.need), proposal_key(&t.proposal)]);
-            }
-            Record::Offer(_)
-            | Record::Need(_)
-            | Record::Trust(_)
-            | Record::Feed(_)
-            | Record::Region(_)
-            | Record::Lease(_)
-            | Record::Claim(_)
-            | Record::Decline(_) => {}
-        }
-    }
+    wanted.extend(view.records().flat_map(|(_, record)| ends_of(record)));
     wanted.into_iter().filter(|key| !view.has_read(key)).collect()
 }
 
