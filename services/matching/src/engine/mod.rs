@@ -57,6 +57,13 @@ pub async fn run(live: Live, clock: Clock, calendar: Arc<WorkingCalendar>, setti
     let mut revisions = engine.live.picture().revisions();
     // An error means that the picture is gone, and with it the process.
     while revisions.wait_for(Option::is_some).await.is_ok() {
+        if engine.live.region().is_err() {
+            // Without a region there is nothing to match; its file comes with some later change.
+            if revisions.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
         match engine.hold_lease().await {
             Ok(lease) => {
                 tracing::info!(epoch = lease.epoch(), "this engine is the active one");

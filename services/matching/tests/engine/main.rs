@@ -4,5 +4,9 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for; the rest is the rest")]
 
 mod handing_over;
+mod in_time;
+mod promises;
 mod proposing;
+mod tracing_through;
 mod world;
+mod yielding;

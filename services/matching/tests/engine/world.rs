@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fallow_api::status::Failure;
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::offer::OfferReport;
@@ -235,11 +236,25 @@ impl World {
         root: Key,
         decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
     ) {
-        let mutation = self.mutation(by.clone(), "test", None);
-        self.live.decide(&mutation, vec![root], |read| Ok((decide(read)?, ()))).await.unwrap();
+        self.try_to(by, root, decide).await.unwrap();
     }
 
-    pub(crate) async fn support(&self, proposal: &Proposal, reply: SupportingReply) {
+    /// Decides, or says why not.
+    pub(crate) async fn try_to(
+        &self,
+        by: &Actor,
+        root: Key,
+        decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
+    ) -> Result<(), Failure> {
+        let mutation = self.mutation(by.clone(), "test", None);
+        self.live.decide(&mutation, vec![root], |read| Ok((decide(read)?, ()))).await.map(|_| ())
+    }
+
+    pub(crate) async fn try_support(
+        &self,
+        proposal: &Proposal,
+        reply: SupportingReply,
+    ) -> Result<(), Failure> {
         let (by, at) = (manager(proposal.supporting_trust.as_str()), self.now());
         let region = self.live.region().unwrap();
         let terms = Terms {
@@ -249,10 +264,14 @@ impl World {
         };
         let transfer = TransferId::parse(&format!("t-{}", proposal.id)).unwrap();
         let key = fallow_ledger::record::proposal_key(&proposal.id);
-        self.decide(&by, key, |read| {
+        self.try_to(&by, key, |read| {
             answer_supporting(read, &proposal.id, reply, &Note::default(), &transfer, &terms, &by, at)
         })
-        .await;
+        .await
+    }
+
+    pub(crate) async fn support(&self, proposal: &Proposal, reply: SupportingReply) {
+        self.try_support(proposal, reply).await.unwrap();
     }
 
     pub(crate) async fn decline(&self, proposal: &Proposal) {
@@ -260,14 +279,18 @@ impl World {
         self.support(proposal, reply).await;
     }
 
-    pub(crate) async fn home(&self, proposal: &Proposal, reply: HomeReply) {
+    pub(crate) async fn try_home(&self, proposal: &Proposal, reply: HomeReply) -> Result<(), Failure> {
         let (by, at) = (manager(proposal.home_trust.as_str()), self.now());
         let transfer = TransferId::parse(&format!("t-{}", proposal.id)).unwrap();
         let key = fallow_ledger::record::proposal_key(&proposal.id);
-        self.decide(&by, key, |read| {
+        self.try_to(&by, key, |read| {
             answer_home(read, &proposal.id, reply, &Note::default(), &transfer, &by, at)
         })
-        .await;
+        .await
+    }
+
+    pub(crate) async fn home(&self, proposal: &Proposal, reply: HomeReply) {
+        self.try_home(proposal, reply).await.unwrap();
     }
 
     pub(crate) async fn refuse_at_home(&self, proposal: &Proposal) {
@@ -326,7 +349,7 @@ impl World {
             }
         };
         if tokio::time::timeout(SOON, wait).await.is_err() {
-            panic!("not {what}: {:?} {:?}", self.held(), self.proposals());
+            panic!("not {what}: {:?}", self.held());
         }
     }
 

@@ -1,0 +1,134 @@
+//! When a standing proposal gives way, and when it does not.
+
+use fallow_domain::decide::proposal::{HomeReply, SupportingReply};
+use fallow_domain::need::Priority;
+use fallow_domain::proposal::ProposalState;
+
+use crate::world::{World, beds, need, report};
+
+#[tokio::test]
+async fn an_urgent_need_takes_the_units_of_a_later_band_that_nobody_has_answered() {
+    let world = World::new().await;
+    let _engine = world.engine();
+    world.beds("ZA1", "a", 1).await;
+    world.need("ZA4", "later", Priority::P2).await;
+    world.until_held(&["later -> a"]).await;
+    world.need("ZA4", "urgent", Priority::P1A).await;
+    world.until_held(&["urgent -> a"]).await;
+    let gone = world.the_proposal("later");
+    assert_eq!(gone.state, ProposalState::Superseded);
+    assert_eq!(gone.ended_because.as_str(), "A more urgent need takes the units.");
+    assert_eq!(gone.ended_at, Some(world.the_proposal("urgent").proposed_at), "in one commit");
+    world.rests().await;
+}
+
+#[tokio::test]
+async fn nothing_that_is_answered_gives_way() {
+    for supporting_answers in [true, false] {
+        let world = World::new().await;
+        let _engine = world.engine();
+        world.beds("ZA1", "a", 1).await;
+        world.need("ZA4", "later", Priority::P4).await;
+        world.until_held(&["later -> a"]).await;
+        let held = world.the_proposal("later");
+        if supporting_answers {
+            world.support(&held, SupportingReply::Provisional).await;
+        } else {
+            world.home(&held, HomeReply::Accept { units: None }).await;
+        }
+        world.need("ZA4", "urgent", Priority::P1A).await;
+        world.rests().await;
+        assert_eq!(world.held(), ["later -> a"]);
+    }
+}
+
+#[tokio::test]
+async fn a_need_of_the_same_band_waits_however_long_it_has_waited() {
+    let world = World::new().await;
+    let _engine = world.engine();
+    world.beds("ZA1", "a", 1).await;
+    world.need("ZA4", "first", Priority::P2).await;
+    world.until_held(&["first -> a"]).await;
+    let mut waited = need("ZA4", "waited", Priority::P2, world.now());
+    waited.listed_at = world.now() - jiff::SignedDuration::from_hours(20 * 24);
+    world.raise(waited, None).await;
+    world.rests().await;
+    assert_eq!(world.held(), ["first -> a"]);
+}
+
+#[tokio::test]
+async fn only_as_much_gives_way_as_is_needed_the_least_urgent_and_newest_first() {
+    let world = World::new().await;
+    let _engine = world.engine();
+    world.beds("ZA1", "a", 3).await;
+    for (id, priority) in [("p2", Priority::P2), ("p4-old", Priority::P4), ("p4-new", Priority::P4)] {
+        world.need("ZA4", id, priority).await;
+        world.until(id, |world| world.held().contains(&format!("{id} -> a"))).await;
+        world.wait_minutes(1);
+    }
+    world.need("ZA3", "urgent", Priority::P1B).await;
+    world.until_held(&["p2 -> a", "p4-old -> a", "urgent -> a"]).await;
+    world.rests().await;
+}
+
+#[tokio::test]
+async fn a_hold_of_another_offer_gives_way_where_the_trusts_reserve_stands_between() {
+    let world = World::new().await;
+    let _engine = world.engine();
+    for (offer, free) in [("a1", 1), ("a2", 1)] {
+        let mut report = report("ZA1", offer, free, world.now());
+        report.resource = beds("CC_ADULT", Some(3));
+        world.publish(report).await;
+    }
+    let critical = |id: &str, priority| {
+        let mut need = need("ZA4", id, priority, world.now());
+        need.resource = beds("CC_ADULT", Some(3));
+        need
+    };
+    world.raise(critical("later", Priority::P3), None).await;
+    world.until("one proposal", |world| world.held().len() == 1).await;
+    world.raise(critical("urgent", Priority::P1A), None).await;
+    world.until("the urgent one", |world| world.held().iter().any(|held| held.starts_with("urgent"))).await;
+    world.rests().await;
+    assert_eq!(world.held().len(), 1);
+}
+
+#[tokio::test]
+async fn a_need_moves_over_so_that_all_urgent_ones_are_served() {
+    let world = World::new().await;
+    // `near` is open to both, `far` to one only, and `far` is held for a later band.
+    world.beds("ZA3", "far", 1).await;
+    world.need("ZA4", "later", Priority::P4).await;
+    let engine = world.engine();
+    world.until_held(&["later -> far"]).await;
+    engine.kill().await;
+    world.beds("ZA1", "near", 1).await;
+    let mut choosy = need("ZA4", "choosy", Priority::P1A, world.now());
+    choosy.max_travel_minutes = Some(25);
+    world.raise(choosy, None).await;
+    world.need("ZA4", "flexible", Priority::P1A).await;
+    world.clock.advance(crate::world::LEASE);
+    let _engine = world.engine();
+    world.until_held(&["choosy -> near", "flexible -> far"]).await;
+    world.rests().await;
+}
+
+#[tokio::test]
+async fn a_better_place_is_taken_from_ten_points_on_and_nothing_flaps() {
+    for (first, better, expected) in [("ZA2", "ZA1", "n -> old"), ("ZA3", "ZA2", "n -> new")] {
+        // Travel from D: A 20, B 26, C 60 minutes.
+        let world = World::new().await;
+        let _engine = world.engine();
+        world.beds(first, "old", 1).await;
+        world.need("ZA4", "n", Priority::P3).await;
+        world.until_held(&["n -> old"]).await;
+        world.beds(better, "new", 1).await;
+        world.until(expected, |world| world.held() == [expected]).await;
+        world.rests().await;
+        assert_eq!(world.held(), [expected], "keep_points is 10");
+        if expected == "n -> new" {
+            let gone = &world.proposals()[0];
+            assert_eq!(gone.ended_because.as_str(), "Another offer is better for the need.");
+        }
+    }
+}
