@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use fallow_api::status::Failure;
 use fallow_capacity::Capacity;
 use fallow_demand::Demand;
+use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::region::file;
 use fallow_host::clock::Clock;
 use fallow_host::config::Config;
@@ -22,12 +23,15 @@ use fallow_host::limits::Limits;
 use fallow_host::serve::{Running, ServeError, Server};
 use fallow_host::tasks::Tasks;
 use fallow_host::wire::Wire;
+use fallow_host::working_time::{self, WorkingTimeError};
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::region_key;
 use fallow_ledger::{Ledger, follow};
 use fallow_live::Live;
 use fallow_live::pages::PageKey;
+use fallow_matching::{Matching, engine};
 use fallow_monitor::Monitor;
+use jiff::SignedDuration;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -109,6 +113,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// Working time cannot be worked out.
+    #[error("the working calendar cannot be made")]
+    Calendar(#[from] WorkingTimeError),
     /// The region file cannot be applied.
     #[error("region.file: {0}")]
     Region(String),
@@ -132,6 +139,8 @@ pub struct Process {
     pub config: Config,
     /// The clock of everything but credentials and the network.
     pub clock: Clock,
+    /// When people are at work, by which long holds are counted.
+    pub calendar: Arc<WorkingCalendar>,
     /// Who is believed, and the key that signs, if there is one.
     pub identity: Identity,
     /// The text of the region file that is applied to a ledger without a region.
@@ -160,7 +169,8 @@ impl Process {
     pub fn new(config: Config, clock: Clock) -> Result<Self, StartError> {
         let identity = Identity::open(&config)?;
         let region_file = config.region.file().map(|path| read("region.file", path)).transpose()?;
-        Ok(Self { config, clock, identity, region_file, tasks: Tasks::new() })
+        let calendar = Arc::new(working_time::england()?);
+        Ok(Self { config, clock, calendar, identity, region_file, tasks: Tasks::new() })
     }
 
     /// Starts services over a ledger: its follower, their servers, and with matching the engine. They say `NOT_SERVING`
@@ -187,6 +197,9 @@ impl Process {
                 () = stopping => {}
             }
         });
+        if services.contains(&Service::Matching) {
+            self.start_engine(&live);
+        }
         let wire = Wire::new(self.identity.verifier.clone(), Limits::new(&config.limits), &config.server);
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
@@ -215,12 +228,28 @@ impl Process {
         })
     }
 
+    /// Starts this process's copy of the engine: it acts while it holds the region's lease, and waits otherwise.
+    fn start_engine(&self, live: &Live) {
+        // A lease of the demonstration's fast minutes would be renewed many times a second.
+        let speed = if self.config.dev.enabled { self.config.dev.speed.max(1) } else { 1 };
+        let lease = SignedDuration::from_secs(i64::from(self.config.engine.lease_seconds) * i64::from(speed));
+        let settings = engine::Settings { lease };
+        let run = engine::run(live.clone(), self.clock.clone(), self.calendar.clone(), settings);
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn_vital("engine", async move {
+            tokio::select! {
+                () = run => {}
+                () = stopping => {}
+            }
+        });
+    }
+
     fn add(&self, service: Service, server: Server, live: &Live) -> Server {
         let (live, clock, tasks) = (live.clone(), self.clock.clone(), self.tasks.clone());
         match service {
             Service::Capacity => server.with(Capacity::server(live, clock, tasks)),
             Service::Demand => server.with(Demand::server(live, clock, tasks)),
-            Service::Matching => server,
+            Service::Matching => server.with(Matching::server(live, clock, self.calendar.clone(), tasks)),
             Service::Monitor => server.with(Monitor::server(live, clock, tasks)),
         }
     }
