@@ -23,6 +23,12 @@ use crate::wire::Wire;
 const PENDING_RESETS_MAX: usize = 20;
 /// Streams reset for a client's errors before its connection is closed.
 const ERROR_RESETS_MAX: usize = 1_024;
+/// What every process serves beside its own services, by name on the wire.
+const INFRASTRUCTURE: [&str; 3] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
 /// What a connection that has reached its age gets to finish its calls.
 const AGE_GRACE: Duration = Duration::from_secs(30);
 
@@ -103,10 +109,13 @@ impl Server {
         let running = Running { address, names: self.names, health };
         running.set(ServingStatus::NotServing).await;
         self.routes.add_service(health_service);
+        // The descriptors are those of the whole contract; listed is what this process serves of it.
         let reflection = || {
-            tonic_reflection::server::Builder::configure()
+            let listed = running.names.iter().copied().chain(INFRASTRUCTURE);
+            let builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            listed.fold(builder, |builder, name| builder.with_service_name(name))
         };
         self.routes.add_service(reflection().build_v1().map_err(ServeError::Reflection)?);
         // Many tools still ask in the older dialect.
