@@ -110,8 +110,10 @@ fn browser() -> Result<Tally> {
     count(Runner::Node, program("npm", "tests/browser").args(["test"]))
 }
 
-/// Runs the pytest suite of a folder in an environment of its own, made from the folder's `requirements.txt`.
+/// Runs the pytest suite of a folder over the built binary, in an environment of its own, made from the folder's
+/// `requirements.txt`.
 fn python(folder: &str) -> Result<Tally> {
+    shell::run(cargo().args(["build", "--package", "fallow", "--bin", "fallow", "--locked"]))?;
     let environment = shell::target().join("python").join(folder.replace('/', "-"));
     let interpreter = environment.join("bin/python");
     if !interpreter.is_file() {
@@ -119,7 +121,9 @@ fn python(folder: &str) -> Result<Tally> {
     }
     let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
     shell::run(program(&interpreter, folder).args(quiet).arg("requirements.txt"))?;
-    count(Runner::Pytest, program(&interpreter, folder).args(["-m", "pytest", "-q"]))
+    let mut command = program(&interpreter, folder);
+    command.env("FALLOW_BIN", shell::target().join("debug/fallow")).args(["-m", "pytest", "-q"]);
+    count(Runner::Pytest, &mut command)
 }
 
 /// Runs a check that either holds or does not.
