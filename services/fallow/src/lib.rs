@@ -1,6 +1,7 @@
 //! The `fallow` binary: every role of the system, the batch engine and the command line.
 
 pub mod cli;
+pub mod dev;
 pub mod match_files;
 pub mod root;
 pub mod wiring;

@@ -32,6 +32,8 @@ pub struct Root {
 pub enum Command {
     /// Finds the best plan for the offers and needs of files, once.
     Match(Box<crate::match_files::MatchArgs>),
+    /// Shows the whole system in one process, with a simulated winter's day.
+    Dev(crate::dev::DevArgs),
     /// A client command.
     #[command(flatten)]
     Client(Box<cli::Verb>),
@@ -43,6 +45,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Root::try_parse_from(args) {
         Ok(root) => match root.command {
             Command::Match(args) => crate::match_files::run(*args),
+            Command::Dev(args) => crate::dev::run(&args, &root.global.state_folder()),
             Command::Client(verb) => client(*verb, root.global),
         },
         Err(error) => {

@@ -1,0 +1,221 @@
+//! Plays the trusts' feeds and people, through the public API alone: it holds credentials and nothing else.
+//!
+//! What happens by itself comes from the [`plan`]; what people answer from [`people`]. People look at their lists every
+//! step, so nothing is remembered that the services do not know, but for which need stands for which case. A visitor
+//! who answers first is a race lost like any other.
+
+mod desk;
+mod tally;
+mod transfers;
+mod voice;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fallow_api::v1;
+use fallow_host::clock::Clock;
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::{self, Act, Event};
+use super::scenario::Scenario;
+use desk::Desk;
+pub use tally::Tally;
+use voice::Voice;
+pub(super) use voice::Voices;
+
+/// People look at their lists so often, on the scenario's clock.
+const LOOK: SignedDuration = SignedDuration::from_mins(1);
+/// They never look more often than this, however fast the clock runs.
+const LOOK_LEAST: Duration = Duration::from_millis(250);
+/// In the first seconds the night is made up for: so many looks come as soon as they may.
+const CATCH_UP_LOOKS: u32 = 14;
+/// What comes later than this, on a machine that cannot keep up, is left out: nobody reports the figures of hours ago.
+const LATE: SignedDuration = SignedDuration::from_mins(90);
+/// The trust of events that are gold's.
+const GOLD: &str = "";
+/// Cases remembered; older ones have long ended.
+const CASES_MAX: usize = 4_000;
+
+/// What is known of a case beyond its need.
+#[derive(Debug, Clone)]
+struct Case {
+    case_ref: String,
+    /// Minutes that the case is ahead of its records.
+    settled_minutes: i64,
+    /// Left to a visitor.
+    waits: bool,
+}
+
+/// Which need stands for which case; shared by the people of all trusts.
+#[derive(Debug, Clone, Default)]
+struct Cases(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    by_need: BTreeMap<String, Case>,
+    /// Needs, the oldest first.
+    order: VecDeque<String>,
+}
+
+impl Cases {
+    fn keep(&self, need: String, case: Case) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.by_need.insert(need.clone(), case).is_none() {
+            known.order.push_back(need);
+        }
+        while known.order.len() > CASES_MAX {
+            if let Some(oldest) = known.order.pop_front() {
+                known.by_need.remove(&oldest);
+            }
+        }
+    }
+
+    /// Returns the case of a need; one that a visitor raised is known by its id alone.
+    fn of(&self, need: &str) -> Case {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = || Case { case_ref: need.to_owned(), settled_minutes: 0, waits: false };
+        known.by_need.get(need).cloned().unwrap_or_else(unknown)
+    }
+}
+
+/// The simulated region.
+pub(super) struct Simulator {
+    scenario: Scenario,
+    seed: u64,
+    clock: Clock,
+    /// The systems and the people of each trust.
+    desks: BTreeMap<String, Desk>,
+    gold: Voice,
+    /// The rest of the planned day, in order.
+    coming: VecDeque<Event>,
+    next_day: i64,
+}
+
+impl Simulator {
+    /// Makes the people of a scenario's region; they speak by `voices`.
+    pub(super) fn new(scenario: Scenario, seed: u64, clock: Clock, voices: &Voices) -> Self {
+        let cases = Cases::default();
+        let desk = |trust: &str| {
+            let unhurried = scenario.unhurried.clone();
+            (trust.to_owned(), Desk::new(trust, seed, unhurried, voices, cases.clone()))
+        };
+        let desks = scenario.trusts().into_iter().map(desk).collect();
+        let gold = voices.gold();
+        Self { desks, gold, scenario, seed, clock, coming: VecDeque::new(), next_day: 0 }
+    }
+
+    /// Plays until `stopping` ends.
+    pub(super) async fn run(mut self, speed: u32, stopping: impl Future<Output = ()>) {
+        let own = LOOK_LEAST.saturating_mul(speed.max(1));
+        let pause = SignedDuration::try_from(own).unwrap_or(LOOK).max(LOOK);
+        let clock = self.clock.clone();
+        let playing = async {
+            self.open().await;
+            for _ in 0..CATCH_UP_LOOKS {
+                tokio::time::sleep(LOOK_LEAST).await;
+                self.step().await;
+            }
+            loop {
+                clock.sleep(pause).await;
+                self.step().await;
+            }
+        };
+        tokio::select! {
+            () = playing => {}
+            () = stopping => {}
+        }
+    }
+
+    /// Opens the day: everything is reported, and the cases that the night has left are raised.
+    async fn open(&mut self) {
+        for event in plan::opening(&self.scenario, self.seed) {
+            self.play(event).await;
+        }
+        for case in plan::night(&self.scenario) {
+            let trust = super::scenario::trust_of(&case.need.site).to_owned();
+            let known = Case {
+                case_ref: case.need.case_ref.clone(),
+                settled_minutes: case.settled_minutes,
+                waits: case.waits,
+            };
+            if let Some(desk) = self.desks.get(&trust) {
+                desk.raise(case.need, known).await;
+            }
+        }
+    }
+
+    /// Plays everything that is due, and lets people look at their lists: all trusts at once, as they do.
+    async fn step(&mut self) {
+        let now = self.clock.now();
+        let mut due: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+        while let Some(event) = self.due(now) {
+            due.entry(event.trust.clone()).or_default().push(event);
+        }
+        for event in due.remove(GOLD).unwrap_or_default() {
+            self.play(event).await;
+        }
+        let this = &*self;
+        join_all(this.desks.iter().map(|(trust, desk)| {
+            let events = due.remove(trust).unwrap_or_default();
+            async move {
+                for event in events {
+                    this.play(event).await;
+                }
+                desk.look(this.clock.now()).await;
+            }
+        }))
+        .await;
+    }
+
+    /// Takes the next event that is due, planning further days as they come.
+    fn due(&mut self, now: Timestamp) -> Option<Event> {
+        while self.coming.is_empty() {
+            let midnight = self.scenario.on_day(self.next_day, jiff::civil::Time::midnight()).ok()?;
+            if midnight > now {
+                return None;
+            }
+            let begins = self.scenario.begins_at();
+            self.coming = plan::day(&self.scenario, self.seed, self.next_day, begins).into();
+            self.next_day += 1;
+        }
+        if self.coming.front().is_some_and(|event| event.at <= now) { self.coming.pop_front() } else { None }
+    }
+
+    async fn play(&self, event: Event) {
+        let Event { at, trust, act } = event;
+        let desk = self.desks.get(&trust);
+        let now = self.clock.now();
+        let is_late = now.duration_since(at) > LATE;
+        match (act, desk) {
+            (Act::Mode { collaborative, incident, reason }, _) => {
+                self.gold.set_mode(&collaborative, incident, &reason).await;
+            }
+            (Act::Stream(_) | Act::Publish(_) | Act::Replace { .. } | Act::Raise(_), _) if is_late => {
+                tracing::debug!(trust, %at, "left out: too late");
+            }
+            (Act::Stream(offers), Some(desk)) => desk.system.stream(at, offers).await,
+            (Act::Replace { site, kind, mut offers }, Some(desk)) => {
+                offers.retain(|offer| !is_over(offer, now));
+                desk.system.replace(at, site, kind, offers).await;
+            }
+            (Act::Publish(offer), Some(desk)) => desk.people.publish(*offer).await,
+            (Act::Raise(need), Some(desk)) => {
+                let case = Case { case_ref: need.case_ref.clone(), settled_minutes: 0, waits: false };
+                desk.raise(*need, case).await;
+            }
+            (Act::Declare(level), Some(desk)) => desk.people.declare(level).await,
+            (
+                Act::Stream(_) | Act::Replace { .. } | Act::Publish(_) | Act::Raise(_) | Act::Declare(_),
+                None,
+            ) => {}
+        }
+    }
+}
+
+/// Says whether an offer's window has passed.
+fn is_over(offer: &v1::Offer, now: Timestamp) -> bool {
+    let until = offer.window.as_ref().and_then(|window| window.until);
+    until.is_some_and(|until| until.seconds <= now.as_second())
+}
