@@ -218,6 +218,7 @@ impl DevFiles {
         users: &[(&str, &str, &str)],
     ) -> std::io::Result<()> {
         fs::create_dir_all(self.folder.join("tokens"))?;
+        keep_private(&self.folder)?;
         for (user, _, token) in users {
             fs::write(self.token_file(user), token)?;
         }
@@ -247,6 +248,20 @@ impl DevFiles {
     fn read(&self) -> Result<Option<Context>, Failure> {
         read_toml(&self.context_file())
     }
+}
+
+/// Keeps everybody else of this machine out of a folder.
+#[cfg(unix)]
+fn keep_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// Keeps everybody else of this machine out of a folder: below the user's own state folder it is so already.
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 impl Config {
