@@ -75,6 +75,17 @@ impl World {
         }
     }
 
+    /// Returns the problem without records: the time and the region, which is all that a pair's burden asks for.
+    pub(crate) fn bare(&self) -> Problem {
+        Problem {
+            at: self.at,
+            region: self.region.clone(),
+            offers: Vec::new(),
+            needs: Vec::new(),
+            declined: HashSet::new(),
+        }
+    }
+
     /// Finds the best plan for all needs that still look for something.
     pub(crate) fn solve(&self) -> Solved {
         solve(self.problem(|_| true, |_| true))

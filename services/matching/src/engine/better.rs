@@ -1,13 +1,14 @@
 //! A plan that is better by `keep_points`: the only reason but an earlier band for which a standing proposal moves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use fallow_domain::ids::{NeedId, ProposalId};
+use fallow_domain::ids::{NeedId, OfferId, ProposalId};
 use fallow_domain::matching::eligible::burden;
 use fallow_domain::matching::solve::Allocation;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::quantity::Count;
+use fallow_domain::resource::{Code, ResourceKind};
 
 use super::plan::{Because, Placement, Planning, Suggest};
 use crate::world::{Shortage, solve};
@@ -24,8 +25,16 @@ pub(super) fn improve(planning: &mut Planning<'_>) {
         .filter(|hold| !hold.is_answered() && !given.contains(&hold.need))
         .cloned()
         .collect();
+    if candidates.is_empty() {
+        return;
+    }
+    let mut shelves: HashMap<(ResourceKind, Code), Vec<OfferId>> = HashMap::new();
+    for offer in planning.world.offers.values().filter(|offer| !offer.figures.free().is_zero()) {
+        let shelf = (offer.resource.kind, offer.resource.code.clone());
+        shelves.entry(shelf).or_default().push(offer.id.clone());
+    }
     for hold in candidates {
-        if can_do_better(planning, &hold) {
+        if can_do_better(planning, &hold, &shelves) {
             move_over(planning, &hold);
         }
     }
@@ -33,23 +42,27 @@ pub(super) fn improve(planning: &mut Planning<'_>) {
 
 /// Says whether any offer with enough free units would be better by `keep_points`: cheap, so that nothing is solved for
 /// the many proposals that stand well.
-fn can_do_better(planning: &Planning<'_>, hold: &Proposal) -> bool {
+fn can_do_better(
+    planning: &Planning<'_>,
+    hold: &Proposal,
+    shelves: &HashMap<(ResourceKind, Code), Vec<OfferId>>,
+) -> bool {
     let world = &planning.world;
     let (Some(need), Some(offer)) = (world.needs.get(&hold.need), world.offers.get(&hold.offer)) else {
         return false;
     };
-    let problem = world.problem(|_| false, |_| false);
+    let problem = world.bare();
     let now = burden(&problem, need, offer).total();
-    world.offers.values().any(|other| {
+    let shelf = shelves.get(&(need.resource.kind, need.resource.code.clone())).into_iter().flatten();
+    shelf.filter_map(|id| world.offers.get(id)).any(|other| {
         other.id != offer.id
-            && other.resource.kind == offer.resource.kind
             && other.trust != need.trust
             && burden(&problem, need, other).total().saturating_add(world.region.policy.keep_points) <= now
             && world.shortage(&line_of(hold, other.id.clone())) == Shortage::None
     })
 }
 
-fn line_of(hold: &Proposal, offer: fallow_domain::ids::OfferId) -> Allocation {
+fn line_of(hold: &Proposal, offer: OfferId) -> Allocation {
     Allocation { need: hold.need.clone(), offer, units: hold.units.get(), minutes: 0, burden: 0, fairness: 0 }
 }
 
@@ -88,6 +101,6 @@ fn burden_now(planning: &Planning<'_>, hold: &Proposal) -> i64 {
     let (Some(need), Some(offer)) = (world.needs.get(&hold.need), world.offers.get(&hold.offer)) else {
         return 0;
     };
-    let problem = world.problem(|_| false, |_| false);
+    let problem = world.bare();
     i64::from(burden(&problem, need, offer).total()) * i64::from(hold.units.get())
 }

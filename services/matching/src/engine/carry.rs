@@ -1,6 +1,7 @@
 //! Carrying out what was decided: one commit each, bound to the lease and to the versions of what was looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use fallow_api::status::Failure;
 use fallow_domain::calendar::WorkingCalendar;
@@ -33,8 +34,12 @@ pub(super) struct Carrier<'a> {
     pub(super) live: &'a Live,
     pub(super) lease: &'a Lease,
     pub(super) calendar: &'a WorkingCalendar,
-    /// What was looked at, with the versions that this engine's own commits have written since.
-    pub(super) facts: Facts,
+    /// What was looked at.
+    pub(super) facts: Arc<Facts>,
+    /// The versions that this engine's own commits have written since.
+    written: HashMap<Key, Revision>,
+    /// The region's record.
+    regions: Vec<Key>,
 }
 
 /// What came of it.
@@ -48,7 +53,17 @@ pub(super) enum Carried {
     LeaseLost,
 }
 
-impl Carrier<'_> {
+impl<'a> Carrier<'a> {
+    pub(super) fn new(
+        live: &'a Live,
+        lease: &'a Lease,
+        calendar: &'a WorkingCalendar,
+        facts: Arc<Facts>,
+    ) -> Self {
+        let regions = facts.versions.keys().filter(|key| key.kind == RecordKind::Region).cloned().collect();
+        Self { live, lease, calendar, facts, written: HashMap::new(), regions }
+    }
+
     /// Carries out a chore.
     ///
     /// # Errors
@@ -106,7 +121,7 @@ impl Carrier<'_> {
         let facts = self.facts.clone();
         let Some(need) = facts.needs.get(&placement.need) else { return Ok(Carried::Skipped) };
         let mut bound: BTreeSet<Key> = [need_key(&need.id), trust_key(need.trust)].into();
-        bound.extend(facts.versions.keys().filter(|key| key.kind == RecordKind::Region).cloned());
+        bound.extend(self.regions.iter().cloned());
         for id in &placement.supersede {
             bound.insert(proposal_key(id));
         }
@@ -182,9 +197,8 @@ impl Carrier<'_> {
     /// The records that say whether a held pair is still eligible.
     fn ground_of(&self, id: &ProposalId) -> Vec<Key> {
         let Some(hold) = self.facts.holds.get(id) else { return Vec::new() };
-        let regions = self.facts.versions.keys().filter(|key| key.kind == RecordKind::Region).cloned();
         let pair = [offer_key(&hold.offer), need_key(&hold.need), trust_key(hold.supporting_trust)];
-        regions.chain(pair).collect()
+        self.regions.iter().cloned().chain(pair).collect()
     }
 
     /// Commits what is decided on the records read, if the lease and everything in `bound` are as they were looked at.
@@ -199,7 +213,8 @@ impl Carrier<'_> {
         decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
     ) -> Result<Carried, Failure> {
         let mutation = by_engine(verb, self.facts.at, span.in_scope(traceparent));
-        let (live, lease, facts) = (self.live, self.lease, &self.facts);
+        let (live, lease) = (self.live, self.lease);
+        let expected: Vec<(&Key, Revision)> = bound.iter().map(|key| (key, self.version(key))).collect();
         let mut written: Vec<Key> = Vec::new();
         let mut is_lost = false;
         let done = live
@@ -208,7 +223,7 @@ impl Carrier<'_> {
                     is_lost = true;
                     return Err(changed());
                 }
-                if bound.iter().any(|key| view.revision(key) != facts.version(key)) {
+                if expected.iter().any(|(key, revision)| view.revision(key) != *revision) {
                     return Err(changed());
                 }
                 if let Some(root) = &root {
@@ -228,7 +243,7 @@ impl Carrier<'_> {
             Ok(done) => {
                 if done.revision != Revision::ABSENT {
                     for key in written {
-                        self.facts.versions.insert(key, done.revision);
+                        self.written.insert(key, done.revision);
                     }
                 }
                 Ok(Carried::Done)
@@ -241,6 +256,11 @@ impl Carrier<'_> {
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// Returns the revision that a record has as far as this engine knows.
+    fn version(&self, key: &Key) -> Revision {
+        self.written.get(key).copied().unwrap_or_else(|| self.facts.version(key))
     }
 
     /// Makes a span go on from the change that wrote the latest of some records, and links it to the others.

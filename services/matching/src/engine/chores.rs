@@ -1,14 +1,16 @@
 //! What time and changes bring about of themselves, decided on the facts alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use fallow_domain::decide::need::REVIEW_GRACE;
-use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId};
+use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId, TrustCode};
 use fallow_domain::lifecycle::transfer::is_lent;
 use fallow_domain::matching::eligible::objections;
+use fallow_domain::matching::problem::Problem;
 use fallow_domain::need::NeedState;
 use fallow_domain::offer::OfferState;
 use fallow_domain::reason::NotUsed;
+use fallow_domain::resource::ResourceKey;
 use fallow_domain::transfer::TransferState;
 
 use crate::facts::Facts;
@@ -113,17 +115,20 @@ fn groundless(facts: &Facts) -> Vec<Chore> {
     let mut unanswered: Vec<_> =
         facts.holds.values().filter(|hold| !hold.is_answered() && facts.at < hold.held_until).collect();
     unanswered.sort_by(|a, b| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
+    let mut shelves: HashMap<(TrustCode, ResourceKey), Vec<OfferId>> = HashMap::new();
+    for offer in facts.offers.values() {
+        shelves.entry((offer.trust, offer.resource.key())).or_default().push(offer.id.clone());
+    }
     let mut found = Vec::new();
     for hold in unanswered {
         let Some(released) = world.release(&hold.id) else { continue };
         let objection = match (world.needs.get(&hold.need), world.offers.get(&hold.offer)) {
             (Some(need), Some(offer)) => {
-                let is_of = |other: &fallow_domain::offer::Offer| {
-                    other.trust == offer.trust && other.resource.key() == offer.resource.key()
-                };
-                let problem = world.problem(|other| other.id == need.id, is_of);
-                let setting = problem.setting();
-                let all = objections(&problem, &setting, need, offer);
+                // What a trust has left of the resource is all that the rules ask of other offers.
+                let shelf = shelves.get(&(offer.trust, offer.resource.key())).into_iter().flatten();
+                let offers = shelf.filter_map(|id| world.offers.get(id)).cloned().collect();
+                let problem = Problem { offers, ..world.bare() };
+                let all = objections(&problem, &problem.setting(), need, offer);
                 all.into_iter().find(|code| takes_ground_away(*code))
             }
             // Its need or offer has ended under it, which no decision does; the ledger's own rules speak then.

@@ -197,7 +197,8 @@ impl Engine {
         let deadline = next_deadline(&facts);
         let is_due = !due.is_empty();
         let mut is_done = false;
-        let mut carrier = Carrier { live: &self.live, lease, calendar: &self.calendar, facts };
+        let facts = Arc::new(facts);
+        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, facts.clone());
         for chore in &due {
             match carrier.chore(chore).await? {
                 Carried::Done => is_done = true,
@@ -211,7 +212,7 @@ impl Engine {
         if is_done {
             return Ok(Round::Again);
         }
-        for placement in plan(&carrier.facts) {
+        for placement in planned(facts).await? {
             match carrier.place(&placement).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
@@ -256,6 +257,15 @@ impl Engine {
         tracing::warn!(error = %failure, "the engine cannot act and tries again");
         tokio::time::sleep(AFTER_TROUBLE).await;
     }
+}
+
+/// Plans on a thread of its own kind: a large region takes longer than the others of this process should wait.
+async fn planned(facts: Arc<Facts>) -> Result<Vec<Placement>, Failure> {
+    tokio::task::spawn_blocking(move || plan(&facts)).await.map_err(|error| {
+        let trace_id = new_id();
+        tracing::error!(%error, trace_id, "the engine could not plan");
+        Failure::Bug { trace_id }
+    })
 }
 
 /// The engine as one who acts.

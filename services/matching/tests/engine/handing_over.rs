@@ -24,7 +24,7 @@ async fn two_engines_never_propose_a_unit_twice() {
     }
     world.until("eight proposals", |world| world.held().len() == 8).await;
     world.rests().await;
-    assert_eq!((world.proposals().len(), epoch(&world)), (8, Some(1)), "one has the lease all the time");
+    assert_eq!(world.proposals().len(), 8, "however often the lease has changed hands");
     drop(engines);
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it waits for; the rest is the rest")]
 
 mod answering;
+mod deciding;
 mod handing_over;
 mod in_time;
 mod promises;

@@ -1,0 +1,89 @@
+//! The decisions apart from the loop: the same facts give the same answer, and nothing is decided twice.
+
+use fallow_domain::need::Priority;
+use fallow_domain::reason::NotUsed;
+use fallow_matching::Facts;
+use fallow_matching::engine::{Because, Chore, chores, next_deadline, plan};
+use jiff::SignedDuration;
+
+use crate::world::{World, gold, need};
+
+fn facts(world: &World) -> Facts {
+    Facts::of(&world.live, world.now()).unwrap()
+}
+
+#[tokio::test]
+async fn the_same_facts_give_the_same_plan_most_urgent_first() {
+    let world = World::new().await;
+    for (trust, id, free) in [("ZA1", "a", 1), ("ZA2", "b", 2)] {
+        world.beds(trust, id, free).await;
+    }
+    for (id, priority) in [("n3", Priority::P3), ("n1", Priority::P1A), ("n2", Priority::P2)] {
+        world.need("ZA4", id, priority).await;
+    }
+    let facts = facts(&world);
+    let first = plan(&facts);
+    let needs: Vec<&str> = first.iter().map(|placement| placement.need.as_str()).collect();
+    assert_eq!(needs, ["n1", "n2", "n3"]);
+    assert!(first.iter().all(|placement| placement.supersede.is_empty()));
+    assert_eq!(plan(&facts), first);
+    assert_eq!(chores(&facts), []);
+}
+
+#[tokio::test]
+async fn what_yields_and_what_takes_its_place_are_one_decision() {
+    let world = World::new().await;
+    world.beds("ZA1", "a", 1).await;
+    world.need("ZA4", "later", Priority::P3).await;
+    let engine = world.engine();
+    world.until_held(&["later -> a"]).await;
+    engine.kill().await;
+    let mut urgent = need("ZA4", "urgent", Priority::P1B, world.now());
+    urgent.units = 2.into();
+    world.raise(urgent, None).await;
+    let found = plan(&facts(&world));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].need.as_str(), found[0].because), ("urgent", Because::EarlierBand));
+    assert_eq!(found[0].supersede, [world.the_proposal("later").id]);
+    assert_eq!(found[0].suggest[0].units.get(), 1, "as much as there is");
+}
+
+#[tokio::test]
+async fn a_hold_is_due_at_its_end_and_its_offer_when_it_goes_stale() {
+    let world = World::new().await;
+    world.beds("ZA1", "a", 1).await;
+    world.need("ZA4", "n", Priority::P3).await;
+    let engine = world.engine();
+    world.until_held(&["n -> a"]).await;
+    engine.kill().await;
+    let held = world.the_proposal("n");
+    let stale = held.proposed_at + SignedDuration::from_hours(2) + SignedDuration::from_millis(1);
+    assert_eq!(next_deadline(&facts(&world)), Some(stale));
+    world.wait_minutes(121);
+    assert_eq!(chores(&facts(&world)), [Chore::Supersede(held.id.clone(), NotUsed::Stale)]);
+    world.confirm("ZA1", "a").await;
+    assert_eq!(chores(&facts(&world)), []);
+    world.wait_minutes(119);
+    assert_eq!(chores(&facts(&world)), [Chore::Lapse(held.id)]);
+}
+
+#[tokio::test]
+async fn a_trust_under_pressure_is_asked_no_more() {
+    let world = World::new().await;
+    world.beds("ZA1", "a", 1).await;
+    world.need("ZA4", "n", Priority::P3).await;
+    let _engine = world.engine();
+    world.until_held(&["n -> a"]).await;
+    let declared = fallow_domain::standing::Declaration { opel: 4, at: world.now(), by: gold() };
+    let ods = "ZA1".parse().unwrap();
+    let said = fallow_domain::standing::TrustState {
+        ods,
+        declared: Some(declared),
+        reserves: std::collections::BTreeMap::new(),
+    };
+    let key = fallow_ledger::record::trust_key(ods);
+    world.put(key, fallow_ledger::record::Record::Trust(said)).await;
+    world.until_held(&[]).await;
+    assert!(world.the_proposal("n").ended_because.as_str().contains("TRUST_UNDER_PRESSURE"));
+    world.rests().await;
+}
