@@ -8,8 +8,10 @@
 mod bad_inputs;
 mod people;
 mod process;
+mod regions;
 mod repeats;
 mod rights;
 mod watching;
+mod winter_tuesday;
 mod wire;
 mod world;

@@ -145,23 +145,7 @@ impl World {
 
     /// Returns every live record, straight from the store.
     pub(crate) async fn records(&self) -> Records {
-        let (found, _) = self.connect().await.snapshot().await.unwrap();
-        let mut records = Records::default();
-        for found in found {
-            match Record::decode(found.key.kind, &found.body).unwrap() {
-                Record::Offer(offer) => records.put_offer(offer),
-                Record::Need(need) => records.put_need(need),
-                Record::Proposal(proposal) => records.put_proposal(proposal),
-                Record::Transfer(transfer) => records.put_transfer(transfer),
-                Record::Decline(decline) => records.put_decline(decline),
-                Record::Trust(_)
-                | Record::Feed(_)
-                | Record::Region(_)
-                | Record::Lease(_)
-                | Record::Claim(_) => {}
-            }
-        }
-        records
+        records_of(&*self.connect().await).await
     }
 
     /// Ends the system, after a story: every rule of the live records holds, and nothing broke on the way.
@@ -171,6 +155,23 @@ impl World {
             process.finish().await;
         }
     }
+}
+
+/// Returns every live record of a ledger.
+pub(crate) async fn records_of(ledger: &dyn Ledger) -> Records {
+    let (found, _) = ledger.snapshot().await.unwrap();
+    let mut records = Records::default();
+    for found in found {
+        match Record::decode(found.key.kind, &found.body).unwrap() {
+            Record::Offer(offer) => records.put_offer(offer),
+            Record::Need(need) => records.put_need(need),
+            Record::Proposal(proposal) => records.put_proposal(proposal),
+            Record::Transfer(transfer) => records.put_transfer(transfer),
+            Record::Decline(decline) => records.put_decline(decline),
+            Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+        }
+    }
+    records
 }
 
 /// Tells a story in a world, and checks the world after it.

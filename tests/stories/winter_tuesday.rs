@@ -1,0 +1,50 @@
+//! The demonstration's day, played in less than a minute: everything happens that should, and nothing that should not.
+
+use std::time::Duration;
+
+use fallow::dev::{Demonstration, DevArgs, Tally};
+use fallow_domain::invariants;
+use fallow_domain::proposal::ProposalState;
+use fallow_domain::transfer::TransferState;
+use jiff::SignedDuration;
+
+use crate::world::records_of;
+
+/// A day takes 48 seconds.
+const SPEED: u32 = 1_800;
+
+/// What the simulated trusts do at least in a day, however busy the machine is.
+const LEAST: [(&str, u64); 8] = [
+    ("stream_item", 500),
+    ("publish_offer", 150),
+    ("replace_offers", 40),
+    ("raise_need", 80),
+    ("declare_pressure", 12),
+    ("set_mode", 2),
+    ("answer_proposal", 60),
+    ("advance_transfer", 40),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_passes_with_every_outcome_and_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = DevArgs { speed: SPEED, port: 0, grpc_port: 0, ..DevArgs::default() };
+    let shown = Demonstration::start(&args, folder.path()).await.unwrap();
+    shown.clock().sleep_until(shown.begins_at() + SignedDuration::from_hours(24)).await;
+
+    let tally = shown.tally().clone();
+    assert_eq!(tally.unexpected(), []);
+    for (call, least) in LEAST {
+        let done = tally.count(call, Tally::OK);
+        assert!(done >= least, "{call}: {done} of at least {least}");
+    }
+    let records = records_of(shown.services().live.ledger()).await;
+    assert_eq!(invariants::check(&records), []);
+    for state in [ProposalState::Confirmed, ProposalState::Declined, ProposalState::Lapsed] {
+        let count = records.proposals.values().filter(|proposal| proposal.state == state).count();
+        assert!(count > 0, "no proposal is {state}");
+    }
+    let completed = records.transfers.values().filter(|transfer| transfer.state == TransferState::Completed);
+    assert!(completed.count() > 0, "no transfer is completed");
+    shown.end(Duration::from_secs(10)).await.unwrap();
+}
