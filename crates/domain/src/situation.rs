@@ -12,7 +12,7 @@ use crate::proposal::ProposalState;
 use crate::quantity::Count;
 use crate::records::Records;
 use crate::region::Region;
-use crate::resource::ResourceKey;
+use crate::resource::{ResourceKey, ResourceKind};
 use crate::standing::{Declaration, TrustState};
 use crate::transfer::{Transfer, TransferState};
 
@@ -116,28 +116,46 @@ impl Situation {
         records: &Records,
         at: Timestamp,
     ) -> Self {
+        Self::within(region, states, records, at, |_, _| true)
+    }
+
+    /// Folds the live records that somebody sees, so that no number tells of what they do not. `sees` is asked for a
+    /// trust, and for a trust and a kind of resource; what joins two trusts counts when both are seen.
+    #[must_use]
+    pub fn within(
+        region: &Region,
+        states: &BTreeMap<TrustCode, TrustState>,
+        records: &Records,
+        at: Timestamp,
+        sees: impl Fn(TrustCode, Option<ResourceKind>) -> bool,
+    ) -> Self {
+        let trusts = region.trusts.keys().filter(|trust| sees(**trust, None));
         let mut situation = Self {
             at,
             headline: Headline::default(),
             cells: BTreeMap::new(),
-            trusts: region.trusts.keys().map(|trust| (*trust, TrustSituation::default())).collect(),
+            trusts: trusts.map(|trust| (*trust, TrustSituation::default())).collect(),
         };
         for offer in records.offers.values().filter(|o| !o.state.is_ended()) {
-            situation.add_offer(offer);
+            if sees(offer.trust, Some(offer.resource.kind)) {
+                situation.add_offer(offer);
+            }
         }
         let mut minutes_to_agreed = Vec::new();
-        for need in records.needs.values() {
+        for need in records.needs.values().filter(|n| sees(n.trust, Some(n.resource.kind))) {
             situation.add_need(need, &mut minutes_to_agreed);
         }
         minutes_to_agreed.sort_unstable();
         situation.headline.median_minutes_to_agreed =
             minutes_to_agreed.get(minutes_to_agreed.len().saturating_sub(1) / 2).copied();
+        let both = |home, supporting| sees(home, None) && sees(supporting, None);
         let held = records.proposals.values().filter(|p| p.state == ProposalState::Held && at < p.held_until);
+        let held = held.filter(|p| both(p.home_trust, p.supporting_trust));
         situation.headline.proposals_held = held.count() as u64;
-        for transfer in records.transfers.values() {
+        for transfer in records.transfers.values().filter(|t| both(t.home_trust, t.supporting_trust)) {
             situation.add_transfer(transfer);
         }
-        situation.add_what_trusts_said(region, states);
+        situation.add_what_trusts_said(region, states, &sees);
         situation.finish();
         situation
     }
@@ -215,8 +233,13 @@ impl Situation {
         self.headline.transfers_overdue += u64::from(!transfer.is_over() && transfer.due_at < self.at);
     }
 
-    fn add_what_trusts_said(&mut self, region: &Region, states: &BTreeMap<TrustCode, TrustState>) {
-        for (code, trust) in &region.trusts {
+    fn add_what_trusts_said(
+        &mut self,
+        region: &Region,
+        states: &BTreeMap<TrustCode, TrustState>,
+        sees: &impl Fn(TrustCode, Option<ResourceKind>) -> bool,
+    ) {
+        for (code, trust) in region.trusts.iter().filter(|(code, _)| sees(**code, None)) {
             let state = states.get(code);
             let entry = self.trusts.entry(*code).or_default();
             entry.declared = state.and_then(|s| s.declared.clone());
@@ -224,7 +247,7 @@ impl Situation {
             // What a trust has said goes before the file, resource by resource.
             let mut reserves = trust.reserve.clone();
             reserves.extend(state.into_iter().flat_map(|s| s.reserves.clone()));
-            for (resource, units) in reserves {
+            for (resource, units) in reserves.into_iter().filter(|(r, _)| sees(*code, Some(r.kind))) {
                 self.cell(*code, resource).reserve = u64::from(units.get());
             }
         }
@@ -251,7 +274,6 @@ impl Situation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::ResourceKind;
     use crate::test_world::*;
 
     const REGION: &str = r#"
@@ -316,6 +338,29 @@ mod tests {
         assert_eq!((ours.free, ours.offers_stale, ours.freshness), (0, 2, Some(Freshness::Stale)));
         assert_eq!((later.headline.trusts_live, later.headline.proposals_held), (0, 0));
         assert_eq!(later.headline.transfers_overdue, 1);
+    }
+
+    #[test]
+    fn what_is_not_seen_is_not_counted() {
+        let region = crate::region::file::parse(REGION).unwrap();
+        let mut world = World::with(10, 4, 3);
+        world.propose("p-1", "n-1", "o-1", 1).unwrap();
+        let (ours, theirs): (TrustCode, TrustCode) = ("ZA1".parse().unwrap(), "ZA2".parse().unwrap());
+        let fold = |sees: &dyn Fn(TrustCode, Option<ResourceKind>) -> bool| {
+            Situation::within(&region, &BTreeMap::new(), &world.records, world.at, sees)
+        };
+        let own = fold(&|trust, _| trust == ours);
+        assert_eq!(own.trusts.keys().collect::<Vec<_>>(), [&ours]);
+        assert!(own.cells.keys().all(|(trust, _)| *trust == ours) && !own.cells.is_empty());
+        assert_eq!(
+            (own.headline.needs_open, own.headline.proposals_held, own.headline.trusts_all),
+            (0, 0, 1)
+        );
+        // The other trust is known, but no beds are shared with it.
+        let no_beds = fold(&|trust, kind| trust == ours || kind.is_none());
+        assert!(no_beds.cells.keys().all(|(trust, _)| *trust == ours));
+        assert_eq!((no_beds.trusts[&theirs].needs_open, no_beds.headline.proposals_held), (0, 1));
+        assert_eq!(fold(&|_, _| false).headline, Headline::default());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use fallow_domain::need::{Need, Patient};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::region::Region;
+use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::Transfer;
 
 /// A record that its viewer may see, with what it may not see of it left out.
@@ -67,6 +68,19 @@ impl Viewer<'_> {
         match self.reach() {
             Reach::Region => true,
             Reach::Trust(own) => own == trust || self.region.joining(own, trust).next().is_some(),
+            Reach::Nothing => false,
+        }
+    }
+
+    /// Says whether the viewer sees the figures of a trust for a kind of resource: its own, those of trusts of a
+    /// collaborative that shares the kind, and all of them from above trusts.
+    #[must_use]
+    pub fn knows_kind(&self, trust: TrustCode, kind: ResourceKind) -> bool {
+        match self.reach() {
+            Reach::Region => true,
+            Reach::Trust(own) => {
+                own == trust || self.region.joining(own, trust).any(|c| c.shares.contains(&kind))
+            }
             Reach::Nothing => false,
         }
     }

@@ -2,6 +2,9 @@
 
 pub mod cli;
 pub mod dev;
+pub mod healthcheck;
 pub mod match_files;
 pub mod root;
+pub mod serve;
+pub mod token;
 pub mod wiring;

@@ -34,6 +34,13 @@ pub enum Command {
     Match(Box<crate::match_files::MatchArgs>),
     /// Shows the whole system in one process, with a simulated winter's day.
     Dev(crate::dev::DevArgs),
+    /// Runs roles of Fallow in this process until it is told to stop.
+    Serve(crate::serve::ServeArgs),
+    /// Asks a process of this machine whether it serves.
+    Healthcheck(crate::healthcheck::HealthcheckArgs),
+    /// Makes keys, and tokens that are signed with them.
+    #[command(subcommand)]
+    Token(crate::token::TokenCommand),
     /// A client command.
     #[command(flatten)]
     Client(Box<cli::Verb>),
@@ -46,6 +53,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(root) => match root.command {
             Command::Match(args) => crate::match_files::run(*args),
             Command::Dev(args) => crate::dev::run(&args, &root.global.state_folder()),
+            Command::Serve(args) => crate::serve::run(&args),
+            Command::Healthcheck(args) => crate::healthcheck::run(&args),
+            Command::Token(command) => crate::token::run(&command),
             Command::Client(verb) => client(*verb, root.global),
         },
         Err(error) => {

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use fallow_api::status::Failure;
 use fallow_capacity::Capacity;
 use fallow_demand::Demand;
@@ -46,7 +45,7 @@ pub use store::open as open_ledger;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// A gRPC service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// What trusts offer.
     Capacity,
@@ -61,6 +60,17 @@ pub enum Service {
 impl Service {
     /// Every service.
     pub const ALL: [Self; 4] = [Self::Capacity, Self::Demand, Self::Matching, Self::Monitor];
+
+    /// Returns its name in the contract, by which its health is asked for.
+    #[must_use]
+    pub const fn full_name(self) -> &'static str {
+        match self {
+            Self::Capacity => "fallow.v1.CapacityService",
+            Self::Demand => "fallow.v1.DemandService",
+            Self::Matching => "fallow.v1.MatchingService",
+            Self::Monitor => "fallow.v1.MonitorService",
+        }
+    }
 
     /// Returns the port that the settings give it.
     #[must_use]
@@ -185,9 +195,7 @@ impl Process {
         ledger: Arc<dyn Ledger>,
     ) -> Result<Services, StartError> {
         let config = &self.config;
-        if let Some(toml) = &self.region_file {
-            check_region(toml, config)?;
-        }
+        self.check_region_file()?;
         let picture = Arc::new(Picture::default());
         let live = Live::new(config.region.id.clone(), ledger.clone(), picture.clone(), page_key(config)?);
         let stopping = self.tasks.stopping();
@@ -226,6 +234,21 @@ impl Process {
             region_file: self.region_file.clone(),
             running,
         })
+    }
+
+    /// Checks the region file, if this process has one.
+    ///
+    /// # Errors
+    /// It is wrong, or of another region.
+    pub fn check_region_file(&self) -> Result<(), StartError> {
+        let Some(toml) = &self.region_file else { return Ok(()) };
+        let region = file::parse(toml).map_err(|error| StartError::Region(error.to_string()))?;
+        let wanted = &self.config.region.id;
+        if region.id != *wanted {
+            let text = format!("is of the region {}, but region.id is {wanted}", region.id);
+            return Err(StartError::Region(text));
+        }
+        Ok(())
     }
 
     /// Starts this process's copy of the engine: it acts while it holds the region's lease, and waits otherwise.
@@ -331,15 +354,6 @@ impl Services {
     pub fn url(&self, service: Service) -> Option<String> {
         self.addresses.get(&service).map(|address| format!("http://{}", reachable(*address)))
     }
-}
-
-fn check_region(toml: &str, config: &Config) -> Result<(), StartError> {
-    let region = file::parse(toml).map_err(|error| StartError::Region(error.to_string()))?;
-    if region.id != config.region.id {
-        let text = format!("is of the region {}, but region.id is {}", region.id, config.region.id);
-        return Err(StartError::Region(text));
-    }
-    Ok(())
 }
 
 /// Makes the key that page numbers are signed with. The copies of a service share it by sharing their keys' file; a

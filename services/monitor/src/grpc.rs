@@ -1,14 +1,14 @@
 //! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
 
-use fallow_api::convert::codes::Coded;
-use fallow_api::convert::{Check, region, request, time};
+use std::sync::Arc;
+
+use fallow_api::convert::{Check, region, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::monitor_service_server::{MonitorService, MonitorServiceServer};
-use fallow_api::v1::{self, region_change, situation};
+use fallow_api::v1::{self, region_change};
 use fallow_domain::ids::{CollaborativeId, Note};
-use fallow_domain::region::{Mode, Region, file};
-use fallow_domain::standing::ModeChange;
+use fallow_domain::region::{Mode, file};
 use fallow_host::clock::Clock;
 use fallow_host::identity::caller;
 use fallow_host::tasks::Tasks;
@@ -19,11 +19,15 @@ use fallow_ledger::transact::Done;
 use fallow_live::Live;
 use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
+use futures::StreamExt;
 use prost::Message;
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use crate::diff::Change;
-use crate::{apply, mode};
+use crate::situation::Folds;
+use crate::watch::Watching;
+use crate::{apply, mode, view};
 
 /// The monitor service over a region's ledger.
 #[derive(Clone)]
@@ -31,13 +35,14 @@ pub struct Monitor {
     live: Live,
     clock: Clock,
     tasks: Tasks,
+    folds: Arc<Folds>,
 }
 
 impl Monitor {
     /// Makes the service, ready to be added to a server.
     #[must_use]
     pub fn server(live: Live, clock: Clock, tasks: Tasks) -> MonitorServiceServer<Self> {
-        MonitorServiceServer::new(Self { live, clock, tasks })
+        MonitorServiceServer::new(Self { live, clock, tasks, folds: Arc::default() })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -82,6 +87,28 @@ impl Monitor {
 
 #[tonic::async_trait]
 impl MonitorService for Monitor {
+    async fn get_situation(
+        &self,
+        request: Request<v1::GetSituationRequest>,
+    ) -> Result<Response<v1::GetSituationResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let seen = self.folds.look(&call, &message.collaborative)?;
+        Ok(Response::new(v1::GetSituationResponse {
+            situation: Some(seen.situation.clone()),
+            revision: request::number_to_wire(seen.revision.0),
+        }))
+    }
+
+    async fn watch_situation(
+        &self,
+        request: Request<v1::WatchSituationRequest>,
+    ) -> Result<Response<BoxStream<v1::WatchSituationResponse>>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let watching = Watching::start(&call, self.clock.clone(), self.folds.clone(), message)?;
+        let messages = watching.into_stream(self.tasks.stopping());
+        Ok(Response::new(Box::pin(messages.map(|message| message.map_err(Status::from)))))
+    }
+
     async fn set_mode(
         &self,
         request: Request<v1::SetModeRequest>,
@@ -94,7 +121,9 @@ impl MonitorService for Monitor {
         let mutation = call.asked("SetMode", &mut check, &message, Some(region_key(self.live.region_id())));
         let ((mutation, id), mode) = check.finish(mutation.zip(id).zip(mode)).map_err(Failure::from)?;
         let done = mode::run(&call, &mutation, &id, mode, &reason).await?;
-        let mode = mode_to_wire(&id, &call.region.region, &done.answer);
+        let named = call.region.region.collaboratives.iter().find(|collaborative| collaborative.id == id);
+        let name = named.map_or("", |collaborative| collaborative.name.as_str());
+        let mode = view::mode(&id, name, done.answer.mode, Some(&done.answer));
         let revision = request::number_to_wire(self.revision(&done, mutation.validate_only));
         Ok(Response::new(v1::SetModeResponse { mode: Some(mode), revision }))
     }
@@ -151,16 +180,5 @@ fn change_to_wire(change: Change) -> v1::RegionChange {
         path: change.path,
         before: change.before.unwrap_or_default(),
         after: change.after.unwrap_or_default(),
-    }
-}
-
-fn mode_to_wire(id: &CollaborativeId, region: &Region, change: &ModeChange) -> situation::CollaborativeMode {
-    let named = region.collaboratives.iter().find(|collaborative| collaborative.id == *id);
-    situation::CollaborativeMode {
-        collaborative: id.to_string(),
-        name: named.map(|collaborative| collaborative.name.to_string()).unwrap_or_default(),
-        mode: change.mode.to_wire(),
-        since: Some(time::to_wire(change.at)),
-        reason: change.reason.to_string(),
     }
 }

@@ -6,6 +6,9 @@ mod apply;
 mod diff;
 mod grpc;
 mod mode;
+mod situation;
+mod view;
+mod watch;
 
 pub use apply::bootstrap;
 pub use grpc::Monitor;

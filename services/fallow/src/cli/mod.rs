@@ -34,6 +34,8 @@ pub use options::{Colour, Global};
 pub use output::Terminal;
 pub use settings::{Context, DevFiles, EachEndpoint, Endpoints};
 
+pub(crate) use time::duration;
+
 use failure::Failure;
 use session::Session;
 

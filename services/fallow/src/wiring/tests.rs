@@ -46,7 +46,7 @@ async fn services_serve_once_the_region_file_is_applied() {
         let mut monitor = MonitorServiceClient::connect(url).await.unwrap();
         let asked = as_user(&process, "bed-manager.ZA1", GetRegionRequest {});
         let answer = monitor.get_region(asked).await.unwrap().into_inner();
-        assert_eq!((answer.toml.as_str(), answer.revision), (NORTH_VALE, 1));
+        assert!(answer.toml == NORTH_VALE && answer.revision > 0);
         let region = answer.region.unwrap();
         assert!(region.sites.iter().any(|site| site.phone.starts_with("0555")), "{region:?}");
         drop(monitor);

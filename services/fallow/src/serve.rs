@@ -1,0 +1,201 @@
+//! `fallow serve`: one role or several as a process.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use fallow_host::clock::Clock;
+use fallow_host::config::{Config, StoreKind};
+use fallow_host::shutdown;
+use fallow_host::telemetry::Telemetry;
+
+use crate::cli::Exit;
+use crate::wiring::{Ports, Process, Service, StartError, open_ledger};
+
+/// Runs roles of Fallow in this process until it is told to stop.
+///
+/// Settings come from the defaults, the file and the environment (FALLOW__SECTION__KEY), later ones first. The process
+/// says NOT_SERVING until its store answers and a region is in force; SIGTERM ends it within twice
+/// server.drain_seconds.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    before_help = "Examples:\n  fallow serve capacity --config fallow.toml\n  fallow serve capacity demand matching \
+                   monitor\n  fallow serve --check-config --config fallow.toml"
+)]
+pub struct ServeArgs {
+    /// What this process is
+    #[arg(value_enum, required_unless_present = "check_config")]
+    roles: Vec<Role>,
+    /// A file of settings (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the settings in effect, secrets masked, and where each came from; with roles, see whether they could start
+    #[arg(long)]
+    check_config: bool,
+}
+
+/// What a process can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Role {
+    /// What trusts offer
+    Capacity,
+    /// What trusts need
+    Demand,
+    /// What is proposed and agreed, and the engine
+    Matching,
+    /// The region as a whole
+    Monitor,
+    /// The pages
+    Console,
+}
+
+impl Role {
+    /// Returns the gRPC service of the role; the console is none.
+    #[must_use]
+    pub const fn service(self) -> Option<Service> {
+        match self {
+            Self::Capacity => Some(Service::Capacity),
+            Self::Demand => Some(Service::Demand),
+            Self::Matching => Some(Service::Matching),
+            Self::Monitor => Some(Service::Monitor),
+            Self::Console => None,
+        }
+    }
+
+    const fn process_name(self) -> &'static str {
+        match self {
+            Self::Capacity => "fallow-capacity",
+            Self::Demand => "fallow-demand",
+            Self::Matching => "fallow-matching",
+            Self::Monitor => "fallow-monitor",
+            Self::Console => "fallow-console",
+        }
+    }
+}
+
+/// Runs the command. Exit 2 when the settings are wrong, 1 when something else keeps the process from running.
+#[must_use]
+pub fn run(args: &ServeArgs) -> ExitCode {
+    let config = match Config::load(args.config.as_deref(), std::env::vars()) {
+        Ok(config) => config,
+        Err(error) => {
+            for problem in error.problems {
+                say(&format!("error: CONFIG: {problem}"));
+            }
+            return ExitCode::from(Exit::Usage.code());
+        }
+    };
+    let roles: BTreeSet<Role> = args.roles.iter().copied().collect();
+    let done = if args.check_config { check(config, &roles) } else { serve(config, &roles) };
+    match done {
+        Ok(()) => ExitCode::from(Exit::Ok.code()),
+        Err(error) => {
+            say(&format!("error: START: {}", chain(&*error)));
+            ExitCode::from(if error.is::<StartError>() { Exit::Usage.code() } else { Exit::Failed.code() })
+        }
+    }
+}
+
+fn check(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
+    write!(std::io::stdout(), "{}", config.effective())?;
+    if !roles.is_empty() {
+        refuse_lonely_store(&config, roles)?;
+        open_ledger(&config)?;
+        let process = Process::new(config, Clock::system())?;
+        process.check_region_file()?;
+        if roles.contains(&Role::Console) && process.identity.signer.is_none() {
+            return Err(StartError::NoSigningKey.into());
+        }
+    }
+    Ok(())
+}
+
+fn serve(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
+    refuse_lonely_store(&config, roles)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let name = match roles.first() {
+            Some(only) if roles.len() == 1 => only.process_name(),
+            Some(_) | None => "fallow",
+        };
+        let telemetry = Telemetry::start(&config.telemetry, name, config.region.id.as_str())?;
+        let done = run_until_stopped(config, roles).await;
+        if let Err(error) = &done {
+            tracing::error!(error = chain(&**error), "the process ends");
+        }
+        telemetry.finish();
+        done
+    })
+}
+
+async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
+    let drain = config.server.drain();
+    let process = Process::new(config, Clock::system())?;
+    // Signals are heard from the beginning: a start may take as long as the store is away.
+    let stopped = async { shutdown::on_signal(&process.tasks).await };
+    let started = async {
+        let started = start(&process, roles).await;
+        if started.is_err() {
+            process.tasks.stop();
+        }
+        started
+    };
+    let (stopped, started) = tokio::join!(stopped, started);
+    let finished = process.tasks.finish(drain * 2).await;
+    match started {
+        Ok(()) | Err(StartError::Stopped) => {}
+        Err(error) => return Err(error.into()),
+    }
+    stopped?;
+    finished?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn start(process: &Process, roles: &BTreeSet<Role>) -> Result<(), StartError> {
+    let wanted: BTreeSet<Service> = roles.iter().filter_map(|role| role.service()).collect();
+    let services = match wanted.is_empty() {
+        true => None,
+        false => Some(process.services(&wanted, Ports::Each, open_ledger(&process.config)?).await?),
+    };
+    if roles.contains(&Role::Console) {
+        process.console(services.as_ref()).await?;
+    }
+    match services {
+        Some(services) => services.ready().await,
+        None => Ok(()),
+    }
+}
+
+/// Refuses a store that only this process would see, when other processes are to see the same.
+fn refuse_lonely_store(config: &Config, roles: &BTreeSet<Role>) -> Result<(), StartError> {
+    let served = roles.iter().filter(|role| role.service().is_some()).count();
+    if config.store.kind == StoreKind::Embedded && served > 0 && served < Service::ALL.len() {
+        return Err(StartError::Setting(
+            "store.kind: embedded lies in this process alone; set redis, or serve capacity, demand, matching and \
+             monitor together",
+        ));
+    }
+    Ok(())
+}
+
+/// Writes an error with what caused it.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn say(line: &str) {
+    // There is nobody left to tell that standard error is gone.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,131 @@
+//! The situation of the region, as far as a caller sees it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fallow_api::status::Failure;
+use fallow_api::v1;
+use fallow_domain::actor::Role;
+use fallow_domain::ids::{CollaborativeId, TrustCode};
+use fallow_domain::records::Records;
+use fallow_domain::situation::Situation;
+use fallow_domain::standing::TrustState;
+use fallow_ledger::picture::Picture;
+use fallow_ledger::record::Record;
+use fallow_ledger::{Cursor, RecordKind, Revision};
+use fallow_live::call::Call;
+use jiff::SignedDuration;
+
+use crate::view;
+
+/// How long a fold of one revision serves others who ask for the same.
+const SERVES_FOR: SignedDuration = SignedDuration::from_secs(1);
+
+/// A situation as it is told, and where a watch goes on from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    /// What is told.
+    pub(crate) situation: v1::Situation,
+    /// The revision of the picture.
+    pub(crate) revision: Revision,
+    /// The place in the log.
+    pub(crate) cursor: Option<Cursor>,
+}
+
+/// Whose view it is, and of which collaborative: all of a trust's people in a role see the same.
+type Scope = (Role, Option<TrustCode>, String);
+
+/// The folds of the newest revision, so that many who watch cost as much as one.
+#[derive(Debug, Default)]
+pub(crate) struct Folds(Mutex<HashMap<Scope, Arc<Seen>>>);
+
+impl Folds {
+    /// Returns the situation as a caller sees it, of the trusts of a collaborative, or (empty) of the region.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] when the caller is not in the collaborative.
+    pub(crate) fn look(&self, call: &Call, collaborative: &str) -> Result<Arc<Seen>, Failure> {
+        let members = members(call, collaborative)?;
+        let scope = (call.actor.role, call.actor.trust, collaborative.to_owned());
+        let picture = call.live.picture().revision();
+        let is_new = |seen: &Seen| {
+            let at = view::at(&seen.situation);
+            let age = at.map(|at| call.at.duration_since(at));
+            seen.revision == picture && age.is_some_and(|age| !age.is_negative() && age < SERVES_FOR)
+        };
+        if let Some(known) = self.known().get(&scope).filter(|seen| is_new(seen)) {
+            return Ok(known.clone());
+        }
+        let seen = Arc::new(fold(call, members.as_ref(), collaborative));
+        let mut known = self.known();
+        known.retain(|_, other| other.revision >= seen.revision);
+        known.insert(scope, seen.clone());
+        Ok(seen)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, Arc<Seen>>> {
+        // Every single operation leaves the map whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the members of a collaborative that the caller is in, or is above; `None` for the region.
+fn members(call: &Call, id: &str) -> Result<Option<BTreeSet<TrustCode>>, Failure> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let missing = || Failure::NotFound { record: "collaborative", id: id.chars().take(64).collect() };
+    let id = CollaborativeId::parse(id).map_err(|_| missing())?;
+    let region = &call.region.region;
+    let mut named = region.collaboratives.iter().filter(|collaborative| collaborative.id == id).peekable();
+    named.peek().ok_or_else(missing)?;
+    let members: BTreeSet<TrustCode> =
+        named.flat_map(|collaborative| collaborative.members.clone()).collect();
+    match call.actor.trust {
+        Some(own) if !members.contains(&own) => Err(missing()),
+        Some(_) | None => Ok(Some(members)),
+    }
+}
+
+fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str) -> Seen {
+    let (records, states, revision, cursor) = read(call.live.picture());
+    let (viewer, region) = (call.viewer(), &call.region);
+    let situation = Situation::within(&region.region, &states, &records, call.at, |trust, kind| {
+        let is_member = members.is_none_or(|members| members.contains(&trust));
+        // The console hears that something changed, whatever it was, and is told nothing of it below.
+        is_member
+            && (call.actor.role == Role::Console
+                || kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind)))
+    });
+    let situation = view::to_wire(&situation, region, collaborative, revision);
+    Seen { situation, revision, cursor }
+}
+
+/// Takes the live records and what trusts said of themselves at one revision.
+fn read(picture: &Picture) -> (Records, BTreeMap<TrustCode, TrustState>, Revision, Option<Cursor>) {
+    const KINDS: [RecordKind; 5] =
+        [RecordKind::Offer, RecordKind::Need, RecordKind::Proposal, RecordKind::Transfer, RecordKind::Trust];
+    let still = picture.still();
+    let (revision, cursor) = (still.revision(), still.cursor().cloned());
+    let all: Vec<_> = KINDS.into_iter().flat_map(|kind| still.all(kind)).collect();
+    // Copying takes its time, and the follower waits while the picture is held.
+    drop(still);
+    let (mut records, mut states) = (Records::default(), BTreeMap::new());
+    for (_, seen) in all {
+        match &*seen.record {
+            Record::Offer(offer) => records.put_offer(offer.clone()),
+            Record::Need(need) => records.put_need(need.clone()),
+            Record::Proposal(proposal) => records.put_proposal(proposal.clone()),
+            Record::Transfer(transfer) => records.put_transfer(transfer.clone()),
+            Record::Trust(state) => {
+                states.insert(state.ods, state.clone());
+            }
+            Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Decline(_) => {}
+        }
+    }
+    (records, states, revision, cursor)
+}
