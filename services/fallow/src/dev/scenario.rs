@@ -97,6 +97,8 @@ pub(super) enum Reporter {
 pub(super) struct Ward {
     pub(super) site: String,
     pub(super) key: String,
+    #[serde(default)]
+    pub(super) note: String,
     /// `KIND/CODE` or `KIND/CODE/LEVEL`.
     pub(super) resource: String,
     pub(super) by: Reporter,

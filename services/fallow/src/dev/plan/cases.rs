@@ -4,7 +4,7 @@ use fallow_api::v1;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Act, Event, hours, resource, sex, wire_time};
+use super::{Act, Event, hours, kind_of, resource, sex, wire_time};
 use crate::dev::dice::Dice;
 use crate::dev::scenario::{Cases, Night, Scenario, trust_of};
 
@@ -12,6 +12,11 @@ use crate::dev::scenario::{Cases, Night, Scenario, trust_of};
 const FIRST_OF_DAY: i64 = 300;
 /// Numbers kept for each day.
 const A_DAY: i64 = 200;
+
+/// Hours until a patient can be ready for a theatre list: admitted, assessed and fasted.
+const BEFORE_THEATRE: i64 = 24;
+/// Hours until a patient can be there for a test.
+const BEFORE_A_TEST: i64 = 3;
 
 /// A case of the night, and what the night made of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +50,7 @@ fn night_need(case: &Night, at: Timestamp) -> v1::Need {
         minutes_per_case: case.minutes,
         priority: coded("PRIORITY", &case.band, v1::Priority::from_str_name),
         listed_at: wire_time(hours(at, -case.waited_hours)),
+        earliest: earliest(&case.resource, at),
         needed_by: wire_time(hours(at, case.within_hours)),
         patient: patient(case.age, case.sex.as_deref().map(sex), isolation),
         max_travel_minutes: case.travel,
@@ -102,6 +108,7 @@ fn need(cases: &Cases, number: i64, at: Timestamp, dice: &mut Dice) -> v1::Need 
         minutes_per_case: dice.pick(&cases.minutes).copied().unwrap_or(0),
         priority: coded("PRIORITY", band, v1::Priority::from_str_name),
         listed_at: wire_time(hours(at, -dice.between(cases.waited_hours.0, cases.waited_hours.1))),
+        earliest: earliest(&cases.resource, at),
         needed_by: wire_time(hours(at, dice.between(cases.within_hours.0, cases.within_hours.1))),
         patient: patient(age, sexed, isolation),
         max_travel_minutes: dice.pick(&cases.travel).copied().unwrap_or(0),
@@ -115,6 +122,20 @@ fn need(cases: &Cases, number: i64, at: Timestamp, dice: &mut Dice) -> v1::Need 
         discharge_pathway: discharge(cases.discharge.as_deref()),
         ..Default::default()
     }
+}
+
+/// Returns from when on a need of some kind can be met; `None` = at once.
+fn earliest(resource: &str, at: Timestamp) -> Option<prost_types::Timestamp> {
+    let ahead = match kind_of(resource) {
+        v1::ResourceKind::Theatre => BEFORE_THEATRE,
+        v1::ResourceKind::Diagnostic => BEFORE_A_TEST,
+        v1::ResourceKind::Unspecified
+        | v1::ResourceKind::Bed
+        | v1::ResourceKind::Staff
+        | v1::ResourceKind::Equipment
+        | v1::ResourceKind::VirtualWard => return None,
+    };
+    wire_time(hours(at, ahead))
 }
 
 fn patient(age: Option<i32>, sex: Option<i32>, isolation: Option<bool>) -> Option<v1::Patient> {

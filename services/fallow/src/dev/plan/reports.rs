@@ -121,6 +121,7 @@ fn ward_offer(scenario: &Scenario, seed: u64, ward: &Ward, at: Timestamp) -> v1:
         window: Some(v1::Window { from: None, until: wire_time(end_of_season(scenario, at)) }),
         capabilities: ward.capabilities.clone(),
         limits: limits(ward.sex.as_deref(), ward.age_max),
+        note: ward.note.clone(),
         cadence: Some(prost_types::Duration { seconds: minutes * 60, nanos: 0 }),
         ..Default::default()
     }
