@@ -4,6 +4,7 @@
 //! acts on that change [continues](continue_trace) its trace. No other crate knows OpenTelemetry.
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
 use http::HeaderMap;
@@ -88,7 +89,11 @@ impl Telemetry {
         }
         let traces = traces.build();
         let lines = match settings.log_format {
-            LogFormat::Pretty => fmt::layer().with_writer(std::io::stderr).boxed(),
+            LogFormat::Pretty if std::io::stderr().is_terminal() => {
+                fmt::layer().with_writer(std::io::stderr).boxed()
+            }
+            // A file or a journal would show the escapes of colours as they are.
+            LogFormat::Pretty => fmt::layer().with_ansi(false).with_writer(std::io::stderr).boxed(),
             LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
         };
         // Spans below INFO are of libraries; ours are at INFO.
