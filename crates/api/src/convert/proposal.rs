@@ -1,6 +1,6 @@
 //! Proposals and their answers.
 
-use fallow_domain::proposal::{Answer, Authority, Proposal, Side};
+use fallow_domain::proposal::{Answer, Authority, Proposal, ProposalState, Side};
 use fallow_domain::resource::ResourceKind;
 
 use super::codes::Coded;
@@ -21,8 +21,8 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Pr
         units: proposal.units.get().into(),
         minutes: if kind.is_minutes() { proposal.minutes_or_units_held.get().into() } else { 0 },
         held_until: Some(time_to_wire(proposal.held_until)),
-        supporting: Some(side(&proposal.supporting)),
-        home: Some(side(&proposal.home)),
+        supporting: Some(side(&proposal.supporting, proposal.state)),
+        home: Some(side(&proposal.home, proposal.state)),
         authority: Some(authority(&proposal.authority)),
         explanation: Some(explanation::to_wire(&proposal.explanation)),
         state: proposal.state.to_wire(),
@@ -33,11 +33,21 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Pr
     }
 }
 
-fn side<Code: Coded>(side: &Side<Code>) -> v1::Answer {
+fn side<Code: Coded>(side: &Side<Code>, proposal: ProposalState) -> v1::Answer {
     use v1::answer::State;
+    // Once the hold has run out, whoever had not said yes or no has not answered.
+    let silence = match proposal {
+        ProposalState::Lapsed => v1::DeclineReason::NoAnswer.into(),
+        ProposalState::Held
+        | ProposalState::Confirmed
+        | ProposalState::Declined
+        | ProposalState::Superseded
+        | ProposalState::Withdrawn
+        | ProposalState::Bypassed => 0,
+    };
     let (state, reason) = match side.answer {
-        Answer::Pending => (State::Pending, 0),
-        Answer::Provisional => (State::Provisional, 0),
+        Answer::Pending => (State::Pending, silence),
+        Answer::Provisional => (State::Provisional, silence),
         Answer::Accepted => (State::Accepted, 0),
         Answer::Declined(code) => (State::Declined, code.to_wire()),
     };
