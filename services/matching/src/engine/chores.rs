@@ -129,7 +129,10 @@ fn groundless(facts: &Facts) -> Vec<Chore> {
                 let offers = shelf.filter_map(|id| world.offers.get(id)).cloned().collect();
                 let problem = Problem { offers, ..world.bare() };
                 let all = objections(&problem, &problem.setting(), need, offer);
-                all.into_iter().find(|code| takes_ground_away(*code))
+                // What is suspended counts nothing towards what its trust has left: that says nothing of its holds.
+                let is_apart = offer.state == OfferState::Suspended;
+                all.into_iter()
+                    .find(|code| takes_ground_away(*code) && !(is_apart && *code == NotUsed::BelowReserve))
             }
             // Its need or offer has ended under it, which no decision does; the ledger's own rules speak then.
             (Some(_) | None, Some(_) | None) => None,
