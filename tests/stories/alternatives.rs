@@ -77,7 +77,7 @@ async fn a_decline_brings_the_next_and_never_the_same_again(world: &mut World) {
 async fn a_hold_that_runs_out_brings_the_next(world: &mut World) {
     let Cast { home, near, near_offer, far_offer, .. } = cast(world, 1).await;
     let mut urgent = wire::need("ZA401", "case 1", 1);
-    urgent.priority = v1::Priority::P1A.into();
+    urgent.priority = v1::Priority::P1a.into();
     let raised = home.raise(urgent).await;
     let first = home.proposal_of(&raised).await;
     assert_eq!(first.offer, near_offer.id);
@@ -101,7 +101,7 @@ async fn a_hold_that_runs_out_brings_the_next(world: &mut World) {
         verdict: v1::Verdict::Accept.into(),
         ..Default::default()
     };
-    is_refused(near.answer(late).await, Code::FailedPrecondition, reasons::ILLEGAL_TRANSITION);
+    is_refused(near.answer(late).await, Code::FailedPrecondition, reasons::HOLD_EXPIRED);
 }
 
 async fn two_of_three_are_agreed_and_the_third_is_proposed_elsewhere(world: &mut World) {
@@ -143,7 +143,11 @@ async fn an_answer_is_given_once_and_in_time(world: &mut World) {
     let accept = || say(v1::Verdict::Accept, |_| ());
     let invalid = Code::InvalidArgument;
     is_refused(near.answer(say(v1::Verdict::Unspecified, |_| ())).await, invalid, reasons::REQUIRED);
-    is_refused(near.answer(say(v1::Verdict::Accept, |r| r.verdict = 99)).await, invalid, reasons::UNKNOWN_VALUE);
+    is_refused(
+        near.answer(say(v1::Verdict::Accept, |r| r.verdict = 99)).await,
+        invalid,
+        reasons::UNKNOWN_VALUE,
+    );
     is_refused(near.answer(say(v1::Verdict::Decline, |_| ())).await, invalid, reasons::REQUIRED);
     is_refused(near.answer(say(v1::Verdict::Accept, |r| r.units = -1)).await, invalid, reasons::OUT_OF_RANGE);
     is_refused(far.answer(accept()).await, Code::NotFound, reasons::NOT_FOUND);
@@ -180,10 +184,8 @@ async fn a_more_urgent_need_takes_what_nobody_has_answered(world: &mut World) {
     let routine = home.raise(routine).await;
     let first = home.proposal_of(&routine).await;
     let eastholme = world.user("bed-manager.ZA5");
-    let urgent_need = |case: &str| v1::Need {
-        priority: v1::Priority::P1A.into(),
-        ..wire::need("ZA501", case, 1)
-    };
+    let urgent_need =
+        |case: &str| v1::Need { priority: v1::Priority::P1a.into(), ..wire::need("ZA501", case, 1) };
     let urgent = eastholme.raise(urgent_need("urgent")).await;
     let taken = eastholme.proposal_of(&urgent).await;
     assert_eq!(taken.offer, first.offer);
@@ -192,7 +194,7 @@ async fn a_more_urgent_need_takes_what_nobody_has_answered(world: &mut World) {
     let waiting = home.need_in(&routine, need::State::Open).await;
     assert_eq!(waiting.units_proposed, 0);
     let why = home.explain(&routine).await.unserved.unwrap();
-    assert_eq!(why.taken_by, [i32::from(v1::Priority::P1A)]);
+    assert_eq!(why.taken_by, [i32::from(v1::Priority::P1a)]);
 
     // Once one side has answered, even the most urgent need does not take it away.
     near.accept(&taken).await;

@@ -5,13 +5,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod alternatives;
 mod bad_inputs;
+mod copies;
+mod feeds;
+mod freshness;
+mod overcommit;
 mod people;
 mod process;
+mod races;
 mod regions;
 mod repeats;
 mod rights;
+mod trace;
 mod watching;
+mod whole_way;
 mod winter_tuesday;
 mod wire;
 mod world;

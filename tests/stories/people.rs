@@ -72,13 +72,18 @@ impl User {
 
     /// Moves what is free by some units.
     pub(crate) async fn adjust(&self, offer: &v1::Offer, by: i64) -> v1::Offer {
+        self.try_adjust(offer, by).await.unwrap()
+    }
+
+    /// Moves what is free by some units, or learns why not.
+    pub(crate) async fn try_adjust(&self, offer: &v1::Offer, by: i64) -> Result<v1::Offer, Problem> {
         let request = v1::AdjustOfferRequest {
             request_id: fresh_request_id(),
             offer: offer.id.clone(),
             by,
             ..Default::default()
         };
-        call!(self.capacity(), adjust_offer, request).unwrap().offer.unwrap()
+        call!(self.capacity(), adjust_offer, request).map(|answer| answer.offer.unwrap())
     }
 
     /// Says "still true" of an offer.
@@ -225,11 +230,6 @@ impl User {
     pub(crate) async fn explain(&self, need: &v1::Need) -> v1::ExplainNeedResponse {
         let request = v1::ExplainNeedRequest { need: need.id.clone(), ..Default::default() };
         call!(self.matching(), explain_need, request).unwrap()
-    }
-
-    /// Reads the situation of the region.
-    pub(crate) async fn situation(&self) -> v1::Situation {
-        call!(self.monitor(), get_situation, v1::GetSituationRequest::default()).unwrap().situation.unwrap()
     }
 }
 

@@ -46,10 +46,6 @@ macro_rules! watching {
 }
 
 watching!(
-    /// Waits until the offers that fit a filter are as wanted.
-    offers, Offer, OfferFilter, WatchOffersRequest, capacity, watch_offers, v1::watch_offers_response::Item
-);
-watching!(
     /// Waits until the needs that fit a filter are as wanted.
     needs, Need, NeedFilter, WatchNeedsRequest, demand, watch_needs, v1::watch_needs_response::Item
 );
@@ -88,6 +84,16 @@ impl User {
     pub(crate) async fn need_in(&self, need: &v1::Need, state: v1::need::State) -> v1::Need {
         let filter = v1::NeedFilter { states: vec![state.into()], ..Default::default() };
         needs(self, filter, |seen| seen.get(&need.id).cloned()).await
+    }
+
+    /// Waits until a transfer is in a state.
+    pub(crate) async fn transfer_in(
+        &self,
+        transfer: &v1::Transfer,
+        state: v1::transfer::State,
+    ) -> v1::Transfer {
+        let filter = v1::TransferFilter { states: vec![state.into()], ..Default::default() };
+        transfers(self, filter, |seen| seen.get(&transfer.id).cloned()).await
     }
 
     /// Waits until gold's situation is as wanted.

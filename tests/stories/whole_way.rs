@@ -1,8 +1,8 @@
 //! The main job from end to end: capacity published, a need raised, a proposal with its reasons, two yeses, a transfer
 //! to its end, and gold who sees each step.
 
-use fallow_api::v1::{self, need, proposal, transfer};
 use fallow_api::reasons;
+use fallow_api::v1::{self, need, proposal, transfer};
 use tonic::Code;
 
 use crate::people::User;
@@ -32,7 +32,8 @@ async fn from_a_free_bed_to_a_patient_in_it(world: &mut World) {
     assert_eq!((proposed.offer.as_str(), proposed.units), (offer.id.as_str(), 1));
     assert_eq!((proposed.home_trust.as_str(), proposed.supporting_trust.as_str()), ("ZA4", "ZA1"));
     explains_itself(&proposed, &runner_up);
-    gold.situation_where("the hold", |seen| held(seen, "ZA1") == 1 && headline(seen).proposals_held == 1).await;
+    gold.situation_where("the hold", |seen| held(seen, "ZA1") == 1 && headline(seen).proposals_held == 1)
+        .await;
     let seen_by_them = near.need(&raised.id).await;
     assert_eq!(seen_by_them.patient, Some(patient), "the proposal joins the two");
     assert_eq!(far.need(&raised.id).await.patient, None, "nobody else needs to know");
@@ -46,7 +47,10 @@ async fn from_a_free_bed_to_a_patient_in_it(world: &mut World) {
     assert_eq!((planned.from_site.as_str(), planned.to_site.as_str()), ("ZA401", "ZA101"));
     assert_eq!(figures(&near, &offer).await, [0, 1, 2, 0], "held, committed, free, occupied");
     home.need_in(&raised, need::State::Agreed).await;
-    gold.situation_where("the promise", |seen| committed(seen, "ZA1") == 1 && headline(seen).proposals_held == 0).await;
+    gold.situation_where("the promise", |seen| {
+        committed(seen, "ZA1") == 1 && headline(seen).proposals_held == 0
+    })
+    .await;
 
     travels(&home, &near, &planned).await;
     assert_eq!(figures(&near, &offer).await, [0, 0, 2, 1], "held, committed, free, occupied");
@@ -72,7 +76,8 @@ fn explains_itself(proposed: &v1::Proposal, runner_up: &v1::Offer) {
     let [second] = why.alternatives.as_slice() else { panic!("{:?}", why.alternatives) };
     assert_eq!((second.offer.as_str(), second.burden), (runner_up.id.as_str(), 45));
     assert_eq!(second.reason, format!("{} points more", second.burden - burden));
-    let mut not_used: Vec<_> = why.not_used.iter().map(|count| (count.reason().as_str_name(), count.count)).collect();
+    let mut not_used: Vec<_> =
+        why.not_used.iter().map(|count| (count.reason().as_str_name(), count.count)).collect();
     not_used.sort_unstable();
     assert_eq!(
         not_used,

@@ -27,6 +27,8 @@ const LEAST: [(&str, u64); 8] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_passes_with_every_outcome_and_no_failure() {
+    // Where the tests share a process, they share its telemetry: the stories of traces must find theirs in memory.
+    let _ = fallow_host::telemetry::in_memory();
     let folder = tempfile::tempdir().unwrap();
     let args = DevArgs { speed: SPEED, port: 0, grpc_port: 0, ..DevArgs::default() };
     let shown = Demonstration::start(&args, folder.path()).await.unwrap();

@@ -58,6 +58,9 @@ impl World {
         let settings = [
             ("dev.enabled", "true"),
             ("identity.built_in_users", "true"),
+            // The time stands still: the lease of an engine lasts as long as the settings say.
+            ("dev.speed", "1"),
+            ("listen.capacity", "0"),
             // Races of a story are not what the limits are for; they have tests of their own.
             ("limits.publish_burst", "10000"),
             ("limits.need_burst", "10000"),
@@ -80,6 +83,11 @@ impl World {
         let ledger = self.connect().await;
         let process = Process::start(&self.config, &self.identity, &self.clock, ledger).await;
         self.processes.push(process);
+    }
+
+    /// Stops a process; those after it move up.
+    pub(crate) async fn stop_process(&mut self, process: usize) {
+        self.processes.remove(process).finish().await;
     }
 
     async fn connect(&self) -> Arc<dyn Ledger> {
@@ -189,7 +197,7 @@ pub(crate) async fn soon<T>(what: &str, coming: impl Future<Output = T>) -> T {
     }
 }
 
-/// Counts by key.
+/// Counts what is alike.
 pub(crate) fn counted<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
     let mut counts = BTreeMap::new();
     for key in keys {
