@@ -150,6 +150,16 @@ async fn an_answer_is_given_once_and_in_time(world: &mut World) {
     );
     is_refused(near.answer(say(v1::Verdict::Decline, |_| ())).await, invalid, reasons::REQUIRED);
     is_refused(near.answer(say(v1::Verdict::Accept, |r| r.units = -1)).await, invalid, reasons::OUT_OF_RANGE);
+    is_refused(
+        near.answer(say(v1::Verdict::Accept, |r| r.units = i64::MAX)).await,
+        invalid,
+        reasons::OUT_OF_RANGE,
+    );
+    is_refused(
+        near.answer(say(v1::Verdict::Accept, |r| r.note = "a\0b".into())).await,
+        invalid,
+        reasons::BAD_TEXT,
+    );
     is_refused(far.answer(accept()).await, Code::NotFound, reasons::NOT_FOUND);
     for name in ["duty-lead", "engine"] {
         is_refused(world.user(name).answer(accept()).await, Code::PermissionDenied, reasons::ROLE_FORBIDS);

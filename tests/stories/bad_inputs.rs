@@ -52,12 +52,14 @@ enum Sent {
     Park(v1::ParkNeedRequest),
     WithdrawNeed(v1::WithdrawNeedRequest),
     GetNeed(v1::GetNeedRequest),
+    ListProposals(v1::ListProposalsRequest),
+    ListTransfers(v1::ListTransfersRequest),
     ListNeeds(v1::ListNeedsRequest),
 }
 
 impl Sent {
     async fn by(self, user: &User) -> Result<(), Problem> {
-        let (mut capacity, mut demand) = (user.capacity(), user.demand());
+        let (mut capacity, mut demand, mut matching) = (user.capacity(), user.demand(), user.matching());
         match self {
             Self::Publish(request) => call!(capacity, publish_offer, request).map(drop),
             Self::Replace(request) => call!(capacity, replace_offers, request).map(drop),
@@ -74,6 +76,8 @@ impl Sent {
             Self::Park(request) => call!(demand, park_need, request).map(drop),
             Self::WithdrawNeed(request) => call!(demand, withdraw_need, request).map(drop),
             Self::GetNeed(request) => call!(demand, get_need, request).map(drop),
+            Self::ListProposals(request) => call!(matching, list_proposals, request).map(drop),
+            Self::ListTransfers(request) => call!(matching, list_transfers, request).map(drop),
             Self::ListNeeds(request) => call!(demand, list_needs, request).map(drop),
         }
     }

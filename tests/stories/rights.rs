@@ -21,6 +21,7 @@ stories!(
     a_role_does_what_its_column_says_and_nothing_else,
     nothing_without_a_credential,
     a_record_of_another_trust_is_not_there,
+    what_joins_two_trusts_is_not_there_for_a_third,
     what_one_may_not_see_answers_as_what_is_not_there,
 );
 
@@ -145,6 +146,55 @@ async fn a_record_of_another_trust_is_not_there(world: &mut World) {
         let refused = answer.expect_err(verb);
         assert_eq!((refused.code, refused.reason.as_str()), (Code::NotFound, reasons::NOT_FOUND), "{verb}");
     }
+    assert_eq!(world.records().await, before);
+}
+
+/// A proposal and a transfer between Dunmere and Aldermoor, and Brackwater tries its hand at both.
+async fn what_joins_two_trusts_is_not_there_for_a_third(world: &mut World) {
+    let (home, near) = (world.user("bed-manager.ZA4"), world.user("bed-manager.ZA1"));
+    let third = world.user("site-lead.ZA2");
+    near.publish_beds("ZA101", 2).await;
+    let first = home.raise(wire::need("ZA401", "agreed", 1)).await;
+    let agreed = home.proposal_of(&first).await;
+    near.accept(&agreed).await;
+    let transfer = home.accept(&agreed).await.transfer.unwrap();
+    let second = home.raise(wire::need("ZA401", "proposed", 1)).await;
+    let proposed = home.proposal_of(&second).await;
+    world.engine_has_looked().await;
+    let before = world.records().await;
+    let mut answers = Vec::new();
+    macro_rules! try_it {
+        ($verb:ident, $request:ident { $($field:ident: $value:expr),* $(,)? }) => {{
+            let request = v1::$request { request_id: fresh_request_id(), $($field: $value,)* ..Default::default() };
+            answers.push((stringify!($verb), call!(third.matching(), $verb, request).map(drop)));
+        }};
+    }
+    let (p, t) = (|| proposed.id.clone(), || transfer.id.clone());
+    let late = Some(to_wire(world.now() + SignedDuration::from_hours(2)));
+    try_it!(answer_proposal, AnswerProposalRequest { proposal: p(), verdict: v1::Verdict::Accept.into() });
+    try_it!(retract_answer, RetractAnswerRequest { proposal: p() });
+    try_it!(extend_hold, ExtendHoldRequest { proposal: p() });
+    try_it!(
+        advance_transfer,
+        AdvanceTransferRequest { transfer: t(), to: v1::transfer::State::Ready.into() }
+    );
+    try_it!(
+        abort_transfer,
+        AbortTransferRequest { transfer: t(), reason: v1::DeclineReason::NoTransport.into() }
+    );
+    try_it!(extend_transfer, ExtendTransferRequest { transfer: t(), due_at: late });
+    let read = v1::GetProposalRequest { proposal: p() };
+    answers.push(("get_proposal", call!(third.matching(), get_proposal, read).map(drop)));
+    let read = v1::GetTransferRequest { transfer: t() };
+    answers.push(("get_transfer", call!(third.matching(), get_transfer, read).map(drop)));
+    for (verb, answer) in answers {
+        let refused = answer.expect_err(verb);
+        assert_eq!((refused.code, refused.reason.as_str()), (Code::NotFound, reasons::NOT_FOUND), "{verb}");
+    }
+    let listed = call!(third.matching(), list_proposals, v1::ListProposalsRequest::default()).unwrap();
+    assert!(listed.proposals.iter().all(|other| other.id != proposed.id), "{listed:?}");
+    let listed = call!(third.matching(), list_transfers, v1::ListTransfersRequest::default()).unwrap();
+    assert_eq!(listed.transfers, []);
     assert_eq!(world.records().await, before);
 }
 

@@ -473,14 +473,26 @@ fn pages(_: &Ground) -> Vec<Row> {
     let needs = |page_size, page_token: &str| {
         Sent::ListNeeds(v1::ListNeedsRequest { page_size, page_token: page_token.into(), filter: None })
     };
+    let proposals = |page_size, page_token: &str| {
+        let page_token = page_token.into();
+        Sent::ListProposals(v1::ListProposalsRequest { page_size, page_token, filter: None })
+    };
+    let transfers = |page_size, page_token: &str| {
+        let page_token = page_token.into();
+        Sent::ListTransfers(v1::ListTransfersRequest { page_size, page_token, filter: None })
+    };
     let mut rows = Vec::new();
     for size in [-1, 1_001, 10_001, i32::MIN, i32::MAX] {
         rows.push(invalid("B91 size", offers(size, ""), OUT_OF_RANGE, "page_size"));
         rows.push(invalid("B91 size", needs(size, ""), OUT_OF_RANGE, "page_size"));
+        rows.push(invalid("B91 size", proposals(size, ""), OUT_OF_RANGE, "page_size"));
+        rows.push(invalid("B91 size", transfers(size, ""), OUT_OF_RANGE, "page_size"));
     }
     for token in ["x", "0", "1.00", "1.000000000000000000000000", "18446744073709551616.0", "{r}:seal"] {
         rows.push(invalid("B91 token", offers(0, token), BAD_PAGE_TOKEN, "page_token"));
         rows.push(invalid("B91 token", needs(0, token), BAD_PAGE_TOKEN, "page_token"));
+        rows.push(invalid("B91 token", proposals(0, token), BAD_PAGE_TOKEN, "page_token"));
+        rows.push(invalid("B91 token", transfers(0, token), BAD_PAGE_TOKEN, "page_token"));
     }
     rows
 }
