@@ -207,7 +207,7 @@ fn refuse<C: Ord + std::fmt::Display>(
     let Some(counts) = uses.get(code) else { return };
     let kinds = ["offers", "needs", "proposals", "transfers"];
     let told = counts.iter().zip(kinds).filter(|(count, _)| **count > 0);
-    let told: Vec<String> = told.map(|(count, kind)| format!("{count} {kind}")).collect();
+    let told: Vec<String> = told.map(|(count, kind)| format!("{kind} ({count})")).collect();
     let text = format!("cannot be left out while it has live {}", told.join(", "));
     wrong.add(format!("{what} {code}"), reasons::INVALID_REGION, text);
 }

@@ -9,6 +9,8 @@ use tonic::Request;
 
 use super::*;
 
+mod gold;
+
 const NORTH_VALE: &str = include_str!("../../../../regions/north-vale.toml");
 
 fn process(settings: &[(&str, &str)]) -> Process {
