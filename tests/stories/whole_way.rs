@@ -70,7 +70,7 @@ async fn from_a_free_bed_to_a_patient_in_it(world: &mut World) {
 fn explains_itself(proposed: &v1::Proposal, runner_up: &v1::Offer) {
     let why = proposed.explanation.as_ref().expect("no proposal without its reasons");
     let terms: Vec<_> = why.terms.iter().map(|term| (term.name.as_str(), term.points)).collect();
-    assert_eq!(terms, [("travel", 22), ("declared_opel", 4)]);
+    assert_eq!(terms, [("travel", 22), ("declared OPEL", 4)]);
     let burden: i64 = why.terms.iter().map(|term| term.points).sum();
     assert_eq!(burden, 26);
     let [second] = why.alternatives.as_slice() else { panic!("{:?}", why.alternatives) };

@@ -63,7 +63,7 @@ pub struct RankFacts {
 /// One term of the burden.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Term {
-    /// What it is: `travel`, `delay`, `declared_opel`, `level_above_need` or `fairness`.
+    /// What it is: `travel`, `delay`, `declared OPEL`, `level` or `fairness`.
     pub name: String,
     /// Its points.
     pub points: i64,

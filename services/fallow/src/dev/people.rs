@@ -59,16 +59,16 @@ const HOME: [DeclineReason; 4] = [
     DeclineReason::NoTransport,
 ];
 
-/// Returns what the people of `own` answer about a case when the other trust is `other`. The unhurried take longer and
-/// leave more.
+/// Returns what the people of `own` answer about some units of a case when the other trust is `other`. The unhurried take
+/// longer and leave more.
 pub(super) fn reply(
     seed: u64,
     side: Side,
-    case_ref: &str,
+    (case_ref, units): (&str, i64),
     (own, other): (&str, &str),
     unhurried: bool,
 ) -> Reply {
-    let mut dice = Dice::named(seed, &format!("{side:?} {case_ref} {own} {other}"));
+    let mut dice = Dice::named(seed, &format!("{side:?} {case_ref} {units} {own} {other}"));
     let after = if unhurried { dice.between(9, 45) } else { dice.between(2, 9) };
     let (then, part) = (dice.between(6, 14), dice.chance(30));
     // Accept, provisional, decline, silence.
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn replies(side: Side, unhurried: bool) -> Vec<Reply> {
-        (0..2_000).map(|case| reply(1, side, &format!("LC-{case}"), ("ZA3", "ZA2"), unhurried)).collect()
+        (0..2_000).map(|case| reply(1, side, (&format!("LC-{case}"), 1), ("ZA3", "ZA2"), unhurried)).collect()
     }
 
     #[test]

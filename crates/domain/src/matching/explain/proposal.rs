@@ -80,7 +80,7 @@ impl Explainer<'_> {
         let burden = burden(self.problem, need, offer);
         let opel = self.problem.region.trusts.get(&offer.trust).and_then(|trust| trust.opel);
         let days = burden.delay / self.problem.region.policy.delay_points_per_day.max(1);
-        let said = opel.map_or_else(|| "no OPEL declared".to_owned(), |opel| format!("declared OPEL {opel}"));
+        let said = opel.map_or_else(|| "none".to_owned(), |opel| opel.to_string());
         let term = |name: &str, points: u32, detail: String| Term {
             name: name.to_owned(),
             points: points.into(),
@@ -90,13 +90,9 @@ impl Explainer<'_> {
         if burden.delay > 0 {
             terms.push(term("delay", burden.delay, format!("starts {days} days after the need's time")));
         }
-        terms.push(term("declared_opel", burden.opel, format!("{said} = +{}", burden.opel)));
+        terms.push(term("declared OPEL", burden.opel, said));
         if burden.level > 0 {
-            terms.push(term(
-                "level_above_need",
-                burden.level,
-                "a higher level of care than needed".to_owned(),
-            ));
+            terms.push(term("level", burden.level, "a higher level of care than needed".to_owned()));
         }
         if line.fairness > 0 {
             // Of one unit: the plan counts the line's units together.
@@ -186,14 +182,11 @@ impl Explainer<'_> {
             Some(next) => {
                 let offer = self.offers.get(&next.offer).map(|&at| self.offer(at));
                 let trust = offer.map_or_else(String::new, |offer| self.trust_name(offer));
-                format!(
-                    "{} of {trust}, {} points a unit",
-                    next.offer,
-                    next.burden / i64::from(next.units.max(1))
-                )
+                let points = next.burden / i64::from(next.units.max(1));
+                format!("{trust} would be asked, {points} points a unit")
             }
         };
-        vec![Flip { change: "if either trust declines this".to_owned(), then }]
+        vec![Flip { change: "either trust declines this".to_owned(), then }]
     }
 }
 

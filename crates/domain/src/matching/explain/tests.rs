@@ -90,7 +90,7 @@ fn a_proposal_says_why_term_by_term() {
         [
             ("travel", 32, "32 minutes"),
             ("delay", 4, "starts 2 days after the need's time"),
-            ("declared_opel", 4, "declared OPEL 2 = +4")
+            ("declared OPEL", 4, "2")
         ]
     );
     assert_eq!(explanation.burden(), line.burden);
@@ -98,7 +98,7 @@ fn a_proposal_says_why_term_by_term() {
     assert_eq!(explanation.alternatives[0].offer.as_str(), "O2");
     assert_eq!(explanation.alternatives[0].reason, "17 points more");
     assert_eq!(counts(&explanation.not_used), "1 CHEAPER_ELSEWHERE");
-    assert_eq!(explanation.flips[0].then, "O2 of C, 57 points a unit");
+    assert_eq!(explanation.flips[0].then, "C would be asked, 57 points a unit");
     assert_eq!(explanation.unknown, ["age is not known; the offer has an age limit"]);
     assert_eq!((explanation.after.free, explanation.after.reserve), (0, 0));
 }

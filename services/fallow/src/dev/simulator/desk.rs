@@ -90,7 +90,13 @@ impl Desk {
         }
 
         if own.state() == Said::Provisional {
-            return match reply(self.seed, side, &case.case_ref, (&self.trust, other), is_unhurried) {
+            return match reply(
+                self.seed,
+                side,
+                (&case.case_ref, proposal.units),
+                (&self.trust, other),
+                is_unhurried,
+            ) {
                 Reply::Provisional { then, .. } if minutes_since(&own.at)? >= then => {
                     Some(accept(proposal, false))
                 }
@@ -113,7 +119,7 @@ impl Desk {
             return Some(accept(proposal, false));
         }
         let is_due = |after: i64| waited >= after.min(hold * ANSWERED_WITHIN / 100);
-        match reply(self.seed, side, &case.case_ref, (&self.trust, other), is_unhurried) {
+        match reply(self.seed, side, (&case.case_ref, proposal.units), (&self.trust, other), is_unhurried) {
             Reply::Accept { after, part } if is_due(after) => Some(accept(proposal, part)),
             Reply::Provisional { after, .. } if is_due(after) => Some(v1::AnswerProposalRequest {
                 verdict: v1::Verdict::Provisional.into(),
