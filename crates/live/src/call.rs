@@ -108,7 +108,7 @@ impl Call {
     /// id.
     #[must_use]
     pub fn named(&self, verb: &'static str, name: String, body: Vec<u8>, validate_only: bool) -> Mutation {
-        Mutation { request: Some((name, body)), ..self.unnamed(verb, validate_only) }
+        Mutation { request: Some((name, body)), is_feed: true, ..self.unnamed(verb, validate_only) }
     }
 
     /// Returns a mutation that knows its repetition by the record it changes.
@@ -119,6 +119,7 @@ impl Call {
             verb,
             at: self.at,
             request: None,
+            is_feed: false,
             validate_only,
             expected: None,
             traceparent: self.traceparent.clone(),

@@ -32,6 +32,9 @@ pub struct Mutation {
     /// The request id, or another name by which a repetition is known, and the bytes it stands for; `None` where the
     /// record itself tells a repetition.
     pub request: Option<(String, Vec<u8>)>,
+    /// Whether the name is a feed's number. Feeds have a scope of their own, so that a long waiting list never uses up
+    /// what a trust's people need to answer.
+    pub is_feed: bool,
     /// Decide and check, but write nothing.
     pub validate_only: bool,
     /// The revision that the caller last saw of the record it changes.
@@ -47,6 +50,7 @@ impl Mutation {
             Some(trust) => trust.to_string(),
             None => format!("{} {}", self.actor.role, self.actor.subject),
         };
+        let scope = if self.is_feed { format!("{scope} feeds") } else { scope };
         let request = self.request.as_ref().map(|(id, body)| {
             let mut named = self.verb.as_bytes().to_vec();
             named.push(0);

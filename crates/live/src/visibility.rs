@@ -8,6 +8,7 @@ use fallow_domain::ids::TrustCode;
 use fallow_domain::need::{Need, Patient};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
+use fallow_domain::reason::NotUsed;
 use fallow_domain::region::Region;
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::Transfer;
@@ -125,13 +126,38 @@ impl Viewer<'_> {
         })
     }
 
-    /// Shows a proposal to the two trusts it joins and to roles above trusts.
+    /// Shows a proposal to the two trusts it joins, to who leads a collaborative that joins them, and to roles above
+    /// trusts. Of the explanation, a trust is told only of trusts that it shares a collaborative with: the other side
+    /// may be in collaboratives that are none of its business.
     #[must_use]
     pub fn proposal(&self, proposal: &Proposal) -> Option<Visible<Proposal>> {
-        self.between(proposal.home_trust, proposal.supporting_trust).then(|| Visible(proposal.clone()))
+        if !self.between(proposal.home_trust, proposal.supporting_trust) {
+            return None;
+        }
+        let mut proposal = proposal.clone();
+        if matches!(self.reach(), Reach::Trust(_)) {
+            self.leave_out_strangers(&mut proposal);
+        }
+        Some(Visible(proposal))
     }
 
-    /// Shows a transfer to the two trusts it joins and to roles above trusts.
+    fn leave_out_strangers(&self, proposal: &mut Proposal) {
+        let is_home = self.actor.trust == Some(proposal.home_trust);
+        let explanation = &mut proposal.explanation;
+        let before = explanation.alternatives.len();
+        explanation.alternatives.retain(|other| self.knows_trust(other.trust));
+        if explanation.alternatives.len() < before {
+            explanation.flips.clear();
+        }
+        for row in &mut explanation.not_used {
+            // Offers that fail for want of an agreement are the only ones the home trust need not know.
+            if !is_home || row.reason == NotUsed::NoAgreement {
+                row.example.clear();
+            }
+        }
+    }
+
+    /// Shows a transfer to the two trusts it joins, to who leads a collaborative that joins them, and to roles above trusts.
     #[must_use]
     pub fn transfer(&self, transfer: &Transfer) -> Option<Visible<Transfer>> {
         self.between(transfer.home_trust, transfer.supporting_trust).then(|| Visible(transfer.clone()))
@@ -140,8 +166,14 @@ impl Viewer<'_> {
     fn between(&self, home: TrustCode, supporting: TrustCode) -> bool {
         match self.reach() {
             Reach::Region => true,
-            Reach::Trust(own) => own == home || own == supporting,
+            Reach::Trust(own) => own == home || own == supporting || self.leads(own, home, supporting),
             Reach::Nothing => false,
         }
+    }
+
+    /// Says whether the viewer is a lead provider whose trust leads a collaborative that joins the two.
+    fn leads(&self, own: TrustCode, home: TrustCode, supporting: TrustCode) -> bool {
+        self.actor.role == Role::LeadProvider
+            && self.region.joining(home, supporting).any(|c| c.lead == Some(own))
     }
 }

@@ -219,6 +219,6 @@ async fn a_watcher_is_told_what_it_may_see_and_when_it_no_longer_may() {
     let refused = |cursor| {
         Watching::start(world.live.picture(), RecordKind::Offer, cursor, see).map(|_| ()).unwrap_err()
     };
-    assert_eq!(refused("nonsense").reason(), "INVALID");
+    assert_eq!(refused("nonsense").reason(), "BAD_CURSOR");
     assert_eq!(refused("elsewhere.1").reason(), "CURSOR_GONE");
 }

@@ -24,6 +24,7 @@ use prost::Message;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::selection::Offers;
 use crate::{publish, read, replace, selection, standing, stream, verbs};
 
 /// Most offers of one whole state.
@@ -87,12 +88,14 @@ impl CapacityService for Capacity {
         let (call, message) = (self.call(&request)?, request.into_inner());
         let state = parse_state(&call, &message)?;
         let done = replace::run(&call, &state, message.encode_to_vec(), message.validate_only).await?;
-        let wire = |offers: &[Offer]| offers.iter().map(|one| offer::to_wire(one, done.revision.0)).collect();
+        let revision = done.revision.0;
+        let wire =
+            |offers: Offers| offers.resolve(&call).iter().map(|one| offer::to_wire(one, revision)).collect();
         Ok(Response::new(v1::ReplaceOffersResponse {
-            added: wire(&done.answer.added),
-            changed: wire(&done.answer.changed),
-            withdrawn: wire(&done.answer.withdrawn),
-            suspended: wire(&done.answer.suspended),
+            added: wire(done.answer.added),
+            changed: wire(done.answer.changed),
+            withdrawn: wire(done.answer.withdrawn),
+            suspended: wire(done.answer.suspended),
             unchanged: i64::try_from(done.answer.unchanged).unwrap_or(i64::MAX),
             revision: request::number_to_wire(done.revision.0),
         }))

@@ -18,7 +18,7 @@ use fallow_live::neighbours;
 use serde::{Deserialize, Serialize};
 
 use crate::publish::{label, offer_id};
-use crate::selection::offer_of;
+use crate::selection::{Offers, offer_of};
 
 /// A site's whole state for some kinds, as a feed reports it.
 #[derive(Debug)]
@@ -40,10 +40,10 @@ pub(crate) struct State {
 /// What a whole state changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Difference {
-    pub(crate) added: Vec<Offer>,
-    pub(crate) changed: Vec<Offer>,
-    pub(crate) withdrawn: Vec<Offer>,
-    pub(crate) suspended: Vec<Offer>,
+    pub(crate) added: Offers,
+    pub(crate) changed: Offers,
+    pub(crate) withdrawn: Offers,
+    pub(crate) suspended: Offers,
     pub(crate) unchanged: usize,
 }
 
@@ -89,21 +89,25 @@ pub(crate) async fn run(
                 call.at,
             )?;
             let now = |ids: &[OfferId]| versions(ids, &replaced.changes, &read);
-            let answer = Difference {
-                added: now(&replaced.added),
-                changed: now(&replaced.changed),
-                withdrawn: now(&replaced.withdrawn),
-                suspended: now(&replaced.suspended),
-                unchanged: replaced.unchanged.len(),
-            };
+            let added = now(&replaced.added);
+            let (changed, withdrawn) = (now(&replaced.changed), now(&replaced.withdrawn));
+            let suspended = now(&replaced.suspended);
+            let unchanged = replaced.unchanged.len();
             let mut writes = neighbours::writes(replaced.changes);
-            for offer in &answer.added {
+            for offer in &added {
                 if let Some(key) = &offer.source_key {
                     let claim = Claim { holder: label(&offer.id)? };
                     writes.push((source_claim_key(trust, key.as_str()), Some(Record::Claim(claim))));
                 }
             }
             writes.push((feed.clone(), Some(Record::Feed(next))));
+            let answer = Difference {
+                added: Offers::of(added),
+                changed: Offers::of(changed),
+                withdrawn: Offers::of(withdrawn),
+                suspended: Offers::of(suspended),
+                unchanged,
+            };
             Ok(Step::Write { writes, answer })
         })
         .await

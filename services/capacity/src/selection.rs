@@ -7,6 +7,7 @@ use fallow_domain::offer::Offer;
 use fallow_ledger::RecordKind;
 use fallow_ledger::record::{Record, offer_key};
 use fallow_live::call::Call;
+use serde::{Deserialize, Serialize};
 
 /// Returns the ids of the trust's live offers that a selection means, in order.
 ///
@@ -39,6 +40,31 @@ pub(crate) fn resolve(call: &Call, trust: TrustCode, selection: &Selection) -> R
             }
             Ok(ids)
         }
+    }
+}
+
+/// Offers that a call changed. Under its request id only their ids are remembered: the records of a whole site would be
+/// more than one outcome may hold.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Offers {
+    ids: Vec<OfferId>,
+    #[serde(skip)]
+    decided: Vec<Offer>,
+}
+
+impl Offers {
+    /// Takes offers as they were decided on.
+    pub(crate) fn of(decided: Vec<Offer>) -> Self {
+        Self { ids: decided.iter().map(|offer| offer.id.clone()).collect(), decided }
+    }
+
+    /// Returns the offers as they were decided on or, for a repeated request, as they now are.
+    pub(crate) fn resolve(self, call: &Call) -> Vec<Offer> {
+        if !self.decided.is_empty() {
+            return self.decided;
+        }
+        let found = self.ids.iter().filter_map(|id| call.live.picture().get(&offer_key(id)));
+        found.filter_map(|seen| offer_of(&seen.record).cloned()).collect()
     }
 }
 

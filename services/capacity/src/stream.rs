@@ -25,7 +25,7 @@ pub(crate) async fn item(call: &Call, item: &v1::StreamOffersRequest) -> Result<
     if let Some(claim) = report.source_key.as_ref().map(|key| source_claim_key(report.trust, key.as_str()))
         && let Some(id) = picture.get(&claim).and_then(|seen| holder(&seen.record))
         && let Some(seen) = picture.get(&offer_key(&id))
-        && let Some(offer) = offer_of(&seen.record).filter(|offer| offer.source == report.source)
+        && let Some(offer) = offer_of(&seen.record)
         && let (Some(last), Some(now)) = (offer.source_seq, report.source_seq)
     {
         if now == last {

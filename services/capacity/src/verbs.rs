@@ -13,7 +13,7 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use jiff::Timestamp;
 
-use crate::selection::offer_of;
+use crate::selection::{Offers, offer_of};
 
 /// Moves an offer's free units by a difference.
 pub(crate) async fn adjust(
@@ -91,12 +91,14 @@ async fn several(
             return Err(Failure::NotFound { record: "offer", id: id.to_string() });
         }
     }
-    call.live
+    let done = call
+        .live
         .decide(mutation, roots, |read| {
             let changes = decide(read)?;
             let now = |id: &OfferId| changes.offers.get(id).or_else(|| read.offers.get(id)).cloned();
-            let offers = ids.iter().filter_map(now).collect();
+            let offers = Offers::of(ids.iter().filter_map(now).collect());
             Ok((changes, offers))
         })
-        .await
+        .await?;
+    Ok(Done { answer: done.answer.resolve(call), revision: done.revision, replayed: done.replayed })
 }

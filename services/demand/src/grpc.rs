@@ -1,12 +1,12 @@
 //! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
 
-use fallow_api::convert::{AHEAD_DAYS_MAX, Check, need, request};
+use fallow_api::convert::{AHEAD_DAYS_MAX, Check, Published, need, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::demand_service_server::{DemandService, DemandServiceServer};
 use fallow_api::v1::{self, raise_needs_response, watch_needs_response};
 use fallow_domain::decide::need as decide;
-use fallow_domain::ids::Note;
+use fallow_domain::ids::{NeedId, Note};
 use fallow_domain::need::Need;
 use fallow_domain::proposal::HomeDecline;
 use fallow_host::clock::Clock;
@@ -102,9 +102,16 @@ impl DemandService for Demand {
         request: Request<v1::AmendNeedRequest>,
     ) -> Result<Response<v1::AmendNeedResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
-        let (mutation, wanted) = parse_amend(&call, &message)?;
-        let done = verbs::change(&call, &mutation, &wanted.id, |read| {
-            decide::amend(read, wanted.clone(), &call.actor, call.at)
+        let (mutation, id) = parse_amend(&call, &message)?;
+        let input = call.input(call.own_trust()?);
+        let done = verbs::change(&call, &mutation, &id, |read| {
+            // The mask is laid on the need as it is read for this decision: what others amended meanwhile stays.
+            let current = read
+                .needs
+                .get(&id)
+                .ok_or_else(|| Failure::NotFound { record: "need", id: id.to_string() })?;
+            let wanted = amended(current, &message, &input)?;
+            Ok(decide::amend(read, wanted, &call.actor, call.at)?)
         });
         let (need, revision) = one(&call, &mutation, &done.await?);
         Ok(Response::new(v1::AmendNeedResponse { need, revision }))
@@ -126,7 +133,7 @@ impl DemandService for Demand {
         let parsed = mutation.zip(id).zip(review_at);
         let ((mutation, id), review_at) = check.finish(parsed).map_err(Failure::from)?;
         let done = verbs::change(&call, &mutation, &id, |read| {
-            decide::park(read, &id, review_at, &because, &call.actor, call.at)
+            Ok(decide::park(read, &id, review_at, &because, &call.actor, call.at)?)
         });
         let (need, revision) = one(&call, &mutation, &done.await?);
         Ok(Response::new(v1::ParkNeedResponse { need, revision }))
@@ -141,7 +148,7 @@ impl DemandService for Demand {
         let id = verbs::id(&mut check, "need", &message.need);
         let mutation = call.asked("ResumeNeed", &mut check, &message, id.as_ref().map(need_key));
         let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
-        let done = verbs::change(&call, &mutation, &id, |read| decide::resume(read, &id, &call.actor));
+        let done = verbs::change(&call, &mutation, &id, |read| Ok(decide::resume(read, &id, &call.actor)?));
         let (need, revision) = one(&call, &mutation, &done.await?);
         Ok(Response::new(v1::ResumeNeedResponse { need, revision }))
     }
@@ -158,7 +165,7 @@ impl DemandService for Demand {
         let ((mutation, id), because) = check.finish(mutation.zip(id).zip(because)).map_err(Failure::from)?;
         let because = Note::parse(because.as_str()).unwrap_or_default();
         let done = verbs::change(&call, &mutation, &id, |read| {
-            decide::withdraw(read, &id, &because, &call.actor, call.at)
+            Ok(decide::withdraw(read, &id, &because, &call.actor, call.at)?)
         });
         let (need, revision) = one(&call, &mutation, &done.await?);
         Ok(Response::new(v1::WithdrawNeedResponse { need, revision }))
@@ -175,7 +182,7 @@ impl DemandService for Demand {
         let mutation = call.asked("ResolveNeedOutside", &mut check, &message, id.as_ref().map(need_key));
         let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
         let done = verbs::change(&call, &mutation, &id, |read| {
-            decide::resolve_outside(read, &id, &how, &call.actor, call.at)
+            Ok(decide::resolve_outside(read, &id, &how, &call.actor, call.at)?)
         });
         let (need, revision) = one(&call, &mutation, &done.await?);
         Ok(Response::new(v1::ResolveNeedOutsideResponse { need, revision }))
@@ -247,24 +254,24 @@ fn parse_raise(call: &Call, message: &v1::RaiseNeedRequest) -> Result<(Mutation,
     Ok(check.finish(mutation.zip(need))?)
 }
 
-fn parse_amend(call: &Call, message: &v1::AmendNeedRequest) -> Result<(Mutation, Need), Failure> {
+fn parse_amend(call: &Call, message: &v1::AmendNeedRequest) -> Result<(Mutation, NeedId), Failure> {
     let input = call.input(call.own_trust()?);
     let mut check = Check::new("");
     let wire = check.required("need", message.need.as_ref());
     let id = wire.and_then(|wire| verbs::id(&mut check, "need.id", &wire.id));
-    let mask = message.update_mask.clone().unwrap_or_default().paths;
-    if message.update_mask.is_none() {
-        check.wrong("update_mask", reasons::REQUIRED, "must name the fields to change");
+    if let Some(id) = &id {
+        // Checked on the need as it stands, so that every violation is told at once; decided on as it is then read.
+        found(&mut check, amended(&verbs::own(call, id)?, message, &input).map(Some))?;
     }
-    let wanted = match (wire, &id) {
-        (Some(wire), Some(id)) if !mask.is_empty() => {
-            let current = verbs::own(call, id)?;
-            found(&mut check, need::amended(&current, wire, &mask, "need", &input).map(Some))?
-        }
-        (_, _) => None,
-    };
     let mutation = call.asked("AmendNeed", &mut check, message, id.as_ref().map(need_key));
-    Ok(check.finish(mutation.zip(wanted))?)
+    Ok(check.finish(mutation.zip(id))?)
+}
+
+/// Returns a need with the fields that the request names taken from it.
+fn amended(current: &Need, message: &v1::AmendNeedRequest, input: &Published<'_>) -> Result<Need, Failure> {
+    let wire = message.need.clone().unwrap_or_default();
+    let mask = message.update_mask.clone().unwrap_or_default().paths;
+    need::amended(current, &wire, &mask, "need", input)
 }
 
 /// Adds violations to those found so far and goes on; any other failure ends the call.

@@ -5,7 +5,6 @@ use fallow_api::status::Failure;
 use fallow_domain::ids::NeedId;
 use fallow_domain::need::Need;
 use fallow_domain::records::Records;
-use fallow_domain::refusal::Refusal;
 use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::transact::Done;
 use fallow_live::call::Call;
@@ -19,7 +18,7 @@ pub(crate) async fn change(
     call: &Call,
     mutation: &Mutation,
     id: &NeedId,
-    decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
+    decide: impl Fn(&Records) -> Result<Records, Failure> + Send + Sync,
 ) -> Result<Done<Need>, Failure> {
     own(call, id)?;
     call.live

@@ -29,7 +29,10 @@ pub(crate) fn run(
     trust: Option<TrustCode>,
 ) -> Result<v1::ExplainNeedResponse, Failure> {
     let (found, _) = call.live.find("need", &need_key(id), need_of)?;
-    if call.viewer().need(&found, false).is_none() {
+    // The counts tell of the patient (too old, too heavy), so they are for those who may see the patient, and for roles
+    // above trusts.
+    let is_stranger = call.actor.trust.is_some_and(|own| own != found.trust && !is_joined(call, id, own));
+    if is_stranger || call.viewer().need(&found, false).is_none() {
         return Err(not_found("need", id));
     }
     if let Some(trust) = trust.filter(|trust| !call.viewer().knows_trust(*trust)) {
@@ -50,6 +53,24 @@ pub(crate) fn run(
         unserved: explained.map(|(unserved, rank)| unserved_to_wire(&unserved, Some(&rank), &looked)),
         proposals,
         revision: request::number_to_wire(facts.revision.0),
+    })
+}
+
+/// Says whether a live proposal or transfer joins a trust to a need as the supporting one.
+fn is_joined(call: &Call, id: &NeedId, trust: TrustCode) -> bool {
+    let picture = call.live.picture();
+    let keys = picture.referring_to(&need_key(id));
+    keys.iter().filter_map(|key| picture.get(key)).any(|seen| match &*seen.record {
+        Record::Proposal(proposal) => proposal.supporting_trust == trust,
+        Record::Transfer(transfer) => transfer.supporting_trust == trust,
+        Record::Offer(_)
+        | Record::Need(_)
+        | Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_) => false,
     })
 }
 

@@ -209,7 +209,14 @@ impl MatchingService for Matching {
             code => check.trust("trust", code, &call.region.region),
         };
         let id = check.finish(id).map_err(Failure::from)?;
-        Ok(Response::new(explain::run(&call, &id, trust)?))
+        // It solves several times over: on a thread of its own, so that answers never wait for explanations.
+        let explained = tokio::task::spawn_blocking(move || explain::run(&call, &id, trust)).await;
+        let explained = explained.map_err(|error| {
+            let trace_id = fallow_live::call::new_id();
+            tracing::error!(%error, trace_id, "a need could not be explained");
+            Failure::Bug { trace_id }
+        })?;
+        Ok(Response::new(explained?))
     }
 
     async fn list_transfers(

@@ -84,6 +84,7 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
         },
         verb: "ApplyRegion",
         at,
+        is_feed: false,
         request: None,
         validate_only: false,
         expected: None,

@@ -68,6 +68,7 @@ impl Monitor {
             actor: caller(request)?.actor,
             verb,
             at: self.clock.now(),
+            is_feed: false,
             request: Some((asked.request_id.to_string(), message.encode_to_vec())),
             validate_only: asked.validate_only,
             expected,

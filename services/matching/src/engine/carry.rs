@@ -130,11 +130,16 @@ impl<'a> Carrier<'a> {
         for suggest in &placement.suggest {
             let Some(offer) = facts.offers.get(&suggest.offer) else { return Ok(Carried::Skipped) };
             bound.extend([offer_key(&offer.id), trust_key(offer.trust), decline_key(&need.id, &offer.id)]);
-            let shelf = facts
-                .offers
-                .values()
-                .filter(|other| other.trust == offer.trust && other.resource.key() == offer.resource.key());
-            also.extend(shelf.map(|other| offer_key(&other.id)));
+            let key = offer.resource.key();
+            let trust = facts.region.trusts.get(&offer.trust);
+            // Where a trust keeps nothing for itself, what else it has left says nothing of this hold.
+            if trust.and_then(|trust| trust.reserve.get(&key)).is_some_and(|kept| !kept.is_zero()) {
+                let shelf = facts
+                    .offers
+                    .values()
+                    .filter(|other| other.trust == offer.trust && other.resource.key() == key);
+                also.extend(shelf.map(|other| offer_key(&other.id)));
+            }
         }
         for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
             also.extend([need_key(&hold.need), offer_key(&hold.offer)]);
@@ -254,7 +259,19 @@ impl<'a> Carrier<'a> {
                 span.in_scope(|| tracing::info!(verb, reason = refusal.reason, "not done: {refusal}"));
                 Ok(Carried::Skipped)
             }
-            Err(other) => Err(other),
+            // The store as a whole is in trouble: nothing else can be done either.
+            Err(
+                failure @ (Failure::StoreAway { .. }
+                | Failure::OutcomeUnknown { .. }
+                | Failure::StoreSealed
+                | Failure::StoreMisconfigured { .. }
+                | Failure::NotReady { .. }),
+            ) => Err(failure),
+            // One record is in trouble: the rest of the region must not wait for it.
+            Err(other) => {
+                span.in_scope(|| tracing::error!(verb, error = %other, "set aside, going on with the rest"));
+                Ok(Carried::Skipped)
+            }
         }
     }
 

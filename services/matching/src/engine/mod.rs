@@ -280,7 +280,16 @@ fn engine() -> Actor {
 
 /// Makes an engine's own change, which its records tell from a repetition.
 fn by_engine(verb: &'static str, at: Timestamp, traceparent: Option<String>) -> Mutation {
-    Mutation { actor: engine(), verb, at, request: None, validate_only: false, expected: None, traceparent }
+    Mutation {
+        actor: engine(),
+        verb,
+        at,
+        request: None,
+        is_feed: false,
+        validate_only: false,
+        expected: None,
+        traceparent,
+    }
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

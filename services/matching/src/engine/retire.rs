@@ -1,4 +1,4 @@
-//! Records that ended more than two days ago leave the live records, so that nothing grows for ever. The log and the
+//! Records that ended more than three days ago leave the live records, so that nothing grows for ever. The log and the
 //! archive keep them.
 
 use std::collections::{HashMap, HashSet};
@@ -15,8 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::by_engine;
 use super::lease::Lease;
 
-/// How long an ended record can still be read.
-pub const KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// How long an ended record can still be read: as long as request ids are remembered, so that a repeated request finds
+/// what it was about.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(72);
 /// Records deleted by one commit: small, so that no watcher is flooded.
 const BATCH: usize = 50;
 /// How often ended records are looked for.

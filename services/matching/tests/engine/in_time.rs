@@ -100,7 +100,7 @@ async fn what_is_not_released_yet_is_proposed_when_it_is() {
 }
 
 #[tokio::test]
-async fn what_ended_two_days_ago_leaves_the_live_records() {
+async fn what_ended_three_days_ago_leaves_the_live_records() {
     let world = World::new().await;
     let _engine = world.engine();
     world.beds("ZA1", "a", 1).await;
@@ -117,10 +117,10 @@ async fn what_ended_two_days_ago_leaves_the_live_records() {
     assert_eq!(world.all(RecordKind::Decline).len(), 1);
     world.wait_minutes(80 * 60);
     world.until("ended", |world| world.offer("a").state == OfferState::Expired).await;
-    world.wait_minutes(47 * 60);
+    world.wait_minutes(71 * 60);
     world.until("the proposal gone", |world| world.proposals().is_empty()).await;
     world.rests().await;
-    assert_eq!(world.all(RecordKind::Offer).len(), 1, "not before two days");
+    assert_eq!(world.all(RecordKind::Offer).len(), 1, "not before three days");
     world.wait_minutes(2 * 60);
     let kinds = [RecordKind::Offer, RecordKind::Need, RecordKind::Proposal, RecordKind::Decline];
     world.until("nothing left", |world| kinds.iter().all(|kind| world.all(*kind).is_empty())).await;

@@ -183,6 +183,7 @@ impl World {
             actor: by,
             verb,
             at: self.now(),
+            is_feed: false,
             request: None,
             validate_only: false,
             expected: None,
