@@ -95,7 +95,12 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Ok(()) => ExitCode::from(Exit::Ok.code()),
         Err(error) => {
             say(&format!("error: START: {}", chain(&*error)));
-            ExitCode::from(if error.is::<StartError>() { Exit::Usage.code() } else { Exit::Failed.code() })
+            let exit = match error.downcast_ref::<StartError>() {
+                // An address that is taken is no setting that is wrong.
+                None | Some(StartError::Serve(_)) => Exit::Failed,
+                Some(_) => Exit::Usage,
+            };
+            ExitCode::from(exit.code())
         }
     }
 }

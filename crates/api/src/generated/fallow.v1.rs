@@ -8469,7 +8469,7 @@ pub struct GetRegionRequest {}
 /// Holds the region.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetRegionResponse {
-    /// What the file says.
+    /// The region in force.
     #[prost(message, optional, tag = "1")]
     pub region: ::core::option::Option<Region>,
     /// The file's text.
@@ -8884,7 +8884,8 @@ pub mod monitor_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Reads the region: headline numbers, every trust × resource, freshness, modes.
+        /// Reads the region as far as the caller sees it: headline numbers, every trust × resource, freshness, modes. A trust
+        /// sees its own figures and those of kinds that a collaborative shares with it; no number counts what it does not see.
         pub async fn get_situation(
             &mut self,
             request: impl tonic::IntoRequest<super::GetSituationRequest>,
@@ -8909,7 +8910,8 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "GetSituation"));
             self.inner.unary(req, path, codec).await
         }
-        /// Watches the region: the whole situation again at most once a second while it changes.
+        /// Watches the region: the whole situation again at most four times a second while it changes, and every minute. The
+        /// console's own connection is told by bookmarks alone that something changed.
         pub async fn watch_situation(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchSituationRequest>,
@@ -9236,7 +9238,8 @@ pub mod monitor_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Applies a region file, or with `validate_only` shows the difference it would make. Idempotent by `request_id`.
-        /// INVALID_ARGUMENT names every wrong key at once.
+        /// INVALID_ARGUMENT names everything that is wrong at once, and every trust and site left out that has live records.
+        /// Modes that gold has switched stay switched.
         pub async fn apply_region(
             &mut self,
             request: impl tonic::IntoRequest<super::ApplyRegionRequest>,
@@ -9261,7 +9264,8 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "ApplyRegion"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads the region file in force and what it says.
+        /// Reads the region file in force, and the region: what the file says with the modes that gold has switched and the
+        /// OPEL and reserves that trusts have said since.
         pub async fn get_region(
             &mut self,
             request: impl tonic::IntoRequest<super::GetRegionRequest>,
@@ -9352,7 +9356,8 @@ pub mod monitor_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with MonitorServiceServer.
     #[async_trait]
     pub trait MonitorService: std::marker::Send + std::marker::Sync + 'static {
-        /// Reads the region: headline numbers, every trust × resource, freshness, modes.
+        /// Reads the region as far as the caller sees it: headline numbers, every trust × resource, freshness, modes. A trust
+        /// sees its own figures and those of kinds that a collaborative shares with it; no number counts what it does not see.
         async fn get_situation(
             &self,
             request: tonic::Request<super::GetSituationRequest>,
@@ -9362,7 +9367,8 @@ pub mod monitor_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Watches the region: the whole situation again at most once a second while it changes.
+        /// Watches the region: the whole situation again at most four times a second while it changes, and every minute. The
+        /// console's own connection is told by bookmarks alone that something changed.
         async fn watch_situation(
             &self,
             request: tonic::Request<super::WatchSituationRequest>,
@@ -9494,7 +9500,8 @@ pub mod monitor_service_server {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
         /// Applies a region file, or with `validate_only` shows the difference it would make. Idempotent by `request_id`.
-        /// INVALID_ARGUMENT names every wrong key at once.
+        /// INVALID_ARGUMENT names everything that is wrong at once, and every trust and site left out that has live records.
+        /// Modes that gold has switched stay switched.
         async fn apply_region(
             &self,
             request: tonic::Request<super::ApplyRegionRequest>,
@@ -9504,7 +9511,8 @@ pub mod monitor_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Reads the region file in force and what it says.
+        /// Reads the region file in force, and the region: what the file says with the modes that gold has switched and the
+        /// OPEL and reserves that trusts have said since.
         async fn get_region(
             &self,
             request: tonic::Request<super::GetRegionRequest>,
