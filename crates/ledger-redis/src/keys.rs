@@ -16,7 +16,7 @@ pub struct Keys {
     /// Stream. `<revision>-0` → `cause`, then for each record written `kind/id` → `=` and its body, or `-` when it was
     /// deleted. Bound: one entry per commit, trimmed only by the archive, never by `MAXLEN`.
     pub log: String,
-    /// Hash. Request (see [`request`]) → SHA-256 of what was asked (32 bytes), revision in decimal, a space, answer.
+    /// Hash. Request (see `request`) → SHA-256 of what was asked (32 bytes), revision in decimal, a space, answer.
     /// Bound: `REQUESTS_PER_SCOPE` fields per scope.
     pub outcomes: String,
     /// Sorted set of the requests in `outcomes` by the time of their commit, in milliseconds since 1970: what is to be

@@ -19,7 +19,7 @@ pub struct Versioned {
     pub key: Key,
     /// The commit that last wrote it; never [`Revision::ABSENT`].
     pub revision: Revision,
-    /// What it says, see [`crate::records`].
+    /// What it says, see [`crate::record`].
     pub body: Bytes,
 }
 
@@ -60,7 +60,7 @@ pub struct Commit {
     pub expects: BTreeMap<Key, Revision>,
     /// What to write.
     pub writes: Writes,
-    /// Why: who did what, see [`crate::records::Cause`].
+    /// Why: who did what, see [`crate::cause::Cause`].
     pub cause: Bytes,
     /// What a repetition of the request is answered. Ignored without a request.
     pub answer: Bytes,

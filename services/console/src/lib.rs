@@ -3,7 +3,7 @@
 //! It is a gRPC client like any other, with nothing that other clients lack: each page is read with the credential of the
 //! person who looks at it. A page lies in one folder of `src/pages`: its handlers, its view model and its templates.
 //!
-//! Updates are *poke and pull* (see [`live`]): a stream of events says only that something changed, and the page fetches
+//! Updates are *poke and pull* (see `live`): a stream of events says only that something changed, and the page fetches
 //! its fragments again by their ETags. Where the stream does not get through, the page asks every ten seconds.
 
 use std::io;
