@@ -8,9 +8,9 @@ use crate::resource::ResourceKind;
 
 use super::eligible;
 use super::model::Model;
-use super::network::{self, Fairness, Flaw, Flow, Price, Solution, position};
+use super::network::{self, Fairness, Flaw, Flow, Network, Price, Solution, position};
 use super::problem::Problem;
-use super::theatre::{Mode, bound, broken_promise};
+use super::theatre::{Mode, Theatre, bound, broken_promise};
 
 /// Who is to be served from where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +76,18 @@ impl Prepared {
 
     pub(crate) fn model(&self) -> &Model {
         &self.0
+    }
+
+    /// The network of the unit needs, which [`Network::solve`] solves.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.0.network
+    }
+
+    /// The theatre cases and sessions.
+    #[must_use]
+    pub fn theatre(&self) -> &Theatre {
+        &self.0.theatre
     }
 
     /// Number of pairs of a need and a pool of equal offers, and of a case and a session.
