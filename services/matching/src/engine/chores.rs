@@ -10,7 +10,7 @@ use fallow_domain::matching::problem::Problem;
 use fallow_domain::need::NeedState;
 use fallow_domain::offer::OfferState;
 use fallow_domain::reason::NotUsed;
-use fallow_domain::resource::ResourceKey;
+use fallow_domain::resource::{ResourceKey, ResourceKind};
 use fallow_domain::transfer::TransferState;
 
 use crate::facts::Facts;
@@ -128,7 +128,14 @@ fn groundless(facts: &Facts) -> Vec<Chore> {
                 let shelf = shelves.get(&(offer.trust, offer.resource.key())).into_iter().flatten();
                 let offers = shelf.filter_map(|id| world.offers.get(id)).cloned().collect();
                 let problem = Problem { offers, ..world.bare() };
-                let all = objections(&problem, &problem.setting(), need, offer);
+                let setting = problem.setting();
+                let mut all = objections(&problem, &setting, need, offer);
+                // The rules ask for one unit above the reserve; a hold of several needs as many.
+                let is_counted = offer.resource.kind != ResourceKind::Theatre;
+                let spare = setting.spare(offer.trust, &offer.resource.key());
+                if is_counted && spare < i64::from(hold.units.get()) {
+                    all.push(NotUsed::BelowReserve);
+                }
                 // What is suspended counts nothing towards what its trust has left: that says nothing of its holds.
                 let is_apart = offer.state == OfferState::Suspended;
                 all.into_iter()

@@ -6,7 +6,7 @@ use fallow_matching::Facts;
 use fallow_matching::engine::{Because, Chore, chores, next_deadline, plan};
 use jiff::SignedDuration;
 
-use crate::world::{World, gold, need};
+use crate::world::{World, beds, gold, need, report};
 
 fn facts(world: &World) -> Facts {
     Facts::of(&world.live, world.now()).unwrap()
@@ -86,4 +86,27 @@ async fn a_trust_under_pressure_is_asked_no_more() {
     world.until_held(&[]).await;
     assert!(world.the_proposal("n").ended_because.as_str().contains("TRUST_UNDER_PRESSURE"));
     world.rests().await;
+}
+
+#[tokio::test]
+async fn a_raised_reserve_takes_back_a_hold_that_reaches_into_it() {
+    let world = World::new().await;
+    let mut three = report("ZA1", "a", 3, world.now());
+    three.resource = beds("CC_ADULT", Some(3));
+    world.publish(three).await;
+    let mut two = need("ZA4", "n", Priority::P3, world.now());
+    (two.resource, two.units) = (beds("CC_ADULT", Some(3)), 2.into());
+    world.raise(two, None).await;
+    let _engine = world.engine();
+    world.until_held(&["n -> a"]).await;
+    assert_eq!(world.the_proposal("n").units.get(), 2);
+    let ods = "ZA1".parse().unwrap();
+    let reserves = [("BED/CC_ADULT/3".parse().unwrap(), 2.into())].into();
+    let said = fallow_domain::standing::TrustState { ods, declared: None, reserves };
+    world.put(fallow_ledger::record::trust_key(ods), fallow_ledger::record::Record::Trust(said)).await;
+    world.until("one unit", |world| world.offer("a").figures.held.get() == 1).await;
+    let ended = world.proposals().into_iter().find(|p| p.units.get() == 2).unwrap();
+    assert!(ended.ended_because.as_str().contains("BELOW_RESERVE"));
+    world.rests().await;
+    assert_eq!(world.the_proposal("n").units.get(), 1);
 }
