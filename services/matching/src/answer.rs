@@ -7,7 +7,7 @@ use fallow_api::v1;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal::{HomeReply, SupportingReply, answer_home, answer_supporting};
 use fallow_domain::ids::{Note, ProposalId};
-use fallow_domain::proposal::{HomeDecline, Proposal, SupportingDecline};
+use fallow_domain::proposal::{HomeDecline, SupportingDecline};
 use fallow_domain::quantity::Count;
 use fallow_ledger::record::proposal_key;
 use fallow_ledger::transact::Done;
@@ -67,22 +67,18 @@ pub(crate) fn parse(call: &Call, message: &v1::AnswerProposalRequest) -> Result<
     let proposal = id.as_ref().map(|id| verbs::proposal_for(call, id)).transpose()?;
     let reply = match &proposal {
         Some((proposal, _)) if proposal.supporting_trust == trust => {
-            supporting(&mut check, message, proposal).map(Reply::Supporting)
+            supporting(&mut check, message).map(Reply::Supporting)
         }
-        Some((proposal, _)) => home(&mut check, message, proposal).map(Reply::Home),
+        Some(_) => home(&mut check, message).map(Reply::Home),
         None => None,
     };
     let asked = id.zip(reply).map(|(id, reply)| Asked { id, reply, note });
     Ok(check.finish(mutation.zip(asked))?)
 }
 
-fn supporting(
-    check: &mut Check<'_>,
-    message: &v1::AnswerProposalRequest,
-    proposal: &Proposal,
-) -> Option<SupportingReply> {
+fn supporting(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<SupportingReply> {
     match verdict(check, message)? {
-        v1::Verdict::Accept => Some(SupportingReply::Accept { units: units(check, message, proposal)? }),
+        v1::Verdict::Accept => Some(SupportingReply::Accept { units: units(check, message)? }),
         v1::Verdict::Provisional => Some(SupportingReply::Provisional),
         v1::Verdict::Decline => {
             let code = check.coded::<SupportingDecline>("reason", message.reason);
@@ -96,17 +92,13 @@ fn supporting(
     }
 }
 
-fn home(
-    check: &mut Check<'_>,
-    message: &v1::AnswerProposalRequest,
-    proposal: &Proposal,
-) -> Option<HomeReply> {
+fn home(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<HomeReply> {
     if message.set_free.is_some() {
         check.wrong("set_free", reasons::NOT_APPLICABLE, "is for the supporting trust to say");
         return None;
     }
     match verdict(check, message)? {
-        v1::Verdict::Accept => Some(HomeReply::Accept { units: units(check, message, proposal)? }),
+        v1::Verdict::Accept => Some(HomeReply::Accept { units: units(check, message)? }),
         v1::Verdict::Decline => {
             Some(HomeReply::Decline { code: check.coded::<HomeDecline>("reason", message.reason)? })
         }
@@ -150,13 +142,12 @@ fn verdict(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option
 }
 
 /// Parses how many units are accepted; the outer `None` is a violation, the inner one means all.
-fn units(
-    check: &mut Check<'_>,
-    message: &v1::AnswerProposalRequest,
-    proposal: &Proposal,
-) -> Option<Option<Count>> {
+///
+/// Whether so many are proposed is for the decision to say: a repeated answer must find its first outcome although the
+/// proposal has shrunk since.
+fn units(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<Option<Count>> {
     if message.units == 0 {
         return Some(None);
     }
-    check.number("units", message.units, 1, proposal.units.get().into()).map(Count::new).map(Some)
+    check.number("units", message.units, 1, FIGURE_MAX).map(Count::new).map(Some)
 }
