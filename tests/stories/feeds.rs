@@ -13,6 +13,7 @@ use crate::world::{World, soon, stories};
 
 stories!(
     a_whole_state_says_what_it_changed,
+    the_largest_whole_state_replaces_another,
     what_is_promised_is_not_withdrawn_by_being_left_out,
     a_stream_goes_on_after_a_break,
     a_waiting_list_goes_on_after_a_break,
@@ -72,6 +73,28 @@ async fn a_whole_state_says_what_it_changed(world: &mut World) {
     assert_eq!((refused.code, refused.reason.as_str()), (Code::Aborted, reasons::OUT_OF_ORDER_FEED));
     assert_eq!(refused.numbers.get("last").map(String::as_str), Some("8"));
     assert_eq!(world.records().await, before);
+}
+
+async fn the_largest_whole_state_replaces_another(world: &mut World) {
+    let feed = world.user("trust-system.ZA1");
+    let replace = async |request| call!(feed.capacity(), replace_offers, request);
+    let named = |ward: &str, count: usize| -> Vec<String> {
+        (0..count).map(|n| format!("ward {ward} of the main building, bed {n:04}")).collect()
+    };
+    let beds = |names: &[String]| {
+        let names: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        bays(world, &names)
+    };
+    let too_many = replace(state(1, beds(&named("a", 1_001)))).await.unwrap_err();
+    let fields: Vec<_> = too_many.violations.iter().map(|wrong| wrong.field.as_str()).collect();
+    assert_eq!((too_many.code, fields), (Code::InvalidArgument, vec!["items"]));
+    let (old, new) = (named("a", 1_000), named("b", 1_000));
+    let answer = replace(state(2, beds(&old))).await.unwrap();
+    assert_eq!(answer.added.len(), 1_000);
+    let second = v1::ReplaceOffersRequest { confirm_large_change: true, ..state(3, beds(&new)) };
+    let answer = replace(second.clone()).await.unwrap();
+    assert_eq!((answer.added.len(), answer.withdrawn.len(), answer.unchanged), (1_000, 1_000, 0));
+    assert_eq!(replace(second).await.unwrap(), answer, "sent again, answered as then");
 }
 
 async fn what_is_promised_is_not_withdrawn_by_being_left_out(world: &mut World) {

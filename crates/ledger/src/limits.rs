@@ -8,10 +8,13 @@ pub const KEY_ID_BYTES: usize = 512;
 /// The most records that one read names, and the most that one commit compares.
 ///
 /// Below the number of arguments that Redis' Lua passes to one command (just under 8,000).
-pub const READS: usize = 2_000;
+pub const READS: usize = 7_000;
 
-/// The most records that one commit writes: a site's whole state by ReplaceOffers, with room.
-pub const WRITES_PER_COMMIT: usize = 1_000;
+/// The most records that one commit writes: a site's whole state by ReplaceOffers, a thousand new offers with their source
+/// keys in place of a thousand others.
+///
+/// Below half the number of arguments that Redis' Lua passes to one command.
+pub const WRITES_PER_COMMIT: usize = 3_900;
 
 /// The longest body of a record, in bytes: a region file of a few hundred sites, with room.
 pub const BODY_BYTES: usize = 1024 * 1024;
@@ -22,8 +25,9 @@ pub const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 /// The longest cause of a commit, in bytes.
 pub const CAUSE_BYTES: usize = 8 * 1024;
 
-/// The longest remembered answer of a request, in bytes. Small on purpose: it is kept for 72 h.
-pub const ANSWER_BYTES: usize = 64 * 1024;
+/// The longest remembered answer of a request, in bytes: the ids of a site's whole state before and after. Small on purpose:
+/// it is kept for 72 h.
+pub const ANSWER_BYTES: usize = 128 * 1024;
 
 /// The longest scope of a request id, and the longest request id, in bytes each.
 pub const REQUEST_ID_BYTES: usize = 128;

@@ -28,7 +28,7 @@ use crate::selection::Offers;
 use crate::{publish, read, replace, selection, standing, stream, verbs};
 
 /// Most offers of one whole state.
-const ITEMS_MAX: usize = 10_000;
+const ITEMS_MAX: usize = 1_000;
 
 /// The capacity service over a region's ledger.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use fallow_domain::region::Region;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Bytes of changes that an answer remembers: below the 64 KiB that the ledger keeps of one.
+/// Bytes of changes that an answer remembers: below the 128 KiB that the ledger keeps of one.
 const REMEMBERED_BYTES: usize = 48 * 1024;
 
 /// One difference.

@@ -1938,7 +1938,7 @@ pub struct ReplaceOffersRequest {
     /// Required, 1 or more, growing.
     #[prost(int64, tag = "5")]
     pub source_seq: i64,
-    /// At most 10,000, of that site and those kinds, each with its own `source_key`.
+    /// At most 1,000, of that site and those kinds, each with its own `source_key`.
     #[prost(message, repeated, tag = "6")]
     pub items: ::prost::alloc::vec::Vec<Offer>,
     /// Says that a change by more than half and more than 10 within 5 minutes is meant.
