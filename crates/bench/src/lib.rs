@@ -6,5 +6,6 @@
 pub mod dump;
 pub mod fairness;
 pub mod figures;
+pub mod greedy;
 pub mod input;
 pub mod stopwatch;

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod explain;
+mod scenario;
 mod solve;
+mod theatre;
 
 /// Measures the matching engine on files of a scenario. Nothing here gates a test.
 #[derive(Parser)]
@@ -18,11 +21,17 @@ struct Arguments {
 enum Task {
     /// Times building and solving a scenario, part by part.
     Solve(solve::Options),
+    /// Measures what the search for theatre lists reaches within a time.
+    Theatre(theatre::Options),
+    /// Times the explanation of unserved needs, one by one.
+    Explain(explain::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Solve(options) => solve::run(&options),
+        Task::Theatre(options) => theatre::run(&options),
+        Task::Explain(options) => explain::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

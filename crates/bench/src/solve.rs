@@ -6,45 +6,14 @@ use anyhow::{Context, Result};
 use clap::Args;
 use fallow_bench::figures::Served;
 use fallow_bench::stopwatch::{Memory, Spent, Stopwatch, median, repeated};
-use fallow_bench::{dump, fairness, input};
+use fallow_bench::{dump, greedy};
 use fallow_domain::matching::network;
-use fallow_domain::matching::problem::Problem;
-use fallow_domain::matching::solve::{Plan, Prepared, certify};
+use fallow_domain::matching::solve::{Prepared, certify};
 use fallow_domain::matching::theatre::Mode;
 use fallow_domain::policy::TheatreBands;
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-/// A scenario and how it is read.
-#[derive(Debug, Args)]
-pub(crate) struct Scenario {
-    /// The folder with region.toml, offers.jsonl and needs.jsonl.
-    folder: PathBuf,
-    /// The time taken as now.
-    #[arg(long, value_name = "TIME", default_value = "2026-11-24T08:00:00Z")]
-    at: Timestamp,
-    /// Sets fair_step to so many points; a trust without an allowance gets two fifths of its free units.
-    #[arg(long, value_name = "POINTS")]
-    fair_step: Option<u32>,
-    /// Threads of the engine. With 1, processor time is the time of one core, as the peers' is.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    threads: usize,
-}
-
-impl Scenario {
-    /// Reads the scenario, after the number of threads is set.
-    pub(crate) fn read(&self) -> Result<Problem> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build_global()
-            .context("threads could not be started")?;
-        let mut problem = input::read(&self.folder, self.at)?;
-        if let Some(step) = self.fair_step {
-            fairness::impose(&mut problem, step);
-        }
-        Ok(problem)
-    }
-}
+use crate::scenario::Scenario;
 
 /// What `solve` is asked.
 #[derive(Debug, Args)]
@@ -63,29 +32,65 @@ pub(crate) struct Options {
     /// Writes the theatre for other solvers.
     #[arg(long, value_name = "FILE")]
     dump_theatre: Option<PathBuf>,
-    /// Prints one JSON object instead of lines.
-    #[arg(long)]
-    json: bool,
+}
+
+/// What was measured. Times are medians, but for the proofs, which run once.
+#[derive(Serialize)]
+struct Report {
+    offers: usize,
+    needs: usize,
+    threads: usize,
+    repeat: usize,
+    demands: usize,
+    stores: usize,
+    unit_pairs: usize,
+    units: Served,
+    class_hash: String,
+    greedy_by_priority: i64,
+    first_come: i64,
+    cases: usize,
+    sessions: usize,
+    theatre_pairs: usize,
+    cases_served: u32,
+    theatre_steps: u64,
+    times: Times,
+    memory: Memories,
+}
+
+#[derive(Serialize)]
+struct Times {
+    build: Spent,
+    unit_solve: Spent,
+    theatre: Spent,
+    whole_solve: Spent,
+    certify_units: Spent,
+    certify_plan: Spent,
+}
+
+#[derive(Serialize)]
+struct Memories {
+    loaded: Memory,
+    built: Memory,
+    solved: Memory,
 }
 
 /// Runs every part so often, prints medians and what the plan achieves.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let problem = options.scenario.read()?;
     let loaded = Memory::read();
-
     let (prepared, build) = repeated(options.repeat, || Prepared::new(&problem));
     let built = Memory::read();
     let network = prepared.network();
-    let (solution, unit) = repeated(options.repeat, || network.solve());
+    let (solution, unit_solve) = repeated(options.repeat, || network.solve());
     let mode = match problem.region.policy.theatre_bands {
         TheatreBands::Strict => Mode::Strict,
         TheatreBands::Weighted => Mode::Weighted,
     };
-    let never = &mut || false;
+    let steps = options.theatre_steps;
     let (_, theatre) =
-        repeated(options.repeat, || prepared.theatre().solve(mode, None, options.theatre_steps, 0, never));
-    let (plan, whole) =
-        repeated(options.repeat, || prepared.solve(&problem, None, options.theatre_steps, 0, &mut || false));
+        repeated(options.repeat, || prepared.theatre().solve(mode, None, steps, 0, &mut || false));
+    let (plan, whole_solve) =
+        repeated(options.repeat, || prepared.solve(&problem, None, steps, 0, &mut || false));
     let solved = Memory::read();
 
     let watch = Stopwatch::start();
@@ -93,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let certify_units = watch.spent();
     let watch = Stopwatch::start();
     certify(&problem, &plan).context("the plan is not certified")?;
-    let certify_all = watch.spent();
+    let certify_plan = watch.spent();
 
     if let Some(path) = &options.dump_network {
         dump::network(path, network).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -103,109 +108,91 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
 
-    let times = [
-        ("build", median(&build)),
-        ("unit_solve", median(&unit)),
-        ("theatre", median(&theatre)),
-        ("whole_solve", median(&whole)),
-        ("certify_units", certify_units),
-        ("certify_plan", certify_all),
-    ];
-    let memory = [("loaded", loaded), ("built", built), ("solved", solved)];
-    let served = Served::of(network, &solution);
-    if options.json {
-        println!("{}", as_json(&problem, &prepared, &plan, &served, &times, &memory, options));
+    let units = Served::of(network, &solution);
+    let (unit_pairs, theatre_pairs) = prepared.pairs();
+    let by_priority = in_order_of(&prepared, |demand| i64::from(network.demands()[demand].class));
+    let by_listing = in_order_of(&prepared, |demand| {
+        problem.needs[prepared.demands()[demand] as usize].listed_at.as_second()
+    });
+    let report = Report {
+        offers: problem.offers.len(),
+        needs: problem.needs.len(),
+        threads: options.scenario.threads,
+        repeat: options.repeat,
+        demands: network.demands().len(),
+        stores: network.stores.len(),
+        unit_pairs,
+        class_hash: format!("{:016x}", units.class_hash()),
+        units,
+        greedy_by_priority: greedy::served(network, by_priority),
+        first_come: greedy::served(network, by_listing),
+        cases: prepared.theatre().cases().len(),
+        sessions: prepared.sessions(),
+        theatre_pairs,
+        cases_served: plan.allocations.iter().filter(|line| line.minutes > 0).map(|line| line.units).sum(),
+        theatre_steps: plan.steps,
+        times: Times {
+            build: median(&build),
+            unit_solve: median(&unit_solve),
+            theatre: median(&theatre),
+            whole_solve: median(&whole_solve),
+            certify_units,
+            certify_plan,
+        },
+        memory: Memories { loaded, built, solved },
+    };
+    if options.scenario.json {
+        println!("{}", serde_json::to_string(&report)?);
     } else {
-        as_lines(&problem, &prepared, &plan, &served, &times, &memory, options);
+        print!("{}", report.lines());
     }
     Ok(())
 }
 
-fn as_lines(
-    problem: &Problem,
-    prepared: &Prepared,
-    plan: &Plan,
-    served: &Served,
-    times: &[(&str, Spent)],
-    memory: &[(&str, Memory)],
-    options: &Options,
-) {
-    let (unit_pairs, theatre_pairs) = prepared.pairs();
-    let network = prepared.network();
-    println!(
-        "{} offers, {} needs, {} thread(s), median of {}",
-        problem.offers.len(),
-        problem.needs.len(),
-        options.scenario.threads,
-        options.repeat
-    );
-    println!(
-        "units    {} demands, {} stores, {unit_pairs} pairs",
-        network.demands().len(),
-        network.stores.len()
-    );
-    println!(
-        "         {} of {} units served, {} classes, hash {:016x}, burden {}",
-        served.served,
-        served.wanted,
-        served.by_class.len(),
-        served.class_hash(),
-        served.burden
-    );
-    println!(
-        "theatre  {} cases, {} sessions, {theatre_pairs} pairs, {} served, {} steps",
-        prepared.theatre().cases().len(),
-        prepared.sessions(),
-        cases_served(plan),
-        plan.steps
-    );
-    println!("{:<14} {:>12} {:>12}", "", "cpu ms", "wall ms");
-    for (name, spent) in times {
-        println!("{name:<14} {:>12.3} {:>12.3}", spent.cpu_ms(), spent.wall_ns as f64 / 1e6);
-    }
-    for (name, memory) in memory {
-        println!(
-            "memory {name:<7} {:>8.1} MiB, peak {:.1} MiB",
-            memory.now_kib as f64 / 1024.0,
-            memory.peak_kib as f64 / 1024.0
+/// Returns the demands in the order of a key, of equal ones in order of need.
+fn in_order_of(prepared: &Prepared, key: impl Fn(usize) -> i64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..prepared.network().demands().len()).collect();
+    order.sort_by_key(|&demand| key(demand));
+    order
+}
+
+impl Report {
+    fn lines(&self) -> String {
+        let Self { offers, needs, threads, repeat, demands, stores, unit_pairs, units, .. } = self;
+        let mut text = format!("{offers} offers, {needs} needs, {threads} thread(s), median of {repeat}\n");
+        text += &format!("units    {demands} demands, {stores} stores, {unit_pairs} pairs\n");
+        text += &format!(
+            "         {} of {} served in {} classes (hash {}), burden {}; greedy by priority {}, first come {}\n",
+            units.served,
+            units.wanted,
+            units.by_class.len(),
+            self.class_hash,
+            units.burden,
+            self.greedy_by_priority,
+            self.first_come
         );
+        text += &format!(
+            "theatre  {} cases, {} sessions, {} pairs, {} served, {} steps\n",
+            self.cases, self.sessions, self.theatre_pairs, self.cases_served, self.theatre_steps
+        );
+        text += &format!("{:<14} {:>12} {:>12}\n", "", "cpu ms", "wall ms");
+        let times = &self.times;
+        for (name, spent) in [
+            ("build", times.build),
+            ("unit solve", times.unit_solve),
+            ("theatre", times.theatre),
+            ("whole solve", times.whole_solve),
+            ("certify units", times.certify_units),
+            ("certify plan", times.certify_plan),
+        ] {
+            text += &format!("{name:<14} {:>12.3} {:>12.3}\n", spent.cpu_ms(), spent.wall_ms());
+        }
+        let memory = &self.memory;
+        for (name, memory) in [("loaded", memory.loaded), ("built", memory.built), ("solved", memory.solved)]
+        {
+            let mib = |kib: u64| kib as f64 / 1024.0;
+            text += &format!("{name:<14} {:>8.1} MiB\n", mib(memory.now_kib));
+        }
+        text
     }
-}
-
-fn as_json(
-    problem: &Problem,
-    prepared: &Prepared,
-    plan: &Plan,
-    served: &Served,
-    times: &[(&str, Spent)],
-    memory: &[(&str, Memory)],
-    options: &Options,
-) -> Value {
-    let (unit_pairs, theatre_pairs) = prepared.pairs();
-    let times: serde_json::Map<String, Value> =
-        times.iter().map(|(name, spent)| ((*name).to_owned(), json!(spent))).collect();
-    let memory: serde_json::Map<String, Value> =
-        memory.iter().map(|(name, memory)| ((*name).to_owned(), json!(memory))).collect();
-    json!({
-        "offers": problem.offers.len(),
-        "needs": problem.needs.len(),
-        "threads": options.scenario.threads,
-        "repeat": options.repeat,
-        "demands": prepared.network().demands().len(),
-        "stores": prepared.network().stores.len(),
-        "unit_pairs": unit_pairs,
-        "units": served,
-        "class_hash": format!("{:016x}", served.class_hash()),
-        "cases": prepared.theatre().cases().len(),
-        "sessions": prepared.sessions(),
-        "theatre_pairs": theatre_pairs,
-        "cases_served": cases_served(plan),
-        "theatre_steps": plan.steps,
-        "times": times,
-        "memory": memory,
-    })
-}
-
-fn cases_served(plan: &Plan) -> u32 {
-    plan.allocations.iter().filter(|line| line.minutes > 0).map(|line| line.units).sum()
 }

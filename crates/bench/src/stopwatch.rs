@@ -23,6 +23,12 @@ impl Spent {
     pub fn cpu_ms(self) -> f64 {
         self.cpu_ns as f64 / 1e6
     }
+
+    /// Returns milliseconds by the clock.
+    #[must_use]
+    pub fn wall_ms(self) -> f64 {
+        self.wall_ns as f64 / 1e6
+    }
 }
 
 /// Counts from when it was started.

@@ -84,6 +84,12 @@ impl Prepared {
         &self.0.network
     }
 
+    /// The need of each demand of the network, by position in the problem.
+    #[must_use]
+    pub fn demands(&self) -> &[u32] {
+        &self.0.demands
+    }
+
     /// The theatre cases and sessions.
     #[must_use]
     pub fn theatre(&self) -> &Theatre {
