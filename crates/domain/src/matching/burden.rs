@@ -30,8 +30,10 @@ impl Burden {
 #[must_use]
 pub fn delay_days(start: Timestamp, from: Option<Timestamp>) -> u32 {
     let Some(from) = from else { return 0 };
-    let days = from.duration_since(start).as_nanos().max(0) / (86_400 * 1_000_000_000);
-    u32::try_from(days).unwrap_or(u32::MAX)
+    // Whole seconds, rounded down: what is left of a second ends no day.
+    let part = i64::from(from.subsec_nanosecond() - start.subsec_nanosecond());
+    let seconds = from.as_second() - start.as_second() + part.div_euclid(1_000_000_000);
+    u32::try_from(seconds.max(0) / 86_400).unwrap_or(u32::MAX)
 }
 
 /// Returns the points for a declared OPEL of 1 to 4; a trust that has declared none counts as 1.

@@ -22,6 +22,12 @@ pub fn objections(problem: &Problem, setting: &Setting, need: &Need, offer: &Off
     iter_objections(problem, setting, need, offer).collect()
 }
 
+/// Says whether nothing objects to the pair.
+#[must_use]
+pub fn is_eligible(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer) -> bool {
+    iter_objections(problem, setting, need, offer).next().is_none()
+}
+
 /// Finds the objections to the pair one by one, in the order of the table.
 pub fn iter_objections<'a>(
     problem: &'a Problem,

@@ -1,15 +1,16 @@
 //! What the engine is asked: the offers and needs of a region at a time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustc_hash::FxHashMap;
 
 use crate::ids::{NeedId, OfferId, TrustCode};
 use crate::need::Need;
 use crate::offer::{Freshness, Offer, OfferState};
 use crate::region::{Collaborative, Region};
-use crate::resource::ResourceKey;
+use crate::resource::{Code, Level, Resource, ResourceKey, ResourceKind};
 
 /// The offers and needs of a region at a time.
 ///
@@ -60,12 +61,13 @@ impl Problem {
         }
         for offer in &self.offers {
             if offer.state == OfferState::Open && !self.is_stale(offer) {
-                let units = setting.units.entry((offer.trust, offer.resource.key())).or_default();
-                *units += i64::from(offer.figures.free().get());
+                setting.add(offer.trust, &offer.resource, i64::from(offer.figures.free().get()));
             }
         }
-        for ((trust, key), units) in &mut setting.units {
-            *units -= self.reserve(*trust, key);
+        for (code, trust) in &self.region.trusts {
+            for (key, units) in &trust.reserve {
+                setting.keep(*code, key, i64::from(units.get()));
+            }
         }
         setting
     }
@@ -81,8 +83,9 @@ impl Problem {
 /// What the rules ask of all offers and trusts together, found once.
 #[derive(Debug, Clone, Default)]
 pub struct Setting {
-    units: BTreeMap<(TrustCode, ResourceKey), i64>,
-    member_of: HashMap<TrustCode, Vec<usize>>,
+    /// Units free above the reserve, by code: few for each trust, kind and level.
+    units: FxHashMap<(TrustCode, ResourceKind, Option<Level>), Vec<(Code, i64)>>,
+    member_of: FxHashMap<TrustCode, Vec<usize>>,
 }
 
 impl Setting {
@@ -100,6 +103,33 @@ impl Setting {
     /// Returns the units of a trust free above its reserve; zero or less where there are none.
     #[must_use]
     pub fn spare(&self, trust: TrustCode, key: &ResourceKey) -> i64 {
-        self.units.get(&(trust, key.clone())).copied().unwrap_or(0)
+        self.find(trust, key.kind, key.level, &key.code)
+    }
+
+    /// Returns the units free above the reserve of an offer's trust and resource; zero or less where there are none.
+    pub(crate) fn spare_of(&self, offer: &Offer) -> i64 {
+        let Resource { kind, level, code, .. } = &offer.resource;
+        self.find(offer.trust, *kind, *level, code)
+    }
+
+    fn find(&self, trust: TrustCode, kind: ResourceKind, level: Option<Level>, code: &Code) -> i64 {
+        let codes = self.units.get(&(trust, kind, level)).into_iter().flatten();
+        codes.filter(|(other, _)| other == code).map(|(_, units)| *units).sum()
+    }
+
+    fn add(&mut self, trust: TrustCode, resource: &Resource, units: i64) {
+        let codes = self.units.entry((trust, resource.kind, resource.level)).or_default();
+        match codes.iter_mut().find(|(code, _)| *code == resource.code) {
+            Some((_, free)) => *free += units,
+            None => codes.push((resource.code.clone(), units)),
+        }
+    }
+
+    /// Takes a reserve off what is free; where nothing is offered, nothing is kept.
+    fn keep(&mut self, trust: TrustCode, key: &ResourceKey, units: i64) {
+        let codes = self.units.get_mut(&(trust, key.kind, key.level));
+        if let Some((_, free)) = codes.into_iter().flatten().find(|(code, _)| *code == key.code) {
+            *free -= units;
+        }
     }
 }

@@ -28,9 +28,10 @@ pub fn score(need: &Need, policy: &Policy, at: Timestamp) -> i64 {
 }
 
 fn waiting_points(need: &Need, policy: &Policy, at: Timestamp) -> i64 {
-    let waited = at.duration_since(need.listed_at).as_nanos().max(0);
-    let limit = i128::from(policy.limit_hours.of(need.priority).max(1)) * 3_600 * 1_000_000_000;
-    i64::try_from(100 * waited / limit).unwrap_or(i64::MAX / 4)
+    let waited = at.duration_since(need.listed_at);
+    // In hundredths of a second, rounded down, which changes no whole percent of a limit in whole seconds.
+    let waited = waited.as_secs() * 100 + i64::from(waited.subsec_nanos()) / 10_000_000;
+    waited.max(0) / (i64::from(policy.limit_hours.of(need.priority).max(1)) * 3_600)
 }
 
 #[allow(clippy::cast_possible_truncation)] // at most the weight, which is at most 1,000
