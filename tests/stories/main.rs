@@ -20,6 +20,7 @@ mod repeats;
 mod rights;
 mod trace;
 mod watching;
+mod what_if;
 mod whole_way;
 mod winter_tuesday;
 mod wire;

@@ -13,6 +13,7 @@ pub mod proposal;
 pub mod region;
 pub mod request;
 pub mod resource;
+pub mod simulate;
 pub mod time;
 pub mod transfer;
 

@@ -3,6 +3,8 @@
 //! Pure: names of trusts and the time zone are arguments. What comes out are lines with a label, so that a page can set
 //! them as it likes; [`plain`] sets them for a terminal.
 
+pub mod what_if;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
@@ -30,6 +32,13 @@ impl Names {
     #[must_use]
     pub fn trust<'a>(&'a self, code: &'a str) -> &'a str {
         self.0.get(code).map_or(code, String::as_str)
+    }
+}
+
+impl FromIterator<(String, String)> for Names {
+    /// Takes names by ODS code.
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(names: I) -> Self {
+        Self(names.into_iter().collect())
     }
 }
 

@@ -3,7 +3,7 @@
 //! Single records are read from the concurrent map at once. Lists, snapshots and watches are taken at one revision,
 //! under the gate that the follower closes while it applies a change.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -360,6 +360,31 @@ impl Still<'_> {
             map.iter().map(|e| (Key::new(kind, e.key().clone()), e.value().clone())).collect();
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
+    }
+
+    /// Returns every record as it was at a revision, with why that revision came about; `None` when it is no longer kept,
+    /// or still to come. The revisions of the records are those of today. Cost: as a snapshot.
+    #[must_use]
+    pub fn back_at(&self, revision: Revision) -> Option<(Cause, BTreeMap<Key, Seen>)> {
+        let now = self.revision();
+        let recent = self.picture.recent().clone();
+        let cause = recent.iter().find(|applied| applied.revision == revision)?.cause.clone();
+        let all = RecordKind::ALL.iter().flat_map(|kind| self.all(*kind));
+        let mut records: BTreeMap<Key, Seen> = all.collect();
+        for applied in recent.iter().rev().take_while(|applied| applied.revision > revision) {
+            for item in &applied.items {
+                match &item.before {
+                    Some(before) => {
+                        let seen = Seen { revision: now, record: before.clone() };
+                        records.insert(item.key.clone(), seen);
+                    }
+                    None => {
+                        records.remove(&item.key);
+                    }
+                }
+            }
+        }
+        Some((Cause::decode(&cause)?, records))
     }
 
     /// Returns the changes after a cursor, oldest first, or `None` when they are no longer kept, or the cursor is of

@@ -163,7 +163,9 @@ impl Viewer<'_> {
         self.between(transfer.home_trust, transfer.supporting_trust).then(|| Visible(transfer.clone()))
     }
 
-    fn between(&self, home: TrustCode, supporting: TrustCode) -> bool {
+    /// Says whether the viewer would see a proposal that joins two trusts, each of which may be the other.
+    #[must_use]
+    pub fn between(&self, home: TrustCode, supporting: TrustCode) -> bool {
         match self.reach() {
             Reach::Region => true,
             Reach::Trust(own) => own == home || own == supporting || self.leads(own, home, supporting),

@@ -1,6 +1,6 @@
 //! `fallow match`: the engine on files, nothing else needed.
 
-mod input;
+pub(crate) mod input;
 mod output;
 
 use std::io::{IsTerminal, Write};
@@ -72,7 +72,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Steps of theatre search where nothing is said: some seconds for all of England.
-fn usual_steps(sessions: usize) -> u64 {
+pub(crate) fn usual_steps(sessions: usize) -> u64 {
     5_000 + 5 * u64::try_from(sessions).unwrap_or(u64::MAX / 8)
 }
 
@@ -106,7 +106,8 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
         }
     };
     let started = Instant::now();
-    let read = input::read(args).map_err(|message| (End::Usage, message))?;
+    let files = input::Files { region: &args.region, offers: &args.offers, needs: &args.needs, at: args.at };
+    let read = input::read(&files).map_err(|message| (End::Usage, message))?;
     for rejected in &read.rejected {
         let _ = writeln!(err, "{rejected}");
     }

@@ -25,6 +25,7 @@ use jiff::SignedDuration;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
+use crate::simulate::Trials;
 use crate::{answer, explain, proposals, transfers, verbs};
 
 /// Longest extension that can be asked for; the policy's hold is far below.
@@ -37,6 +38,7 @@ pub struct Matching {
     clock: Clock,
     calendar: Arc<WorkingCalendar>,
     tasks: Tasks,
+    trials: Trials,
 }
 
 impl Matching {
@@ -48,7 +50,7 @@ impl Matching {
         calendar: Arc<WorkingCalendar>,
         tasks: Tasks,
     ) -> MatchingServiceServer<Self> {
-        MatchingServiceServer::new(Self { live, clock, calendar, tasks })
+        MatchingServiceServer::new(Self { live, clock, calendar, tasks, trials: Trials::default() })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -217,6 +219,14 @@ impl MatchingService for Matching {
             Failure::Bug { trace_id }
         })?;
         Ok(Response::new(explained?))
+    }
+
+    async fn simulate(
+        &self,
+        request: Request<v1::SimulateRequest>,
+    ) -> Result<Response<v1::SimulateResponse>, Status> {
+        let call = self.call(&request)?;
+        Ok(Response::new(self.trials.run(call, request.into_inner()).await?))
     }
 
     async fn list_transfers(

@@ -10,6 +10,8 @@ mod explain;
 mod facts;
 mod grpc;
 mod proposals;
+mod simulate;
+mod then;
 mod transfers;
 mod verbs;
 mod world;

@@ -18,9 +18,9 @@ use jiff::Timestamp;
 use crate::facts::Facts;
 
 /// Steps of theatre search in one solve: a region's sessions of a week in a fraction of a second.
-const THEATRE_STEPS: u64 = 20_000;
+pub(crate) const THEATRE_STEPS: u64 = 20_000;
 /// The seed of theatre search. Fixed, so that the same records give the same plan.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// A copy of the live records to try things on.
 #[derive(Debug, Clone)]

@@ -5166,6 +5166,74 @@ impl json::Message for super::SimulateRequest {
 
 json::with_serde!(super::SimulateRequest);
 
+impl json::Message for super::plan_summary::Margin {
+    const FIELDS: &'static [&'static str] = &[
+        "trust",
+        "resource",
+        "units",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "trust" => 0,
+            "resource" => 1,
+            "units" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put_optional::<json::Nested<super::Resource>, M>(out, "resource", &self.resource)?;
+        json::put::<json::Int<i64>, M>(out, "units", &self.units)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.resource = json::take::<json::Nested<super::Resource>, M>(from)?,
+            2 => self.units = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::plan_summary::Margin);
+
+impl json::Message for super::plan_summary::Share {
+    const FIELDS: &'static [&'static str] = &[
+        "trust",
+        "share",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "trust" => 0,
+            "share" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Double, M>(out, "share", &self.share)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.share = json::take::<json::Double, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::plan_summary::Share);
+
 impl json::Message for super::plan_summary::BandCount {
     const FIELDS: &'static [&'static str] = &[
         "priority",
@@ -5206,6 +5274,10 @@ impl json::Message for super::PlanSummary {
         "worst_reserve_margin",
         "fairness_spread",
         "placed_by_decile",
+        "unserved",
+        "worst_reserve",
+        "gives_most",
+        "placed_decile_unknown",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -5216,6 +5288,10 @@ impl json::Message for super::PlanSummary {
             "worst_reserve_margin" | "worstReserveMargin" => 3,
             "fairness_spread" | "fairnessSpread" => 4,
             "placed_by_decile" | "placedByDecile" => 5,
+            "unserved" => 6,
+            "worst_reserve" | "worstReserve" => 7,
+            "gives_most" | "givesMost" => 8,
+            "placed_decile_unknown" | "placedDecileUnknown" => 9,
             _ => return None,
         })
     }
@@ -5227,6 +5303,10 @@ impl json::Message for super::PlanSummary {
         json::put::<json::Int<i64>, M>(out, "worst_reserve_margin", &self.worst_reserve_margin)?;
         json::put::<json::Double, M>(out, "fairness_spread", &self.fairness_spread)?;
         json::put_list::<json::Int<i64>, M>(out, "placed_by_decile", &self.placed_by_decile)?;
+        json::put::<json::Int<i64>, M>(out, "unserved", &self.unserved)?;
+        json::put_optional::<json::Nested<super::plan_summary::Margin>, M>(out, "worst_reserve", &self.worst_reserve)?;
+        json::put_optional::<json::Nested<super::plan_summary::Share>, M>(out, "gives_most", &self.gives_most)?;
+        json::put::<json::Int<i64>, M>(out, "placed_decile_unknown", &self.placed_decile_unknown)?;
         Ok(())
     }
 
@@ -5238,6 +5318,10 @@ impl json::Message for super::PlanSummary {
             3 => self.worst_reserve_margin = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             4 => self.fairness_spread = json::take::<json::Double, M>(from)?.unwrap_or_default(),
             5 => self.placed_by_decile = json::take_list::<json::Int<i64>, M>(from)?,
+            6 => self.unserved = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            7 => self.worst_reserve = json::take::<json::Nested<super::plan_summary::Margin>, M>(from)?,
+            8 => self.gives_most = json::take::<json::Nested<super::plan_summary::Share>, M>(from)?,
+            9 => self.placed_decile_unknown = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -5252,6 +5336,10 @@ impl json::Message for super::PlacementChange {
         "before",
         "after",
         "units",
+        "name",
+        "home_trust",
+        "before_trust",
+        "after_trust",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -5260,6 +5348,10 @@ impl json::Message for super::PlacementChange {
             "before" => 1,
             "after" => 2,
             "units" => 3,
+            "name" => 4,
+            "home_trust" | "homeTrust" => 5,
+            "before_trust" | "beforeTrust" => 6,
+            "after_trust" | "afterTrust" => 7,
             _ => return None,
         })
     }
@@ -5269,6 +5361,10 @@ impl json::Message for super::PlacementChange {
         json::put::<json::Text, M>(out, "before", &self.before)?;
         json::put::<json::Text, M>(out, "after", &self.after)?;
         json::put::<json::Int<i64>, M>(out, "units", &self.units)?;
+        json::put::<json::Text, M>(out, "name", &self.name)?;
+        json::put::<json::Text, M>(out, "home_trust", &self.home_trust)?;
+        json::put::<json::Text, M>(out, "before_trust", &self.before_trust)?;
+        json::put::<json::Text, M>(out, "after_trust", &self.after_trust)?;
         Ok(())
     }
 
@@ -5278,6 +5374,10 @@ impl json::Message for super::PlacementChange {
             1 => self.before = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.after = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             3 => self.units = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            4 => self.name = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            5 => self.home_trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            6 => self.before_trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            7 => self.after_trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -5286,6 +5386,70 @@ impl json::Message for super::PlacementChange {
 
 json::with_serde!(super::PlacementChange);
 
+impl json::Enumeration for super::worse_off::Kind {
+    const PREFIX: &'static str = "KIND_";
+    const NAMES: &'static [(&'static str, i32)] = &[
+        ("UNSPECIFIED", 0),
+        ("UNPLACED", 1),
+        ("LATER", 2),
+        ("FARTHER", 3),
+        ("GIVES_MORE", 4),
+        ("AT_RESERVE", 5),
+    ];
+}
+
+impl json::Message for super::WorseOff {
+    const FIELDS: &'static [&'static str] = &[
+        "need",
+        "trust",
+        "kind",
+        "amount",
+        "resource",
+        "text",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "need" => 0,
+            "trust" => 1,
+            "kind" => 2,
+            "amount" => 3,
+            "resource" => 4,
+            "text" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        if let Some(super::worse_off::Who::Need(value)) = &self.who {
+            json::put_some::<json::Text, M>(out, "need", value)?;
+        }
+        if let Some(super::worse_off::Who::Trust(value)) = &self.who {
+            json::put_some::<json::Text, M>(out, "trust", value)?;
+        }
+        json::put::<json::Enum<super::worse_off::Kind>, M>(out, "kind", &self.kind)?;
+        json::put::<json::Int<i64>, M>(out, "amount", &self.amount)?;
+        json::put_optional::<json::Nested<super::Resource>, M>(out, "resource", &self.resource)?;
+        json::put::<json::Text, M>(out, "text", &self.text)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => json::choose("who", &mut self.who, json::take::<json::Text, M>(from)?.map(super::worse_off::Who::Need))?,
+            1 => json::choose("who", &mut self.who, json::take::<json::Text, M>(from)?.map(super::worse_off::Who::Trust))?,
+            2 => self.kind = json::take::<json::Enum<super::worse_off::Kind>, M>(from)?.unwrap_or_default(),
+            3 => self.amount = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            4 => self.resource = json::take::<json::Nested<super::Resource>, M>(from)?,
+            5 => self.text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::WorseOff);
+
 impl json::Message for super::SimulateResponse {
     const FIELDS: &'static [&'static str] = &[
         "before",
@@ -5293,6 +5457,11 @@ impl json::Message for super::SimulateResponse {
         "changed",
         "worse_off",
         "revision",
+        "at",
+        "worse",
+        "remarks",
+        "changed_total",
+        "worse_off_total",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -5302,6 +5471,11 @@ impl json::Message for super::SimulateResponse {
             "changed" => 2,
             "worse_off" | "worseOff" => 3,
             "revision" => 4,
+            "at" => 5,
+            "worse" => 6,
+            "remarks" => 7,
+            "changed_total" | "changedTotal" => 8,
+            "worse_off_total" | "worseOffTotal" => 9,
             _ => return None,
         })
     }
@@ -5312,6 +5486,11 @@ impl json::Message for super::SimulateResponse {
         json::put_list::<json::Nested<super::PlacementChange>, M>(out, "changed", &self.changed)?;
         json::put_list::<json::Text, M>(out, "worse_off", &self.worse_off)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Time, M>(out, "at", &self.at)?;
+        json::put_list::<json::Nested<super::WorseOff>, M>(out, "worse", &self.worse)?;
+        json::put_list::<json::Text, M>(out, "remarks", &self.remarks)?;
+        json::put::<json::Int<i64>, M>(out, "changed_total", &self.changed_total)?;
+        json::put::<json::Int<i64>, M>(out, "worse_off_total", &self.worse_off_total)?;
         Ok(())
     }
 
@@ -5322,6 +5501,11 @@ impl json::Message for super::SimulateResponse {
             2 => self.changed = json::take_list::<json::Nested<super::PlacementChange>, M>(from)?,
             3 => self.worse_off = json::take_list::<json::Text, M>(from)?,
             4 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            5 => self.at = json::take::<json::Time, M>(from)?,
+            6 => self.worse = json::take_list::<json::Nested<super::WorseOff>, M>(from)?,
+            7 => self.remarks = json::take_list::<json::Text, M>(from)?,
+            8 => self.changed_total = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            9 => self.worse_off_total = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

@@ -5430,10 +5430,10 @@ pub mod simulated_change {
         /// What.
         #[prost(message, optional, tag = "2")]
         pub resource: ::core::option::Option<super::Resource>,
-        /// How many more; negative is fewer. -10,000 to 10,000.
+        /// How many more; negative is fewer, taken from what is free. -10,000 to 10,000, minutes for a theatre.
         #[prost(int64, tag = "3")]
         pub by: i64,
-        /// Until when. Absent = as the trust's other offers.
+        /// More units: until when. Absent = as the trust's other offers of the resource, else a day.
         #[prost(message, optional, tag = "4")]
         pub until: ::core::option::Option<::prost_types::Timestamp>,
     }
@@ -5453,7 +5453,8 @@ pub mod simulated_change {
         /// What. Absent = everything.
         #[prost(message, optional, tag = "1")]
         pub resource: ::core::option::Option<super::Resource>,
-        /// 0 to 10.
+        /// 0 to 10, to three decimals. The units that still look for an offer are multiplied, in whole units that keep the mix
+        /// of resources and bands: docs/what-if.md says how.
         #[prost(double, tag = "2")]
         pub factor: f64,
     }
@@ -5509,27 +5510,62 @@ pub struct SimulateRequest {
 /// What a plan achieves.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PlanSummary {
-    /// Units placed.
+    /// Units proposed: those of proposals that stand, and those of the plan. Cases for a theatre.
     #[prost(int64, tag = "1")]
     pub placed: i64,
-    /// Units unmet past their time, by band.
+    /// Units that the plan leaves to pass their needed-by, by band; every band.
     #[prost(message, repeated, tag = "2")]
     pub overdue: ::prost::alloc::vec::Vec<plan_summary::BandCount>,
-    /// Middle travel of the placed, minutes.
+    /// Travel of the middle placed unit, minutes. 0 when nothing is placed.
     #[prost(int64, tag = "3")]
     pub median_travel_minutes: i64,
-    /// Least free units above reserve at any trust and resource.
+    /// Least free units above reserve at any trust and resource that keeps one; 0 when none does. `worst_reserve` says where.
     #[prost(int64, tag = "4")]
     pub worst_reserve_margin: i64,
-    /// Largest less smallest share of giving, 0 to 1.
+    /// Largest less smallest share of giving, 0 to 1, over the trusts that offer anything but theatres.
     #[prost(double, tag = "5")]
     pub fairness_spread: f64,
     /// Placed units by deprivation decile: ten numbers, the most deprived first.
     #[prost(int64, repeated, tag = "6")]
     pub placed_by_decile: ::prost::alloc::vec::Vec<i64>,
+    /// Units that the plan leaves without an offer, whatever their time.
+    #[prost(int64, tag = "7")]
+    pub unserved: i64,
+    /// Where the fewest units are left above a reserve. Absent when none is kept.
+    #[prost(message, optional, tag = "8")]
+    pub worst_reserve: ::core::option::Option<plan_summary::Margin>,
+    /// Who gives most. Absent when nobody gives anything but theatre minutes.
+    #[prost(message, optional, tag = "9")]
+    pub gives_most: ::core::option::Option<plan_summary::Share>,
+    /// Placed units whose decile is not known.
+    #[prost(int64, tag = "10")]
+    pub placed_decile_unknown: i64,
 }
 /// Nested message and enum types in `PlanSummary`.
 pub mod plan_summary {
+    /// What a trust has left above its reserve.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Margin {
+        /// ODS code.
+        #[prost(string, tag = "1")]
+        pub trust: ::prost::alloc::string::String,
+        /// Of what.
+        #[prost(message, optional, tag = "2")]
+        pub resource: ::core::option::Option<super::Resource>,
+        /// Units; negative below the reserve.
+        #[prost(int64, tag = "3")]
+        pub units: i64,
+    }
+    /// A trust's part of what all trusts give.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Share {
+        /// ODS code.
+        #[prost(string, tag = "1")]
+        pub trust: ::prost::alloc::string::String,
+        /// 0 to 1.
+        #[prost(double, tag = "2")]
+        pub share: f64,
+    }
     /// A count for one band.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct BandCount {
@@ -5550,12 +5586,111 @@ pub struct PlacementChange {
     /// Id of the offer before; empty = none.
     #[prost(string, tag = "2")]
     pub before: ::prost::alloc::string::String,
-    /// Id of the offer after; empty = none.
+    /// Id of the offer after; empty = none. `simulated-3` is the offer that change 3 added.
     #[prost(string, tag = "3")]
     pub after: ::prost::alloc::string::String,
     /// Units.
     #[prost(int64, tag = "4")]
     pub units: i64,
+    /// What people call the need: its reference, or its id where it has none.
+    #[prost(string, tag = "5")]
+    pub name: ::prost::alloc::string::String,
+    /// ODS code of the home trust.
+    #[prost(string, tag = "6")]
+    pub home_trust: ::prost::alloc::string::String,
+    /// ODS code of the trust of the offer before.
+    #[prost(string, tag = "7")]
+    pub before_trust: ::prost::alloc::string::String,
+    /// ODS code of the trust of the offer after.
+    #[prost(string, tag = "8")]
+    pub after_trust: ::prost::alloc::string::String,
+}
+/// Who would be worse off, and how.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorseOff {
+    /// How.
+    #[prost(enumeration = "worse_off::Kind", tag = "3")]
+    pub kind: i32,
+    /// How much: units or minutes, as the kind says.
+    #[prost(int64, tag = "4")]
+    pub amount: i64,
+    /// AT_RESERVE: of what.
+    #[prost(message, optional, tag = "5")]
+    pub resource: ::core::option::Option<Resource>,
+    /// In words.
+    #[prost(string, tag = "6")]
+    pub text: ::prost::alloc::string::String,
+    /// Who.
+    #[prost(oneof = "worse_off::Who", tags = "1, 2")]
+    pub who: ::core::option::Option<worse_off::Who>,
+}
+/// Nested message and enum types in `WorseOff`.
+pub mod worse_off {
+    /// How somebody is worse off.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        /// Never sent.
+        Unspecified = 0,
+        /// Units of the need lose their place.
+        Unplaced = 1,
+        /// The need is served so many minutes later.
+        Later = 2,
+        /// The need travels so many minutes farther.
+        Farther = 3,
+        /// The trust gives so many units more.
+        GivesMore = 4,
+        /// The trust has nothing left above its reserve.
+        AtReserve = 5,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "KIND_UNSPECIFIED",
+                Self::Unplaced => "KIND_UNPLACED",
+                Self::Later => "KIND_LATER",
+                Self::Farther => "KIND_FARTHER",
+                Self::GivesMore => "KIND_GIVES_MORE",
+                Self::AtReserve => "KIND_AT_RESERVE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "KIND_UNPLACED" => Some(Self::Unplaced),
+                "KIND_LATER" => Some(Self::Later),
+                "KIND_FARTHER" => Some(Self::Farther),
+                "KIND_GIVES_MORE" => Some(Self::GivesMore),
+                "KIND_AT_RESERVE" => Some(Self::AtReserve),
+                _ => None,
+            }
+        }
+    }
+    /// Who.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Who {
+        /// Id of a need.
+        #[prost(string, tag = "1")]
+        Need(::prost::alloc::string::String),
+        /// ODS code.
+        #[prost(string, tag = "2")]
+        Trust(::prost::alloc::string::String),
+    }
 }
 /// Says what would differ.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5566,15 +5701,30 @@ pub struct SimulateResponse {
     /// As it would be.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<PlanSummary>,
-    /// Which placements differ.
+    /// Which placements differ, by the need's id; at most 1,000.
     #[prost(message, repeated, tag = "3")]
     pub changed: ::prost::alloc::vec::Vec<PlacementChange>,
-    /// Who would be worse off, in words.
+    /// Who would be worse off, in words; at most 1,000.
     #[prost(string, repeated, tag = "4")]
     pub worse_off: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The revision it started from.
+    /// The revision it started from; 0 from files.
     #[prost(int64, tag = "5")]
     pub revision: i64,
+    /// The time taken as now.
+    #[prost(message, optional, tag = "6")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who would be worse off, as data, in the order of the words.
+    #[prost(message, repeated, tag = "7")]
+    pub worse: ::prost::alloc::vec::Vec<WorseOff>,
+    /// What is to be known of single changes, such as that one changes nothing.
+    #[prost(string, repeated, tag = "8")]
+    pub remarks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many placements differ.
+    #[prost(int64, tag = "9")]
+    pub changed_total: i64,
+    /// How many are worse off.
+    #[prost(int64, tag = "10")]
+    pub worse_off_total: i64,
 }
 /// Narrows transfers; every field that is not empty must fit, one of its values is enough.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6136,8 +6286,10 @@ pub mod matching_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MatchingService", "ExplainNeed"));
             self.inner.unary(req, path, codec).await
         }
-        /// Tries changes on a copy and says what would differ. The same revision and changes give the same answer.
-        /// OUT_OF_RANGE / REVISION_GONE when that revision is no longer kept.
+        /// Tries changes on a copy and says what would differ. The same revision and changes give the same answer: the time taken
+        /// as now is that of the revision's commit. A trust's people try them on what their collaboratives share, and are told of
+        /// the placements that they would be asked about.
+        /// OUT_OF_RANGE / REVISION_GONE when that revision is no longer kept. RESOURCE_EXHAUSTED / CONCURRENCY while others run.
         pub async fn simulate(
             &mut self,
             request: impl tonic::IntoRequest<super::SimulateRequest>,
@@ -6427,8 +6579,10 @@ pub mod matching_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Tries changes on a copy and says what would differ. The same revision and changes give the same answer.
-        /// OUT_OF_RANGE / REVISION_GONE when that revision is no longer kept.
+        /// Tries changes on a copy and says what would differ. The same revision and changes give the same answer: the time taken
+        /// as now is that of the revision's commit. A trust's people try them on what their collaboratives share, and are told of
+        /// the placements that they would be asked about.
+        /// OUT_OF_RANGE / REVISION_GONE when that revision is no longer kept. RESOURCE_EXHAUSTED / CONCURRENCY while others run.
         async fn simulate(
             &self,
             request: tonic::Request<super::SimulateRequest>,

@@ -10,5 +10,6 @@ mod model;
 pub mod network;
 pub mod problem;
 pub mod rank;
+pub mod simulate;
 pub mod solve;
 pub mod theatre;

@@ -158,6 +158,36 @@ pub fn parse(text: &str) -> Result<Region, RegionFileError> {
     if check.problems.is_empty() { Ok(region) } else { Err(RegionFileError { problems: check.problems }) }
 }
 
+/// Reads a policy by itself: the `[policy]` part of a region file, with or without that head.
+///
+/// # Errors
+/// As [`parse`]; also a standing agreement of a trust that `region` does not have.
+pub fn parse_policy(text: &str, region: &Region) -> Result<Policy, RegionFileError> {
+    /// A text with the head.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Headed {
+        policy: Policy,
+    }
+    let syntax = |error: &toml::de::Error| RegionFileError {
+        problems: vec![RegionProblem {
+            path: String::new(),
+            message: error.to_string().trim_end().to_owned(),
+        }],
+    };
+    let table: toml::Table = toml::from_str(text).map_err(|error| syntax(&error))?;
+    let policy = if table.contains_key("policy") {
+        toml::from_str::<Headed>(text).map(|headed| headed.policy)
+    } else {
+        toml::from_str(text)
+    };
+    let policy = policy.map_err(|error| syntax(&error))?;
+    let mut check = Check { problems: Vec::new() };
+    check.policy(&policy);
+    check.agreements(&policy, region);
+    if check.problems.is_empty() { Ok(policy) } else { Err(RegionFileError { problems: check.problems }) }
+}
+
 struct Check {
     problems: Vec<RegionProblem>,
 }
@@ -202,14 +232,7 @@ impl Check {
             self.collaborative(&mut region, table);
         }
         region.collaboratives.sort_by(|a, b| a.id.cmp(&b.id));
-        for agreement in &region.policy.standing_agreement {
-            if !region.trusts.contains_key(&agreement.trust) {
-                self.problem(
-                    format!("policy: standing_agreement {}", agreement.id),
-                    format!("trust {} is not in this file", agreement.trust),
-                );
-            }
-        }
+        self.agreements(&region.policy, &region);
         for table in file.travel {
             self.travel(&mut region, &table);
         }
@@ -240,6 +263,17 @@ impl Check {
         for value in [hours.p1a, hours.p1b, hours.p2, hours.p3, hours.p4] {
             if !(1..=100_000).contains(&value) {
                 self.problem("policy: limit_hours", format!("must be 1 to 100,000, is {value}"));
+            }
+        }
+    }
+
+    fn agreements(&mut self, policy: &Policy, region: &Region) {
+        for agreement in &policy.standing_agreement {
+            if !region.trusts.contains_key(&agreement.trust) {
+                self.problem(
+                    format!("policy: standing_agreement {}", agreement.id),
+                    format!("trust {} is not in this file", agreement.trust),
+                );
             }
         }
     }
@@ -478,6 +512,27 @@ mod tests {
         let region = parse(&text).unwrap();
         let joining = |a: &str, b: &str| region.joining(a.parse().unwrap(), b.parse().unwrap()).count();
         assert_eq!((joining("AAA", "BBB"), joining("BBB", "CCC"), joining("AAA", "CCC")), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_policy_is_read_by_itself() {
+        let region = parse(SMALL).unwrap();
+        for text in ["[policy]\nfair_step = 7\n", "fair_step = 7\n"] {
+            assert_eq!(parse_policy(text, &region).unwrap().fair_step, 7, "{text}");
+        }
+        for (text, wrong) in [
+            ("fair_stop = 7", "fair_stop"),
+            ("[policy]\nfair_stop = 7", "fair_stop"),
+            ("[policy]\n[region]\nid = \"Y62\"", "region"),
+            ("opel_limit = 9", "policy: opel_limit: must be 1 to 5, is 9"),
+            (
+                "[[standing_agreement]]\nid = \"a\"\ntrust = \"CCC\"\nuntil = \"2027-01-01T00:00:00Z\"",
+                "trust CCC is not in this file",
+            ),
+        ] {
+            let error = parse_policy(text, &region).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod rows;
 mod session;
 mod settings;
 mod shorthand;
+mod simulate;
 mod situation;
 mod time;
 mod transfer;
@@ -100,24 +101,27 @@ pub enum Verb {
     /// Switch a collaborative between routine and incident; gold only
     #[command(display_order = 19)]
     Mode(region::SetMode),
+    /// Try changes on a copy: fallow simulate -f scenario.toml
+    #[command(display_order = 20)]
+    Simulate(simulate::Simulate),
     /// Where and as whom commands act
-    #[command(subcommand, display_order = 20)]
+    #[command(subcommand, display_order = 21)]
     Context(context::Contexts),
     /// Your credential
-    #[command(subcommand, display_order = 21)]
+    #[command(subcommand, display_order = 22)]
     Auth(context::Auth),
     /// Ask each service whether it serves
-    #[command(display_order = 22)]
+    #[command(display_order = 23)]
     Ping,
     /// Say what a reason means and what to do about it
-    #[command(display_order = 23, before_help = "Examples:\n  fallow errors HOLD_EXPIRED\n  fallow errors")]
+    #[command(display_order = 24, before_help = "Examples:\n  fallow errors HOLD_EXPIRED\n  fallow errors")]
     Errors {
         /// The reason, such as HOLD_EXPIRED. Default: all of them
         reason: Option<String>,
     },
     /// Print the completion script of a shell
     #[command(
-        display_order = 24,
+        display_order = 25,
         before_help = "Example:\n  fallow completion bash > /etc/bash_completion.d/fallow"
     )]
     Completion {
@@ -125,7 +129,7 @@ pub enum Verb {
         shell: Shell,
     },
     /// Print the version
-    #[command(display_order = 25)]
+    #[command(display_order = 26)]
     Version,
 }
 
@@ -158,6 +162,7 @@ pub async fn run(
 async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> Result<Exit, Failure> {
     match verb {
         Verb::Context(command) => return context::run(session, command),
+        Verb::Simulate(args) if args.is_apart() => return simulate::run_apart(session, args),
         Verb::Errors { reason } => return ping::errors(session, reason.as_deref()),
         Verb::Version => return ping::version(session),
         Verb::Completion { shell } => {
@@ -183,6 +188,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Transfer(_)
         | Verb::Region(_)
         | Verb::Mode(_)
+        | Verb::Simulate(_)
         | Verb::Auth(_)
         | Verb::Ping => session.open().await?,
     }
@@ -206,6 +212,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Transfer(command) => transfer::run(session, command).await,
         Verb::Region(command) => region::run(session, command).await,
         Verb::Mode(args) => region::set_mode(session, args).await,
+        Verb::Simulate(args) => simulate::run(session, args).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Ping => ping::run(session).await,
         // Done above, without a service.

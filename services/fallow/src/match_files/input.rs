@@ -12,24 +12,36 @@ use fallow_api::violation::Violations;
 use fallow_domain::matching::problem::Problem;
 use fallow_domain::region::{Region, file};
 use fallow_tabular::{Format, Row, Table, rows};
+use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 
-use super::MatchArgs;
+/// The files of a problem.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Files<'a> {
+    /// The region file.
+    pub(crate) region: &'a Path,
+    /// Offers.
+    pub(crate) offers: &'a Path,
+    /// Needs.
+    pub(crate) needs: &'a Path,
+    /// The time taken as now.
+    pub(crate) at: Timestamp,
+}
 
 /// What the files hold.
-pub(super) struct Read {
-    pub(super) problem: Problem,
-    pub(super) rejected: Vec<Rejected>,
+pub(crate) struct Read {
+    pub(crate) problem: Problem,
+    pub(crate) rejected: Vec<Rejected>,
 }
 
 /// A field of a row that is wrong; the row is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rejected {
-    pub(super) file: String,
-    pub(super) line: usize,
-    pub(super) field: String,
-    pub(super) message: String,
+pub(crate) struct Rejected {
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) field: String,
+    pub(crate) message: String,
 }
 
 impl fmt::Display for Rejected {
@@ -46,23 +58,23 @@ impl fmt::Display for Rejected {
 ///
 /// # Errors
 /// Says which file cannot be read at all, and why.
-pub(super) fn read(args: &MatchArgs) -> Result<Read, String> {
-    let text = fs::read_to_string(&args.region).map_err(|error| unreadable(&args.region, &error))?;
-    let region = file::parse(&text).map_err(|error| in_file(&args.region, &error.to_string()))?;
-    let filed = Filed { region: &region, at: args.at };
+pub(crate) fn read(files: &Files<'_>) -> Result<Read, String> {
+    let text = fs::read_to_string(files.region).map_err(|error| unreadable(files.region, &error))?;
+    let region = file::parse(&text).map_err(|error| in_file(files.region, &error.to_string()))?;
+    let filed = Filed { region: &region, at: files.at };
     let mut rejected = Vec::new();
     let offers = table(
-        &args.offers,
+        files.offers,
         Table::Offers,
         &mut rejected,
         |wire| offer::filed(wire, &filed),
         |o| o.id.as_str(),
     )?;
     let needs =
-        table(&args.needs, Table::Needs, &mut rejected, |wire| need::filed(wire, &filed), |n| n.id.as_str())?;
+        table(files.needs, Table::Needs, &mut rejected, |wire| need::filed(wire, &filed), |n| n.id.as_str())?;
     let region: Arc<Region> = Arc::new(region);
     Ok(Read {
-        problem: Problem { at: args.at, region, offers, needs, declined: Default::default() },
+        problem: Problem { at: files.at, region, offers, needs, declined: Default::default() },
         rejected,
     })
 }
