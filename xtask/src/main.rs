@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod ci;
 mod codegen;
 mod demo;
@@ -31,6 +32,8 @@ enum Task {
     Test(test::Options),
     /// Builds Fallow and shows the demo region's winter day in the console.
     Demo(demo::Options),
+    /// Measures the engine beside other solvers; without more, lists what can be measured.
+    Bench(bench::Options),
     /// Checks formatting, lints, documentation and licences.
     Lint,
     /// Runs what continuous integration runs: the lints, then every ring of tests.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
     };

@@ -20,10 +20,21 @@ pub(crate) fn target() -> PathBuf {
     root().join(named)
 }
 
+/// Variables with which cargo describes the package of this tool.
+const OWN: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 /// Returns the `cargo` that runs this task, so that one toolchain does everything.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // What cargo says of this tool is not said of what it builds: some build scripts would run again for it, and
+    // everything above them.
+    let own = env::vars_os().map(|(name, _)| name);
+    for name in
+        own.filter(|name| name.to_str().is_some_and(|name| OWN.iter().any(|own| name.starts_with(own))))
+    {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -8,4 +8,5 @@ pub mod fairness;
 pub mod figures;
 pub mod greedy;
 pub mod input;
+pub mod invent;
 pub mod stopwatch;

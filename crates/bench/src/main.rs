@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod explain;
+mod invented;
 mod scenario;
 mod solve;
 mod theatre;
@@ -19,6 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Makes up a scenario, with nothing but a seed.
+    Invent(invented::Options),
     /// Times building and solving a scenario, part by part.
     Solve(solve::Options),
     /// Measures what the search for theatre lists reaches within a time.
@@ -29,6 +32,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Invent(options) => invented::run(&options),
         Task::Solve(options) => solve::run(&options),
         Task::Theatre(options) => theatre::run(&options),
         Task::Explain(options) => explain::run(&options),

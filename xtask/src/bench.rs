@@ -1,0 +1,44 @@
+//! `cargo xtask bench`: the engine beside its peers, on the same instances, in one run.
+//!
+//! Nothing here gates a test: only unequal results fail.
+
+use anyhow::Result;
+use clap::Subcommand;
+
+mod instances;
+mod machine;
+mod matching;
+mod peers;
+mod reports;
+mod table;
+
+/// Options of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// What can be measured.
+#[derive(Subcommand)]
+enum What {
+    /// The matching engine beside LEMON, OR-tools, HiGHS and CP-SAT: goals M1 to M5.
+    Matching(matching::Options),
+}
+
+const LIST: &str = "\
+cargo xtask bench matching    the engine beside LEMON, OR-tools, HiGHS and CP-SAT (some 40 minutes; --quick: some 5)
+cargo bench -p fallow-bench   the inside of the engine: build, solve, events, explanations
+
+Each measure has --help. Nothing here gates a test.";
+
+/// Measures what is asked for, or lists what there is.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    match &options.what {
+        Some(What::Matching(options)) => matching::run(options),
+        None => {
+            println!("{LIST}");
+            Ok(())
+        }
+    }
+}
