@@ -25,6 +25,7 @@ class Flow:
     capacity: np.ndarray
     cost: np.ndarray
     demands: np.ndarray  # positions in the network
+    stores: np.ndarray
     arcs: int  # the first so many arcs go from demands to stores
     classes: np.ndarray  # of the demands
     burden: np.ndarray  # points of each arc, without levels
@@ -103,7 +104,7 @@ def build(network, stores=None, demands=None, arcs=None):
     supply = np.zeros(sink + 1, dtype=np.int64)
     supply[:d], supply[sink] = units, -total
     int64 = lambda array: np.ascontiguousarray(array, dtype=np.int64)
-    return Flow(int64(supply), int64(tail), int64(head), int64(capacity), int64(cost), demands, len(arcs), classes, int64(burden),
+    return Flow(int64(supply), int64(tail), int64(head), int64(capacity), int64(cost), demands, stores, len(arcs), classes, int64(burden),
                 large)
 
 
