@@ -38,6 +38,25 @@ pub fn iter_objections<'a>(
     NotUsed::ALL.iter().copied().filter(move |&code| objects(problem, setting, need, offer, code))
 }
 
+/// Finds what rules out the offer for all needs of the need's trust, whatever they are: the first that objects.
+pub(crate) fn rules_out(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer) -> Option<NotUsed> {
+    BETWEEN_TRUSTS.into_iter().find(|&code| objects(problem, setting, need, offer, code))
+}
+
+/// Finds the objections to a pair that nothing rules out between the trusts, in the order of the table.
+pub(crate) fn iter_other_objections<'a>(
+    problem: &'a Problem,
+    setting: &'a Setting,
+    need: &'a Need,
+    offer: &'a Offer,
+) -> impl Iterator<Item = NotUsed> + 'a {
+    let others = NotUsed::ALL.iter().copied().skip(BETWEEN_TRUSTS.len());
+    others.filter(move |&code| objects(problem, setting, need, offer, code))
+}
+
+/// The first codes of the table, which ask only whose the offer and the need are.
+const BETWEEN_TRUSTS: [NotUsed; 2] = [NotUsed::SameTrust, NotUsed::NoAgreement];
+
 /// Says whether the offer is counted in the need's explanation: it is of the same kind and code, or of a code that
 /// differs only in security.
 #[must_use]

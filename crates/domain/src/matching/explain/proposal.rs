@@ -4,15 +4,17 @@ use jiff::SignedDuration;
 
 use crate::ids::TrustCode;
 use crate::matching::eligible::burden;
-use crate::matching::explanation::{After, Alternative, Explanation, Fairness, Flip, RankFacts, Term};
+use crate::matching::explanation::{After, Alternative, Explanation, Fairness, RankFacts, Term};
+use crate::matching::network::position;
 use crate::matching::rank::{rank, score};
-use crate::matching::solve::{Allocation, solve};
+use crate::matching::solve::Allocation;
 use crate::need::Need;
 use crate::offer::Offer;
 use crate::reason::NotUsed;
 use crate::resource::ResourceKey;
 
 use super::Explainer;
+use super::counts::Seen;
 
 /// What an explanation says beside what can be computed from the problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +36,16 @@ impl Explainer<'_> {
     pub fn proposal(&self, line: &Allocation, context: &Context) -> Option<Explanation> {
         let (at, chosen) = (*self.needs.get(&line.need)?, *self.offers.get(&line.offer)?);
         let (need, offer) = (self.need(at), self.offer(chosen));
-        let others: Vec<u32> = self.offers_for(need).into_iter().filter(|&other| other != chosen).collect();
+        let view = self.all.view(self.problem, &self.model.setting, need);
+        let seen = self.seen(at, &view);
         Some(Explanation {
             rank: self.rank_facts(need),
             terms: self.terms(need, offer, line),
             after: self.after(offer, line),
             fairness: context.fairness.clone(),
-            alternatives: self.alternatives(at, line, &others),
-            not_used: self.counts(at, &self.objections(at, &others)),
-            flips: self.flips(need, line),
+            alternatives: self.alternatives(at, chosen, line, &seen),
+            not_used: self.counts(at, &view, &seen, Some(chosen)),
+            flips: self.flips(at, chosen, line),
             unknown: unknown(need, offer),
             checked_at: self.problem.at,
             revision: context.revision,
@@ -55,15 +58,9 @@ impl Explainer<'_> {
     pub fn rank_facts(&self, need: &Need) -> RankFacts {
         let (policy, at) = (&self.problem.region.policy, self.problem.at);
         let mine = rank(need, policy, at);
-        let queue = self.model.ranks.iter().filter(|(other, _)| {
-            let other = &self.need(**other).resource;
-            other.kind == need.resource.kind && other.code == need.resource.code
-        });
-        let (mut of, mut before) = (0, 0);
-        for (_, other) in queue {
-            of += 1;
-            before += u32::from(*other < mine);
-        }
+        let code = (need.resource.kind, need.resource.code.clone());
+        let queue = self.queues.get(&code).map_or(&[][..], Vec::as_slice);
+        let before = queue.partition_point(|other| *other < mine);
         let limit = SignedDuration::from_hours(i64::from(policy.limit_hours.of(need.priority)));
         let waited = at.duration_since(need.listed_at).as_hours().max(0) / 24;
         RankFacts {
@@ -71,8 +68,8 @@ impl Explainer<'_> {
             score: score(need, policy, at),
             breach_at: need.listed_at.checked_add(limit).unwrap_or(need.listed_at),
             waited_days: u32::try_from(waited).unwrap_or(u32::MAX),
-            position: before + 1,
-            of,
+            position: position(before + 1),
+            of: position(queue.len()),
         }
     }
 
@@ -119,19 +116,8 @@ impl Explainer<'_> {
 
     /// Our pressure number of a trust for a resource, 1 to 4, with so many units free above its reserve.
     fn pressure(&self, trust: TrustCode, key: &ResourceKey, above: i64) -> u8 {
-        let own = self.problem.needs.iter().filter(|need| {
-            need.trust == trust
-                && !need.state.is_ended()
-                && need.resource.kind == key.kind
-                && need.resource.code == key.code
-                && need.resource.level == key.level
-        });
-        let wanted: i64 = own.map(|need| i64::from(need.units_wanted().get())).sum();
-        let offers = self.problem.offers.iter();
-        let its = offers
-            .filter(|offer| offer.trust == trust && !offer.state.is_ended() && offer.resource.key() == *key);
-        let staffed: i64 = its.map(|offer| i64::from(offer.figures.staffed.get())).sum();
-        let (net, margin) = (above - wanted, (staffed / 10).max(2));
+        let own = self.own.get(&(trust, key.clone())).copied().unwrap_or_default();
+        let (net, margin) = (above - own.wanted, (own.staffed / 10).max(2));
         if net >= margin {
             1
         } else if net >= 0 {
@@ -144,13 +130,12 @@ impl Explainer<'_> {
     }
 
     /// The eligible offers with least burden, and why each lost.
-    fn alternatives(&self, at: u32, line: &Allocation, others: &[u32]) -> Vec<Alternative> {
+    fn alternatives(&self, at: u32, chosen: u32, line: &Allocation, seen: &[Seen]) -> Vec<Alternative> {
         let need = self.need(at);
         let mine = (line.burden - line.fairness) / i64::from(line.units.max(1));
-        let eligible =
-            others.iter().filter(|&&other| self.first_objection(need, self.offer(other)).is_none());
+        let eligible = seen.iter().filter(|one| one.is_eligible() && one.offer != chosen);
         let mut ranked: Vec<(i64, u32)> = eligible
-            .map(|&other| (burden(self.problem, need, self.offer(other)).total().into(), other))
+            .map(|one| (burden(self.problem, need, self.offer(one.offer)).total().into(), one.offer))
             .collect();
         ranked.sort_by(|a, b| (a.0, &self.offer(a.1).id).cmp(&(b.0, &self.offer(b.1).id)));
         ranked.truncate(ALTERNATIVES);
@@ -169,24 +154,6 @@ impl Explainer<'_> {
                 Alternative { offer: offer.id.clone(), trust: offer.trust, burden: points, reason }
             })
             .collect()
-    }
-
-    /// What would be proposed if this were declined: solved, not guessed.
-    fn flips(&self, need: &Need, line: &Allocation) -> Vec<Flip> {
-        let mut problem = self.of_the_same_code(need);
-        problem.declined.insert((line.need.clone(), line.offer.clone()));
-        let plan = solve(&problem, None, 0, 0, &mut || false);
-        let next = plan.allocations.iter().find(|other| other.need == line.need && other.offer != line.offer);
-        let then = match next {
-            None => "nothing: no other offer would serve it".to_owned(),
-            Some(next) => {
-                let offer = self.offers.get(&next.offer).map(|&at| self.offer(at));
-                let trust = offer.map_or_else(String::new, |offer| self.trust_name(offer));
-                let points = next.burden / i64::from(next.units.max(1));
-                format!("{trust} would be asked, {points} points a unit")
-            }
-        };
-        vec![Flip { change: "either trust declines this".to_owned(), then }]
     }
 }
 

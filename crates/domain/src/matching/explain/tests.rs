@@ -1,6 +1,6 @@
 use super::*;
 use crate::matching::examples::{after, labels, need, offer, problem, region};
-use crate::matching::explanation::{Change, Fairness, Relaxation};
+use crate::matching::explanation::{Change, Fairness, NotUsedCount, Relaxation};
 use crate::matching::solve::Prepared;
 use crate::need::Priority;
 use std::sync::Arc;
