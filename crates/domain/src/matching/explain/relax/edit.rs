@@ -1,6 +1,6 @@
 //! A change to what trusts offer, tried on the best plan of the unit needs.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use crate::ids::TrustCode;
@@ -31,7 +31,7 @@ pub(in super::super) struct Tried {
     pub(super) places: i64,
     cost: i128,
     /// The demands that get more units.
-    gaining: HashMap<u32, i64>,
+    gaining: BTreeMap<u32, i64>,
 }
 
 impl Explainer<'_> {

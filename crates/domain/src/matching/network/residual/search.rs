@@ -1,7 +1,9 @@
 //! The cheapest way for one unit through what could still be moved.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
 
 use super::Cost;
 
@@ -25,7 +27,7 @@ pub(super) enum Way {
 /// How far each node lies from the start, by moves that cost nothing below zero.
 pub(super) struct Reach {
     way: Way,
-    distance: HashMap<Node, (Cost, Node)>,
+    distance: FxHashMap<Node, (Cost, Node)>,
     /// Nodes nearer than this have their final distance.
     pub(super) limit: Cost,
     /// Which of the goals was reached within the limit.
@@ -42,7 +44,7 @@ impl Reach {
         limit: Cost,
         mut moves: impl FnMut(Node, &mut dyn FnMut(Node, Cost)),
     ) -> Self {
-        let mut distance = HashMap::from([(start, (0, start))]);
+        let mut distance = FxHashMap::from_iter([(start, (0, start))]);
         let mut heap = BinaryHeap::from([Reverse((0, start))]);
         let mut goal: Option<Node> = None;
         let mut limit = limit;

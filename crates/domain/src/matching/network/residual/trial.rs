@@ -4,7 +4,7 @@
 //! to do is what solving the changed network afresh would do. Nothing of the plan itself is touched: the trial keeps
 //! only what differs.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::search::{GROUND, NEED, Node, Reach, Way};
 use super::{Cost, Residual, position, unserved};
@@ -22,22 +22,22 @@ pub(crate) struct Added {
 pub(crate) struct Trial<'r, 'a> {
     base: &'r Residual<'a>,
     added: Vec<Store>,
-    added_askers: HashMap<u32, Vec<(u32, u32)>>,
-    added_arcs: HashMap<u32, Vec<Arc>>,
-    added_children: HashMap<u32, Vec<u32>>,
+    added_askers: FxHashMap<u32, Vec<(u32, u32)>>,
+    added_arcs: FxHashMap<u32, Vec<Arc>>,
+    added_children: FxHashMap<u32, Vec<u32>>,
     /// A need that gets no more units than it has.
     barred: Option<u32>,
     /// Arcs that may no longer be used.
     closed: Vec<(u32, u32)>,
     /// What pools cost more than they did.
-    dearer: HashMap<u32, Cost>,
-    units: HashMap<u32, i64>,
-    rooms: HashMap<u32, i64>,
-    prices: HashMap<Node, Cost>,
-    taken: HashMap<u32, i64>,
-    served: HashMap<u32, i64>,
-    holdings: HashMap<u32, Vec<(u32, i64)>>,
-    takers: HashMap<u32, Vec<(u32, i64)>>,
+    dearer: FxHashMap<u32, Cost>,
+    units: FxHashMap<u32, i64>,
+    rooms: FxHashMap<u32, i64>,
+    prices: FxHashMap<Node, Cost>,
+    taken: FxHashMap<u32, i64>,
+    served: FxHashMap<u32, i64>,
+    holdings: FxHashMap<u32, Vec<(u32, i64)>>,
+    takers: FxHashMap<u32, Vec<(u32, i64)>>,
     cost: Cost,
     placed: i64,
 }
@@ -47,19 +47,19 @@ impl<'r, 'a> Trial<'r, 'a> {
         Self {
             base,
             added: Vec::new(),
-            added_askers: HashMap::new(),
-            added_arcs: HashMap::new(),
-            added_children: HashMap::new(),
+            added_askers: FxHashMap::default(),
+            added_arcs: FxHashMap::default(),
+            added_children: FxHashMap::default(),
             barred: None,
             closed: Vec::new(),
-            dearer: HashMap::new(),
-            units: HashMap::new(),
-            rooms: HashMap::new(),
-            prices: HashMap::new(),
-            taken: HashMap::new(),
-            served: HashMap::new(),
-            holdings: HashMap::new(),
-            takers: HashMap::new(),
+            dearer: FxHashMap::default(),
+            units: FxHashMap::default(),
+            rooms: FxHashMap::default(),
+            prices: FxHashMap::default(),
+            taken: FxHashMap::default(),
+            served: FxHashMap::default(),
+            holdings: FxHashMap::default(),
+            takers: FxHashMap::default(),
             cost: 0,
             placed: 0,
         }
