@@ -3,6 +3,7 @@
 //! Pure: names of trusts and the time zone are arguments. What comes out are lines with a label, so that a page can set
 //! them as it likes; [`plain`] sets them for a terminal.
 
+pub mod campaign;
 pub mod what_if;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::campaign::Block;
 use crate::codes;
 use crate::ids::{Label, TrustCode};
 use crate::need::{Need, Priority};
@@ -48,10 +49,18 @@ impl Policy {
 }
 
 impl InForce<'_> {
-    /// Returns how long a hold for a need lasts.
+    /// Returns how long a hold for a need lasts, in a block or alone. A block's long hold is for planned work: an urgent
+    /// case that finds a place in one does not wait for it.
     #[must_use]
-    pub fn hold_for(&self, need: &Need) -> HoldTime {
+    pub fn hold_for(&self, need: &Need, block: Option<&Block>) -> HoldTime {
         let resource = &need.resource;
+        let is_planned = match need.priority {
+            Priority::P1A | Priority::P1B => false,
+            Priority::P2 | Priority::P3 | Priority::P4 => true,
+        };
+        if block.is_some() && is_planned {
+            return self.hold.campaign;
+        }
         self.hold.of(need.priority, codes::is_critical_care(resource.kind, resource.code.as_str()))
     }
 

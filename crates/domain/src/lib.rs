@@ -8,6 +8,7 @@
 
 pub mod actor;
 pub mod calendar;
+pub mod campaign;
 pub mod clocks;
 pub mod codes;
 pub mod decide;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::campaign::Block;
 use crate::ids::{CollaborativeId, Label, Note, OfferId, SiteCode, SourceKey, TrustCode};
 use crate::quantity::Count;
 use crate::resource::{Resource, coded};
@@ -42,6 +43,9 @@ pub struct Offer {
     /// Theatre sessions: not proposed before this time (the trust's release week).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_at: Option<Timestamp>,
+    /// The campaign it belongs to; empty = none.
+    #[serde(default, skip_serializing_if = "Label::is_empty")]
+    pub campaign: Label,
     /// Where it is in its lifecycle.
     pub state: OfferState,
     /// Why and until when it is suspended; `None` unless it is.
@@ -110,6 +114,12 @@ pub struct Baseline {
 }
 
 impl Offer {
+    /// Returns the block that it is a part of: the offers of its site that name the same campaign.
+    #[must_use]
+    pub fn block(&self) -> Option<Block> {
+        (!self.campaign.is_empty()).then(|| Block { site: self.site, campaign: self.campaign.clone() })
+    }
+
     /// Returns how far the figures can be trusted at a time: FRESH up to one cadence (inclusive), AGEING up to two, then STALE.
     #[must_use]
     pub fn freshness(&self, at: Timestamp) -> Freshness {

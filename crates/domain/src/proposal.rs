@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::campaign::Block;
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TrustCode};
 use crate::lifecycle::proposal::AnswerState;
 use crate::matching::explanation::Explanation;
@@ -23,6 +24,9 @@ pub struct Proposal {
     pub home_trust: TrustCode,
     /// The trust whose offer is used.
     pub supporting_trust: TrustCode,
+    /// The block that it is a part of, as the offer said when it was proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<Block>,
     /// Units of the need: beds, slots or cases; at least 1.
     pub units: Count,
     /// Units of the offer's account that are held: equal to `units`, or minutes for a theatre.
@@ -56,6 +60,18 @@ impl Proposal {
     #[must_use]
     pub fn is_answered(&self) -> bool {
         !matches!(self.supporting.answer, Answer::Pending) || !matches!(self.home.answer, Answer::Pending)
+    }
+
+    /// Says whether it waits for the answer of a trust. A provisional yes still waits for the real one.
+    #[must_use]
+    pub fn waits_for(&self, trust: TrustCode) -> bool {
+        let is_open = |state: AnswerState| match state {
+            AnswerState::Pending | AnswerState::Provisional => true,
+            AnswerState::Accepted | AnswerState::Declined => false,
+        };
+        self.state == ProposalState::Held
+            && ((trust == self.supporting_trust && is_open(self.supporting.answer.state()))
+                || (trust == self.home_trust && is_open(self.home.answer.state())))
     }
 }
 

@@ -92,6 +92,7 @@ pub(crate) fn report(trust: &str, key: &str, staffed: u32, occupied: u32, at: Ti
         team: Team::default(),
         shared_with: Vec::new(),
         release_at: None,
+        campaign: Label::default(),
         reported_at: at,
         source: Source::Feed,
         source_seq: None,

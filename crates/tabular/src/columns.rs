@@ -62,6 +62,7 @@ const OFFERS: &[Column] = &[
     column("team.needs", Holds::List),
     column("shared_with", Holds::List),
     column("release_at", Holds::Text),
+    column("campaign", Holds::Text),
     column("state", Holds::Text),
     column("reported_at", Holds::Text),
     column("source", Holds::Text),

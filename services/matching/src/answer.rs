@@ -5,7 +5,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::calendar::WorkingCalendar;
-use fallow_domain::decide::proposal::{HomeReply, SupportingReply, answer_home, answer_supporting};
+use fallow_domain::decide::proposal::{HomeReply, Reply, SupportingReply, answer_home, answer_supporting};
 use fallow_domain::ids::{Note, ProposalId};
 use fallow_domain::proposal::{HomeDecline, SupportingDecline};
 use fallow_domain::quantity::Count;
@@ -15,15 +15,6 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 
 use crate::verbs::{self, Answer};
-
-/// What a side says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
-    /// The supporting trust.
-    Supporting(SupportingReply),
-    /// The home trust.
-    Home(HomeReply),
-}
 
 /// An answer as it was asked for.
 #[derive(Debug, Clone)]
@@ -65,15 +56,24 @@ pub(crate) fn parse(call: &Call, message: &v1::AnswerProposalRequest) -> Result<
     let note: Note = check.text("note", &message.note);
     let mutation = call.asked("AnswerProposal", &mut check, message, id.as_ref().map(proposal_key));
     let proposal = id.as_ref().map(|id| verbs::proposal_for(call, id)).transpose()?;
-    let reply = match &proposal {
-        Some((proposal, _)) if proposal.supporting_trust == trust => {
-            supporting(&mut check, message).map(Reply::Supporting)
-        }
-        Some(_) => home(&mut check, message).map(Reply::Home),
-        None => None,
-    };
+    let reply = proposal
+        .as_ref()
+        .and_then(|(proposal, _)| reply(&mut check, message, proposal.supporting_trust == trust));
     let asked = id.zip(reply).map(|(id, reply)| Asked { id, reply, note });
     Ok(check.finish(mutation.zip(asked))?)
+}
+
+/// Parses what a side says.
+pub(crate) fn reply(
+    check: &mut Check<'_>,
+    message: &v1::AnswerProposalRequest,
+    is_supporting: bool,
+) -> Option<Reply> {
+    if is_supporting {
+        supporting(check, message).map(Reply::Supporting)
+    } else {
+        home(check, message).map(Reply::Home)
+    }
 }
 
 fn supporting(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<SupportingReply> {

@@ -66,6 +66,7 @@ pub fn published(
     let shared_with = shared_with(&mut check, &wire.shared_with, live.trust, live.region);
     let source_key = Some(check.text("source_key", &wire.source_key)).filter(|key| !key.is_empty());
     let note = check.text("note", &wire.note);
+    let campaign = check.text("campaign", &wire.campaign);
     let report = match (site, resource, figures, window, cadence) {
         (Some(site), Some(resource), Some(figures), Some(window), Some(cadence)) => Some(OfferReport {
             source_key,
@@ -81,6 +82,7 @@ pub fn published(
             team,
             shared_with,
             release_at,
+            campaign,
             reported_at,
             source,
             source_seq,
@@ -119,6 +121,7 @@ pub fn filed(wire: &v1::Offer, file: &Filed<'_>) -> Result<Offer, Violations> {
     };
     let source_key = Some(check.text("source_key", &wire.source_key)).filter(|key| !key.is_empty());
     let note = check.text("note", &wire.note);
+    let campaign = check.text("campaign", &wire.campaign);
     let offer = match (id, trust, site, resource, figures, window, cadence) {
         (Some(id), Some(trust), Some(site), Some(resource), Some(figures), Some(window), Some(cadence)) => {
             Some(Offer {
@@ -134,6 +137,7 @@ pub fn filed(wire: &v1::Offer, file: &Filed<'_>) -> Result<Offer, Violations> {
                 team,
                 shared_with,
                 release_at,
+                campaign,
                 state,
                 suspension,
                 reported_at,
@@ -172,6 +176,7 @@ pub fn to_wire(offer: &Offer, revision: u64) -> v1::Offer {
         }),
         shared_with: offer.shared_with.iter().map(ToString::to_string).collect(),
         release_at: offer.release_at.map(time_to_wire),
+        campaign: offer.campaign.to_string(),
         state: offer.state.to_wire(),
         reported_at: Some(time_to_wire(offer.reported_at)),
         source: offer.source.to_wire(),

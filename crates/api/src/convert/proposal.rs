@@ -30,6 +30,7 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Pr
         proposed_at: Some(time_to_wire(proposal.proposed_at)),
         ended_because: proposal.ended_because.to_string(),
         ended_at: proposal.ended_at.map(time_to_wire),
+        block: proposal.block.as_ref().map(super::campaign::block_to_wire),
     }
 }
 

@@ -57,7 +57,7 @@ mutating! {
     AnswerProposalRequest, RetractAnswerRequest, ApproveProposalRequest, ExtendHoldRequest, BypassProposalRequest,
     AdvanceTransferRequest, AbortTransferRequest, ExtendTransferRequest, TakeAlertRequest, CloseAlertRequest,
     SetModeRequest, SignOffSitrepRequest, ApplyRegionRequest, ConfirmActionRequest;
-    plain: ConfirmOffersRequest, SuspendOffersRequest, ResumeOffersRequest, AskToConfirmRequest, RaiseNeedRequest,
+    plain: AnswerCampaignRequest, ConfirmOffersRequest, SuspendOffersRequest, ResumeOffersRequest, AskToConfirmRequest, RaiseNeedRequest,
     RecordDecisionRequest, ProposeActionRequest
 }
 

@@ -403,6 +403,7 @@ impl json::Message for super::Offer {
         "note",
         "revision",
         "suspension",
+        "campaign",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -427,6 +428,7 @@ impl json::Message for super::Offer {
             "note" => 17,
             "revision" => 18,
             "suspension" => 19,
+            "campaign" => 20,
             _ => return None,
         })
     }
@@ -452,6 +454,7 @@ impl json::Message for super::Offer {
         json::put::<json::Text, M>(out, "note", &self.note)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put_optional::<json::Nested<super::Suspension>, M>(out, "suspension", &self.suspension)?;
+        json::put::<json::Text, M>(out, "campaign", &self.campaign)?;
         Ok(())
     }
 
@@ -477,6 +480,7 @@ impl json::Message for super::Offer {
             17 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             18 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             19 => self.suspension = json::take::<json::Nested<super::Suspension>, M>(from)?,
+            20 => self.campaign = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -892,6 +896,38 @@ impl json::Message for super::Authority {
 
 json::with_serde!(super::Authority);
 
+impl json::Message for super::Block {
+    const FIELDS: &'static [&'static str] = &[
+        "site",
+        "campaign",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "site" => 0,
+            "campaign" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "site", &self.site)?;
+        json::put::<json::Text, M>(out, "campaign", &self.campaign)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.site = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.campaign = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::Block);
+
 impl json::Enumeration for super::proposal::State {
     const PREFIX: &'static str = "STATE_";
     const NAMES: &'static [(&'static str, i32)] = &[
@@ -925,6 +961,7 @@ impl json::Message for super::Proposal {
         "proposed_at",
         "ended_because",
         "ended_at",
+        "block",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -946,6 +983,7 @@ impl json::Message for super::Proposal {
             "proposed_at" | "proposedAt" => 14,
             "ended_because" | "endedBecause" => 15,
             "ended_at" | "endedAt" => 16,
+            "block" => 17,
             _ => return None,
         })
     }
@@ -968,6 +1006,7 @@ impl json::Message for super::Proposal {
         json::put_optional::<json::Time, M>(out, "proposed_at", &self.proposed_at)?;
         json::put::<json::Text, M>(out, "ended_because", &self.ended_because)?;
         json::put_optional::<json::Time, M>(out, "ended_at", &self.ended_at)?;
+        json::put_optional::<json::Nested<super::Block>, M>(out, "block", &self.block)?;
         Ok(())
     }
 
@@ -990,6 +1029,7 @@ impl json::Message for super::Proposal {
             14 => self.proposed_at = json::take::<json::Time, M>(from)?,
             15 => self.ended_because = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             16 => self.ended_at = json::take::<json::Time, M>(from)?,
+            17 => self.block = json::take::<json::Nested<super::Block>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -4857,6 +4897,362 @@ impl json::Message for super::BypassProposalResponse {
 }
 
 json::with_serde!(super::BypassProposalResponse);
+
+impl json::Message for super::campaign::Capacity {
+    const FIELDS: &'static [&'static str] = &[
+        "kind",
+        "offers",
+        "usable",
+        "held",
+        "committed",
+        "free",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "kind" => 0,
+            "offers" => 1,
+            "usable" => 2,
+            "held" => 3,
+            "committed" => 4,
+            "free" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Enum<super::ResourceKind>, M>(out, "kind", &self.kind)?;
+        json::put::<json::Int<i64>, M>(out, "offers", &self.offers)?;
+        json::put::<json::Int<i64>, M>(out, "usable", &self.usable)?;
+        json::put::<json::Int<i64>, M>(out, "held", &self.held)?;
+        json::put::<json::Int<i64>, M>(out, "committed", &self.committed)?;
+        json::put::<json::Int<i64>, M>(out, "free", &self.free)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.kind = json::take::<json::Enum<super::ResourceKind>, M>(from)?.unwrap_or_default(),
+            1 => self.offers = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            2 => self.usable = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.held = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            4 => self.committed = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            5 => self.free = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::campaign::Capacity);
+
+impl json::Message for super::campaign::Cases {
+    const FIELDS: &'static [&'static str] = &[
+        "trust",
+        "proposed",
+        "without_supporting",
+        "without_home",
+        "agreed",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "trust" => 0,
+            "proposed" => 1,
+            "without_supporting" | "withoutSupporting" => 2,
+            "without_home" | "withoutHome" => 3,
+            "agreed" => 4,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Int<i64>, M>(out, "proposed", &self.proposed)?;
+        json::put::<json::Int<i64>, M>(out, "without_supporting", &self.without_supporting)?;
+        json::put::<json::Int<i64>, M>(out, "without_home", &self.without_home)?;
+        json::put::<json::Int<i64>, M>(out, "agreed", &self.agreed)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.proposed = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            2 => self.without_supporting = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.without_home = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            4 => self.agreed = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::campaign::Cases);
+
+impl json::Message for super::Campaign {
+    const FIELDS: &'static [&'static str] = &[
+        "block",
+        "trust",
+        "capacity",
+        "cases",
+        "waiting",
+        "lapses_at",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "block" => 0,
+            "trust" => 1,
+            "capacity" => 2,
+            "cases" => 3,
+            "waiting" => 4,
+            "lapses_at" | "lapsesAt" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Block>, M>(out, "block", &self.block)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put_list::<json::Nested<super::campaign::Capacity>, M>(out, "capacity", &self.capacity)?;
+        json::put_list::<json::Nested<super::campaign::Cases>, M>(out, "cases", &self.cases)?;
+        json::put_list::<json::Text, M>(out, "waiting", &self.waiting)?;
+        json::put_optional::<json::Time, M>(out, "lapses_at", &self.lapses_at)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.block = json::take::<json::Nested<super::Block>, M>(from)?,
+            1 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.capacity = json::take_list::<json::Nested<super::campaign::Capacity>, M>(from)?,
+            3 => self.cases = json::take_list::<json::Nested<super::campaign::Cases>, M>(from)?,
+            4 => self.waiting = json::take_list::<json::Text, M>(from)?,
+            5 => self.lapses_at = json::take::<json::Time, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::Campaign);
+
+impl json::Message for super::ListCampaignsRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "page_size",
+        "page_token",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "page_size" | "pageSize" => 0,
+            "page_token" | "pageToken" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i32>, M>(out, "page_size", &self.page_size)?;
+        json::put::<json::Text, M>(out, "page_token", &self.page_token)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.page_size = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
+            1 => self.page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ListCampaignsRequest);
+
+impl json::Message for super::ListCampaignsResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "campaigns",
+        "next_page_token",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "campaigns" => 0,
+            "next_page_token" | "nextPageToken" => 1,
+            "revision" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_list::<json::Nested<super::Campaign>, M>(out, "campaigns", &self.campaigns)?;
+        json::put::<json::Text, M>(out, "next_page_token", &self.next_page_token)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.campaigns = json::take_list::<json::Nested<super::Campaign>, M>(from)?,
+            1 => self.next_page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ListCampaignsResponse);
+
+impl json::Message for super::GetCampaignRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "block",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "block" => 0,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Block>, M>(out, "block", &self.block)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.block = json::take::<json::Nested<super::Block>, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::GetCampaignRequest);
+
+impl json::Message for super::GetCampaignResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "campaign",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "campaign" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Campaign>, M>(out, "campaign", &self.campaign)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.campaign = json::take::<json::Nested<super::Campaign>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::GetCampaignResponse);
+
+impl json::Message for super::AnswerCampaignRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "block",
+        "proposals",
+        "verdict",
+        "reason",
+        "note",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "block" => 2,
+            "proposals" => 3,
+            "verdict" => 4,
+            "reason" => 5,
+            "note" => 6,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put_optional::<json::Nested<super::Block>, M>(out, "block", &self.block)?;
+        json::put_list::<json::Text, M>(out, "proposals", &self.proposals)?;
+        json::put::<json::Enum<super::Verdict>, M>(out, "verdict", &self.verdict)?;
+        json::put::<json::Enum<super::DeclineReason>, M>(out, "reason", &self.reason)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.block = json::take::<json::Nested<super::Block>, M>(from)?,
+            3 => self.proposals = json::take_list::<json::Text, M>(from)?,
+            4 => self.verdict = json::take::<json::Enum<super::Verdict>, M>(from)?.unwrap_or_default(),
+            5 => self.reason = json::take::<json::Enum<super::DeclineReason>, M>(from)?.unwrap_or_default(),
+            6 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AnswerCampaignRequest);
+
+impl json::Message for super::AnswerCampaignResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "answered",
+        "transfers",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "answered" => 0,
+            "transfers" => 1,
+            "revision" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i64>, M>(out, "answered", &self.answered)?;
+        json::put_list::<json::Text, M>(out, "transfers", &self.transfers)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.answered = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            1 => self.transfers = json::take_list::<json::Text, M>(from)?,
+            2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AnswerCampaignResponse);
 
 impl json::Message for super::ExplainNeedRequest {
     const FIELDS: &'static [&'static str] = &[

@@ -148,6 +148,11 @@ pub struct Offer {
     /// Why and until when it is suspended; absent unless it is. Written by the server.
     #[prost(message, optional, tag = "20")]
     pub suspension: ::core::option::Option<Suspension>,
+    /// The campaign it belongs to, at most 64 characters, such as "Saturday lists"; empty = none. The offers of a site that
+    /// name the same campaign are one block: what is proposed of them is held for the policy's CAMPAIGN time and can be
+    /// answered at once, see MatchingService.AnswerCampaign.
+    #[prost(string, tag = "21")]
+    pub campaign: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Offer`.
 pub mod offer {
@@ -586,6 +591,16 @@ pub mod authority {
         }
     }
 }
+/// The sessions or slots of one site that a trust gives as one campaign.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Block {
+    /// ODS code of the site.
+    #[prost(string, tag = "1")]
+    pub site: ::prost::alloc::string::String,
+    /// The campaign's name, as the trust gave it to its offers.
+    #[prost(string, tag = "2")]
+    pub campaign: ::prost::alloc::string::String,
+}
 /// The engine's suggestion: this need, that offer, these units, held until a time, with an explanation.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Proposal {
@@ -640,6 +655,9 @@ pub struct Proposal {
     /// When it ended.
     #[prost(message, optional, tag = "17")]
     pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The block of sessions or slots that it is a part of. Absent = it stands alone.
+    #[prost(message, optional, tag = "18")]
+    pub block: ::core::option::Option<Block>,
 }
 /// Nested message and enum types in `Proposal`.
 pub mod proposal {
@@ -5389,6 +5407,151 @@ pub struct BypassProposalResponse {
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
+/// The sessions or slots that a trust gives as one block at one site, as the caller sees them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Campaign {
+    /// The site and the name.
+    #[prost(message, optional, tag = "1")]
+    pub block: ::core::option::Option<Block>,
+    /// ODS code of the supporting trust.
+    #[prost(string, tag = "2")]
+    pub trust: ::prost::alloc::string::String,
+    /// Its live offers, added up by kind.
+    #[prost(message, repeated, tag = "3")]
+    pub capacity: ::prost::alloc::vec::Vec<campaign::Capacity>,
+    /// Whose cases are in it, in order of trust. A home trust sees its own.
+    #[prost(message, repeated, tag = "4")]
+    pub cases: ::prost::alloc::vec::Vec<campaign::Cases>,
+    /// Ids of the proposals that wait for the caller's own answer, the first to lapse first: what AnswerCampaign takes.
+    #[prost(string, repeated, tag = "5")]
+    pub waiting: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When the first of the live holds lapses. Absent without any.
+    #[prost(message, optional, tag = "6")]
+    pub lapses_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Nested message and enum types in `Campaign`.
+pub mod campaign {
+    /// What a block can give of one kind: minutes of theatre sessions, else slots, places, staff or items.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Capacity {
+        /// The kind.
+        #[prost(enumeration = "super::ResourceKind", tag = "1")]
+        pub kind: i32,
+        /// Live offers: sessions.
+        #[prost(int64, tag = "2")]
+        pub offers: i64,
+        /// Staffed less occupied and blocked, held and agreed included.
+        #[prost(int64, tag = "3")]
+        pub usable: i64,
+        /// Held for proposals.
+        #[prost(int64, tag = "4")]
+        pub held: i64,
+        /// Agreed.
+        #[prost(int64, tag = "5")]
+        pub committed: i64,
+        /// Still free.
+        #[prost(int64, tag = "6")]
+        pub free: i64,
+    }
+    /// The cases of one home trust.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Cases {
+        /// ODS code.
+        #[prost(string, tag = "1")]
+        pub trust: ::prost::alloc::string::String,
+        /// Units in live proposals.
+        #[prost(int64, tag = "2")]
+        pub proposed: i64,
+        /// Of these, units to which the supporting trust has not said yes.
+        #[prost(int64, tag = "3")]
+        pub without_supporting: i64,
+        /// Of these, units to which the home trust has not said yes.
+        #[prost(int64, tag = "4")]
+        pub without_home: i64,
+        /// Units agreed: in transfers that have not arrived, or that go on.
+        #[prost(int64, tag = "5")]
+        pub agreed: i64,
+    }
+}
+/// Asks for a page of campaigns.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCampaignsRequest {
+    /// 1 to 1,000, default 100.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// From the last answer; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Holds a page of campaigns.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCampaignsResponse {
+    /// The page.
+    #[prost(message, repeated, tag = "1")]
+    pub campaigns: ::prost::alloc::vec::Vec<Campaign>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The revision at which the list was taken.
+    #[prost(int64, tag = "3")]
+    pub revision: i64,
+}
+/// Asks for one campaign.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCampaignRequest {
+    /// The site and the name. Required.
+    #[prost(message, optional, tag = "1")]
+    pub block: ::core::option::Option<Block>,
+}
+/// Holds one campaign.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCampaignResponse {
+    /// The campaign.
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+    /// The revision of the picture that was read.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks to answer cases of a campaign, all alike.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerCampaignRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// The site and the name. Required.
+    #[prost(message, optional, tag = "3")]
+    pub block: ::core::option::Option<Block>,
+    /// Ids of the proposals that the caller has seen and answers, 1 to 200. Each must be of the block and wait for the
+    /// caller's answer; others of the block stay as they are, also those proposed since.
+    #[prost(string, repeated, tag = "4")]
+    pub proposals: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Required.
+    #[prost(enumeration = "Verdict", tag = "5")]
+    pub verdict: i32,
+    /// DECLINE: why, one of the side's own reasons. Required then, refused otherwise.
+    #[prost(enumeration = "DeclineReason", tag = "6")]
+    pub reason: i32,
+    /// Words for the other sides. As a note.
+    #[prost(string, tag = "7")]
+    pub note: ::prost::alloc::string::String,
+}
+/// Says what one answer did.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerCampaignResponse {
+    /// How many proposals were answered.
+    #[prost(int64, tag = "1")]
+    pub answered: i64,
+    /// Ids of the transfers of those to which this was the last yes, in the order of the request.
+    #[prost(string, repeated, tag = "2")]
+    pub transfers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "3")]
+    pub revision: i64,
+}
 /// Asks why a need is not served.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExplainNeedRequest {
@@ -6261,6 +6424,85 @@ pub mod matching_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MatchingService", "BypassProposal"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the campaigns with live offers that the caller may see, in order of site and name, at one revision.
+        pub async fn list_campaigns(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCampaignsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCampaignsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MatchingService/ListCampaigns",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MatchingService", "ListCampaigns"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads one campaign: its sessions, what of them is used, whose cases, and what waits for the caller's answer.
+        /// NOT_FOUND also when it is not yours to know.
+        pub async fn get_campaign(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCampaignRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCampaignResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MatchingService/GetCampaign",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MatchingService", "GetCampaign"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives one answer to many cases of a block, for one's own side, in one commit: all or none. Idempotent by
+        /// `request_id`. ABORTED / CHANGED_MEANWHILE when one of them no longer waits for this answer: read again, nothing was
+        /// answered. FAILED_PRECONDITION as AnswerProposal, with the number `proposal`. RESOURCE_EXHAUSTED / TOO_MANY when the
+        /// change is larger than one commit: answer fewer at a time.
+        pub async fn answer_campaign(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AnswerCampaignRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AnswerCampaignResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MatchingService/AnswerCampaign",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MatchingService", "AnswerCampaign"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Says why a need is not served, or not by one trust, and what would help most cheaply.
         pub async fn explain_need(
             &mut self,
@@ -6565,6 +6807,40 @@ pub mod matching_service_server {
             request: tonic::Request<super::BypassProposalRequest>,
         ) -> std::result::Result<
             tonic::Response<super::BypassProposalResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Lists the campaigns with live offers that the caller may see, in order of site and name, at one revision.
+        async fn list_campaigns(
+            &self,
+            request: tonic::Request<super::ListCampaignsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCampaignsResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Reads one campaign: its sessions, what of them is used, whose cases, and what waits for the caller's answer.
+        /// NOT_FOUND also when it is not yours to know.
+        async fn get_campaign(
+            &self,
+            request: tonic::Request<super::GetCampaignRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCampaignResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Gives one answer to many cases of a block, for one's own side, in one commit: all or none. Idempotent by
+        /// `request_id`. ABORTED / CHANGED_MEANWHILE when one of them no longer waits for this answer: read again, nothing was
+        /// answered. FAILED_PRECONDITION as AnswerProposal, with the number `proposal`. RESOURCE_EXHAUSTED / TOO_MANY when the
+        /// change is larger than one commit: answer fewer at a time.
+        async fn answer_campaign(
+            &self,
+            request: tonic::Request<super::AnswerCampaignRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AnswerCampaignResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -7089,6 +7365,143 @@ pub mod matching_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = BypassProposalSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MatchingService/ListCampaigns" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCampaignsSvc<T: MatchingService>(pub Arc<T>);
+                    impl<
+                        T: MatchingService,
+                    > tonic::server::UnaryService<super::ListCampaignsRequest>
+                    for ListCampaignsSvc<T> {
+                        type Response = super::ListCampaignsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCampaignsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchingService>::list_campaigns(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCampaignsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MatchingService/GetCampaign" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCampaignSvc<T: MatchingService>(pub Arc<T>);
+                    impl<
+                        T: MatchingService,
+                    > tonic::server::UnaryService<super::GetCampaignRequest>
+                    for GetCampaignSvc<T> {
+                        type Response = super::GetCampaignResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCampaignRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchingService>::get_campaign(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCampaignSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MatchingService/AnswerCampaign" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerCampaignSvc<T: MatchingService>(pub Arc<T>);
+                    impl<
+                        T: MatchingService,
+                    > tonic::server::UnaryService<super::AnswerCampaignRequest>
+                    for AnswerCampaignSvc<T> {
+                        type Response = super::AnswerCampaignResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AnswerCampaignRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchingService>::answer_campaign(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerCampaignSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -139,6 +139,7 @@ pub(crate) fn offer(id: &str) -> Offer {
         team: Team::default(),
         shared_with: Vec::new(),
         release_at: None,
+        campaign: Label::default(),
         state: OfferState::Open,
         suspension: None,
         reported_at: at(),

@@ -453,6 +453,7 @@ pub(crate) fn report(trust: &str, id: &str, free: u32, at: Timestamp) -> OfferRe
         team: Team::default(),
         shared_with: Vec::new(),
         release_at: None,
+        campaign: Label::default(),
         reported_at: at,
         source: Source::Feed,
         source_seq: None,

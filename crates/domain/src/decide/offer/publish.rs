@@ -42,6 +42,8 @@ pub struct OfferReport {
     pub shared_with: Vec<CollaborativeId>,
     /// Not proposed before this time.
     pub release_at: Option<Timestamp>,
+    /// The campaign it belongs to; empty = none.
+    pub campaign: Label,
     /// When the figures were so.
     pub reported_at: Timestamp,
     /// Who says so.
@@ -125,6 +127,7 @@ fn born(id: OfferId, report: OfferReport, at: Timestamp) -> Offer {
         team: report.team,
         shared_with: report.shared_with,
         release_at: report.release_at,
+        campaign: report.campaign,
         state: OfferState::Open,
         suspension: None,
         reported_at: report.reported_at,
@@ -180,6 +183,7 @@ fn report_again(
     offer.team = report.team;
     offer.shared_with = report.shared_with;
     offer.release_at = report.release_at;
+    offer.campaign = report.campaign;
     offer.source_seq = report.source_seq;
     offer.cadence = report.cadence;
     offer.note = report.note;
@@ -281,6 +285,7 @@ impl From<Offer> for OfferReport {
             team: offer.team,
             shared_with: offer.shared_with,
             release_at: offer.release_at,
+            campaign: offer.campaign,
             reported_at: offer.reported_at,
             source: offer.source,
             source_seq: offer.source_seq,

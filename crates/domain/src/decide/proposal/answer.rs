@@ -49,6 +49,15 @@ pub enum HomeReply {
     },
 }
 
+/// What a side answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// The supporting trust.
+    Supporting(SupportingReply),
+    /// The home trust.
+    Home(HomeReply),
+}
+
 /// Answers for the supporting trust. The last yes that is needed commits the units and creates the transfer under the id
 /// given. Fewer units than proposed give the rest back at once.
 ///
@@ -85,7 +94,7 @@ pub fn answer_supporting(
             shrink(&mut desk, id, units, at)?;
             confirm_if_all_said_yes(&mut desk, id, transfer, at)?;
         }
-        SupportingReply::Provisional => extend_once(&mut desk, id, terms)?,
+        SupportingReply::Provisional => extend_once(&mut desk, id, terms, at)?,
         SupportingReply::Decline { code, set_free } => {
             decline(&mut desk, id, by, note, at)?;
             let pair = pair_of(&desk, id)?;
@@ -216,14 +225,21 @@ fn shrink(desk: &mut Desk<'_>, id: &ProposalId, units: Option<Count>, at: Timest
 }
 
 /// Gives the supporting trust's side its one extension.
-fn extend_once(desk: &mut Desk<'_>, id: &ProposalId, terms: &Terms<'_>) -> Result<(), Refusal> {
+fn extend_once(
+    desk: &mut Desk<'_>,
+    id: &ProposalId,
+    terms: &Terms<'_>,
+    at: Timestamp,
+) -> Result<(), Refusal> {
     let proposal = desk.proposal(id)?;
     if proposal.supporting.extended {
         return Err(Refusal::new(reason::ALREADY_EXTENDED, "this side has extended the hold before"));
     }
     let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
-    let longer = hold_until(proposal.held_until, terms.in_force.hold_for(need), terms.calendar)?;
-    let until = longer.min(offer.window.until).max(proposal.held_until);
+    let hold = terms.in_force.hold_for(need, proposal.block.as_ref());
+    let longer = hold_until(proposal.held_until, hold, terms.calendar)?;
+    let last = super::last_moment(offer, proposal.block.as_ref(), at);
+    let until = longer.min(last).max(proposal.held_until);
     let proposal = desk.proposal_mut(id)?;
     proposal.held_until = until;
     proposal.supporting.extended = true;

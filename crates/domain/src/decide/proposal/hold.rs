@@ -30,8 +30,9 @@ pub fn extend(
     let mut desk = Desk::new(read);
     let proposal = desk.proposal(id)?;
     let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
-    let latest = hold_until(proposal.held_until, terms.in_force.hold_for(need), terms.calendar)?;
-    let window_until = offer.window.until;
+    let hold = terms.in_force.hold_for(need, proposal.block.as_ref());
+    let latest = hold_until(proposal.held_until, hold, terms.calendar)?;
+    let window_until = super::last_moment(offer, proposal.block.as_ref(), at);
     let proposal = desk.proposal_mut(id)?;
     let side = party(actor, proposal);
     check_live(proposal, ProposalCommand::Extend, side, at)?;

@@ -5,13 +5,15 @@
 
 mod answer;
 mod authority;
+mod campaign;
 mod confirm;
 mod hold;
 mod propose;
 mod retract;
 
-pub use answer::{HomeReply, SupportingReply, answer_home, answer_supporting};
+pub use answer::{HomeReply, Reply, SupportingReply, answer_home, answer_supporting};
 pub use authority::{Ruling, rule};
+pub use campaign::answer_campaign;
 pub use hold::{bypass, extend, lapse, supersede};
 pub use propose::{Room, Suggestion, propose};
 pub use retract::{RETRACT_WITHIN, retract};
@@ -20,9 +22,11 @@ use jiff::Timestamp;
 
 use crate::actor::Actor;
 use crate::calendar::WorkingCalendar;
+use crate::campaign::Block;
 use crate::in_force::InForce;
 use crate::lifecycle::Party;
 use crate::lifecycle::proposal::{ProposalCommand, TABLE};
+use crate::offer::Offer;
 use crate::proposal::{Proposal, ProposalState};
 use crate::refusal::{Refusal, reason};
 
@@ -35,6 +39,13 @@ pub struct Terms<'a> {
     pub calendar: &'a WorkingCalendar,
     /// Minutes between two cases of a theatre session.
     pub turnover_minutes: u32,
+}
+
+/// Returns the last moment of any hold of an offer: the end of its window. A block's hold may last days, so it also ends
+/// when its session begins: there is no use for an answer after that.
+fn last_moment(offer: &Offer, block: Option<&Block>, at: Timestamp) -> Timestamp {
+    let begins = offer.window.from.filter(|from| block.is_some() && *from > at);
+    begins.unwrap_or(offer.window.until)
 }
 
 fn party(actor: &Actor, proposal: &Proposal) -> Party {

@@ -95,7 +95,10 @@ pub fn propose(
     if !offer.resource.kind.is_minutes() {
         check_reserve(room, held)?;
     }
-    let held_until = hold_until(at, terms.in_force.hold_for(&need), terms.calendar)?.min(offer.window.until);
+    let block = offer.block();
+    let hold = terms.in_force.hold_for(&need, block.as_ref());
+    let held_until =
+        hold_until(at, hold, terms.calendar)?.min(super::last_moment(&offer, block.as_ref(), at));
     if held_until <= at {
         return Err(Refusal::new(reason::WINDOW, "the offer's window has passed"));
     }
@@ -107,6 +110,7 @@ pub fn propose(
         offer: offer.id.clone(),
         home_trust: need.trust,
         supporting_trust: offer.trust,
+        block,
         units: suggestion.units,
         minutes_or_units_held: held,
         proposed_at: at,

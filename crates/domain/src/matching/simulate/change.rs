@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ids::{Note, OfferId, SiteCode, TrustCode};
+use crate::ids::{Label, Note, OfferId, SiteCode, TrustCode};
 use crate::matching::problem::Problem;
 use crate::offer::{Figures, Limits, Offer, OfferState, Recent, Source, Team, Window};
 use crate::quantity::Count;
@@ -235,6 +235,7 @@ fn added(
         team: Team::default(),
         shared_with: like.map(|like| like.shared_with.clone()).unwrap_or_default(),
         release_at: None,
+        campaign: Label::default(),
         state: OfferState::Open,
         suspension: None,
         reported_at: at,
