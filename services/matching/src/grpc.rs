@@ -26,7 +26,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use crate::simulate::Trials;
-use crate::{answer, explain, proposals, transfers, verbs};
+use crate::{answer, campaigns, explain, proposals, transfers, verbs};
 
 /// Longest extension that can be asked for; the policy's hold is far below.
 const LONGEST_EXTENSION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -197,6 +197,32 @@ impl MatchingService for Matching {
         });
         let (proposal, _, revision) = verbs::answered(&call, &mutation, &done.await?);
         Ok(Response::new(v1::BypassProposalResponse { proposal, revision }))
+    }
+
+    async fn list_campaigns(
+        &self,
+        request: Request<v1::ListCampaignsRequest>,
+    ) -> Result<Response<v1::ListCampaignsResponse>, Status> {
+        let call = self.call(&request)?;
+        Ok(Response::new(campaigns::list(&call, &request.into_inner())?))
+    }
+
+    async fn get_campaign(
+        &self,
+        request: Request<v1::GetCampaignRequest>,
+    ) -> Result<Response<v1::GetCampaignResponse>, Status> {
+        let call = self.call(&request)?;
+        Ok(Response::new(campaigns::get(&call, &request.into_inner())?))
+    }
+
+    async fn answer_campaign(
+        &self,
+        request: Request<v1::AnswerCampaignRequest>,
+    ) -> Result<Response<v1::AnswerCampaignResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, asked) = campaigns::parse(&call, &message)?;
+        let done = campaigns::answer(&call, &mutation, &asked, &self.calendar).await?;
+        Ok(Response::new(campaigns::answered(&done)))
     }
 
     async fn explain_need(

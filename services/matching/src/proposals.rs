@@ -5,7 +5,6 @@ use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::actor::Actor;
 use fallow_domain::ids::ProposalId;
-use fallow_domain::lifecycle::proposal::AnswerState;
 use fallow_domain::proposal::{Authority, Proposal, ProposalState};
 use fallow_ledger::record::Record;
 use fallow_ledger::{RecordKind, Revision};
@@ -88,19 +87,12 @@ fn fits(filter: &v1::ProposalFilter, found: &Proposal, actor: &Actor) -> bool {
         && (!filter.waiting_for_me || waits_for(found, actor))
 }
 
-/// Says whether a proposal waits for an actor's own answer. A provisional yes still waits for the real one.
+/// Says whether a proposal waits for an actor's own answer.
 fn waits_for(found: &Proposal, actor: &Actor) -> bool {
-    let is_open = |state: AnswerState| match state {
-        AnswerState::Pending | AnswerState::Provisional => true,
-        AnswerState::Accepted | AnswerState::Declined => false,
-    };
-    let own = |trust| actor.trust == Some(trust);
     let authority = match &found.authority {
         Authority::Pending { role } => *role == actor.role,
         Authority::NotNeeded | Authority::Approved { .. } | Authority::Refused { .. } => false,
     };
-    found.state == ProposalState::Held
-        && (authority
-            || (own(found.supporting_trust) && is_open(found.supporting.answer.state()))
-            || (own(found.home_trust) && is_open(found.home.answer.state())))
+    (found.state == ProposalState::Held && authority)
+        || actor.trust.is_some_and(|trust| found.waits_for(trust))
 }

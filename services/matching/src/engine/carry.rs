@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fallow_api::status::Failure;
+use fallow_domain::actor::Actor;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal::{Room, Suggestion, Terms, lapse, propose, supersede};
 use fallow_domain::decide::transfer::{Progress, advance};
@@ -11,6 +12,7 @@ use fallow_domain::decide::{need, offer};
 use fallow_domain::ids::{Note, ProposalId, TransferId};
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
+use fallow_domain::region::Region;
 use fallow_domain::transfer::TransferState;
 use fallow_host::telemetry::{continue_trace, link_trace, traceparent};
 use fallow_ledger::record::{
@@ -21,6 +23,7 @@ use fallow_ledger::{Key, RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::call::new_id;
 use fallow_live::neighbours;
+use jiff::Timestamp;
 use tracing::{Instrument as _, Span};
 
 use super::chores::Chore;
@@ -112,24 +115,79 @@ impl<'a> Carrier<'a> {
         self.commit(verb, &span, first, &bound, Some(root), decide).await
     }
 
-    /// Carries out a placement: what gives way and what is suggested, in one commit.
+    /// Carries out placements that are to be known together; where that cannot be, each for itself.
     ///
     /// # Errors
     /// The store's troubles.
-    pub(super) async fn place(&mut self, placement: &Placement) -> Result<Carried, Failure> {
+    pub(super) async fn place_together(&mut self, placements: &[Placement]) -> Result<Carried, Failure> {
+        let carried = self.place(placements).await?;
+        if carried != Carried::Skipped || placements.len() == 1 {
+            return Ok(carried);
+        }
+        let mut is_done = false;
+        for placement in placements {
+            match self.place(std::slice::from_ref(placement)).await? {
+                Carried::Done => is_done = true,
+                Carried::Skipped => {}
+                Carried::LeaseLost => return Ok(Carried::LeaseLost),
+            }
+        }
+        Ok(if is_done { Carried::Done } else { Carried::Skipped })
+    }
+
+    /// Carries out placements: what gives way and what is suggested, in one commit.
+    async fn place(&mut self, placements: &[Placement]) -> Result<Carried, Failure> {
         let (by, at) = (engine(), self.facts.at);
         let facts = self.facts.clone();
-        let Some(need) = facts.needs.get(&placement.need) else { return Ok(Carried::Skipped) };
-        let mut bound: BTreeSet<Key> = [need_key(&need.id), trust_key(need.trust)].into();
-        bound.extend(self.regions.iter().cloned());
-        for id in &placement.supersede {
-            bound.insert(proposal_key(id));
-        }
+        let mut bound: BTreeSet<Key> = self.regions.iter().cloned().collect();
         // Read, but not as they were when planned: any free units above the reserve will do.
-        let mut also: BTreeSet<Key> = BTreeSet::new();
+        let mut also: BTreeSet<Key> = [lease_key()].into();
+        let mut causes: Vec<Key> = Vec::new();
+        for placement in placements {
+            if self.read_for(placement, &mut bound, &mut also, &mut causes).is_none() {
+                return Ok(Carried::Skipped);
+            }
+        }
+        also.extend(bound.iter().cloned());
+        let needs: Vec<&str> = placements.iter().map(|placement| placement.need.as_str()).collect();
+        let span = tracing::info_span!("propose", need = needs.join(" "), revision = facts.revision.0);
+        self.continue_from(&span, &causes);
+        let ids = placements
+            .iter()
+            .map(|placement| placement.suggest.iter().map(|_| fresh_ids()).collect())
+            .collect::<Result<Vec<Vec<_>>, _>>()?;
+        let calendar = self.calendar;
+        let bound: Vec<Key> = bound.into_iter().collect();
+        let decide = |read: &Records| {
+            let mut working = read.clone();
+            let mut changes = Records::default();
+            for (placement, ids) in placements.iter().zip(&ids) {
+                let change = place_on(&working, placement, ids, &facts.region, calendar, &by, at)?;
+                working.apply(change.clone());
+                changes.apply(change);
+            }
+            Ok(changes)
+        };
+        self.commit("propose", &span, also.into_iter().collect(), &bound, None, decide).await
+    }
+
+    /// Adds what a placement must be read with; `None` when its need or an offer is gone.
+    fn read_for(
+        &self,
+        placement: &Placement,
+        bound: &mut BTreeSet<Key>,
+        also: &mut BTreeSet<Key>,
+        causes: &mut Vec<Key>,
+    ) -> Option<()> {
+        let facts = &self.facts;
+        let need = facts.needs.get(&placement.need)?;
+        bound.extend([need_key(&need.id), trust_key(need.trust)]);
+        bound.extend(placement.supersede.iter().map(proposal_key));
+        causes.push(need_key(&need.id));
         for suggest in &placement.suggest {
-            let Some(offer) = facts.offers.get(&suggest.offer) else { return Ok(Carried::Skipped) };
+            let offer = facts.offers.get(&suggest.offer)?;
             bound.extend([offer_key(&offer.id), trust_key(offer.trust), decline_key(&need.id, &offer.id)]);
+            causes.push(offer_key(&offer.id));
             let key = offer.resource.key();
             let trust = facts.region.trusts.get(&offer.trust);
             // Where a trust keeps nothing for itself, what else it has left says nothing of this hold.
@@ -144,59 +202,7 @@ impl<'a> Carrier<'a> {
         for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
             also.extend([need_key(&hold.need), offer_key(&hold.offer)]);
         }
-        also.insert(lease_key());
-        also.extend(bound.iter().cloned());
-        let span = tracing::info_span!("propose", need = %need.id, revision = facts.revision.0);
-        let causes: Vec<Key> = [need_key(&need.id)]
-            .into_iter()
-            .chain(placement.suggest.iter().map(|s| offer_key(&s.offer)))
-            .collect();
-        self.continue_from(&span, &causes);
-        let ids: Vec<(ProposalId, TransferId)> =
-            placement.suggest.iter().map(|_| fresh_ids()).collect::<Result<_, _>>()?;
-        let because = match placement.because {
-            Because::EarlierBand => "A more urgent need takes the units.",
-            Because::BetterPlan => "Another offer is better for the need.",
-        };
-        let because = Note::parse(because).unwrap_or_default();
-        let region = facts.region.clone();
-        let calendar = self.calendar;
-        let bound: Vec<Key> = bound.into_iter().collect();
-        let decide = |read: &Records| {
-            let mut working = read.clone();
-            let mut changes = Records::default();
-            for id in &placement.supersede {
-                let change = supersede(&working, id, &because, &by, at)?;
-                working.apply(change.clone());
-                changes.apply(change);
-            }
-            for (suggest, (id, transfer)) in placement.suggest.iter().zip(&ids) {
-                let Some(offer) = working.offers.get(&suggest.offer) else { return Err(gone()) };
-                let key = offer.resource.key();
-                let trust = region.trusts.get(&offer.trust);
-                let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
-                let room = Room::of(working.offers.values(), (offer.trust, &key), reserve, at);
-                let is_incident = region.is_incident_between(need.trust, offer.trust);
-                let terms = Terms {
-                    in_force: region.policy.in_force(is_incident),
-                    calendar,
-                    turnover_minutes: region.policy.turnover_minutes,
-                };
-                let suggestion = Suggestion {
-                    id: id.clone(),
-                    need: placement.need.clone(),
-                    offer: suggest.offer.clone(),
-                    units: suggest.units,
-                    explanation: suggest.explanation.clone(),
-                    transfer: transfer.clone(),
-                };
-                let change = propose(&working, suggestion, room, &terms, &by, at)?;
-                working.apply(change.clone());
-                changes.apply(change);
-            }
-            Ok(changes)
-        };
-        self.commit("propose", &span, also.into_iter().collect(), &bound, None, decide).await
+        Some(())
     }
 
     /// The records that say whether a held pair is still eligible.
@@ -292,12 +298,62 @@ impl<'a> Carrier<'a> {
     }
 }
 
+/// Decides one placement on the records read: what gives way, then what is suggested.
+fn place_on(
+    read: &Records,
+    placement: &Placement,
+    ids: &[(ProposalId, TransferId)],
+    region: &Region,
+    calendar: &WorkingCalendar,
+    by: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    let because = match placement.because {
+        Because::EarlierBand => "A more urgent need takes the units.",
+        Because::BetterPlan => "Another offer is better for the need.",
+    };
+    let because = Note::parse(because).unwrap_or_default();
+    let mut working = read.clone();
+    let mut changes = Records::default();
+    for id in &placement.supersede {
+        let change = supersede(&working, id, &because, by, at)?;
+        working.apply(change.clone());
+        changes.apply(change);
+    }
+    for (suggest, (id, transfer)) in placement.suggest.iter().zip(ids) {
+        let need = working.needs.get(&placement.need).ok_or_else(gone)?;
+        let offer = working.offers.get(&suggest.offer).ok_or_else(gone)?;
+        let key = offer.resource.key();
+        let trust = region.trusts.get(&offer.trust);
+        let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
+        let room = Room::of(working.offers.values(), (offer.trust, &key), reserve, at);
+        let is_incident = region.is_incident_between(need.trust, offer.trust);
+        let terms = Terms {
+            in_force: region.policy.in_force(is_incident),
+            calendar,
+            turnover_minutes: region.policy.turnover_minutes,
+        };
+        let suggestion = Suggestion {
+            id: id.clone(),
+            need: placement.need.clone(),
+            offer: suggest.offer.clone(),
+            units: suggest.units,
+            explanation: suggest.explanation.clone(),
+            transfer: transfer.clone(),
+        };
+        let change = propose(&working, suggestion, room, &terms, by, at)?;
+        working.apply(change.clone());
+        changes.apply(change);
+    }
+    Ok(changes)
+}
+
 fn changed() -> Failure {
     Failure::ChangedMeanwhile { current: None }
 }
 
 fn gone() -> Refusal {
-    Refusal::new(reason::CHANGED_MEANWHILE, "an offer of the plan is gone")
+    Refusal::new(reason::CHANGED_MEANWHILE, "a need or an offer of the plan is gone")
 }
 
 fn fresh_ids() -> Result<(ProposalId, TransferId), Failure> {

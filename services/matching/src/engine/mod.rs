@@ -4,6 +4,7 @@
 //! until something changes or the next deadline comes. Losing a race is normal: it looks again.
 
 mod better;
+mod block;
 mod carry;
 mod chores;
 mod deadline;
@@ -212,8 +213,8 @@ impl Engine {
         if is_done {
             return Ok(Round::Again);
         }
-        for placement in planned(facts).await? {
-            match carrier.place(&placement).await? {
+        for group in block::together(planned(facts.clone()).await?, &facts) {
+            match carrier.place_together(&group).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
