@@ -49,6 +49,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/needs/resolve", post(needs::actions::resolve))
         .route("/proposals", get(proposals::page))
         .route("/proposals/answer", post(proposals::actions::answer))
+        .route("/proposals/answer-block", post(proposals::actions::answer_block))
         .route("/proposals/undo", post(proposals::actions::undo))
         .route("/proposals/extend", post(proposals::actions::extend))
         .route("/transfers", get(transfers::page))

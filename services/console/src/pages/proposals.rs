@@ -1,6 +1,7 @@
 //! The inbox: what Fallow proposes to us, why, and the answer in one click.
 
 pub(crate) mod actions;
+mod block;
 mod view;
 mod why;
 

@@ -91,6 +91,7 @@ fn offer_of(session: &Session<'_>, args: &Publish) -> Result<Offer, Failure> {
             .then(|| Team { staffed: false, needs: terms.needs_team.clone() }),
         cadence: Some(prost_types::Duration { seconds: cadence.as_secs(), nanos: 0 }),
         note: terms.note.clone(),
+        campaign: terms.campaign.clone(),
         ..Offer::default()
     })
 }

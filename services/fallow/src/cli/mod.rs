@@ -4,6 +4,7 @@
 //! to the reader, `failure` what is said when something fails.
 
 mod board;
+mod campaign;
 mod capacity;
 mod codes;
 mod context;
@@ -92,14 +93,17 @@ pub enum Verb {
     /// What the engine suggests
     #[command(subcommand, display_order = 16)]
     Proposal(proposal::Proposals),
-    /// What follows when both trusts said yes
+    /// Sessions or slots that a trust gives as one block, and one answer to their cases
     #[command(subcommand, display_order = 17)]
+    Campaign(campaign::Campaigns),
+    /// What follows when both trusts said yes
+    #[command(subcommand, display_order = 18)]
     Transfer(transfer::Transfers),
     /// The region file
-    #[command(subcommand, display_order = 18)]
+    #[command(subcommand, display_order = 19)]
     Region(region::Region),
     /// Switch a collaborative between routine and incident; gold only
-    #[command(display_order = 19)]
+    #[command(display_order = 20)]
     Mode(region::SetMode),
     /// Try changes on a copy: fallow simulate -f scenario.toml
     #[command(display_order = 20)]
@@ -185,6 +189,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Capacity(_)
         | Verb::Demand(_)
         | Verb::Proposal(_)
+        | Verb::Campaign(_)
         | Verb::Transfer(_)
         | Verb::Region(_)
         | Verb::Mode(_)
@@ -209,6 +214,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Capacity(command) => capacity::run(session, command).await,
         Verb::Demand(command) => demand::run(session, command).await,
         Verb::Proposal(command) => proposal::run(session, command).await,
+        Verb::Campaign(command) => campaign::run(session, command).await,
         Verb::Transfer(command) => transfer::run(session, command).await,
         Verb::Region(command) => region::run(session, command).await,
         Verb::Mode(args) => region::set_mode(session, args).await,

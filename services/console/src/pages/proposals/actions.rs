@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use fallow_api::v1::{
-    AnswerProposalRequest, DeclineReason, ExtendHoldRequest, RetractAnswerRequest, Verdict, answer,
+    AnswerCampaignRequest, AnswerProposalRequest, Block, DeclineReason, ExtendHoldRequest,
+    RetractAnswerRequest, Verdict, answer,
 };
 use prost_types::Duration as WireDuration;
 
@@ -11,6 +12,7 @@ use super::show_problem;
 use crate::app::Visit;
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
+use crate::words;
 
 /// The controls of the page's forms, for the error summary.
 pub(super) const CONTROLS: &[Control] = &[
@@ -32,18 +34,62 @@ pub(crate) async fn answer(Posted { visit, fields }: Posted) -> Response {
     }
 }
 
-async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
+/// `POST /proposals/answer-block`: one answer to the cases of a campaign that the page showed.
+pub(crate) async fn answer_block(Posted { visit, fields }: Posted) -> Response {
+    match send_block(&visit, &fields).await {
+        Ok(said) => visit.done(said, INBOX),
+        Err(problem) => show_problem(&visit, &problem).await,
+    }
+}
+
+async fn send_block(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
+    let (verdict, reason) = verdict(fields)?;
+    let request = AnswerCampaignRequest {
+        request_id: fields.request_id(),
+        block: Some(Block {
+            site: fields.text("site").to_owned(),
+            campaign: fields.text("campaign").to_owned(),
+        }),
+        proposals: fields.text("proposals").split_whitespace().map(str::to_owned).collect(),
+        verdict: verdict.into(),
+        reason: reason.into(),
+        note: if verdict == Verdict::Decline { fields.text("note").to_owned() } else { String::new() },
+        ..AnswerCampaignRequest::default()
+    };
+    let answer = visit.calls.matching().answer_campaign(request).await?.into_inner();
+    let cases = words::count(answer.answered, "case", "cases");
+    Ok(match verdict {
+        Verdict::Accept | Verdict::Unspecified => match answer.transfers.len() {
+            0 => format!("Accepted {cases}. Waiting for the other trusts."),
+            agreed => format!("Accepted {cases}, {agreed} of them now agreed: see Transfers."),
+        },
+        Verdict::Provisional => {
+            format!("Provisional yes to {cases}. The holds are extended; say yes or no before they end.")
+        }
+        Verdict::Decline => format!("Declined {cases}. Fallow asks the next in line."),
+    })
+}
+
+/// Reads what is answered, and why where it is a no.
+fn verdict(fields: &Fields) -> Result<(Verdict, DeclineReason), Problem> {
     let verdict = match fields.text("answer") {
         "accept" => Verdict::Accept,
         "provisional" => Verdict::Provisional,
         "decline" => Verdict::Decline,
         _ => return Err(Problem::invalid("answer", "choose an answer")),
     };
-    let declines = verdict == Verdict::Decline;
-    let reason = DeclineReason::from_str_name(fields.text("reason")).unwrap_or(DeclineReason::Unspecified);
-    if declines && reason == DeclineReason::Unspecified {
-        return Err(Problem::invalid("reason", "choose why you decline"));
+    if verdict != Verdict::Decline {
+        return Ok((verdict, DeclineReason::Unspecified));
     }
+    match DeclineReason::from_str_name(fields.text("reason")) {
+        Some(reason) if reason != DeclineReason::Unspecified => Ok((verdict, reason)),
+        Some(_) | None => Err(Problem::invalid("reason", "choose why you decline")),
+    }
+}
+
+async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
+    let (verdict, reason) = verdict(fields)?;
+    let declines = verdict == Verdict::Decline;
     let accepts = verdict == Verdict::Accept;
     let request = AnswerProposalRequest {
         request_id: fields.request_id(),
@@ -51,7 +97,7 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
         proposal: fields.text("proposal").to_owned(),
         verdict: verdict.into(),
         units: if accepts { fields.number("units")?.unwrap_or(0) } else { 0 },
-        reason: if declines { reason } else { DeclineReason::Unspecified }.into(),
+        reason: reason.into(),
         set_free: (declines && fields.has("set-free")).then_some(0),
         note: if declines { fields.text("note").to_owned() } else { String::new() },
         ..AnswerProposalRequest::default()

@@ -7,6 +7,7 @@ use askama::Template;
 use fallow_api::v1::{Answer, Need, Offer, Proposal, ResourceKind, Transfer, answer, authority, proposal};
 use jiff::{SignedDuration, Timestamp};
 
+use super::block::Block;
 use super::why::Why;
 use crate::directory::{Desk, Directory};
 use crate::words;
@@ -33,7 +34,11 @@ pub(super) struct Known {
 #[template(path = "proposals/inbox.html")]
 pub(super) struct Inbox {
     csrf: String,
-    /// Those that wait for us, first to lapse first.
+    /// How many wait for us, in blocks and alone.
+    count: usize,
+    /// Those that wait for us and are answered as a block, first to lapse first.
+    blocks: Vec<Block>,
+    /// Those that wait for us alone, first to lapse first.
     waiting: Vec<Card>,
     /// Those that we have answered and the other side has not.
     answered: Vec<Card>,
@@ -43,10 +48,10 @@ pub(super) struct Inbox {
 
 /// One proposal.
 pub(super) struct Card {
-    id: String,
+    pub(super) id: String,
     revision: i64,
     /// `12 min`, or `None` once the hold is over.
-    left: Option<String>,
+    pub(super) left: Option<String>,
     is_short: bool,
     /// `1 × Level 3`.
     what: String,
@@ -60,16 +65,16 @@ pub(super) struct Card {
     needed_by: Option<String>,
     /// What is known of the case that matters for a yes.
     facts: Vec<String>,
-    is_supporting: bool,
+    pub(super) is_supporting: bool,
     ours: Tag,
     other: String,
     theirs: Tag,
     authority: Option<(String, Tag)>,
     desk: Option<Desk>,
     can_answer: bool,
-    can_be_provisional: bool,
+    pub(super) can_be_provisional: bool,
     can_undo: bool,
-    reasons: Vec<Choice>,
+    pub(super) reasons: Vec<Choice>,
     why: Option<Why>,
     /// When both sides had said yes, and the transfer that came of it.
     agreed: Option<String>,
@@ -78,15 +83,27 @@ pub(super) struct Card {
 
 impl Inbox {
     pub(super) fn new(csrf: &str, now: &Now, trust: &str, proposals: &[Proposal], known: &Known) -> Self {
-        let mut inbox =
-            Self { csrf: csrf.to_owned(), waiting: Vec::new(), answered: Vec::new(), agreed: Vec::new() };
+        let mut inbox = Self {
+            csrf: csrf.to_owned(),
+            count: 0,
+            blocks: Vec::new(),
+            waiting: Vec::new(),
+            answered: Vec::new(),
+            agreed: Vec::new(),
+        };
         let mut sorted: Vec<&Proposal> = proposals.iter().collect();
         sorted.sort_by_key(|one| (from_wire(one.held_until.as_ref()), one.id.clone()));
         for proposal in sorted {
             let card = Card::new(proposal, trust, now, known);
             match proposal.state() {
                 proposal::State::Confirmed => inbox.agreed.push(card),
-                proposal::State::Held if card.can_answer => inbox.waiting.push(card),
+                proposal::State::Held if card.can_answer => {
+                    inbox.count += 1;
+                    match &proposal.block {
+                        Some(block) => Block::add(&mut inbox.blocks, block, card, &known.directory),
+                        None => inbox.waiting.push(card),
+                    }
+                }
                 proposal::State::Held => inbox.answered.push(card),
                 proposal::State::Unspecified
                 | proposal::State::Declined

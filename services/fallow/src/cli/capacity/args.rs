@@ -115,6 +115,9 @@ pub(super) struct Terms {
     /// How often you promise to say whether it is still true
     #[arg(long, default_value = "1h")]
     pub(super) cadence: String,
+    /// The campaign it is a part of, such as "Saturday lists": its cases can be answered at once
+    #[arg(long, default_value = "")]
+    pub(super) campaign: String,
     /// Your own key for this offer: the same key changes the same offer. Default: made of site and resource
     #[arg(long)]
     pub(super) key: Option<String>,
