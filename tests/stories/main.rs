@@ -7,6 +7,7 @@
 
 mod alternatives;
 mod bad_inputs;
+mod campaigns;
 mod compose;
 mod copies;
 mod feeds;
