@@ -9,6 +9,8 @@ pub mod explanation;
 mod model;
 pub mod network;
 pub mod problem;
+#[cfg(test)]
+mod random;
 pub mod rank;
 pub mod simulate;
 pub mod solve;

@@ -80,11 +80,14 @@ impl Problem {
     }
 }
 
+/// Units of each code: few for each trust, kind and level.
+type ByCode = Vec<(Code, i64)>;
+
 /// What the rules ask of all offers and trusts together, found once.
 #[derive(Debug, Clone, Default)]
 pub struct Setting {
-    /// Units free above the reserve, by code: few for each trust, kind and level.
-    units: FxHashMap<(TrustCode, ResourceKind, Option<Level>), Vec<(Code, i64)>>,
+    /// Units free above the reserve.
+    units: FxHashMap<(TrustCode, ResourceKind, Option<Level>), ByCode>,
     member_of: FxHashMap<TrustCode, Vec<usize>>,
 }
 

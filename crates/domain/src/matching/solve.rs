@@ -387,3 +387,7 @@ fn by_id<'a, Id: Eq + std::hash::Hash>(ids: impl Iterator<Item = &'a Id>) -> Has
 #[cfg(test)]
 #[path = "solve_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "solve_properties.rs"]
+mod properties;

@@ -190,3 +190,6 @@ fn first_letters(text: &str) -> u64 {
     }
     u64::from_be_bytes(letters)
 }
+
+#[cfg(test)]
+mod tests;
