@@ -25,11 +25,16 @@ class Warm:
         self.node = {int(demand): at for at, demand in enumerate(part.demands)}
         self.units = network.units[part.demands]
         count = len(part.demands)
-        # Events may bring units: an arc lets through what the need asks for, whatever the store has now.
+        # Events bring and take units: an arc lets through what the need asks for, whatever the store has now, and a
+        # store what it has, whatever is asked for now.
         part.capacity[:part.arcs] = self.units[part.tail[:part.arcs]]
         part.supply[:count] = np.where(present[part.demands], self.units, 0)
         part.supply[-1] = -part.supply[:count].sum()
         self.out = {int(tail): at for at, tail in enumerate(part.tail[part.arcs:len(part.tail) - count], start=part.arcs)}
+        for node, arc in self.out.items():
+            store = part.stores[node - count]
+            if network.allowance[store] < 0 or network.parent[store] >= 0:
+                part.capacity[arc] = min(int(network.room[store]), 1 << 30)
         self.graph, self.order = lemon_graph(part)
         self.graph.solve()
 

@@ -58,18 +58,18 @@ pub fn theatre(path: &Path, theatre: &Theatre) -> std::io::Result<()> {
 }
 
 /// A file of integers in the making.
-struct Integers(BufWriter<File>);
+pub(crate) struct Integers(BufWriter<File>);
 
 impl Integers {
-    fn create(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> std::io::Result<Self> {
         Ok(Self(BufWriter::new(File::create(path)?)))
     }
 
-    fn all(&mut self, mut values: impl Iterator<Item = i64>) -> std::io::Result<()> {
+    pub(crate) fn all(&mut self, mut values: impl Iterator<Item = i64>) -> std::io::Result<()> {
         values.try_for_each(|value| self.0.write_all(&value.to_le_bytes()))
     }
 
-    fn counts(&mut self, counts: &[usize]) -> std::io::Result<()> {
+    pub(crate) fn counts(&mut self, counts: &[usize]) -> std::io::Result<()> {
         self.all(counts.iter().map(|&count| i64::try_from(count).unwrap_or(i64::MAX)))
     }
 
@@ -84,7 +84,7 @@ impl Integers {
         Ok(())
     }
 
-    fn finish(mut self) -> std::io::Result<()> {
+    pub(crate) fn finish(mut self) -> std::io::Result<()> {
         self.0.flush()
     }
 }

@@ -157,8 +157,8 @@ impl Maker {
         while left > 0 {
             let free = (1 + self.dice.below(5)).min(left);
             left -= free;
-            let (kind, code, level, _) = RESOURCES[self.one_of(RESOURCES.len())];
-            let (day, hour) = (self.dice.below(DAYS), [6, 8, 13][self.one_of(3)]);
+            let (kind, code, level, _) = RESOURCES[self.dice.place(RESOURCES.len())];
+            let (day, hour) = (self.dice.below(DAYS), [6, 8, 13][self.dice.place(3)]);
             let hours = if kind == "BED" { 24 + self.dice.below(72) } else { 4 };
             let resource = json!({ "kind": kind, "code": code, "level": level });
             let figures = json!({ "staffed": free + 6, "occupied": 6 });
@@ -170,7 +170,7 @@ impl Maker {
         for number in 0..usize::try_from(self.size.sessions).unwrap_or(0) {
             let start = self.dice.below(DAYS) * 24 + 1 + 5 * self.dice.below(2);
             let minutes = 240 * (1 + self.dice.below(2));
-            let specialty = SPECIALTIES[self.one_of(SPECIALTIES.len())];
+            let specialty = SPECIALTIES[self.dice.place(SPECIALTIES.len())];
             let resource = json!({ "kind": "THEATRE", "code": "MAIN", "specialties": [specialty] });
             let window = json!({ "from": self.hours(start), "until": self.hours(start + minutes / 60) });
             let line = self.offer(number, "S", &resource, &json!({ "staffed": minutes }), &window);
@@ -203,13 +203,13 @@ impl Maker {
         while left > 0 {
             let units = if self.dice.below(12) == 0 { 2 + self.dice.below(4) } else { 1 }.min(left);
             left -= units;
-            let (kind, code, level, scope) = RESOURCES[self.one_of(RESOURCES.len())];
+            let (kind, code, level, scope) = RESOURCES[self.dice.place(RESOURCES.len())];
             let resource = json!({ "kind": kind, "code": code, "level": level });
             let line = self.need(lines.len(), "N", &resource, units, 0, scope);
             lines.push(line);
         }
         for number in 0..usize::try_from(self.size.cases).unwrap_or(0) {
-            let specialty = SPECIALTIES[self.one_of(SPECIALTIES.len())];
+            let specialty = SPECIALTIES[self.dice.place(SPECIALTIES.len())];
             let resource = json!({ "kind": "THEATRE", "code": "MAIN", "specialties": [specialty] });
             // Mostly short operations, some long ones.
             let minutes = 20 + 5 * self.dice.below(14) + 5 * self.dice.below(14) * (self.dice.below(4) / 3);
@@ -229,7 +229,7 @@ impl Maker {
         scope: &str,
     ) -> String {
         let trust = trust(self.dice.below(self.size.trusts));
-        let band = self.one_of(BANDS.len());
+        let band = self.dice.place(BANDS.len());
         let requires: Vec<&str> = CAPABILITIES.into_iter().filter(|_| self.dice.below(8) == 0).collect();
         let waited = 1 + self.dice.below(WAITS[band]);
         let earliest = self.dice.below(24 * DAYS / 2);
@@ -244,11 +244,6 @@ impl Maker {
             "reason": "CAPACITY", "scope": scope, "state": "OPEN",
         });
         format!("{need}\n")
-    }
-
-    /// A position in a list of so many.
-    fn one_of(&mut self, count: usize) -> usize {
-        usize::try_from(self.dice.below(u32::try_from(count).unwrap_or(1))).unwrap_or(0)
     }
 
     /// So many hours after now.
@@ -272,6 +267,11 @@ impl Dice {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
+    }
+
+    /// Returns a position in a list of so many; 0 if the list is empty.
+    pub fn place(&mut self, count: usize) -> usize {
+        self.below(u32::try_from(count).unwrap_or(u32::MAX)) as usize
     }
 
     /// Returns a number below `end`, or 0 if there is none.

@@ -4,6 +4,7 @@
 //! peers.
 
 pub mod dump;
+pub mod events;
 pub mod fairness;
 pub mod figures;
 pub mod greedy;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod explain;
 mod invented;
+mod play;
 mod scenario;
 mod solve;
 mod theatre;
@@ -24,6 +25,8 @@ enum Task {
     Invent(invented::Options),
     /// Times building and solving a scenario, part by part.
     Solve(solve::Options),
+    /// Plays events on a scenario, one by one.
+    Events(play::Options),
     /// Measures what the search for theatre lists reaches within a time.
     Theatre(theatre::Options),
     /// Times the explanation of unserved needs, one by one.
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Invent(options) => invented::run(&options),
         Task::Solve(options) => solve::run(&options),
+        Task::Events(options) => play::run(&options),
         Task::Theatre(options) => theatre::run(&options),
         Task::Explain(options) => explain::run(&options),
     };

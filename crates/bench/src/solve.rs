@@ -8,9 +8,11 @@ use fallow_bench::figures::Served;
 use fallow_bench::stopwatch::{Memory, Spent, Stopwatch, median, repeated};
 use fallow_bench::{dump, greedy};
 use fallow_domain::matching::network;
+use fallow_domain::matching::problem::Problem;
 use fallow_domain::matching::solve::{Prepared, certify};
 use fallow_domain::matching::theatre::Mode;
 use fallow_domain::policy::TheatreBands;
+use fallow_domain::resource::ResourceKind;
 use serde::Serialize;
 
 use crate::scenario::Scenario;
@@ -59,7 +61,10 @@ struct Report {
 
 #[derive(Serialize)]
 struct Times {
+    /// Of unit needs and theatre together.
     build: Spent,
+    /// Of the unit needs alone, without the records of theatres.
+    build_units: Spent,
     unit_solve: Spent,
     theatre: Spent,
     whole_solve: Spent,
@@ -92,6 +97,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (plan, whole_solve) =
         repeated(options.repeat, || prepared.solve(&problem, None, steps, 0, &mut || false));
     let solved = Memory::read();
+    let units_only = without_theatre(&problem);
+    let (_, build_units) = repeated(options.repeat, || Prepared::new(&units_only));
 
     let watch = Stopwatch::start();
     network::certify(network, &solution).context("the unit plan is not proved best")?;
@@ -133,6 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         theatre_steps: plan.steps,
         times: Times {
             build: median(&build),
+            build_units: median(&build_units),
             unit_solve: median(&unit_solve),
             theatre: median(&theatre),
             whole_solve: median(&whole_solve),
@@ -147,6 +155,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         print!("{}", report.lines());
     }
     Ok(())
+}
+
+/// Returns the problem without sessions and cases.
+fn without_theatre(problem: &Problem) -> Problem {
+    let mut units = problem.clone();
+    units.offers.retain(|offer| offer.resource.kind != ResourceKind::Theatre);
+    units.needs.retain(|need| need.resource.kind != ResourceKind::Theatre);
+    units
 }
 
 /// Returns the demands in the order of a key, of equal ones in order of need.
@@ -179,6 +195,7 @@ impl Report {
         let times = &self.times;
         for (name, spent) in [
             ("build", times.build),
+            ("build units", times.build_units),
             ("unit solve", times.unit_solve),
             ("theatre", times.theatre),
             ("whole solve", times.whole_solve),

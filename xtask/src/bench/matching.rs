@@ -171,7 +171,7 @@ impl Bench<'_> {
             let peers: Vec<PeerFlow> = self.peers.run("unit_needs.py", &[&file, "--repeat", self.repeat])?;
             let lemon = equal(&peers, "lemon", &solved.units, &instance)?;
             let or_tools = equal(&peers, "ortools", &solved.units, &instance)?;
-            let (build, solve) = (solved.times.build.cpu_ns, solved.times.unit_solve.cpu_ns);
+            let (build, solve) = (solved.times.build_units.cpu_ns, solved.times.unit_solve.cpu_ns);
             times.row(vec![
                 named(&instance),
                 count(solved.unit_pairs),

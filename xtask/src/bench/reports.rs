@@ -37,6 +37,7 @@ pub(crate) struct Solved {
 #[derive(Deserialize)]
 pub(crate) struct Times {
     pub(crate) build: Spent,
+    pub(crate) build_units: Spent,
     pub(crate) unit_solve: Spent,
     pub(crate) whole_solve: Spent,
     pub(crate) certify_units: Spent,
