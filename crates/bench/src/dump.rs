@@ -30,7 +30,7 @@ pub fn network(path: &Path, network: &Network) -> std::io::Result<()> {
     out.all(stores.iter().map(|store| store.fairness.map_or(-1, |fairness| fairness.allowance)))?;
     out.all(stores.iter().map(|store| store.fairness.map_or(-1, |fairness| fairness.step)))?;
     out.all(demands.iter().map(|demand| demand.units))?;
-    out.all(demands.iter().map(|demand| i64::from(demand.class)))?;
+    out.all(demands.iter().map(|demand| i64::try_from(demand.class).unwrap_or(i64::MAX)))?;
     out.starts((0..demands.len()).map(|need| network.arcs_of(need).len()))?;
     out.all(arcs().map(|arc| i64::from(arc.store)))?;
     out.all(arcs().map(|arc| i64::from(arc.cost)))?;

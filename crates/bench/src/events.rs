@@ -136,7 +136,7 @@ mod tests {
         let mut network = Network::new(vec![store; 3]);
         for class in 0..20 {
             let arcs = [0, 1].map(|store| Arc { store, cost: class });
-            network.add(Demand { units: 2, class }, arcs.into_iter().filter(|_| class < 19));
+            network.add(Demand { units: 2, class: class.into() }, arcs.into_iter().filter(|_| class < 19));
         }
         network
     }

@@ -1,5 +1,7 @@
 //! What a solution of unit needs achieves, in figures that any other solver's can be compared with.
 
+use std::collections::BTreeMap;
+
 use fallow_domain::matching::network::{Network, Solution};
 use serde::Serialize;
 
@@ -21,11 +23,12 @@ impl Served {
     #[must_use]
     pub fn of(network: &Network, solution: &Solution) -> Self {
         let demands = network.demands();
-        let classes = demands.iter().map(|demand| demand.class as usize + 1).max().unwrap_or(0);
-        let mut by_class = vec![0; classes];
+        // Classes have gaps between them.
+        let mut by_class: BTreeMap<u64, i64> = demands.iter().map(|demand| (demand.class, 0)).collect();
         for flow in &solution.flows {
-            by_class[demands[flow.need as usize].class as usize] += flow.units;
+            *by_class.entry(demands[flow.need as usize].class).or_default() += flow.units;
         }
+        let by_class: Vec<i64> = by_class.into_values().collect();
         Self {
             wanted: demands.iter().map(|demand| demand.units).sum(),
             served: by_class.iter().sum(),

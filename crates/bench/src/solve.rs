@@ -117,7 +117,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     let units = Served::of(network, &solution);
     let (unit_pairs, theatre_pairs) = prepared.pairs();
-    let by_priority = in_order_of(&prepared, |demand| i64::from(network.demands()[demand].class));
+    let by_priority = in_order_of(&prepared, |demand| network.demands()[demand].class);
     let by_listing = in_order_of(&prepared, |demand| {
         problem.needs[prepared.demands()[demand] as usize].listed_at.as_second()
     });
@@ -166,7 +166,7 @@ fn without_theatre(problem: &Problem) -> Problem {
 }
 
 /// Returns the demands in the order of a key, of equal ones in order of need.
-fn in_order_of(prepared: &Prepared, key: impl Fn(usize) -> i64) -> Vec<usize> {
+fn in_order_of<K: Ord>(prepared: &Prepared, key: impl Fn(usize) -> K) -> Vec<usize> {
     let mut order: Vec<usize> = (0..prepared.network().demands().len()).collect();
     order.sort_by_key(|&demand| key(demand));
     order

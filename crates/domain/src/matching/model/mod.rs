@@ -91,7 +91,10 @@ impl Model {
             let class = class_of[&one.rank];
             match one.size {
                 None => {
-                    network.add(Demand { units: i64::from(one.wanted), class }, arcs.iter().copied());
+                    network.add(
+                        Demand { units: i64::from(one.wanted), class: class.into() },
+                        arcs.iter().copied(),
+                    );
                     demands.push(one.need);
                 }
                 Some(size) => {

@@ -59,8 +59,9 @@ impl Fairness {
 pub struct Demand {
     /// Units asked for; never negative.
     pub units: i64,
-    /// The class, 0 is the first to be served.
-    pub class: u32,
+    /// The class: the smaller, the earlier it is served. Classes are compared, never counted, so that there may be any
+    /// gaps between them; at most [`LAST_CLASS`].
+    pub class: u64,
 }
 
 /// A store that may serve a need, and what one unit from there costs.
@@ -141,9 +142,12 @@ pub struct Price {
     pub points: i64,
 }
 
-/// The level of a class: greater for earlier classes, at least 1.
-pub fn level(class: u32) -> i64 {
-    i64::from(u32::MAX) - i64::from(class) + 1
+/// The last class that there can be; any beyond counts as this one.
+pub const LAST_CLASS: u64 = (1 << 56) - 1;
+
+/// The level of a class: greater for earlier classes, at least 1 and at most 2^56.
+pub fn level(class: u64) -> i64 {
+    i64::try_from(LAST_CLASS - class.min(LAST_CLASS)).map_or(i64::MAX, |behind| behind + 1)
 }
 
 /// A plan with the prices that prove that there is no better one (see [`certify`]).

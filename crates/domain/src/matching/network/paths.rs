@@ -381,7 +381,7 @@ impl<'a> Search<'a> {
     }
 
     /// Ends a class: what is closed is worth so much to it that no later class may touch it.
-    fn close(&mut self, class: u32) {
+    fn close(&mut self, class: u64) {
         for store in self.closing.drain(..) {
             let price = &mut self.price[store as usize];
             self.closed[store as usize] = Some(Price { level: level(class), points: *price - self.worth });

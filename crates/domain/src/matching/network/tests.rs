@@ -8,7 +8,7 @@ fn networks() -> impl Strategy<Value = Network> {
     let groups = prop::collection::vec((0i64..6, 0usize..2, any::<bool>()), 3);
     let trusts = prop::collection::vec((0i64..4, 0i64..4), 2);
     let needs = prop::collection::vec(
-        (1i64..3, 0u32..3, prop::collection::vec(prop::option::weighted(0.6, 0u32..6), 5)),
+        (1i64..3, 0u64..3, prop::collection::vec(prop::option::weighted(0.6, 0u32..6), 5)),
         1..6,
     );
     (pools, groups, trusts, needs).prop_map(|(pools, groups, trusts, needs)| {
@@ -208,7 +208,7 @@ fn a_region_is_certified() {
     let mut network = Network::new(stores);
     for _ in 0..8000 {
         let home = draw(2000) as u32;
-        let demand = Demand { units: 1 + draw(2) as i64, class: draw(300) as u32 };
+        let demand = Demand { units: 1 + draw(2) as i64, class: draw(300) };
         let arcs = (0..20).map(|k| Arc { store: (home + k * k) % 2000, cost: 10 + draw(60) as u32 + k });
         network.add(demand, arcs.collect::<Vec<_>>());
     }

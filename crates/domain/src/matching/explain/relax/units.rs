@@ -163,8 +163,8 @@ impl Explainer<'_> {
         self.first_that_places(need, edits.into_iter().map(|(by, _, offer)| Edit::Reserve { offer, by }))
     }
 
-    fn class(&self, need: u32) -> Option<u32> {
+    fn class(&self, need: u32) -> Option<u64> {
         let rank = self.rank(need)?;
-        Some(crate::matching::network::position(self.model.classes.partition_point(|other| *other < rank)))
+        u64::try_from(self.model.classes.partition_point(|other| *other < rank)).ok()
     }
 }

@@ -19,7 +19,7 @@ fn cost_of(price: Price) -> Cost {
 }
 
 /// What it costs that a unit of a class goes unserved.
-fn unserved(class: u32) -> Cost {
+fn unserved(class: u64) -> Cost {
     Cost::from(level(class)) << LEVEL_BIT
 }
 
@@ -143,7 +143,7 @@ impl<'a> Residual<'a> {
 
     /// Says whether one more unit of a store, and of what it lies in, could serve a need of the class. The prices tell: a unit
     /// that is worth less than one served of that class to all who go without would not be given to it.
-    pub(crate) fn could_serve(&self, store: u32, class: u32) -> bool {
+    pub(crate) fn could_serve(&self, store: u32, class: u64) -> bool {
         let mut at = Some(store);
         let mut best = Cost::MIN;
         while let Some(store) = at {

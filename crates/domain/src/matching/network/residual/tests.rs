@@ -10,7 +10,7 @@ fn networks() -> impl Strategy<Value = Network> {
     let groups = prop::collection::vec((0i64..4, 0usize..2, any::<bool>()), 2);
     let trusts = prop::collection::vec((0i64..3, 0i64..4), 2);
     let arcs = prop::collection::vec(prop::option::weighted(0.5, 0u32..6), 5);
-    let needs = prop::collection::vec((1i64..3, 0u32..3, arcs), 2..8);
+    let needs = prop::collection::vec((1i64..3, 0u64..3, arcs), 2..8);
     (pools, groups, trusts, needs).prop_map(|(pools, groups, trusts, needs)| {
         let count = pools.len();
         let mut stores = Vec::new();

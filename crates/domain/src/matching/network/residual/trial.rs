@@ -407,7 +407,7 @@ impl<'r, 'a> Trial<'r, 'a> {
         self.taken.get(&store).copied().unwrap_or_else(base)
     }
 
-    fn class(&self, need: u32) -> u32 {
+    fn class(&self, need: u32) -> u64 {
         self.base.network.demands()[need as usize].class
     }
 
