@@ -8,10 +8,12 @@
 
 mod certify;
 mod components;
+mod optimum;
 mod paths;
 pub(crate) mod residual;
 
 pub use certify::{Flaw, certify};
+pub use optimum::Optimum;
 
 /// A position that no need or store can have.
 pub(crate) const NONE: u32 = u32::MAX;
