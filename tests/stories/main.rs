@@ -18,6 +18,7 @@ mod process;
 mod races;
 mod regions;
 mod repeats;
+mod replaying;
 mod rights;
 mod trace;
 mod watching;

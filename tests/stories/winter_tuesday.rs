@@ -1,4 +1,5 @@
-//! The demonstration's day, played in less than a minute: everything happens that should, and nothing that should not.
+//! The demonstration's day, played in less than a minute: everything happens that should, and nothing that should not. Its
+//! log, replayed, gives the same decisions.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use fallow_domain::proposal::ProposalState;
 use fallow_domain::transfer::TransferState;
 use jiff::SignedDuration;
 
+use crate::replaying::same_decisions_in;
 use crate::world::records_of;
 
 /// A day takes 48 seconds.
@@ -30,7 +32,8 @@ async fn a_day_passes_with_every_outcome_and_no_failure() {
     // Where the tests share a process, they share its telemetry: the stories of traces must find theirs in memory.
     let _ = fallow_host::telemetry::in_memory();
     let folder = tempfile::tempdir().unwrap();
-    let args = DevArgs { speed: SPEED, port: 0, grpc_port: 0, ..DevArgs::default() };
+    let log = folder.path().join("log.jsonl");
+    let args = DevArgs { speed: SPEED, port: 0, grpc_port: 0, log: Some(log.clone()), ..DevArgs::default() };
     let shown = Demonstration::start(&args, folder.path()).await.unwrap();
     shown.clock().sleep_until(shown.begins_at() + SignedDuration::from_hours(24)).await;
 
@@ -49,4 +52,6 @@ async fn a_day_passes_with_every_outcome_and_no_failure() {
     let completed = records.transfers.values().filter(|transfer| transfer.state == TransferState::Completed);
     assert!(completed.count() > 0, "no transfer is completed");
     shown.end(Duration::from_secs(10)).await.unwrap();
+    let tally = same_decisions_in(&log);
+    assert!(tally.placements > 60 && tally.chores > 20, "{tally:?}");
 }

@@ -21,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::people::User;
 use crate::process::Process;
+use crate::replaying;
 use crate::wire;
 
 /// How long a story waits for anything before it fails. A healthy step takes milliseconds.
@@ -156,9 +157,11 @@ impl World {
         records_of(&*self.connect().await).await
     }
 
-    /// Ends the system, after a story: every rule of the live records holds, and nothing broke on the way.
+    /// Ends the system, after a story: every rule of the live records holds, the log replayed gives the same decisions,
+    /// and nothing broke on the way.
     async fn finish(self) {
         assert_eq!(invariants::check(&self.records().await), []);
+        replaying::same_decisions(&*self.connect().await).await;
         for process in self.processes {
             process.finish().await;
         }

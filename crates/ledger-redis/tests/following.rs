@@ -51,8 +51,14 @@ impl Process {
             role: Role::Engine,
             trust: None,
         };
-        let cause =
-            Cause { by, verb: "take".into(), at: Timestamp::UNIX_EPOCH, request_id: None, traceparent: None };
+        let cause = Cause {
+            by,
+            verb: "take".into(),
+            at: Timestamp::UNIX_EPOCH,
+            request_id: None,
+            traceparent: None,
+            decided_at: None,
+        };
         let order = Order { request: None, cause, validate_only: false };
         transact(&*self.ledger, &self.picture, order, vec![place.clone()], |view| match view.get(place) {
             Some(_) => Err("taken".to_owned()),

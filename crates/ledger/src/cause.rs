@@ -5,6 +5,8 @@ use fallow_domain::actor::Actor;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cursor::Revision;
+
 /// Who did what, when, and in which trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
@@ -20,6 +22,9 @@ pub struct Cause {
     /// The W3C trace context of the call, so that what follows from the change joins its trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// An engine's step: the revision whose facts it was decided on, so that a replay can decide again on the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Revision>,
 }
 
 impl Cause {

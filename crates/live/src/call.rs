@@ -123,6 +123,7 @@ impl Call {
             validate_only,
             expected: None,
             traceparent: self.traceparent.clone(),
+            decided_at: None,
         }
     }
 

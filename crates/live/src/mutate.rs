@@ -41,6 +41,8 @@ pub struct Mutation {
     pub expected: Option<(Key, Revision)>,
     /// The W3C trace context of the call.
     pub traceparent: Option<String>,
+    /// An engine's step: the revision whose facts it was decided on.
+    pub decided_at: Option<Revision>,
 }
 
 impl Mutation {
@@ -64,6 +66,7 @@ impl Mutation {
                 at: self.at,
                 request_id: self.request.as_ref().map(|(id, _)| id.clone()),
                 traceparent: self.traceparent.clone(),
+                decided_at: self.decided_at,
             },
             request,
             validate_only: self.validate_only,

@@ -6,6 +6,7 @@
 mod banner;
 mod demonstration;
 mod dice;
+mod log;
 mod people;
 mod plan;
 mod scenario;
@@ -63,6 +64,9 @@ pub struct DevArgs {
     /// Simulate nobody: an empty region
     #[arg(long)]
     pub no_simulator: bool,
+    /// Keep its log in this file, for fallow replay
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 impl Default for DevArgs {
@@ -77,12 +81,13 @@ impl Default for DevArgs {
             grpc_port: 7431,
             for_seconds: None,
             no_simulator: false,
+            log: None,
         }
     }
 }
 
 /// Reads a speed, with or without the x that people write after it.
-fn speed(text: &str) -> Result<u32, String> {
+pub(crate) fn speed(text: &str) -> Result<u32, String> {
     let number = text.trim_end_matches(['x', 'X', '×']).parse().ok();
     number
         .filter(|speed| (1..=3_600).contains(speed))

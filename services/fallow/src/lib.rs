@@ -4,6 +4,7 @@ pub mod cli;
 pub mod dev;
 pub mod healthcheck;
 pub mod match_files;
+pub mod replay;
 pub mod root;
 pub mod serve;
 pub mod token;

@@ -32,6 +32,8 @@ pub struct Root {
 pub enum Command {
     /// Finds the best plan for the offers and needs of files, once.
     Match(Box<crate::match_files::MatchArgs>),
+    /// Replays a log through the engine: same input, same decisions.
+    Replay(Box<crate::replay::ReplayArgs>),
     /// Shows the whole system in one process, with a simulated winter's day.
     Dev(crate::dev::DevArgs),
     /// Runs roles of Fallow in this process until it is told to stop.
@@ -52,6 +54,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Root::try_parse_from(args) {
         Ok(root) => match root.command {
             Command::Match(args) => crate::match_files::run(*args),
+            Command::Replay(args) => crate::replay::run(&args),
             Command::Dev(args) => crate::dev::run(&args, &root.global.state_folder()),
             Command::Serve(args) => crate::serve::run(&args),
             Command::Healthcheck(args) => crate::healthcheck::run(&args),

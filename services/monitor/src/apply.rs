@@ -89,6 +89,7 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
         validate_only: false,
         expected: None,
         traceparent: None,
+        decided_at: None,
     };
     let key = region_key(live.region_id());
     let after = checked(live, toml)?;

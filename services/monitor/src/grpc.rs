@@ -73,6 +73,7 @@ impl Monitor {
             validate_only: asked.validate_only,
             expected,
             traceparent: traceparent(),
+            decided_at: None,
         })
     }
 

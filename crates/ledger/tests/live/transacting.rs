@@ -19,7 +19,14 @@ fn order(request: Option<(&str, &[u8])>) -> Order {
     };
     Order {
         request: request.map(|(id, body)| RequestKey::new("ZA1", id, body)),
-        cause: Cause { by, verb: "test".into(), at: AT, request_id: None, traceparent: None },
+        cause: Cause {
+            by,
+            verb: "test".into(),
+            at: AT,
+            request_id: None,
+            traceparent: None,
+            decided_at: None,
+        },
         validate_only: false,
     }
 }

@@ -22,9 +22,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::DevArgs;
+use super::log::Keeping;
 use super::scenario::{Scenario, ScenarioError};
 use super::simulator::{Simulator, Tally, Voices};
 use crate::cli::{DevFiles, Endpoints};
+use crate::replay::ReplayError;
 use crate::wiring::{self, Ports, Process, Service, Services, StartError};
 
 /// The region that is shown when no other is named.
@@ -53,6 +55,9 @@ pub enum DevError {
     /// The scenario cannot be played.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
+    /// The log cannot be kept.
+    #[error("--log: {0}")]
+    Log(#[source] ReplayError),
     /// A credential cannot be made.
     #[error("a credential cannot be made")]
     Key(#[from] KeyError),
@@ -122,6 +127,10 @@ impl Demonstration {
         process.region_file = Some(region_toml);
 
         let (ledger, redis_keys) = ledger(args, &region)?;
+        if let Some(path) = &args.log {
+            let keeping = Keeping::start(path, ledger.clone()).await.map_err(DevError::Log)?;
+            process.tasks.spawn("log", keeping.run(process.tasks.stopping()));
+        }
         let services = process.services(&Service::ALL.into(), Ports::One, ledger).await?;
         services.ready().await?;
         let console = process.console(Some(&services)).await?;

@@ -13,7 +13,7 @@ use crate::facts::Facts;
 const TOGETHER_MAX: usize = 100;
 
 /// Groups placements: those of one block together, where the first of them stands; every other one alone.
-pub(super) fn together(placements: Vec<Placement>, facts: &Facts) -> Vec<Vec<Placement>> {
+pub(crate) fn together(placements: Vec<Placement>, facts: &Facts) -> Vec<Vec<Placement>> {
     let mut groups: Vec<Vec<Placement>> = Vec::new();
     let mut open: BTreeMap<Block, usize> = BTreeMap::new();
     for placement in placements {

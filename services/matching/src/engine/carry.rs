@@ -4,32 +4,24 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fallow_api::status::Failure;
-use fallow_domain::actor::Actor;
 use fallow_domain::calendar::WorkingCalendar;
-use fallow_domain::decide::proposal::{Room, Suggestion, Terms, lapse, propose, supersede};
-use fallow_domain::decide::transfer::{Progress, advance};
-use fallow_domain::decide::{need, offer};
-use fallow_domain::ids::{Note, ProposalId, TransferId};
+use fallow_domain::ids::{ProposalId, TransferId};
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
-use fallow_domain::region::Region;
-use fallow_domain::transfer::TransferState;
 use fallow_host::telemetry::{continue_trace, link_trace, traceparent};
-use fallow_ledger::record::{
-    decline_key, lease_key, need_key, offer_key, proposal_key, transfer_key, trust_key,
-};
+use fallow_ledger::record::{decline_key, lease_key, need_key, offer_key, proposal_key, trust_key};
 use fallow_ledger::transact::{Step, View};
 use fallow_ledger::{Key, RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::call::new_id;
+use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
-use jiff::Timestamp;
 use tracing::{Instrument as _, Span};
 
 use super::chores::Chore;
 use super::lease::Lease;
-use super::plan::{Because, Placement};
-use super::{by_engine, engine};
+use super::plan::Placement;
+use super::{PROPOSE, by_engine, engine, of_chore, of_placement};
 use crate::facts::Facts;
 
 /// What carries decisions out: the ledger, the right to act, and what the decisions rest on.
@@ -72,15 +64,7 @@ impl<'a> Carrier<'a> {
     /// # Errors
     /// The store's troubles.
     pub(super) async fn chore(&mut self, chore: &Chore) -> Result<Carried, Failure> {
-        let (verb, root) = match chore {
-            Chore::Lapse(id) => ("lapse", proposal_key(id)),
-            Chore::Supersede(id, _) => ("supersede", proposal_key(id)),
-            Chore::ResumeOffer(id) => ("resume_offer", offer_key(id)),
-            Chore::ExpireOffer(id) => ("expire_offer", offer_key(id)),
-            Chore::GiveUpNeed(id) => ("give_up_need", need_key(id)),
-            Chore::ExpireNeed(id) => ("expire_need", need_key(id)),
-            Chore::CallBack(id) => ("call_back", transfer_key(id)),
-        };
+        let (verb, root) = (chore.verb(), chore.root());
         let (by, at) = (engine(), self.facts.at);
         let mut first = neighbours::around(self.live.picture(), std::slice::from_ref(&root));
         first.push(lease_key());
@@ -97,21 +81,7 @@ impl<'a> Carrier<'a> {
         first.extend(bound.iter().cloned());
         let span = tracing::info_span!("engine_chore", verb, record = %root);
         self.continue_from(&span, std::slice::from_ref(&root));
-        let decide = |read: &Records| match chore {
-            Chore::Lapse(id) => lapse(read, id, &by, at),
-            Chore::Supersede(id, code) => {
-                let because = format!("The offer no longer fits the need: {code}.");
-                supersede(read, id, &Note::parse(&because).unwrap_or_default(), &by, at)
-            }
-            Chore::ResumeOffer(id) => offer::resume(read, std::slice::from_ref(id), &by, at),
-            Chore::ExpireOffer(id) => offer::expire(read, id, &by, at),
-            Chore::GiveUpNeed(id) => need::give_up(read, id, &by, at),
-            Chore::ExpireNeed(id) => need::expire(read, id, &by, at),
-            Chore::CallBack(id) => {
-                let progress = Progress { to: Some(TransferState::RepatriationDue), ..Progress::default() };
-                advance(read, id, progress, &by, at)
-            }
-        };
+        let decide = |read: &Records| of_chore(chore, read, &by, at);
         self.commit(verb, &span, first, &bound, Some(root), decide).await
     }
 
@@ -162,13 +132,13 @@ impl<'a> Carrier<'a> {
             let mut working = read.clone();
             let mut changes = Records::default();
             for (placement, ids) in placements.iter().zip(&ids) {
-                let change = place_on(&working, placement, ids, &facts.region, calendar, &by, at)?;
+                let change = of_placement(placement, ids, &working, (&facts.region, calendar), &by, at)?;
                 working.apply(change.clone());
                 changes.apply(change);
             }
             Ok(changes)
         };
-        self.commit("propose", &span, also.into_iter().collect(), &bound, None, decide).await
+        self.commit(PROPOSE, &span, also.into_iter().collect(), &bound, None, decide).await
     }
 
     /// Adds what a placement must be read with; `None` when its need or an offer is gone.
@@ -223,7 +193,9 @@ impl<'a> Carrier<'a> {
         root: Option<Key>,
         decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
     ) -> Result<Carried, Failure> {
-        let mutation = by_engine(verb, self.facts.at, span.in_scope(traceparent));
+        let decided_at = Some(self.facts.revision);
+        let traceparent = span.in_scope(traceparent);
+        let mutation = Mutation { decided_at, ..by_engine(verb, self.facts.at, traceparent) };
         let (live, lease) = (self.live, self.lease);
         let expected: Vec<(&Key, Revision)> = bound.iter().map(|key| (key, self.version(key))).collect();
         let mut written: Vec<Key> = Vec::new();
@@ -298,62 +270,8 @@ impl<'a> Carrier<'a> {
     }
 }
 
-/// Decides one placement on the records read: what gives way, then what is suggested.
-fn place_on(
-    read: &Records,
-    placement: &Placement,
-    ids: &[(ProposalId, TransferId)],
-    region: &Region,
-    calendar: &WorkingCalendar,
-    by: &Actor,
-    at: Timestamp,
-) -> Result<Records, Refusal> {
-    let because = match placement.because {
-        Because::EarlierBand => "A more urgent need takes the units.",
-        Because::BetterPlan => "Another offer is better for the need.",
-    };
-    let because = Note::parse(because).unwrap_or_default();
-    let mut working = read.clone();
-    let mut changes = Records::default();
-    for id in &placement.supersede {
-        let change = supersede(&working, id, &because, by, at)?;
-        working.apply(change.clone());
-        changes.apply(change);
-    }
-    for (suggest, (id, transfer)) in placement.suggest.iter().zip(ids) {
-        let need = working.needs.get(&placement.need).ok_or_else(gone)?;
-        let offer = working.offers.get(&suggest.offer).ok_or_else(gone)?;
-        let key = offer.resource.key();
-        let trust = region.trusts.get(&offer.trust);
-        let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
-        let room = Room::of(working.offers.values(), (offer.trust, &key), reserve, at);
-        let is_incident = region.is_incident_between(need.trust, offer.trust);
-        let terms = Terms {
-            in_force: region.policy.in_force(is_incident),
-            calendar,
-            turnover_minutes: region.policy.turnover_minutes,
-        };
-        let suggestion = Suggestion {
-            id: id.clone(),
-            need: placement.need.clone(),
-            offer: suggest.offer.clone(),
-            units: suggest.units,
-            explanation: suggest.explanation.clone(),
-            transfer: transfer.clone(),
-        };
-        let change = propose(&working, suggestion, room, &terms, by, at)?;
-        working.apply(change.clone());
-        changes.apply(change);
-    }
-    Ok(changes)
-}
-
 fn changed() -> Failure {
     Failure::ChangedMeanwhile { current: None }
-}
-
-fn gone() -> Refusal {
-    Refusal::new(reason::CHANGED_MEANWHILE, "a need or an offer of the plan is gone")
 }
 
 fn fresh_ids() -> Result<(ProposalId, TransferId), Failure> {

@@ -12,6 +12,8 @@ use fallow_domain::offer::OfferState;
 use fallow_domain::reason::NotUsed;
 use fallow_domain::resource::{ResourceKey, ResourceKind};
 use fallow_domain::transfer::TransferState;
+use fallow_ledger::Key;
+use fallow_ledger::record::{need_key, offer_key, proposal_key, transfer_key};
 
 use crate::facts::Facts;
 use crate::world::World;
@@ -33,6 +35,37 @@ pub enum Chore {
     ExpireNeed(NeedId),
     /// A stay is over: the return is due.
     CallBack(TransferId),
+}
+
+/// Every verb of a chore.
+pub(super) const VERBS: [&str; 7] =
+    ["lapse", "supersede", "resume_offer", "expire_offer", "give_up_need", "expire_need", "call_back"];
+
+impl Chore {
+    /// Returns the verb under which the log has it.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Lapse(_) => "lapse",
+            Self::Supersede(_, _) => "supersede",
+            Self::ResumeOffer(_) => "resume_offer",
+            Self::ExpireOffer(_) => "expire_offer",
+            Self::GiveUpNeed(_) => "give_up_need",
+            Self::ExpireNeed(_) => "expire_need",
+            Self::CallBack(_) => "call_back",
+        }
+    }
+
+    /// Returns the key of the record that it is about.
+    #[must_use]
+    pub fn root(&self) -> Key {
+        match self {
+            Self::Lapse(id) | Self::Supersede(id, _) => proposal_key(id),
+            Self::ResumeOffer(id) | Self::ExpireOffer(id) => offer_key(id),
+            Self::GiveUpNeed(id) | Self::ExpireNeed(id) => need_key(id),
+            Self::CallBack(id) => transfer_key(id),
+        }
+    }
 }
 
 /// Returns what is to be done now, holds that have run out first: their units may serve somebody at once.

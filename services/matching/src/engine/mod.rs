@@ -6,6 +6,7 @@
 mod better;
 mod block;
 mod carry;
+mod changes;
 mod chores;
 mod deadline;
 mod lease;
@@ -27,6 +28,8 @@ use fallow_live::call::new_id;
 use fallow_live::mutate::Mutation;
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use block::together;
+pub(crate) use changes::{of_chore, of_placement};
 pub use chores::{Chore, chores};
 pub use deadline::next_deadline;
 pub use plan::{Because, Placement, Suggest, plan};
@@ -213,7 +216,7 @@ impl Engine {
         if is_done {
             return Ok(Round::Again);
         }
-        for group in block::together(planned(facts.clone()).await?, &facts) {
+        for group in together(planned(facts.clone()).await?, &facts) {
             match carrier.place_together(&group).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
@@ -279,6 +282,14 @@ fn engine() -> Actor {
     }
 }
 
+/// The verb of a commit that proposes.
+pub(crate) const PROPOSE: &str = "propose";
+
+/// Says whether a commit carries out a decision of the engine, and not its lease or the tidying up of old records.
+pub(crate) fn is_decision(by: &Actor, verb: &str) -> bool {
+    by.role == Role::Engine && (verb == PROPOSE || chores::VERBS.contains(&verb))
+}
+
 /// Makes an engine's own change, which its records tell from a repetition.
 fn by_engine(verb: &'static str, at: Timestamp, traceparent: Option<String>) -> Mutation {
     Mutation {
@@ -290,6 +301,7 @@ fn by_engine(verb: &'static str, at: Timestamp, traceparent: Option<String>) -> 
         validate_only: false,
         expected: None,
         traceparent,
+        decided_at: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod handing_over;
 mod in_time;
 mod promises;
 mod proposing;
+mod replaying;
 mod tracing_through;
 mod world;
 mod yielding;

@@ -188,6 +188,7 @@ impl World {
             validate_only: false,
             expected: None,
             traceparent: trace.map(str::to_owned),
+            decided_at: None,
         }
     }
 
