@@ -115,14 +115,11 @@ fn show(session: &mut Session<'_>, answer: &SimulateResponse, names: &Names) -> 
         }
         Format::Csv | Format::Md | Format::Table | Format::Wide => {}
     }
-    if format != Format::Csv {
-        let line =
-            format!("{SIMULATION}, nothing here is real or sent; based on {}\n", started(session, answer));
-        session.terminal.data(&if format == Format::Md {
-            format!("**{line}**\n").replace("\n**", "**\n")
-        } else {
-            line
-        })?;
+    let line = format!("{SIMULATION}, nothing here is real or sent; based on {}", started(session, answer));
+    match format {
+        Format::Md => session.terminal.data(&format!("**{line}**\n\n"))?,
+        Format::Table | Format::Wide => session.terminal.data(&format!("{line}\n"))?,
+        Format::Csv | Format::Json | Format::Jsonl | Format::Id => {}
     }
     // The word stands in the head too: a table is copied without the line above it.
     let rows = compared(answer, names).into_iter().map(row).collect();

@@ -14,4 +14,5 @@ mod records;
 mod script;
 mod transfers;
 mod watches;
+mod what_if;
 mod world;
