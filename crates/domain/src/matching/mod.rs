@@ -15,3 +15,5 @@ pub mod rank;
 pub mod simulate;
 pub mod solve;
 pub mod theatre;
+
+pub use model::kept;

@@ -76,7 +76,7 @@ pub(crate) fn random_problem(seed: u64, kinds: Kinds, needs: u64, offers: u64) -
 
 pub(crate) fn random_region(dice: &mut Dice) -> Region {
     let mut region = examples::region();
-    region.policy.fair_step = *dice.pick(&[0, 0, 1, 3]);
+    region.policy.fair_step = *dice.pick(&[0, 0, 12, 40]);
     region.policy.opel_limit = *dice.pick(&[3, 4, 4]);
     region.policy.incident.opel_limit = *dice.pick(&[None, Some(3), Some(5)]);
     region.policy.risk_weight = *dice.pick(&[0, 20]);

@@ -1,6 +1,6 @@
 //! Who goes first: the band, and within it points for waiting, risk and deprivation.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::need::{Need, Priority};
 use crate::policy::Policy;
@@ -25,6 +25,16 @@ pub fn rank(need: &Need, policy: &Policy, at: Timestamp) -> Rank {
 #[must_use]
 pub fn score(need: &Need, policy: &Policy, at: Timestamp) -> i64 {
     waiting_points(need, policy, at) + risk_points(need, policy) + equity_points(need, policy)
+}
+
+/// Returns the time from which the need's rank may be another one because it has waited longer.
+#[must_use]
+pub fn rank_holds_until(need: &Need, policy: &Policy, at: Timestamp) -> Timestamp {
+    // One percent of a limit of so many seconds is that many hundredths of a second.
+    let points = waiting_points(need, policy, at).saturating_add(1);
+    let limit = i64::from(policy.limit_hours.of(need.priority).max(1)) * 3_600;
+    let waited = SignedDuration::from_millis(points.saturating_mul(limit).saturating_mul(10));
+    need.listed_at.checked_add(waited).unwrap_or(Timestamp::MAX)
 }
 
 fn waiting_points(need: &Need, policy: &Policy, at: Timestamp) -> i64 {
@@ -79,6 +89,26 @@ mod tests {
         assert_eq!(waited(Priority::P3, 91 * 86_400), 100);
         assert_eq!(waited(Priority::P4, 126 * 86_400 * 2), 200);
         assert_eq!(waited(Priority::P2, -86_400), 0, "listed in the future");
+    }
+
+    #[test]
+    fn a_rank_holds_until_a_percent_more_has_been_waited() {
+        let policy = Policy::default();
+        for (priority, seconds) in
+            [(Priority::P1A, 0), (Priority::P1A, 863), (Priority::P2, 864), (Priority::P4, -5)]
+        {
+            let mut need = need("N1");
+            need.priority = priority;
+            need.listed_at = at() - SignedDuration::from_secs(seconds);
+            let until = rank_holds_until(&need, &policy, at());
+            let just_before = until - SignedDuration::from_nanos(1);
+            assert_eq!(
+                score(&need, &policy, just_before),
+                score(&need, &policy, at()),
+                "{priority} {seconds}"
+            );
+            assert_eq!(score(&need, &policy, until), score(&need, &policy, at()) + 1, "{priority} {seconds}");
+        }
     }
 
     #[test]

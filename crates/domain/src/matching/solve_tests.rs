@@ -104,7 +104,7 @@ fn problems() -> impl Strategy<Value = Problem> {
             offer.id = OfferId::parse(&format!("O{at}")).unwrap();
         }
         let mut region = region();
-        region.policy = Policy { fair_step, equity_weight: 0, ..Policy::default() };
+        region.policy = Policy { fair_step: fair_step * 15, equity_weight: 0, ..Policy::default() };
         for (trust, (opel, allowance, beds, critical)) in region.trusts.values_mut().zip(trusts) {
             trust.opel = (opel > 0).then_some(opel);
             trust.fair_allowance = allowance.map(Into::into);

@@ -144,6 +144,11 @@ impl OfferFacts {
         }
     }
 
+    /// When the offer starts and ends.
+    pub(super) fn window(&self) -> (Timestamp, Timestamp) {
+        (self.from, self.until)
+    }
+
     /// Says whether the offer lists one of the specialties; `None` = any will do.
     pub(super) fn lists(&self, specialties: Option<u128>) -> bool {
         specialties.is_none_or(|named| named & self.specialties != 0)
@@ -196,6 +201,16 @@ impl NeedFacts {
             brings_team: need.brings_team,
             is_doubtful: requires.lacking || named.lacking,
         }
+    }
+
+    /// The need's time: its earliest, never before now.
+    pub(super) fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// Lets the need's time move on.
+    pub(super) fn set_start(&mut self, start: Timestamp) {
+        self.start = start;
     }
 
     /// Says whether nothing but the trusts, the way between them and the specialties could object.

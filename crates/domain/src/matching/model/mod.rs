@@ -6,6 +6,7 @@
 
 mod facts;
 mod geography;
+pub mod kept;
 mod reach;
 mod shelves;
 

@@ -1,0 +1,161 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::matching::examples::after;
+use crate::matching::random::{Dice, Kinds, random_need, random_offer, random_problem, random_region};
+use crate::matching::rank::{Rank, rank};
+use crate::matching::solve::solve;
+use crate::offer::OfferState;
+
+/// What a plan for unit needs is worth, from its lines and the rules as they read: units by rank, and the burden.
+fn worth(problem: &Problem, lines: &[(NeedId, OfferId, i64)]) -> (BTreeMap<Rank, i64>, i64) {
+    let mut by_rank: BTreeMap<Rank, i64> = BTreeMap::new();
+    let mut given: BTreeMap<TrustCode, i64> = BTreeMap::new();
+    let mut points = 0;
+    for (need, offer, units) in lines {
+        let need = problem.needs.iter().find(|other| other.id == *need).unwrap();
+        let offer = problem.offers.iter().find(|other| other.id == *offer).unwrap();
+        *by_rank.entry(rank(need, &problem.region.policy, problem.at)).or_default() += units;
+        *given.entry(offer.trust).or_default() += units;
+        points += i64::from(crate::matching::eligible::burden(problem, need, offer).total()) * units;
+    }
+    for (trust, units) in given {
+        let allowance = problem.region.trusts.get(&trust).and_then(|trust| trust.fair_allowance);
+        if let Some(allowance) = allowance {
+            let beyond = (units - i64::from(allowance.get())).max(0);
+            points += i64::from(problem.region.policy.fair_step) * beyond * (beyond + 1) / 2;
+        }
+    }
+    (by_rank, points)
+}
+
+/// Checks the kept plan against a fresh solve of its problem, and every line against the rules as they read.
+fn check(kept: &KeptPlan, seed: u64, step: usize, change: &str) {
+    let problem = kept.problem();
+    let plan = solve(&problem, None, 0, 0, &mut || false);
+    let is_unit = |offer: &OfferId| {
+        let offer = problem.offers.iter().find(|other| other.id == *offer).unwrap();
+        offer.resource.kind != ResourceKind::Theatre
+    };
+    let fresh: Vec<_> = plan
+        .allocations
+        .iter()
+        .filter(|line| is_unit(&line.offer))
+        .map(|line| (line.need.clone(), line.offer.clone(), i64::from(line.units)))
+        .collect();
+    let lines = kept.lines();
+    assert_eq!(worth(&problem, &lines), worth(&problem, &fresh), "seed {seed}, step {step}: {change}");
+    let setting = problem.setting();
+    let mut taken: BTreeMap<&OfferId, i64> = BTreeMap::new();
+    for (need, offer, units) in &lines {
+        *taken.entry(offer).or_default() += units;
+        let need = problem.needs.iter().find(|other| other.id == *need).unwrap();
+        let offer = problem.offers.iter().find(|other| other.id == *offer).unwrap();
+        let objections = crate::matching::eligible::objections(&problem, &setting, need, offer);
+        assert_eq!(objections, [], "seed {seed}, step {step}: {change}");
+        assert!(
+            taken[&offer.id] <= i64::from(offer.figures.free().get()),
+            "seed {seed}, step {step}: {change}"
+        );
+    }
+}
+
+/// Changes something at random and says what.
+fn change(dice: &mut Dice, kept: &mut KeptPlan) -> &'static str {
+    let problem = kept.problem();
+    let name = |dice: &mut Dice, letter: &str| format!("{letter}{:02}", dice.below(14));
+    match dice.below(20) {
+        0..=2 => {
+            let id = name(dice, "O");
+            kept.apply(Change::Offer(random_offer(dice, Kinds::All, &id).into()));
+            "an offer"
+        }
+        3..=6 if !problem.offers.is_empty() => {
+            let mut offer = (**dice.pick(&problem.offers)).clone();
+            match dice.below(4) {
+                0 => offer.state = OfferState::Suspended,
+                1 => (offer.state, offer.reported_at) = (OfferState::Open, problem.at),
+                _ => offer.figures.staffed = u32::try_from(dice.below(4)).unwrap().into(),
+            }
+            kept.apply(Change::Offer(offer.into()));
+            "figures of an offer"
+        }
+        7 => {
+            kept.apply(Change::OfferGone(OfferId::parse(&name(dice, "O")).unwrap()));
+            "an offer gone"
+        }
+        8..=10 => {
+            let id = name(dice, "N");
+            kept.apply(Change::Need(random_need(dice, Kinds::All, &id).into()));
+            "a need"
+        }
+        11 | 12 if !problem.needs.is_empty() => {
+            let mut need = (**dice.pick(&problem.needs)).clone();
+            need.units = (1 + u32::try_from(dice.below(3)).unwrap()).into();
+            need.listed_at = after(-i64::try_from(dice.below(400_000)).unwrap());
+            kept.apply(Change::Need(need.into()));
+            "units of a need"
+        }
+        13 => {
+            kept.apply(Change::NeedGone(NeedId::parse(&name(dice, "N")).unwrap()));
+            "a need gone"
+        }
+        14 | 15 => {
+            let need = NeedId::parse(&name(dice, "N")).unwrap();
+            let offer = OfferId::parse(&name(dice, "O")).unwrap();
+            let first = problem.declined.iter().min().cloned();
+            match first.filter(|_| dice.chance(60)) {
+                Some((need, offer)) => kept.apply(Change::Forgiven(need, offer)),
+                None => kept.apply(Change::Declined(need, offer)),
+            }
+            "a decline"
+        }
+        16 | 17 => {
+            let mut region = (*problem.region).clone();
+            let other = random_region(dice);
+            let code = *dice.pick(&region.trusts.keys().copied().collect::<Vec<_>>());
+            region.trusts.insert(code, other.trusts[&code].clone());
+            kept.apply(Change::Region(region.into()));
+            "figures of a trust"
+        }
+        18 if dice.chance(15) => {
+            kept.apply(Change::Region(random_region(dice).into()));
+            "a region"
+        }
+        _ => {
+            let seconds = *dice.pick(&[1, 60, 3_000, 20_000]);
+            kept.apply(Change::Time(problem.at + jiff::SignedDuration::from_secs(seconds)));
+            "time"
+        }
+    }
+}
+
+#[test]
+fn after_ten_thousand_changes_the_plan_is_worth_what_a_fresh_solve_finds() {
+    for seed in 0..100 {
+        let mut dice = Dice(seed);
+        let mut kept = KeptPlan::new(&random_problem(seed, Kinds::All, 12, 12));
+        check(&kept, seed, 0, "the start");
+        for step in 1..=100 {
+            let change = change(&mut dice, &mut kept);
+            check(&kept, seed, step, change);
+        }
+    }
+}
+
+#[test]
+fn needs_whose_units_changed_are_told_once() {
+    let problem = crate::matching::examples::problem(
+        crate::matching::examples::region(),
+        vec![crate::matching::examples::need("N1")],
+        Vec::new(),
+    );
+    let mut kept = KeptPlan::new(&problem);
+    let need = problem.needs[0].id.clone();
+    assert_eq!((kept.unserved(&need), kept.take_touched()), (1, Vec::new()));
+    kept.apply(Change::Offer(crate::matching::examples::offer("O1").into()));
+    assert_eq!((kept.unserved(&need), kept.take_touched()), (0, vec![need.clone()]));
+    assert_eq!(kept.take_touched(), []);
+    kept.apply(Change::OfferGone(OfferId::parse("O1").unwrap()));
+    assert_eq!((kept.unserved(&need), kept.take_touched()), (1, vec![need]));
+}
