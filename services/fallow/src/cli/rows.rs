@@ -32,7 +32,6 @@ impl Record for Offer {
         column("state"),
         wide("source"),
         wide("key"),
-        wide("campaign"),
         wide("note"),
         wide("revision"),
     ];
@@ -72,7 +71,6 @@ impl Record for Offer {
             word::<offer::State>(self.state).into(),
             word::<Source>(self.source).into(),
             self.source_key.as_str().into(),
-            self.campaign.as_str().into(),
             self.note.as_str().into(),
             self.revision.to_string().into(),
         ]
