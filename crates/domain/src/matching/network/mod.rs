@@ -6,6 +6,7 @@
 //! best, then the second, and so on, also serves as many units as any plan can; among those plans this module finds
 //! one of the least total cost. It knows nothing of trusts, patients or time: only integers.
 
+mod bend;
 mod certify;
 mod components;
 mod optimum;
@@ -118,7 +119,12 @@ impl Network {
     ///
     /// The same network gives the same plan. Components that share no store are solved in parallel.
     pub fn solve(&self) -> Solution {
-        components::solve(self)
+        bend::solve(self)
+    }
+
+    /// Units that all needs ask for together.
+    fn wanted(&self) -> i64 {
+        self.demands.iter().fold(0, |sum, demand| sum.saturating_add(demand.units))
     }
 }
 

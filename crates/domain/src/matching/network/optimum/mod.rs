@@ -95,8 +95,13 @@ struct Way {
 impl Optimum {
     /// Solves a network and keeps its plan.
     pub fn new(network: &Network) -> Self {
+        Self::from_solution(network, &network.solve())
+    }
+
+    /// Keeps the plan that a network was solved with.
+    pub fn from_solution(network: &Network, solution: &Solution) -> Self {
         let mut optimum = Self::unsolved(network);
-        optimum.adopt(&network.solve());
+        optimum.adopt(solution);
         optimum
     }
 
