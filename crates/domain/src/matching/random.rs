@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::ids::{CollaborativeId, NeedId, OfferId};
-use crate::need::{Need, NeedState, Priority, Risk};
-use crate::offer::{Offer, OfferState, Sex, Team, Window};
+use crate::need::{Need, NeedState, Patient, Priority, Risk};
+use crate::offer::{Limits, Offer, OfferState, Sex, Team, Window};
 use crate::region::{Mode, Region};
 use crate::resource::{Level, Resource, ResourceKind, Specialty};
 
@@ -56,6 +56,8 @@ pub(crate) enum Kinds {
     All,
     /// Beds and slots.
     Units,
+    /// One kind of bed and one of slot without much else, so that many want the same few.
+    Contested,
 }
 
 /// Returns the problem of a seed: at most so many needs and offers.
@@ -111,6 +113,14 @@ pub(crate) fn random_region(dice: &mut Dice) -> Region {
 }
 
 fn random_resource(dice: &mut Dice, kinds: Kinds) -> Resource {
+    if kinds == Kinds::Contested {
+        let is_bed = dice.chance(60);
+        return if is_bed {
+            resource(ResourceKind::Bed, "GA_ADULT")
+        } else {
+            resource(ResourceKind::Diagnostic, "MRI")
+        };
+    }
     let kinds_of_bed = if kinds == Kinds::All { 10 } else { 8 };
     let mut its = match dice.below(kinds_of_bed) {
         0..=2 => resource(ResourceKind::Bed, "GA_ADULT"),
@@ -172,6 +182,13 @@ pub(crate) fn random_need(dice: &mut Dice, kinds: Kinds, id: &str) -> Need {
         source: labels(&["score"])[0].clone(),
         at: None,
     });
+    if kinds == Kinds::Contested {
+        need.priority = *dice.pick(&[Priority::P1A, Priority::P1B]);
+        // Ranks that lie close to one another and change at different times.
+        need.listed_at = after(-dice.seconds(2_000));
+        need.requires.clear();
+        (need.patient, need.max_travel_minutes, need.needed_by) = (Patient::default(), None, None);
+    }
     if dice.chance(10) {
         need.state = *dice.pick(&[NeedState::OnHold, NeedState::PartAgreed, NeedState::Withdrawn]);
         need.units_committed = dice.small(2).into();
@@ -219,6 +236,10 @@ pub(crate) fn random_offer(dice: &mut Dice, kinds: Kinds, id: &str) -> Offer {
     if dice.chance(15) {
         let name = dice.pick(&["pair", "all", "nobody"]);
         offer.shared_with = vec![CollaborativeId::parse(name).unwrap()];
+    }
+    if kinds == Kinds::Contested {
+        offer.limits = Limits::default();
+        offer.shared_with.clear();
     }
     match dice.below(20) {
         0 => offer.state = OfferState::Suspended,
