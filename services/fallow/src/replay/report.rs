@@ -86,10 +86,12 @@ fn same(tally: Tally, found: &[Divergence]) -> String {
     text
 }
 
+/// One of the two verdicts of a story.
+type Side = fn(&Story) -> &Option<Verdict>;
+
 fn other(stories: &[Story], superseded: [usize; 2], every: bool) -> String {
-    let placed =
-        |side: fn(&Story) -> &Option<Verdict>| stories.iter().filter(|one| side(one).is_some()).count();
-    let wait = |side: fn(&Story) -> &Option<Verdict>| {
+    let placed = |side: Side| stories.iter().filter(|one| side(one).is_some()).count();
+    let wait = |side: Side| {
         let mut waits: Vec<i64> = stories
             .iter()
             .filter_map(|one| side(one).as_ref().map(|v| v.at.duration_since(one.raised_at).as_secs()))
@@ -99,8 +101,7 @@ fn other(stories: &[Story], superseded: [usize; 2], every: bool) -> String {
             .get(waits.len().saturating_sub(1) / 2)
             .map_or("-".to_owned(), |seconds| format!("{} min", seconds / 60))
     };
-    let (log, new): (fn(&Story) -> &Option<Verdict>, fn(&Story) -> &Option<Verdict>) =
-        (|s| &s.logged, |s| &s.other);
+    let (log, new): (Side, Side) = (|story| &story.logged, |story| &story.other);
     let mut text =
         String::from("SIMULATION: each decision tried under the other policy, on what there was then\n");
     let mut row = |name: &str, log: String, new: String| {

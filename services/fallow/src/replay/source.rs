@@ -90,13 +90,19 @@ impl FromLedger {
 }
 
 fn trouble(trouble: Trouble) -> ReplayError {
-    let text = match trouble {
+    let text = match &trouble {
         Trouble::CursorGone => {
             "the ledger no longer keeps its log from the beginning: replay a file, kept with --save \
                                 while it was whole"
                 .to_owned()
         }
-        other => other.to_string(),
+        Trouble::Unavailable { .. }
+        | Trouble::Unknown { .. }
+        | Trouble::Sealed { .. }
+        | Trouble::Misconfigured { .. }
+        | Trouble::TooLarge { .. }
+        | Trouble::TooManyRequests { .. }
+        | Trouble::Corrupt { .. } => trouble.to_string(),
     };
     ReplayError::Ledger(text)
 }

@@ -287,7 +287,7 @@ impl<'a> Replay<'a> {
             .filter(|decision| {
                 !self.state.is_touched_since(round.decided_at, &round.own, &decision.ground(&round.facts))
             })
-            .filter_map(|decision| would_do(decision))
+            .filter_map(would_do)
             .map(|what| format!("the replay has {what} first; the log does not"))
             .collect()
     }

@@ -56,10 +56,15 @@ pub(super) struct State {
     /// The same, as decisions take them.
     live: Records,
     /// What the last changes overwrote, oldest first.
-    overwritten: VecDeque<(Revision, Vec<(Key, Option<Seen>)>)>,
+    overwritten: VecDeque<Overwritten>,
     /// The region that was in force last, with the revisions of the records that make it.
-    region: Option<(Vec<(Key, Revision)>, Arc<Region>, String)>,
+    region: Option<InForce>,
 }
+
+/// A change, and what each record that it wrote was before.
+type Overwritten = (Revision, Vec<(Key, Option<Seen>)>);
+/// The records that make a region, at their revisions; the region; and the version of its file.
+type InForce = (Vec<(Key, Revision)>, Arc<Region>, String);
 
 impl State {
     pub(super) fn new(revision: Revision, records: &[Versioned]) -> Result<Self, LogFlaw> {
