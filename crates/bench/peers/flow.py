@@ -121,10 +121,11 @@ def split(network):
 
 def outcome(network, flows):
     """Counts units served by class and points of (part, amount of each arc) pairs."""
-    by_class = np.zeros(int(network.classes.max(initial=-1)) + 1, dtype=np.int64)
+    present = np.unique(network.classes)
+    by_class = np.zeros(len(present), dtype=np.int64)
     burden = 0
     for part, amounts in flows:
         served = amounts[:part.arcs]
-        np.add.at(by_class, part.classes[part.tail[:part.arcs]], served)
+        np.add.at(by_class, np.searchsorted(present, part.classes[part.tail[:part.arcs]]), served)
         burden += int(np.dot(part.burden, amounts))
     return {"served": int(by_class.sum()), "burden": burden, "by_class": by_class.tolist()}

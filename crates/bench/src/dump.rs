@@ -4,7 +4,7 @@
 //! count from 0; -1 stands for none.
 //!
 //! - network: `stores, demands, arcs`; of the stores `parent`, `room`, `fair_allowance`, `fair_step`; of the demands
-//!   `units`, `class` (0 is served first); `starts` of each demand's arcs (one more than demands); of the arcs `store`,
+//!   `units`, `class` (less is served first); `starts` of each demand's arcs (one more than demands); of the arcs `store`,
 //!   `cost`. Fairness stands only on stores without a parent.
 //! - theatre: `sessions, cases, places`; `room` of the sessions; of the cases `size`, `class`, `band`, `penalty` (what it
 //!   costs the surrogate unserved); `starts` of each case's places; of the places `session`, `burden`.

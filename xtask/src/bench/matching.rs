@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use super::instances::{Instance, Maker};
 use super::machine;
 use super::peers::{Peers, ours};
-use super::reports::{Explained, PeerFlow, PeerTheatre, Searched, Served, Solved};
-use super::table::{Table, count, digits, gap_percent, median, ms, ratio, verdict};
+use super::reports::{Explained, PeerEvents, PeerFlow, PeerTheatre, Played, Searched, Served, Solved};
+use super::table::{Table, count, digits, gap_percent, median, ms, percentile_and_mean, ratio, verdict};
 use crate::shell;
 
 /// Options of `cargo xtask bench matching`.
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     #[arg(long, num_args = 1.., default_values_t = [1, 2, 3])]
     seeds: Vec<u64>,
     /// What to measure.
-    #[arg(long, value_enum, num_args = 1.., default_values_t = [Goal::Units, Goal::Fairness, Goal::Theatre, Goal::Explain])]
+    #[arg(long, value_enum, num_args = 1.., default_values_t = [Goal::Units, Goal::Events, Goal::Fairness, Goal::Theatre, Goal::Explain])]
     goal: Vec<Goal>,
     /// Medians of 3, peers of theatre lists for 10 seconds instead of 60, the first seed only.
     #[arg(long)]
@@ -59,6 +59,15 @@ impl Size {
         }
     }
 
+    /// What the 99th percentile of events is to stay below, in microseconds, where a goal is set.
+    fn event_goal_us(self) -> Option<f64> {
+        match self {
+            Self::Collab | Self::Ics => None,
+            Self::Region => Some(1_000.0),
+            Self::England => Some(3_000.0),
+        }
+    }
+
     /// Seconds in which the theatre search is to reach its goal, and the goal: percent above the best bound known.
     fn theatre_goal(self) -> (f64, f64) {
         match self {
@@ -74,6 +83,8 @@ impl Size {
 enum Goal {
     /// M1: full solves beside LEMON and OR-tools; memory; what greedy plans serve.
     Units,
+    /// M2: events one by one beside warm LEMON.
+    Events,
     /// M3: the same with fairness, beside LEMON on the same convex model.
     Fairness,
     /// M4: theatre lists beside HiGHS and CP-SAT.
@@ -102,10 +113,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let repeat = if options.quick { "3" } else { "5" };
     let bench = Bench { options, peers: Peers::install()?, maker, binary, repeat };
     println!("\n{}\n{}; {}\n", machine::described(), bench.peers.versions()?, bench.maker.described());
-    for goal in [Goal::Units, Goal::Fairness, Goal::Theatre, Goal::Explain] {
+    for goal in [Goal::Units, Goal::Events, Goal::Fairness, Goal::Theatre, Goal::Explain] {
         if options.goal.contains(&goal) {
             match goal {
                 Goal::Units => bench.units()?,
+                Goal::Events => bench.events()?,
                 Goal::Fairness => bench.fairness()?,
                 Goal::Theatre => bench.theatre()?,
                 Goal::Explain => bench.explain()?,
@@ -168,7 +180,8 @@ impl Bench<'_> {
         for (_, instance) in self.instances(0)? {
             let solved = self.solve(&instance, &["--dump-network", &file])?;
             let two = self.solve(&instance, &["--threads", "2"])?;
-            let peers: Vec<PeerFlow> = self.peers.run("unit_needs.py", &[&file, "--repeat", self.repeat])?;
+            let peers: Vec<PeerFlow> =
+                self.peers.run("unit_needs.py", &[&file, "--repeat", self.repeat, "--seconds", "30"])?;
             let lemon = equal(&peers, "lemon", &solved.units, &instance)?;
             let or_tools = equal(&peers, "ortools", &solved.units, &instance)?;
             let (build, solve) = (solved.times.build_units.cpu_ns, solved.times.unit_solve.cpu_ns);
@@ -204,8 +217,85 @@ impl Bench<'_> {
         println!(
             "equal to both peers', certificate valid. LEMON gets the pools part by part, OR-tools the pools whole; their times"
         );
-        println!("are the calls of solve, ours has the splitting in it.\n\n{}", times.text());
+        println!(
+            "are the calls of solve, ours has the splitting in it; of a peer no further solve starts after 30 s.\n\n{}",
+            times.text()
+        );
         println!("Units served and memory of the process:\n\n{}", served.text());
+        Ok(())
+    }
+
+    fn events(&self) -> Result<()> {
+        let mut table = Table::new(&[
+            "size, seed",
+            "events",
+            "p50 µs",
+            "p99 µs",
+            "mean µs",
+            "LEMON events (cold starts)",
+            "LEMON p50 µs",
+            "LEMON p99 µs",
+            "LEMON mean µs",
+            "mean ÷ LEMON",
+        ]);
+        let (network, events) = (self.exchange("events-network"), self.exchange("events"));
+        let seconds = if self.options.quick { "5" } else { "30" };
+        for (size, instance) in self.instances(0)? {
+            let folder = instance.folder.display().to_string();
+            let played = |more: &[&str]| -> Result<Played> {
+                ours(&self.binary, &[&["events", &folder, "--events", "10000"], more].concat())
+            };
+            played(&["--dump-network", &network, "--dump-events", &events])?;
+            let lemon: Vec<PeerEvents> =
+                self.peers.run("events.py", &[&network, &events, "--seconds", seconds])?;
+            let lemon = lemon.first().context("events.py said nothing")?;
+            // LEMON may have run out of time before the end: both are compared where it stopped.
+            let ours = played(&["--outcome-after", &lemon.events.to_string()])?;
+            if (lemon.served, lemon.burden) != (ours.units.served, ours.units.burden) {
+                let place = instance.folder.display();
+                bail!(
+                    "{place}: after {} events LEMON serves {} at {} points, we {} at {}",
+                    lemon.events,
+                    lemon.served,
+                    lemon.burden,
+                    ours.units.served,
+                    ours.units.burden
+                );
+            }
+            let us = |ns: u64| digits(ns as f64 / 1e3);
+            let (p99, mean) = percentile_and_mean(&lemon.cpu_ns, 99);
+            let p99_us = ours.p99_ns as f64 / 1e3;
+            table.row(vec![
+                named(&instance),
+                count(ours.events),
+                us(ours.p50_ns),
+                format!(
+                    "{} {}",
+                    us(ours.p99_ns),
+                    size.event_goal_us().map_or(String::new(), |goal| verdict(p99_us, goal))
+                ),
+                us(ours.mean_ns),
+                format!(
+                    "{} ({})",
+                    count(i64::try_from(lemon.events).unwrap_or(i64::MAX)),
+                    count(lemon.cold_starts)
+                ),
+                us(median(&lemon.cpu_ns)),
+                us(p99),
+                us(mean),
+                ratio(ours.mean_ns as f64, mean as f64, 0.01),
+            ]);
+        }
+        println!(
+            "M2, events one by one (needs and units come and go), processor time; after them the plan is proved and equal to a full"
+        );
+        println!(
+            "solve, and to LEMON's where that stopped. LEMON keeps its basis (pylmcf), the part that an event touches is solved"
+        );
+        println!(
+            "again; its time is the call of solve, without handing over what changed.\n\n{}",
+            table.text()
+        );
         Ok(())
     }
 

@@ -66,6 +66,26 @@ pub(crate) struct PeerFlow {
     pub(crate) units: Served,
 }
 
+/// What `fallow-bench events` prints.
+#[derive(Deserialize)]
+pub(crate) struct Played {
+    pub(crate) events: i64,
+    pub(crate) p50_ns: u64,
+    pub(crate) p99_ns: u64,
+    pub(crate) mean_ns: u64,
+    pub(crate) units: Served,
+}
+
+/// What events.py prints.
+#[derive(Deserialize)]
+pub(crate) struct PeerEvents {
+    pub(crate) events: usize,
+    pub(crate) cold_starts: i64,
+    pub(crate) cpu_ns: Vec<u64>,
+    pub(crate) served: i64,
+    pub(crate) burden: i64,
+}
+
 /// What `fallow-bench theatre` prints.
 #[derive(Deserialize)]
 pub(crate) struct Searched {

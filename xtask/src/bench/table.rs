@@ -35,6 +35,15 @@ pub(crate) fn median(values: &[u64]) -> u64 {
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(0)
 }
 
+/// Returns the least value that at least `percent` of the values do not exceed, and their mean; zeros of none.
+pub(crate) fn percentile_and_mean(values: &[u64], percent: usize) -> (u64, u64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let at = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    let count = u64::try_from(sorted.len().max(1)).unwrap_or(1);
+    (sorted.get(at).copied().unwrap_or(0), sorted.iter().sum::<u64>() / count)
+}
+
 /// Returns how many times `peer` ours is, with the goal it must not exceed and whether it does not.
 pub(crate) fn ratio(ours: f64, peer: f64, goal: f64) -> String {
     if peer <= 0.0 {
@@ -103,6 +112,13 @@ mod tests {
     #[test]
     fn the_median_is_the_middle_one() {
         assert_eq!((median(&[5, 1, 9]), median(&[4, 1, 3, 2]), median(&[])), (5, 2, 0));
+    }
+
+    #[test]
+    fn a_percentile_covers_its_share() {
+        let values: Vec<u64> = (1..=200).rev().collect();
+        assert_eq!(percentile_and_mean(&values, 99), (198, 100));
+        assert_eq!(percentile_and_mean(&[], 99), (0, 0));
     }
 
     #[test]
