@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod dev;
+mod gap;
 pub mod healthcheck;
 pub mod match_files;
 pub mod replay;

@@ -4,7 +4,7 @@ pub(crate) mod input;
 mod output;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// Finds the best plan for the offers and needs of files, once.
 ///
 /// Reads a region file and offers and needs (JSON lines, or CSV where the name ends in .csv), and writes one line per
-/// allocation. The same files in any order give the same plan, unless --theatre-seconds stops the search by the clock.
+/// allocation. The same files in any order give the same plan, unless --theatre-time stops the search by the clock.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  fallow match --region region.toml --offers offers.jsonl --needs needs.jsonl --at \
@@ -27,20 +27,20 @@ use tokio::time::Instant;
 )]
 pub struct MatchArgs {
     /// The region file (TOML): trusts, sites, collaboratives, travel, policy.
-    #[arg(long, value_name = "FILE")]
-    region: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "gap")]
+    region: Option<PathBuf>,
     /// Offers: JSON lines or CSV.
-    #[arg(long, value_name = "FILE")]
-    offers: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "gap")]
+    offers: Option<PathBuf>,
     /// Needs: JSON lines or CSV.
-    #[arg(long, value_name = "FILE")]
-    needs: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "gap")]
+    needs: Option<PathBuf>,
     /// The time taken as now, such as 2026-11-24T08:00:00Z.
-    #[arg(long, value_name = "TIME")]
-    at: Timestamp,
+    #[arg(long, value_name = "TIME", required_unless_present = "gap")]
+    at: Option<Timestamp>,
     /// Where the plan goes; - for standard output.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "gap")]
+    out: Option<PathBuf>,
     /// Adds a line for each need that goes unserved: why, and what would serve it.
     #[arg(long)]
     explain: bool,
@@ -50,30 +50,53 @@ pub struct MatchArgs {
     /// Proves the plan: each pair by the rules, the unit needs by their prices, the theatre promise.
     #[arg(long)]
     certify: bool,
-    /// Searches for better theatre lists for so long instead of a fixed number of steps.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    theatre_seconds: Option<Duration>,
+    /// Searches for better theatre lists for so long instead of a fixed number of steps, such as 10s, 500ms or 2m.
+    #[arg(long, value_name = "TIME", value_parser = duration, alias = "theatre-seconds")]
+    theatre_time: Option<Duration>,
     /// Searches for better theatre lists for so many steps; a plan's --stats say how many it took.
-    #[arg(long, value_name = "STEPS", conflicts_with = "theatre_seconds")]
+    #[arg(long, value_name = "STEPS", conflicts_with = "theatre_time")]
     theatre_steps: Option<u64>,
     /// Where the theatre search starts from; another seed may find another plan.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Solves a generalised assignment instance instead, for developers.
+    #[arg(long, value_name = "FILE", hide = true,
+          conflicts_with_all = ["region", "offers", "needs", "at", "out", "theatre_time", "theatre_steps"])]
+    gap: Option<PathBuf>,
+    /// How long to search the instance.
+    #[arg(long, value_name = "TIME", value_parser = duration, hide = true, requires = "gap", default_value = "10s")]
+    time: Duration,
+}
+
+impl MatchArgs {
+    /// The files that are read and where the plan goes, all of which the command line must give where there is no instance.
+    fn files(&self) -> Option<(input::Files<'_>, &Path)> {
+        let (region, offers, needs) =
+            (self.region.as_deref()?, self.offers.as_deref()?, self.needs.as_deref()?);
+        Some((input::Files { region, offers, needs, at: self.at? }, self.out.as_deref()?))
+    }
 }
 
 /// Longest theatre search: a day.
 const SECONDS_MAX: f64 = 86_400.0;
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=SECONDS_MAX).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        Ok(_) | Err(_) => Err(format!("must be a number of seconds from 0 to {SECONDS_MAX}")),
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
+    let unit = units.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (number, unit) = unit.unwrap_or((text, 1.0));
+    match number.parse::<f64>() {
+        Ok(number) if (0.0..=SECONDS_MAX).contains(&(number * unit)) => {
+            Ok(Duration::from_secs_f64(number * unit))
+        }
+        Ok(_) | Err(_) => {
+            Err(format!("must be a time such as 10s, 500ms or 2m, of at most {SECONDS_MAX} seconds"))
+        }
     }
 }
 
 /// Steps of theatre search where nothing is said: some seconds for all of England.
 pub(crate) fn usual_steps(sessions: usize) -> u64 {
-    5_000 + 5 * u64::try_from(sessions).unwrap_or(u64::MAX / 8)
+    5_000 + 20 * u64::try_from(sessions).unwrap_or(u64::MAX / 8)
 }
 
 /// What the command ends with.
@@ -88,7 +111,16 @@ enum End {
 /// Runs the command.
 #[must_use]
 pub fn run(args: MatchArgs) -> ExitCode {
-    let end = match matched(&args, &mut std::io::stderr().lock()) {
+    let done = match &args.gap {
+        Some(path) => crate::gap::solved(path, args.time, args.seed)
+            .map(|found| {
+                let _ = writeln!(std::io::stdout(), "{found}");
+                End::Done
+            })
+            .map_err(|message| (End::Usage, message)),
+        None => matched(&args, &mut std::io::stderr().lock()),
+    };
+    let end = match done {
         Ok(end) => end,
         Err((end, message)) => {
             let _ = writeln!(std::io::stderr(), "error: {message}");
@@ -106,7 +138,8 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
         }
     };
     let started = Instant::now();
-    let files = input::Files { region: &args.region, offers: &args.offers, needs: &args.needs, at: args.at };
+    let (files, out) =
+        args.files().ok_or_else(|| (End::Usage, "the files of a match are missing".to_owned()))?;
     let read = input::read(&files).map_err(|message| (End::Usage, message))?;
     for rejected in &read.rejected {
         let _ = writeln!(err, "{rejected}");
@@ -122,12 +155,12 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
     progress(&format!("{unit_pairs} pairs of needs and pools, {theatre_pairs} of cases and sessions"));
 
     let started = Instant::now();
-    let budget = match (args.theatre_seconds, args.theatre_steps) {
+    let budget = match (args.theatre_time, args.theatre_steps) {
         (Some(_), _) => u64::MAX,
         (None, Some(steps)) => steps,
         (None, None) => usual_steps(prepared.sessions()),
     };
-    let mut should_stop = || args.theatre_seconds.is_some_and(|limit| started.elapsed() >= limit);
+    let mut should_stop = || args.theatre_time.is_some_and(|limit| started.elapsed() >= limit);
     let plan = prepared.solve(&problem, None, budget, args.seed, &mut should_stop);
     let solve = started.elapsed();
     progress(&format!("{} allocations", plan.allocations.len()));
@@ -142,8 +175,8 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
     } else {
         Vec::new()
     };
-    output::write(&args.out, &plan, &explained)
-        .map_err(|error| (End::Failed, format!("{} could not be written: {error}", args.out.display())))?;
+    output::write(out, &plan, &explained)
+        .map_err(|error| (End::Failed, format!("{} could not be written: {error}", out.display())))?;
     if args.stats {
         let times = output::Times { load, build, solve };
         let stats = output::stats(&problem, &prepared, &plan, times, read.rejected.len(), args.certify);

@@ -84,8 +84,10 @@ struct Served {
     served: u64,
 }
 
-/// Readings of all pairs spent on a bound for the theatre plan.
-const BOUND_ROUNDS: u32 = 60;
+/// Pairs of a case and a session that are read for a bound of the theatre plan: a second or so where there are few, and no
+/// fewer than so many times each where there are many.
+const BOUND_PAIRS: usize = 6_000_000;
+const BOUND_ROUNDS: std::ops::RangeInclusive<usize> = 60..=600;
 
 /// Returns the figures of a plan as one JSON object.
 pub(super) fn stats(
@@ -151,7 +153,8 @@ pub(super) fn stats(
 
 /// How far the theatre plan can be from the best, where a bound is known.
 fn gap(problem: &Problem, prepared: &Prepared, plan: &Plan) -> Value {
-    match prepared.theatre_gap(problem, plan, BOUND_ROUNDS) {
+    let rounds = (BOUND_PAIRS / prepared.pairs().1.max(1)).clamp(*BOUND_ROUNDS.start(), *BOUND_ROUNDS.end());
+    match prepared.theatre_gap(problem, plan, u32::try_from(rounds).unwrap_or(u32::MAX)) {
         Some(gap) if gap.bound > gap.unavoidable => {
             let percent = |below: i64| {
                 let share = 1e4 * (gap.reached - gap.bound) as f64 / below as f64;

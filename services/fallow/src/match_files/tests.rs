@@ -190,8 +190,8 @@ fn flags_are_checked() {
         let base = ["match", "--region", "r", "--offers", "o", "--needs", "n", "--out", "p", "--at"];
         Command::try_parse_from(base.iter().chain(more)).map_err(|error| error.to_string())
     };
-    assert!(parse(&["2026-11-24T08:00:00Z", "--theatre-seconds", "1.5"]).is_ok());
+    assert!(parse(&["2026-11-24T08:00:00Z", "--theatre-time", "1.5s", "--seed", "3"]).is_ok());
     assert!(parse(&["next tuesday"]).unwrap_err().contains("--at"));
-    assert!(parse(&["2026-11-24T08:00:00Z", "--theatre-seconds", "-1"]).is_err());
+    assert!(parse(&["2026-11-24T08:00:00Z", "--theatre-time", "-1s"]).is_err());
     assert!(parse(&["2026-11-24T08:00:00Z", "--seed", "x"]).is_err());
 }

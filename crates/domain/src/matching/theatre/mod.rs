@@ -1,19 +1,26 @@
 //! Theatre sessions by the minute: cases of different lengths packed into sessions of different lengths.
 //!
-//! This is a generalised assignment problem, for which no fast exact way is known. A greedy plan is bettered step by step,
-//! any number of steps, each of which empties a few sessions and packs them anew; whenever it stops, the plan is
-//! put in order so that it keeps its promise: no unserved case fits what is left of a session, and none could
-//! replace one case of a later class in a session that would then hold it.
+//! This is a generalised assignment problem, for which no fast exact way is known. A greedy plan is bettered by
+//! simulated annealing, for any number of steps; whenever it stops, the plan is put in order so that it keeps its
+//! promise: no unserved case fits what is left of a session, and none could replace one case of a later class in a
+//! session that would then hold it. [`assign`] turns the same search to the classical problem of that name.
 
+mod anneal;
+pub mod assign;
 mod bound;
+mod dice;
 mod greedy;
 mod knapsack;
+mod lists;
+mod packing;
+mod parts;
+mod prices;
 mod promise;
-mod search;
-mod state;
+mod rounds;
 
 use super::network::position;
 pub use bound::{Bound, bound};
+use lists::Lists;
 pub use promise::broken_promise;
 
 /// What is weighed against what.
@@ -112,11 +119,13 @@ impl Theatre {
         (0..self.cases.len()).map(of).sum()
     }
 
-    /// Returns a plan that keeps the promise, after at most `budget` steps of search or until `should_stop`.
+    /// Returns a plan that keeps the promise, after at most `budget` steps of search or until `should_stop`, which is
+    /// asked every few hundredths of a second.
     ///
     /// The search starts from the better of a greedy plan and `previous` (the session of each case), filled up. A step
-    /// takes some tens of microseconds. The same cases, mode, previous plan, seed and number of steps done give the same
-    /// plan.
+    /// is some 256 proposals, tens of microseconds. It ends by itself where nothing better is to be expected. Parts that
+    /// share no session are searched in parallel. The same cases, mode, previous plan, seed and number of steps
+    /// done give the same plan, whatever the number of threads.
     pub fn solve(
         &self,
         mode: Mode,
@@ -125,19 +134,19 @@ impl Theatre {
         seed: u64,
         should_stop: &mut dyn FnMut() -> bool,
     ) -> Schedule {
-        let mut state = state::State::new(self, mode);
-        greedy::fill(&mut state);
+        let mut start = Lists::new(self);
+        greedy::fill(&mut start, mode);
         if let Some(previous) = previous {
-            let mut kept = state::State::new(self, mode);
+            let mut kept = Lists::new(self);
             kept.restore(previous);
-            greedy::fill(&mut kept);
-            if kept.total_gain() >= state.total_gain() {
-                state = kept;
+            greedy::fill(&mut kept, mode);
+            if kept.worth(mode) <= start.worth(mode) {
+                start = kept;
             }
         }
-        let steps = search::improve(&mut state, budget, seed, should_stop);
-        promise::settle(&mut state);
-        Schedule { sessions: state.sessions(), steps }
+        let steps = rounds::improve(&mut start, mode, budget, seed, should_stop);
+        promise::settle(&mut start);
+        Schedule { sessions: start.sessions(), steps }
     }
 }
 

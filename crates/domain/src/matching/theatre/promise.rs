@@ -3,24 +3,24 @@
 
 use super::Theatre;
 use super::greedy::insert;
-use super::state::State;
+use super::lists::Lists;
 use crate::matching::network::position;
 use std::cmp::Reverse;
 
 /// Serves whatever fits and whatever outranks one case it can replace, until nothing does.
 ///
 /// Ends, because each move serves one more case of a class at the cost of later classes only.
-pub(super) fn settle(state: &mut State<'_>) {
+pub(super) fn settle(lists: &mut Lists<'_>) {
     let mut waiting: Vec<u32> =
-        (0..position(state.theatre.cases.len())).filter(|&case| !state.is_served(case)).collect();
+        (0..position(lists.theatre.cases.len())).filter(|&case| !lists.is_served(case)).collect();
     loop {
-        waiting.sort_by_key(|&case| (state.theatre.cases[case as usize].class, case));
+        waiting.sort_by_key(|&case| (lists.theatre.cases[case as usize].class, case));
         let mut next = Vec::with_capacity(waiting.len());
         let mut changed = false;
         for &case in &waiting {
-            if insert(state, case) {
+            if insert(lists, case) {
                 changed = true;
-            } else if let Some(replaced) = replace(state, case) {
+            } else if let Some(replaced) = replace(lists, case) {
                 changed = true;
                 next.push(replaced);
             } else {
@@ -35,13 +35,13 @@ pub(super) fn settle(state: &mut State<'_>) {
 }
 
 /// Puts the case in the place of one of the latest class that it may replace, and returns that one.
-fn replace(state: &mut State<'_>, case: u32) -> Option<u32> {
-    let (size, class) = (state.size(case), state.theatre.cases[case as usize].class);
+fn replace(lists: &mut Lists<'_>, case: u32) -> Option<u32> {
+    let (size, class) = (lists.size(case), lists.theatre.cases[case as usize].class);
     let mut candidates = Vec::new();
-    for place in state.theatre.places_of(case as usize) {
-        let needed = size - state.left(place.session);
-        for &member in state.members(place.session) {
-            let its = &state.theatre.cases[member as usize];
+    for place in lists.theatre.places_of(case as usize) {
+        let needed = size - lists.left(place.session);
+        for &member in lists.members(place.session) {
+            let its = &lists.theatre.cases[member as usize];
             if its.class > class && its.size >= needed {
                 candidates.push((
                     its.class,
@@ -56,8 +56,8 @@ fn replace(state: &mut State<'_>, case: u32) -> Option<u32> {
     let (.., Reverse(member), place) = candidates
         .into_iter()
         .max_by_key(|&(class, burden, size, member, _)| (class, burden, size, member))?;
-    state.take_out(member);
-    state.put(case, place.session, place.burden);
+    lists.take_out(member);
+    lists.put(case, place.session, place.burden);
     Some(member)
 }
 

@@ -1,0 +1,455 @@
+//! The search in one part: simulated annealing with ejections.
+//!
+//! A proposal puts one case into one session; where it does not fit, some members make room and go where they
+//! cost least, or unserved. Proposals that make the plan dearer are kept by chance, the more rarely the dearer they are and
+//! the longer the search has gone on (the temperature falls). When the temperature has fallen, a longer
+//! cycle begins, so that the search needs no end to be set beforehand: whenever it is stopped, the best plan
+//! so far stands. In strict mode a cycle goes band by band: those whose turn has passed keep their service.
+
+use super::Mode;
+use super::dice::{Dice, Patience, below};
+use super::packing::Packing;
+use super::parts::Part;
+use super::prices::{priced, prices};
+use crate::matching::network::{NONE, position};
+
+/// Proposals in one step of search.
+pub(super) const PROPOSALS_A_STEP: u64 = 256;
+
+/// Proposals for each case in the first cycle; each further cycle is twice as long.
+const FIRST_CYCLE: u64 = 64;
+
+/// The first, short cycles, and all while cases lack a place that must have one: every other one is so much hotter, so
+/// that small parts are searched from end to end.
+const SHORT_CYCLES: u32 = 6;
+const SHORT_HEAT: f64 = 16.0;
+
+/// Every so many of the later cycles begins so much hotter, to leave what the search has settled into.
+const HOTTER_CYCLES: u32 = 3;
+const HOTTER: f64 = 4.0;
+
+/// Cycles in a row, each twice as long as the last, after which a search that found nothing better gives up; and the
+/// first cycle after which it may.
+const BARREN_CYCLES: u32 = 6;
+const PATIENT_CYCLES: u32 = 9;
+
+/// Readings of all spots that are spent on prices to search by.
+const READINGS: u32 = 400;
+
+/// Members that one case may eject, at most.
+const EJECTED: usize = 4;
+
+/// What the loss of a case served in an earlier band would cost: more than all others together.
+const FIXED: i64 = 1 << 40;
+
+/// Where all must be served, a case that is left over for a while costs as much as so many served ones.
+const JOB_AWAY: i64 = 4;
+
+/// How the temperature falls: from and to such shares of a cost, in per mille.
+#[derive(Clone, Copy)]
+pub(super) struct Cooling {
+    /// The cost of a case where all must be served; else the mean of what it costs to leave one of the band unserved.
+    pub(super) cost: Option<i64>,
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+/// How the temperature of theatre lists falls.
+pub(super) const OF_LISTS: Cooling = Cooling { cost: None, from: 100, to: 3 };
+
+pub(super) struct Search<'a> {
+    now: Packing<'a>,
+    mode: Mode,
+    cooling: Cooling,
+    dice: Dice,
+    patience: Patience,
+    /// The spots of each case, the one that costs least at the prices of minutes first.
+    order: Vec<u32>,
+    /// The bands in strict mode, else one phase for all.
+    phases: Vec<Phase>,
+    phase: usize,
+    /// Proposals made in this phase.
+    made: u64,
+    cycle: u32,
+    barren: u32,
+    /// The best plan of this phase with its cost, and how many proposals ago it was kept.
+    ahead: (i64, Vec<u32>),
+    since: u64,
+    best: Best,
+    least_possible: i64,
+}
+
+/// Cases that are searched for together.
+struct Phase {
+    band: Option<u8>,
+    /// The cases that the phase moves; those of earlier bands are added as they were served.
+    cases: Vec<u32>,
+    active: Vec<u32>,
+    hot: f64,
+    cold: f64,
+}
+
+/// The best whole plan so far.
+struct Best {
+    worth: Worth,
+    spots: Vec<u32>,
+}
+
+/// What a plan costs, to be compared: in strict mode the penalties by band, then the burden.
+pub(super) type Worth = Vec<i64>;
+
+impl<'a> Search<'a> {
+    /// Begins with a plan, given by the spot of each case.
+    pub(super) fn new(part: &'a Part, mode: Mode, cooling: Cooling, start: Vec<u32>, seed: u64) -> Self {
+        let mut now = Packing::new(part);
+        now.restore(&start);
+        #[allow(clippy::cast_precision_loss)] // only says where to look
+        let prices = prices(part, now.cost() as f64, READINGS);
+        let mut order: Vec<u32> = (0..position(part.spots.len())).collect();
+        for case in 0..part.cases.len() {
+            order[part.range_of(case)].sort_by(|&a, &b| {
+                let price = |spot: u32| {
+                    let spot = &part.spots[spot as usize];
+                    priced(spot.cost, spot.size, prices[spot.session as usize])
+                };
+                price(a).total_cmp(&price(b)).then(a.cmp(&b))
+            });
+        }
+        let best = Best { worth: worth(part, mode, &start), spots: start };
+        let cheapest = |case: usize| {
+            let spots = part.spots_of(case).iter().map(|spot| spot.cost);
+            spots.min().map_or(part.away[case], |cost| cost.min(part.away[case]))
+        };
+        let mut search = Self {
+            least_possible: (0..part.cases.len()).map(cheapest).sum(),
+            now,
+            mode,
+            cooling,
+            dice: Dice::new(seed),
+            patience: Patience::new(),
+            order,
+            phases: phases(part, mode, cooling),
+            phase: 0,
+            made: 0,
+            cycle: 0,
+            barren: 0,
+            ahead: (i64::MAX, best.spots.clone()),
+            since: 0,
+            best,
+        };
+        search.begin_phase();
+        search
+    }
+
+    /// Cases that may be moved.
+    pub(super) fn weight(&self) -> u64 {
+        u64::from(position(self.now.part.cases.len()))
+    }
+
+    /// Says that more steps would find nothing: the plan cannot be better, or nothing has been found for long.
+    pub(super) fn is_finished(&self) -> bool {
+        (self.barren >= BARREN_CYCLES && self.cycle >= PATIENT_CYCLES && !self.is_lacking())
+            || self.best.worth.iter().sum::<i64>() <= self.least_possible
+    }
+
+    /// Says that all cases must be served and that no plan has been found that does.
+    fn is_lacking(&self) -> bool {
+        self.cooling.cost.is_some() && self.best.spots.contains(&NONE)
+    }
+
+    /// Takes so many steps.
+    pub(super) fn advance(&mut self, steps: u64) {
+        for _ in 0..steps {
+            let length = self.length();
+            let temperature = self.temperature(length);
+            for _ in 0..PROPOSALS_A_STEP {
+                self.propose(temperature);
+                self.since += 1;
+                if self.now.cost() < self.ahead.0 && self.since >= self.weight() {
+                    self.keep();
+                }
+            }
+            self.made += PROPOSALS_A_STEP;
+            if self.made >= length {
+                self.end_phase();
+            }
+        }
+    }
+
+    /// Ends the search and returns the best plan with its worth.
+    pub(super) fn finish(mut self) -> (Worth, Vec<u32>) {
+        self.keep();
+        let worth = worth(self.now.part, self.mode, &self.ahead.1);
+        if worth < self.best.worth { (worth, self.ahead.1) } else { (self.best.worth, self.best.spots) }
+    }
+
+    /// Proposals in this phase.
+    fn length(&self) -> u64 {
+        let cases = u64::from(position(self.phases[self.phase].active.len()));
+        (cases * FIRST_CYCLE) << self.cycle.min(40)
+    }
+
+    fn keep(&mut self) {
+        if self.now.cost() < self.ahead.0 {
+            self.ahead.0 = self.now.cost();
+            self.ahead.1.copy_from_slice(self.now.spots());
+            self.since = 0;
+        }
+    }
+
+    fn heat(&self) -> f64 {
+        let is_short = self.cycle < SHORT_CYCLES || self.is_lacking();
+        match self.cycle {
+            cycle if is_short && cycle.is_multiple_of(2) => SHORT_HEAT,
+            cycle if !is_short && cycle.is_multiple_of(HOTTER_CYCLES) => HOTTER,
+            _ => 1.0,
+        }
+    }
+
+    /// The temperature falls in even ratios, and is nearly nothing for the last sixteenth of a phase.
+    fn temperature(&self, length: u64) -> f64 {
+        let Phase { hot, cold, .. } = self.phases[self.phase];
+        let hot = hot * self.heat();
+        let share = (self.made * 64 / length.max(1)).min(63);
+        if share >= 60 {
+            return cold / 16.0;
+        }
+        // (cold / hot) ^ (share / 64) by square roots, which are exact on every machine.
+        let (mut temperature, mut root) = (hot, cold / hot);
+        for bit in (0..6).rev() {
+            root = root.sqrt();
+            if share >> bit & 1 == 1 {
+                temperature *= root;
+            }
+        }
+        temperature
+    }
+
+    /// Lets the cases of this phase take part; those of later bands go, those of earlier ones keep their service.
+    fn begin_phase(&mut self) {
+        let part = self.now.part;
+        self.made = 0;
+        self.ahead.0 = i64::MAX;
+        self.since = 0;
+        let Some(band) = self.phases[self.phase].band else {
+            if let Some(cost) = self.cooling.cost {
+                // A job left over must cost enough to be placed at last, and little enough to be left for a while.
+                let away =
+                    cost.saturating_mul(JOB_AWAY << if self.is_lacking() { self.cycle % 6 } else { 0 });
+                for case in 0..position(part.cases.len()) {
+                    self.now.set_away(case, away.min(part.away[case as usize]));
+                }
+            }
+            return;
+        };
+        let mut earlier = Vec::new();
+        for case in 0..position(part.cases.len()) {
+            let its = part.bands[case as usize];
+            let served = self.now.spot(case) != NONE;
+            let away = match its.cmp(&band) {
+                std::cmp::Ordering::Less if served => {
+                    earlier.push(case);
+                    FIXED
+                }
+                std::cmp::Ordering::Equal => part.away[case as usize],
+                std::cmp::Ordering::Less => 0,
+                std::cmp::Ordering::Greater => {
+                    if served {
+                        self.now.take_out(case);
+                    }
+                    0
+                }
+            };
+            self.now.set_away(case, away);
+        }
+        let phase = &mut self.phases[self.phase];
+        phase.active.clone_from(&phase.cases);
+        phase.active.extend(earlier);
+    }
+
+    /// Goes on from the best plan of the phase to the next one, or to the next cycle.
+    fn end_phase(&mut self) {
+        self.keep();
+        self.now.restore(&self.ahead.1);
+        self.phase += 1;
+        if self.phase == self.phases.len() {
+            let worth = worth(self.now.part, self.mode, &self.ahead.1);
+            self.barren += 1;
+            if worth < self.best.worth {
+                self.best.worth = worth;
+                self.best.spots.copy_from_slice(&self.ahead.1);
+                self.barren = 0;
+            }
+            self.phase = 0;
+            self.cycle += 1;
+        }
+        self.begin_phase();
+    }
+
+    /// Proposes one change, and makes it if it is worth it at this temperature.
+    fn propose(&mut self, temperature: f64) {
+        let part = self.now.part;
+        let chance = self.dice.bits();
+        let active = &self.phases[self.phase].active;
+        let case = active[below(chance, active.len())];
+        let range = part.range_of(case as usize);
+        // Mostly a session that is cheap at the prices of minutes, at times any.
+        let rank = match chance & 1 {
+            0 => self.dice.below(range.len()),
+            _ => ((chance >> 1) | 1 << 30).trailing_zeros() as usize,
+        };
+        if rank >= range.len() {
+            return;
+        }
+        let spot = self.order[range.start + rank];
+        let from = self.now.spot(case);
+        if spot == from {
+            return;
+        }
+        let its = part.spots[spot as usize];
+        #[allow(clippy::cast_possible_truncation)] // saturates, which is meant
+        let limit = (temperature * self.patience.of(self.dice.bits())) as i64;
+        let change = its.cost - self.now.cost_of(case);
+        let wanted = its.size - self.now.left(its.session);
+        if wanted <= 0 {
+            if change <= limit {
+                self.move_to(case, spot);
+            }
+            return;
+        }
+        let mut chain =
+            Chain { from, into: its.session, ejected: [(NONE, NONE); EJECTED], length: 0, change };
+        if !chain.choose(&self.now, wanted, &mut self.dice) || !chain.settle(&self.now, limit) {
+            return;
+        }
+        for &(member, _) in &chain.ejected[..chain.length] {
+            self.now.take_out(member);
+        }
+        self.move_to(case, spot);
+        for &(member, spot) in &chain.ejected[..chain.length] {
+            if spot != NONE {
+                self.now.put(member, spot);
+            }
+        }
+    }
+
+    fn move_to(&mut self, case: u32, spot: u32) {
+        if self.now.spot(case) != NONE {
+            self.now.take_out(case);
+        }
+        self.now.put(case, spot);
+    }
+}
+
+/// A case with the members that make room for it.
+struct Chain {
+    /// The spot that the case comes from.
+    from: u32,
+    into: u32,
+    /// Members that go, and the spot of each where it goes to.
+    ejected: [(u32, u32); EJECTED],
+    length: usize,
+    /// What the whole change costs.
+    change: i64,
+}
+
+impl Chain {
+    /// Chooses who makes room: one member that is long enough, else several, from a place left to chance.
+    fn choose(&mut self, now: &Packing<'_>, wanted: i64, dice: &mut Dice) -> bool {
+        let members = now.members(self.into);
+        let size = |member: u32| now.part.spots[now.spot(member) as usize].size;
+        let first = dice.below(members.len());
+        let around = || members[first..].iter().chain(&members[..first]).copied();
+        if let Some(member) = around().find(|&member| size(member) >= wanted) {
+            self.ejected[0].0 = member;
+            self.length = 1;
+            return true;
+        }
+        let mut freed = 0;
+        for member in around().take(EJECTED) {
+            self.ejected[self.length].0 = member;
+            self.length += 1;
+            freed += size(member);
+            if freed >= wanted {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Finds where each ejected member costs least. Says whether the whole change costs no more than the limit.
+    fn settle(&mut self, now: &Packing<'_>, limit: i64) -> bool {
+        let part = now.part;
+        let source = (self.from != NONE).then(|| part.spots[self.from as usize]);
+        for at in 0..self.length {
+            let member = self.ejected[at].0;
+            self.change -= now.cost_of(member);
+            let mut least = (now.away[member as usize], NONE);
+            // The first may take the place that the case leaves.
+            if at == 0
+                && let Some(source) = source
+                && let Some(spot) = part.spot_in(member as usize, source.session)
+            {
+                let its = part.spots[spot as usize];
+                if now.left(source.session) + source.size >= its.size && its.cost < least.0 {
+                    least = (its.cost, spot);
+                }
+            }
+            if least.1 == NONE || self.change + least.0 > limit {
+                let taken = &self.ejected[..at];
+                let is_taken = |session: u32| {
+                    session == self.into
+                        || source.is_some_and(|source| source.session == session)
+                        || taken
+                            .iter()
+                            .any(|&(_, spot)| spot != NONE && part.spots[spot as usize].session == session)
+                };
+                for spot in part.range_of(member as usize) {
+                    let its = &part.spots[spot];
+                    if its.cost < least.0 && now.left(its.session) >= its.size && !is_taken(its.session) {
+                        least = (its.cost, position(spot));
+                    }
+                }
+            }
+            self.change += least.0;
+            self.ejected[at].1 = least.1;
+        }
+        self.change <= limit
+    }
+}
+
+/// What a plan costs in a mode.
+pub(super) fn worth(part: &Part, mode: Mode, spots: &[u32]) -> Worth {
+    let mut worth = vec![0; if mode == Mode::Strict { usize::from(u8::MAX) + 2 } else { 1 }];
+    let last = worth.len() - 1;
+    for (case, &spot) in spots.iter().enumerate() {
+        if spot != NONE {
+            worth[last] += part.spots[spot as usize].cost;
+        } else if mode == Mode::Strict {
+            worth[usize::from(part.bands[case])] += part.away[case];
+        } else {
+            worth[0] += part.away[case];
+        }
+    }
+    worth
+}
+
+fn phases(part: &Part, mode: Mode, cooling: Cooling) -> Vec<Phase> {
+    let all = 0..position(part.cases.len());
+    let mut bands: Vec<Option<u8>> = match mode {
+        Mode::Weighted => vec![None],
+        Mode::Strict => part.bands.iter().map(|&band| Some(band)).collect(),
+    };
+    bands.sort_unstable();
+    bands.dedup();
+    let phase = |band: Option<u8>| {
+        let is_its = |&case: &u32| band.is_none_or(|band| part.bands[case as usize] == band);
+        let cases: Vec<u32> = all.clone().filter(is_its).collect();
+        let sum: i64 = cases.iter().map(|&case| part.away[case as usize]).sum();
+        let mean = cooling.cost.unwrap_or(sum / i64::from(position(cases.len()).max(1)));
+        #[allow(clippy::cast_precision_loss)]
+        let degrees = |share: i64| (mean * share) as f64 / 1000.0 + 0.01;
+        Phase { band, active: cases.clone(), cases, hot: degrees(cooling.from), cold: degrees(cooling.to) }
+    };
+    bands.into_iter().map(phase).collect()
+}
