@@ -24,6 +24,9 @@ const FIRST_CYCLE: u64 = 64;
 const SHORT_CYCLES: u32 = 6;
 const SHORT_HEAT: f64 = 16.0;
 
+/// So few cases are searched from end to end throughout.
+const FEW_CASES: u64 = 32;
+
 /// Every so many of the later cycles begins so much hotter, to leave what the search has settled into.
 const HOTTER_CYCLES: u32 = 3;
 const HOTTER: f64 = 4.0;
@@ -198,7 +201,7 @@ impl<'a> Search<'a> {
     }
 
     fn heat(&self) -> f64 {
-        let is_short = self.cycle < SHORT_CYCLES || self.is_lacking();
+        let is_short = self.cycle < SHORT_CYCLES || self.weight() <= FEW_CASES || self.is_lacking();
         match self.cycle {
             cycle if is_short && cycle.is_multiple_of(2) => SHORT_HEAT,
             cycle if !is_short && cycle.is_multiple_of(HOTTER_CYCLES) => HOTTER,
