@@ -9,7 +9,6 @@ use crate::matching::eligible;
 use crate::matching::explanation::Flip;
 use crate::matching::network::residual::{Added, Trial};
 use crate::matching::network::{Store, position};
-use crate::matching::solve::Allocation;
 use crate::offer::Offer;
 use crate::region::Mode;
 
@@ -20,32 +19,38 @@ const FORBIDDEN: i128 = 1 << 100;
 
 impl Explainer<'_> {
     /// What would have led to another proposal than this line of the plan.
-    pub(super) fn flips(&self, need: u32, chosen: u32, line: &Allocation) -> Vec<Flip> {
+    pub(super) fn flips(&self, need: u32, chosen: u32) -> Vec<Flip> {
         let declined = match (self.demands.get(&need), self.pools.get(&chosen)) {
-            (Some(&demand), Some(_)) => self.if_declined(need, demand, chosen, line),
+            (Some(&demand), Some(_)) => self.if_declined(need, demand, chosen),
             (_, _) => self.if_session_declined(need, chosen),
         };
         let declined = Flip { change: "either trust declines this".to_owned(), then: declined };
         std::iter::once(declined).chain(self.if_under_pressure(need, chosen)).collect()
     }
 
-    /// Who would be asked instead, in the contract's words.
-    fn asked(&self, need: u32, offers: &[u32]) -> String {
+    /// Who would be asked instead, in plain words; `sure` where every best plan asks one of them.
+    fn asked(&self, need: u32, offers: &[u32], sure: bool) -> String {
         let mut asked: Vec<(u32, String)> = Vec::new();
         for &offer in offers {
             let points = eligible::burden(self.problem, self.need(need), self.offer(offer)).total();
-            let name = self.trust_name(self.offer(offer));
-            if asked.iter().all(|(_, other)| *other != name) {
-                asked.push((points, name));
-            }
+            asked.push((points, self.trust_name(self.offer(offer))));
         }
         asked.sort();
         let points = asked.first().map_or(0, |(points, _)| *points);
-        let names: Vec<String> = asked.into_iter().map(|(_, name)| name).collect();
-        match names.as_slice() {
-            [] => "nothing: no other offer would serve it".to_owned(),
-            [_] => format!("{} would be asked, {points} points a unit", names.join("")),
-            [..] => format!("{} would be asked, from {points} points a unit", names.join(" or ")),
+        let mut names: Vec<String> = Vec::new();
+        for (_, name) in asked {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let one = names.len() == 1;
+        let (names, from) = (names.join(" or "), if one { "" } else { "from " });
+        match (names.is_empty(), sure) {
+            (true, _) => "nothing: no other offer would serve it".to_owned(),
+            (false, true) => format!("{names} would be asked, {from}{points} points a unit"),
+            (false, false) => {
+                format!("{names} might be asked, {from}{points} points a unit: others have as good a claim")
+            }
         }
     }
 
@@ -61,8 +66,8 @@ impl Explainer<'_> {
         if new.is_empty() { all } else { new }
     }
 
-    fn if_declined(&self, need: u32, demand: u32, chosen: u32, line: &Allocation) -> String {
-        let Some(&pool) = self.pools.get(&chosen) else { return self.asked(need, &[]) };
+    fn if_declined(&self, need: u32, demand: u32, chosen: u32) -> String {
+        let Some(&pool) = self.pools.get(&chosen) else { return self.asked(need, &[], true) };
         let mut trial = self.residual.trial();
         trial.take_out(demand);
         trial.close(demand, pool);
@@ -75,15 +80,11 @@ impl Explainer<'_> {
             trial.add(Added { store, askers: vec![(demand, points)] })
         });
         trial.put_in(demand, i64::from(self.need(need).units_wanted().get()));
-        let kept = self.residual.served(demand) - i64::from(line.units);
-        if trial.pools_of(demand).iter().map(|(_, units)| units).sum::<i64>() <= kept {
-            return self.asked(need, &[]);
-        }
         let mut asked = self.asked_then(&trial, need, demand);
         if rest.is_some_and(|rest| !trial.never_uses(demand, rest)) {
             asked.extend(self.model.pools[pool as usize].iter().filter(|&&offer| offer != chosen));
         }
-        self.asked(need, &asked)
+        self.asked(need, &asked, trial.always_serves(demand))
     }
 
     /// The lowest OPEL of the supporting trust with which the need would be suggested nothing of it.
@@ -124,16 +125,15 @@ impl Explainer<'_> {
             if !pools.iter().all(|&pool| trial.never_uses(demand, pool)) {
                 return None;
             }
-            let is_served = !trial.pools_of(demand).is_empty();
-            let asked = if is_served { self.asked_then(&trial, need, demand) } else { Vec::new() };
+            let asked = self.asked_then(&trial, need, demand);
             let change = format!("{} declares OPEL {opel}", self.trust_name(its));
-            Some(Flip { change, then: self.asked(need, &asked) })
+            Some(Flip { change, then: self.asked(need, &asked, trial.always_serves(demand)) })
         })
     }
 
     /// Where a case would go if it could not have its session and everything else stayed.
     fn if_session_declined(&self, need: u32, chosen: u32) -> String {
-        let Some(case) = self.theatre.case_of(need) else { return self.asked(need, &[]) };
+        let Some(case) = self.theatre.case_of(need) else { return self.asked(need, &[], true) };
         let theatre = &self.model.theatre;
         let size = theatre.cases()[case as usize].size;
         let places = theatre.places_of(case as usize).iter();
@@ -142,6 +142,6 @@ impl Explainer<'_> {
             offer != chosen && self.theatre.left(offer).is_some_and(|left| left >= size)
         });
         let least = with_room.min_by_key(|&(points, offer)| (points, &self.offer(offer).id));
-        self.asked(need, least.map(|(_, offer)| offer).as_slice())
+        self.asked(need, least.map(|(_, offer)| offer).as_slice(), true)
     }
 }

@@ -45,7 +45,7 @@ impl Explainer<'_> {
             fairness: context.fairness.clone(),
             alternatives: self.alternatives(at, chosen, line, &seen),
             not_used: self.counts(at, &view, &seen, Some(chosen)),
-            flips: self.flips(at, chosen, line),
+            flips: self.flips(at, chosen),
             unknown: unknown(need, offer),
             checked_at: self.problem.at,
             revision: context.revision,

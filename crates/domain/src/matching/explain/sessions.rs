@@ -16,20 +16,20 @@ pub(super) struct Sessions {
     of_offer: HashMap<u32, u32>,
     /// Minutes left in each session, with one turnover.
     left: Vec<i64>,
-    /// The cases in each session.
+    /// The needs that lie in each session, once for each case.
     members: Vec<Vec<u32>>,
-    /// The first case of each need.
-    of_need: HashMap<u32, u32>,
-    /// The unserved cases of the needs of a trust for a code.
-    waiting: HashMap<Code, BTreeMap<TrustCode, Vec<u32>>>,
+    /// What a case of each need is like, and one of its cases.
+    like: HashMap<u32, (Case, u32)>,
+    /// The needs of a trust for a code with unserved cases, and how many.
+    waiting: HashMap<Code, BTreeMap<TrustCode, Vec<(u32, u32)>>>,
 }
 
-/// What happens in one session when it has room for more.
+/// What happens in one session when it has room for more. Needs are named once for each case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Filled {
-    /// The cases it then holds that it did not hold before.
+    /// Those that it then holds more of.
     pub(super) came: Vec<u32>,
-    /// The cases that gave way to more urgent ones.
+    /// Those that gave way to more urgent ones.
     pub(super) went: Vec<u32>,
     /// Minutes left then.
     pub(super) left: i64,
@@ -39,23 +39,27 @@ impl Sessions {
     pub(super) fn new(problem: &Problem, model: &Model, plan: &Plan) -> Self {
         let mut left = model.theatre.rooms().to_vec();
         let mut members = vec![Vec::new(); left.len()];
-        let mut waiting: HashMap<_, BTreeMap<_, Vec<u32>>> = HashMap::new();
+        let mut like = HashMap::new();
         for (case, session) in sessions_of(problem, model, plan).into_iter().enumerate() {
+            let (need, its) = (model.cases[case], model.theatre.cases()[case]);
+            like.entry(need).or_insert((its, position(case)));
             if let Some(session) = session {
-                left[session as usize] -= model.theatre.cases()[case].size;
-                members[session as usize].push(position(case));
-            } else {
-                let need = &problem.needs[model.cases[case] as usize];
+                left[session as usize] -= its.size;
+                members[session as usize].push(need);
+            }
+        }
+        let mut waiting: HashMap<_, BTreeMap<_, Vec<(u32, u32)>>> = HashMap::new();
+        let mut needs: Vec<(u32, u32)> = like.iter().map(|(&need, &(_, case))| (case, need)).collect();
+        needs.sort_unstable();
+        for (_, at) in needs {
+            let need = &problem.needs[at as usize];
+            if let Some(&units) = plan.unserved.get(&need.id) {
                 let trusts = waiting.entry(need.resource.code.clone()).or_default();
-                trusts.entry(need.trust).or_default().push(position(case));
+                trusts.entry(need.trust).or_default().push((at, units));
             }
         }
         let of_offer = model.sessions.iter().enumerate().map(|(at, &offer)| (offer, position(at))).collect();
-        let mut of_need = HashMap::new();
-        for (case, &need) in model.cases.iter().enumerate() {
-            of_need.entry(need).or_insert(position(case));
-        }
-        Self { of_offer, left, members, of_need, waiting }
+        Self { of_offer, left, members, like, waiting }
     }
 
     /// Minutes left in the session of an offer, with one turnover; `None` where it is none that can be used.
@@ -63,54 +67,67 @@ impl Sessions {
         self.of_offer.get(&offer).map(|&session| self.left[session as usize])
     }
 
-    /// One of the cases of a need, which are all alike.
-    pub(super) fn case_of(&self, need: u32) -> Option<u32> {
-        self.of_need.get(&need).copied()
+    /// Who lies where, by positions in the problem: for tests.
+    #[cfg(test)]
+    pub(super) fn lying(&self, model: &Model) -> Vec<(u32, u32)> {
+        let all = self.members.iter().zip(&model.sessions);
+        let of = |(members, &offer): (&Vec<u32>, &u32)| -> Vec<(u32, u32)> {
+            members.iter().map(|&need| (need, offer)).collect()
+        };
+        all.flat_map(of).collect()
     }
 
-    /// The unserved cases for a code, by trust.
-    pub(super) fn waiting(&self, code: &Code) -> impl Iterator<Item = (TrustCode, &[u32])> {
-        let trusts = self.waiting.get(code).into_iter().flatten();
-        trusts.map(|(trust, cases)| (*trust, cases.as_slice()))
+    /// One of the cases of a need, which are all alike.
+    pub(super) fn case_of(&self, need: u32) -> Option<u32> {
+        self.like.get(&need).map(|(_, case)| *case)
+    }
+
+    /// The needs for a code with unserved cases and how many, by trust.
+    pub(super) fn waiting(&self, code: &Code) -> impl Iterator<Item = &[(u32, u32)]> {
+        self.waiting.get(code).into_iter().flatten().map(|(_, needs)| needs.as_slice())
     }
 
     /// Gives the minutes of a session to those who wait, as every plan promises: the most urgent first, each if it fits or if
-    /// it outranks one that it can replace; whatever lies in other sessions stays there.
-    pub(super) fn fill(&self, offer: u32, left: i64, cases: &[Case], waiting: &[u32]) -> Filled {
+    /// it outranks one that it can replace; whatever lies in other sessions stays there. `waiting` names a need once for
+    /// each case.
+    pub(super) fn fill(&self, offer: u32, left: i64, waiting: Vec<u32>) -> Filled {
         let its = self.of_offer.get(&offer).map_or(&[][..], |&session| &self.members[session as usize]);
-        let (mut members, mut left) = (its.to_vec(), left);
-        let of = |case: u32| cases[case as usize];
-        let mut waiting = waiting.to_vec();
+        let (mut members, mut left, mut waiting) = (its.to_vec(), left, waiting);
+        let (size, class) = (|need: u32| self.like[&need].0.size, |need: u32| self.like[&need].0.class);
         loop {
-            waiting.sort_by_key(|&case| (of(case).class, case));
+            waiting.sort_by_key(|&need| (class(need), self.like[&need].1));
             let mut next = Vec::new();
-            let before = waiting.len();
             let mut changed = false;
-            for &case in &waiting {
-                let (size, class) = (of(case).size, of(case).class);
-                if size > left {
+            for &need in &waiting {
+                if size(need) > left {
                     let gives_way =
-                        |other: &&u32| of(**other).class > class && of(**other).size >= size - left;
-                    let order = |&other: &u32| (of(other).class, Reverse(of(other).size), Reverse(other));
-                    let Some(other) = members.iter().filter(gives_way).copied().max_by_key(order) else {
-                        next.push(case);
+                        |&&other: &&u32| class(other) > class(need) && size(other) >= size(need) - left;
+                    let order = |&other: &u32| (class(other), Reverse(size(other)), Reverse(other));
+                    let other = members.iter().filter(gives_way).copied().max_by_key(order);
+                    let Some(other) = other.filter(|&other| take_one(&mut members, other)) else {
+                        next.push(need);
                         continue;
                     };
-                    members.retain(|&member| member != other);
-                    left += of(other).size;
+                    left += size(other);
                     next.push(other);
                 }
-                members.push(case);
-                left -= size;
+                members.push(need);
+                left -= size(need);
                 changed = true;
             }
             waiting = next;
-            if !changed || before == 0 {
+            if !changed {
                 break;
             }
         }
-        let came = members.iter().copied().filter(|case| !its.contains(case)).collect();
-        let went = its.iter().copied().filter(|case| !members.contains(case)).collect();
+        let (mut came, mut went) = (members.clone(), its.to_vec());
+        went.retain(|&need| !take_one(&mut came, need));
         Filled { came, went, left }
     }
+}
+
+/// Takes one mention of a need out of a list; says whether there was one.
+fn take_one(needs: &mut Vec<u32>, need: u32) -> bool {
+    let place = needs.iter().position(|&other| other == need);
+    place.map(|place| needs.swap_remove(place)).is_some()
 }

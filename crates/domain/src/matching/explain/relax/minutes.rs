@@ -5,6 +5,7 @@ use crate::matching::explanation::{Change, Relaxation};
 use crate::reason::NotUsed;
 
 use super::super::Explainer;
+use super::super::sessions::Filled;
 use super::TRIES;
 
 /// How often a session is lengthened before another is tried.
@@ -113,35 +114,9 @@ impl Explainer<'_> {
 
     /// Cases that a session with so many minutes left takes in, the need's among them; else the minutes that it still lacks.
     fn filled(&self, need: u32, offer: u32, left: i64, lifted: &[NotUsed]) -> Result<i64, i64> {
-        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
-        let mut waiting: Vec<u32> = Vec::new();
-        for (_, cases) in self.theatre.waiting(&its.resource.code) {
-            let need_of = |case: u32| self.need(self.model.cases[case as usize]);
-            let first = cases.first().map(|&case| need_of(case));
-            if first.is_none_or(|need| eligible::rules_out(problem, setting, need, its).is_some()) {
-                continue;
-            }
-            // Cases of one need lie side by side.
-            let mut known: Option<(u32, bool)> = None;
-            for &case in cases {
-                let at = self.model.cases[case as usize];
-                let may = known.filter(|(need, _)| *need == at).map_or_else(
-                    || {
-                        let other = self.need(at);
-                        let mut codes = eligible::iter_other_objections(problem, setting, other, its);
-                        codes.all(|code| lifted.contains(&code))
-                    },
-                    |(_, may)| may,
-                );
-                known = Some((at, may));
-                if may {
-                    waiting.push(case);
-                }
-            }
-        }
-        let filled = self.theatre.fill(offer, left, self.model.theatre.cases(), &waiting);
-        let of_need = |cases: &[u32]| {
-            let its = cases.iter().filter(|&&case| self.model.cases[case as usize] == need).count();
+        let filled = self.filling(offer, left, lifted);
+        let of_need = |needs: &[u32]| {
+            let its = needs.iter().filter(|&&other| other == need).count();
             i64::try_from(its).unwrap_or(i64::MAX)
         };
         let more =
@@ -151,5 +126,77 @@ impl Explainer<'_> {
         } else {
             Err(self.size(need) - filled.left)
         }
+    }
+
+    /// Who comes into a session, and who goes, when it has so many minutes left and these codes no longer object.
+    fn filling(&self, offer: u32, left: i64, lifted: &[NotUsed]) -> Filled {
+        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
+        let mut waiting: Vec<u32> = Vec::new();
+        for needs in self.theatre.waiting(&its.resource.code) {
+            let first = needs.first().map(|&(need, _)| self.need(need));
+            if first.is_none_or(|need| eligible::rules_out(problem, setting, need, its).is_some()) {
+                continue;
+            }
+            for &(other, units) in needs {
+                let mut codes = eligible::iter_other_objections(problem, setting, self.need(other), its);
+                if codes.all(|code| lifted.contains(&code)) {
+                    waiting.extend(std::iter::repeat_n(other, units as usize));
+                }
+            }
+        }
+        self.theatre.fill(offer, left, waiting)
+    }
+
+    /// Who would lie where, by positions in the problem, if a change that was offered were made: for tests.
+    #[cfg(test)]
+    pub(in super::super) fn theatre_after(&self, need: u32, change: &Change) -> Vec<(u32, u32)> {
+        let mut lying = self.theatre.lying(self.model);
+        let fill = |lying: &mut Vec<(u32, u32)>, id: &crate::ids::OfferId, more: i64, lifted: &[NotUsed]| {
+            let at = self.offers[id];
+            let left = self.theatre.left(at).unwrap_or_else(|| self.minutes_free(at) + self.turnover());
+            let filled = self.filling(at, left + more, lifted);
+            for other in filled.went {
+                if let Some(place) = lying.iter().position(|pair| *pair == (other, at)) {
+                    lying.remove(place);
+                }
+            }
+            lying.extend(filled.came.iter().map(|&other| (other, at)));
+        };
+        let mut put = |mut sessions: Vec<u32>| {
+            let mut lacking = self.plan.unserved[&self.need(need).id];
+            sessions.sort_unstable();
+            for at in sessions {
+                for _ in 0..self.cases_in(need, at).min(lacking.into()) {
+                    lying.push((need, at));
+                    lacking -= 1;
+                }
+            }
+        };
+        let seen = self.seen(need, &self.all.view(self.problem, &self.model.setting, self.need(need)));
+        let only = |code, within: &dyn Fn(u32) -> bool| -> Vec<u32> {
+            let only = seen.iter().filter(|one| one.only(code) && within(one.offer));
+            only.map(|one| one.offer).collect()
+        };
+        match change {
+            Change::TravelLimit { minutes } => {
+                put(only(NotUsed::TooFar, &|at| self.travel(self.need(need), at) <= *minutes));
+            }
+            Change::LaterBy { needed_by } => {
+                put(only(NotUsed::TooLate, &|at| {
+                    self.offer(at).window.from.is_some_and(|from| from <= *needed_by)
+                }));
+            }
+            Change::Confirm { offer, .. } => {
+                fill(&mut lying, offer, 0, &[NotUsed::Stale, NotUsed::BelowReserve]);
+            }
+            Change::FindTeam { offer, .. } => fill(&mut lying, offer, 0, &[NotUsed::TeamMissing]),
+            Change::MoreUnits { offer, units, .. } => {
+                let short = i64::try_from(self.offer(self.offers[offer]).figures.short()).unwrap_or(0);
+                let more = i64::from(*units) - short;
+                fill(&mut lying, offer, more, &[NotUsed::TooShort, NotUsed::BelowReserve]);
+            }
+            Change::LowerReserve { .. } => {}
+        }
+        lying
     }
 }

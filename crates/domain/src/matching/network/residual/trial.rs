@@ -89,7 +89,7 @@ impl<'r, 'a> Trial<'r, 'a> {
     }
 
     /// The pools that a need has units of now.
-    pub(crate) fn pools_of(&self, need: u32) -> &[(u32, i64)] {
+    fn pools_of(&self, need: u32) -> &[(u32, i64)] {
         self.holdings.get(&need).map_or_else(|| self.base.holdings.of(need), Vec::as_slice)
     }
 
@@ -146,6 +146,11 @@ impl<'r, 'a> Trial<'r, 'a> {
     pub(crate) fn never_uses(&self, need: u32, pool: u32) -> bool {
         let arc = self.arcs(need).find(|arc| arc.store == pool);
         arc.is_none_or(|arc| self.cost_by(arc) + self.price(pool) > self.price(need | NEED))
+    }
+
+    /// Says whether every best plan of the changed problem serves all units of a need.
+    pub(crate) fn always_serves(&self, need: u32) -> bool {
+        self.price(need | NEED) < unserved(self.class(need))
     }
 
     /// Fills one more unit of room of a full store, if that makes the plan better.

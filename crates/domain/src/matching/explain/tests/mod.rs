@@ -1,3 +1,5 @@
+mod promises;
+
 use super::*;
 use crate::matching::examples::{after, labels, need, offer, problem, region};
 use crate::matching::explanation::{Change, Fairness, NotUsedCount, Relaxation};
