@@ -6,6 +6,8 @@
 pub mod campaign;
 pub mod what_if;
 
+mod words;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
@@ -17,6 +19,8 @@ use crate::v1::{
     explanation::{NotUsed, Rank},
     unserved_explanation::change::Change,
 };
+
+pub use words::objection;
 
 /// The names of trusts by ODS code. A trust without a name goes by its code.
 #[derive(Debug, Clone, Default)]
@@ -166,9 +170,8 @@ fn ranked(rank: &Rank, zone: &TimeZone) -> String {
 }
 
 fn not_used(row: &NotUsed) -> String {
-    let reason = Objection::short_name(row.reason).unwrap_or("?");
     let example = if row.example.is_empty() { String::new() } else { format!(" ({})", row.example) };
-    format!("{} {reason}{example}", row.count)
+    format!("{} {}{example}", row.count, objection(row.reason()))
 }
 
 fn local(at: Option<prost_types::Timestamp>, format: &str, zone: &TimeZone) -> Option<String> {
@@ -206,6 +209,8 @@ pub struct UnservedRow {
     pub count: i64,
     /// The code, such as `TOO_FAR`.
     pub reason: &'static str,
+    /// The same in words that go after a count: "too far".
+    pub words: &'static str,
     /// One of them, in words; may be empty.
     pub example: String,
     /// What would lift this reason, cheapest first.
@@ -232,6 +237,7 @@ pub fn unserved(need: &Need, why: &UnservedExplanation, zone: &TimeZone) -> Unse
         .map(|row| UnservedRow {
             count: row.count,
             reason: Objection::short_name(row.reason).unwrap_or("?"),
+            words: objection(row.reason()),
             example: row.example.clone(),
             fixes: Vec::new(),
         })
@@ -301,17 +307,25 @@ pub fn need_in_words(need: &Need, zone: &TimeZone) -> String {
 pub fn plain_unserved(why: &Unserved, command: &dyn Fn(&Change) -> Option<String>) -> String {
     let fix = |fix: &Fix| {
         let how = fix.change.as_ref().and_then(command).unwrap_or_else(|| fix.text.clone());
-        format!("fix: {how} (places {})", fix.places)
+        format!("fix: {how} places {}", fix.places)
     };
-    let count_width = why.rows.iter().map(|row| row.count.to_string().len()).max().unwrap_or(1);
-    let reason_width = why.rows.iter().map(|row| row.reason.len()).max().unwrap_or(0);
+    let widest = |length: &dyn Fn(&UnservedRow) -> usize| why.rows.iter().map(length).max().unwrap_or(0);
+    let count_width = widest(&|row| row.count.to_string().len()).max(1);
+    let reason_width = widest(&|row| row.reason.len());
+    let words_width = widest(&|row| row.words.chars().count());
+    let example_width = widest(&|row| row.example.chars().count());
     let mut text = format!("{}    {}\n", why.need, why.verdict);
     for row in &why.rows {
-        let line = format!("  {:>count_width$}  {:<reason_width$}  {}", row.count, row.reason, row.example);
-        text.push_str(line.trim_end());
+        let UnservedRow { count, reason, words, example, .. } = row;
+        let said = format!(
+            "  {count:>count_width$}  {reason:<reason_width$}  {words:<words_width$}  {example:<example_width$}"
+        );
+        let indent = said.chars().count();
+        let first = row.fixes.first().map(&fix).unwrap_or_default();
+        text.push_str(format!("{said}  {first}").trim_end());
         text.push('\n');
-        for cure in &row.fixes {
-            text.push_str(&format!("  {:count_width$}  {}\n", "", fix(cure)));
+        for cure in row.fixes.iter().skip(1) {
+            text.push_str(&format!("{:indent$}  {}\n", "", fix(cure)));
         }
     }
     for cure in &why.more {

@@ -73,7 +73,7 @@ fn a_proposal_is_explained_line_by_line() {
   After this      Aldermoor has 1 free and keeps 1 for itself; pressure 2 of 4.
   Fairness        28 days: Aldermoor has given 14 and taken 11; 31% of all giving.
   Runner-up       Calverleigh, burden 41: 41 minutes away
-  Not used        3 STALE (Eastholme, 3 h); 1 TRUST_UNDER_PRESSURE
+  Not used        3 stale: nobody has confirmed them (Eastholme, 3 h); 1 at a trust that is itself under pressure
   Not known       ASA grade
   Would flip      if Aldermoor declares OPEL 3, Calverleigh would be asked first
   Checked         at 14:31:52 on revision 88213, policy nv-2026-11
@@ -130,10 +130,9 @@ fn an_unserved_need_shows_each_reason_with_its_fix() {
     assert_eq!(
         plain_unserved(&rendered, &command),
         "LC-120  2 x G&A, female, needed by Tue 24 Nov 20:00    0 of 14 offers fit
-  10  TOO_FAR     Calverleigh, 52 minutes
-      fix: --max-travel 60m (places 2)
-   4  AGE_OR_SEX  no bay of that sex
-      fix: something else (places 1)
+  10  TOO_FAR     too far                                     Calverleigh, 52 minutes  fix: --max-travel 60m places 2
+   4  AGE_OR_SEX  with an age or sex limit that rules it out  no bay of that sex
+      fix: something else places 1
   Taken by  P1A needs
   Checked   at 14:31:52 on revision 7
 "

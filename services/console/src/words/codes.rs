@@ -1,8 +1,7 @@
 //! States and reasons in plain words. Each table walks the whole enumeration, so a new value cannot be forgotten.
 
 use fallow_api::v1::{
-    DeclineReason, Freshness, Mode, Objection, Priority, Sex, Source, answer, authority, need, offer,
-    transfer,
+    DeclineReason, Freshness, Mode, Priority, Sex, Source, answer, authority, need, offer, transfer,
 };
 
 /// A state as a tag: a text, and the class that colours it. Colour never says anything that the text does not.
@@ -182,36 +181,6 @@ pub(crate) const ABORTS: [DeclineReason; 6] = [
     DeclineReason::NoTransport,
     DeclineReason::Other,
 ];
-
-/// Returns why an offer was not used, in words that go after a count: `6 too far`.
-pub(crate) fn objection(value: Objection) -> &'static str {
-    match value {
-        Objection::Unspecified => "for another reason",
-        Objection::SameTrust => "of the same trust",
-        Objection::NoAgreement => "without an agreement between the trusts",
-        Objection::WrongResource => "of another kind",
-        Objection::SpecialtyMismatch => "for another specialty",
-        Objection::CapabilityMissing => "without what is required",
-        Objection::Isolation => "without isolation",
-        Objection::CareLevel => "at a lower level of care",
-        Objection::SecurityLevel => "at another level of security",
-        Objection::AgeOrSex => "with an age or sex limit that rules it out",
-        Objection::BmiOrAsaLimit => "with a BMI or ASA limit that rules it out",
-        Objection::TooFar => "too far",
-        Objection::TooLate => "that start too late",
-        Objection::TooEarly => "that end too early",
-        Objection::TooShort => "too short for the case",
-        Objection::TeamMissing => "without a team",
-        Objection::Stale => "stale: nobody has confirmed them",
-        Objection::Suspended => "suspended",
-        Objection::TrustUnderPressure => "at a trust that is itself under pressure",
-        Objection::BelowReserve => "with nothing free above the trust\u{2019}s reserve",
-        Objection::DeclinedBefore => "declined before, and nothing has changed",
-        Objection::HeldForAnother => "held for another need",
-        Objection::LostToHigherPriority => "used for a more urgent need",
-        Objection::CheaperElsewhere => "that cost more than what is proposed",
-    }
-}
 
 /// Returns the name of a role, as people say it.
 pub(crate) fn role(value: &str) -> String {

@@ -1,6 +1,7 @@
 //! What the list of needs shows, worked out from the records.
 
 use askama::Template;
+use fallow_api::render;
 use fallow_api::v1::unserved_explanation::change::Change;
 use fallow_api::v1::{
     Need, Priority, Proposal, ResourceKind, UnservedExplanation, explanation, need, unserved_explanation,
@@ -255,7 +256,7 @@ impl Button {
 
 /// Writes how many offers one reason ruled out: `3 too far, such as Calverleigh, 52 min`.
 fn not_used(counted: &explanation::NotUsed) -> String {
-    let why = codes::objection(counted.reason());
+    let why = render::objection(counted.reason());
     if counted.example.is_empty() {
         format!("{} {why}", counted.count)
     } else {
