@@ -1,6 +1,7 @@
 //! `ExplainNeed`: why a need is, or is not, served, and what would help most cheaply.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fallow_api::convert::explanation::{Looked, unserved_to_wire};
 use fallow_api::convert::request;
@@ -15,15 +16,72 @@ use fallow_domain::reason::NotUsed;
 use fallow_ledger::record::{Record, need_key, proposal_key};
 use fallow_live::call::Call;
 
+use jiff::SignedDuration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::facts::Facts;
 use crate::verbs::{not_found, proposal_to_wire};
-use crate::world::{World, solve};
+use crate::world::{Solved, World, solve};
+
+/// Explanations worked out at once: one, so that however many are asked for, the engine has the other cores.
+const AT_ONCE: usize = 1;
+/// How long explanations at the same revision share one look: offers grow stale with time alone, so not for ever.
+const SHARED_FOR: SignedDuration = SignedDuration::from_secs(5);
+
+/// What explanations share: what was seen at one revision, solved once, for all calls at that revision.
+pub(crate) struct Explaining {
+    turn: Arc<Semaphore>,
+    latest: Mutex<Option<Arc<Sight>>>,
+}
+
+/// Everything at one revision, and the best plan for it once somebody has asked.
+struct Sight {
+    facts: Facts,
+    world: World,
+    solved: OnceLock<Solved>,
+}
+
+impl Sight {
+    fn solved(&self) -> &Solved {
+        self.solved.get_or_init(|| self.world.solve())
+    }
+}
+
+impl Explaining {
+    pub(crate) fn new() -> Self {
+        Self { turn: Arc::new(Semaphore::new(AT_ONCE)), latest: Mutex::new(None) }
+    }
+
+    /// Waits until it is this call's turn to work an explanation out, which lasts as long as what is returned.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.turn.clone().acquire_owned().await.ok()
+    }
+
+    /// Looks at everything as it is now, or as it was a moment ago if nothing has changed since.
+    fn look(&self, call: &Call) -> Result<Arc<Sight>, Failure> {
+        let latest = || self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = call.live.picture().revision();
+        let is_still_so = |sight: &Arc<Sight>| {
+            let age = call.at.duration_since(sight.facts.at);
+            sight.facts.revision == now && (SignedDuration::ZERO..SHARED_FOR).contains(&age)
+        };
+        if let Some(sight) = latest().clone().filter(is_still_so) {
+            return Ok(sight);
+        }
+        let facts = Facts::of(&call.live, call.at)?;
+        let sight = Arc::new(Sight { world: World::of(&facts), facts, solved: OnceLock::new() });
+        *latest() = Some(sight.clone());
+        Ok(sight)
+    }
+}
 
 /// Explains a need; with `trust`, only as far as that trust's offers go.
 ///
 /// # Errors
 /// [`Failure::NotFound`] when there is no such live need for the caller, or no such trust.
 pub(crate) fn run(
+    explaining: &Explaining,
     call: &Call,
     id: &NeedId,
     trust: Option<TrustCode>,
@@ -38,7 +96,8 @@ pub(crate) fn run(
     if let Some(trust) = trust.filter(|trust| !call.viewer().knows_trust(*trust)) {
         return Err(not_found("trust", &trust));
     }
-    let facts = Facts::of(&call.live, call.at)?;
+    let sight = explaining.look(call)?;
+    let facts = &sight.facts;
     let proposals = facts.holds.values().filter(|hold| hold.need == *id);
     let proposals = proposals
         .filter(|hold| call.viewer().proposal(hold).is_some())
@@ -46,8 +105,8 @@ pub(crate) fn run(
         .collect();
     let looked = Looked { at: facts.at, revision: facts.revision.0, policy: &facts.policy };
     let explained = match trust {
-        None => whole(&facts, id),
-        Some(trust) => one_trust(&facts, id, trust),
+        None => whole(&sight, id),
+        Some(trust) => one_trust(&sight, id, trust),
     };
     Ok(v1::ExplainNeedResponse {
         unserved: explained.map(|(unserved, rank)| unserved_to_wire(&unserved, Some(&rank), &looked)),
@@ -75,22 +134,21 @@ fn is_joined(call: &Call, id: &NeedId, trust: TrustCode) -> bool {
 }
 
 /// Explains a need over all offers; `None` when all its units are proposed, agreed or about to be.
-fn whole(facts: &Facts, id: &NeedId) -> Option<(Unserved, RankFacts)> {
-    let world = World::of(facts);
+fn whole(sight: &Sight, id: &NeedId) -> Option<(Unserved, RankFacts)> {
+    let world = &sight.world;
     let need = world.needs.get(id)?;
-    let solved = world.solve();
-    let explainer = solved.explainer();
+    let explainer = sight.solved().explainer();
     let mut unserved = explainer.unserved(id)?;
-    tell_held(&world, need, &mut unserved, |_| true);
+    tell_held(world, need, &mut unserved, |_| true);
     let rank = explainer.rank_facts(need);
     Some((unserved, rank))
 }
 
 /// Explains a need over one trust's offers, as if that trust alone were asked for the units not yet agreed.
-fn one_trust(facts: &Facts, id: &NeedId, trust: TrustCode) -> Option<(Unserved, RankFacts)> {
-    let mut world = World::of(facts);
+fn one_trust(sight: &Sight, id: &NeedId, trust: TrustCode) -> Option<(Unserved, RankFacts)> {
+    let mut world = sight.world.clone();
     let own: Vec<_> =
-        facts.holds.values().filter(|hold| hold.need == *id).map(|hold| hold.id.clone()).collect();
+        sight.facts.holds.values().filter(|hold| hold.need == *id).map(|hold| hold.id.clone()).collect();
     for hold in &own {
         world.release(hold);
     }

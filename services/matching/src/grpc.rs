@@ -25,6 +25,7 @@ use jiff::SignedDuration;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
+use crate::explain::Explaining;
 use crate::simulate::Trials;
 use crate::{answer, campaigns, explain, proposals, transfers, verbs};
 
@@ -39,6 +40,7 @@ pub struct Matching {
     calendar: Arc<WorkingCalendar>,
     tasks: Tasks,
     trials: Trials,
+    explaining: Arc<Explaining>,
 }
 
 impl Matching {
@@ -50,7 +52,8 @@ impl Matching {
         calendar: Arc<WorkingCalendar>,
         tasks: Tasks,
     ) -> MatchingServiceServer<Self> {
-        MatchingServiceServer::new(Self { live, clock, calendar, tasks, trials: Trials::default() })
+        let (trials, explaining) = (Trials::default(), Arc::new(Explaining::new()));
+        MatchingServiceServer::new(Self { live, clock, calendar, tasks, trials, explaining })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -237,8 +240,15 @@ impl MatchingService for Matching {
             code => check.trust("trust", code, &call.region.region),
         };
         let id = check.finish(id).map_err(Failure::from)?;
-        // It solves several times over: on a thread of its own, so that answers never wait for explanations.
-        let explained = tokio::task::spawn_blocking(move || explain::run(&call, &id, trust)).await;
+        // It may solve everything: in turn, and on a thread of its own, so that answers never wait for explanations.
+        let turn = self.explaining.turn().await;
+        let explaining = self.explaining.clone();
+        let explained = tokio::task::spawn_blocking(move || {
+            // The turn is over when the work is, even if the caller has gone meanwhile.
+            let _turn = turn;
+            explain::run(&explaining, &call, &id, trust)
+        });
+        let explained = explained.await;
         let explained = explained.map_err(|error| {
             let trace_id = fallow_live::call::new_id();
             tracing::error!(%error, trace_id, "a need could not be explained");
