@@ -2,6 +2,7 @@
 
 pub(crate) mod input;
 mod output;
+mod report;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,13 @@ pub struct MatchArgs {
     /// Adds a line for each need that goes unserved: why, and what would serve it.
     #[arg(long)]
     explain: bool,
+    /// Prints what would have unlocked most on standard error: what blocks the needs that go unserved, and which single
+    /// changes would place most units.
+    #[arg(long)]
+    report: bool,
+    /// Writes the same as JSON.
+    #[arg(long, value_name = "FILE")]
+    report_json: Option<PathBuf>,
     /// Prints figures and times as one JSON object on standard error.
     #[arg(long)]
     stats: bool,
@@ -169,14 +177,24 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
         certify(&problem, &plan)
             .map_err(|flaw| (End::Failed, format!("the plan is not certified: {flaw}")))?;
     }
-    let explained = if args.explain {
-        progress("explaining");
-        output::explained(&Explainer::new(&problem, &prepared, &plan), &plan)
-    } else {
-        Vec::new()
+    let explaining = args.explain || args.report || args.report_json.is_some();
+    let explainer = explaining.then(|| Explainer::new(&problem, &prepared, &plan));
+    let explained =
+        explainer.as_ref().map_or_else(Vec::new, |explainer| output::explained(explainer, &plan, &progress));
+    let written = |path: &Path, error: std::io::Error| {
+        (End::Failed, format!("{} could not be written: {error}", path.display()))
     };
-    output::write(out, &plan, &explained)
-        .map_err(|error| (End::Failed, format!("{} could not be written: {error}", out.display())))?;
+    output::write(out, &plan, if args.explain { &explained } else { &[] })
+        .map_err(|error| written(out, error))?;
+    if let Some(explainer) = explainer.filter(|_| args.report || args.report_json.is_some()) {
+        let unlocking = explainer.unlocking(&explained, report::LEVERS);
+        if args.report {
+            let _ = write!(err, "{}", report::table(&unlocking));
+        }
+        if let Some(path) = &args.report_json {
+            report::write(path, &unlocking).map_err(|error| written(path, error))?;
+        }
+    }
     if args.stats {
         let times = output::Times { load, build, solve };
         let stats = output::stats(&problem, &prepared, &plan, times, read.rejected.len(), args.certify);

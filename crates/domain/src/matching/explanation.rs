@@ -143,7 +143,11 @@ pub struct Unserved {
     pub relaxations: Vec<Relaxation>,
 }
 
-/// A single change that would serve a need.
+/// A single change that would serve a need: found by solving, not guessed.
+///
+/// For unit needs every best plan of the problem with the change serves `places` more units in all than the plan, and more of
+/// this need. For theatre cases, which no plan is known to be best for, the plan as it lies serves `places` more cases,
+/// this need's among them, once the session that changes has taken in whom it must: the most urgent first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relaxation {
     /// What would change.
@@ -152,6 +156,39 @@ pub struct Relaxation {
     pub text: String,
     /// How many more units in all would be placed.
     pub places: u32,
+}
+
+/// What keeps most units from being served, and what would place most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unlocking {
+    /// Needs of which units go unserved.
+    pub needs: usize,
+    /// Units that go unserved.
+    pub units: u64,
+    /// Needs by what keeps most offers from each, most units first.
+    pub blockers: Vec<Blocker>,
+    /// Single changes, each tried by itself, that which places most first.
+    pub levers: Vec<Lever>,
+}
+
+/// Needs that are blocked by one reason above all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// The reason that most offers have not to serve the need, those of the home trust aside; `None` = there are none.
+    pub reason: Option<NotUsed>,
+    /// How many needs.
+    pub needs: u64,
+    /// Their unserved units.
+    pub units: u64,
+}
+
+/// A single change that would place units of several needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lever {
+    /// The change in plain words.
+    pub text: String,
+    /// How many more units in all would be placed.
+    pub places: u64,
 }
 
 /// A single change to the problem.

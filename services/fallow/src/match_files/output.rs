@@ -35,10 +35,18 @@ struct UnservedLine<'a> {
     relaxations: &'a [Relaxation],
 }
 
+/// Needs explained between two lines of progress.
+const EXPLAINED_AT_ONCE: usize = 2_000;
+
 /// Explains every need that goes unserved, in order of id.
-pub(super) fn explained(explainer: &Explainer<'_>, plan: &Plan) -> Vec<Unserved> {
+pub(super) fn explained(explainer: &Explainer<'_>, plan: &Plan, progress: &dyn Fn(&str)) -> Vec<Unserved> {
     let needs: Vec<_> = plan.unserved.keys().collect();
-    needs.par_iter().filter_map(|need| explainer.unserved(need)).collect()
+    let mut explained = Vec::with_capacity(needs.len());
+    for some in needs.chunks(EXPLAINED_AT_ONCE) {
+        progress(&format!("explained {} of {} needs that go unserved", explained.len(), needs.len()));
+        explained.par_extend(some.par_iter().filter_map(|need| explainer.unserved(need)));
+    }
+    explained
 }
 
 /// Writes the plan and what was explained.

@@ -5,6 +5,7 @@ mod flips;
 mod offers;
 mod proposal;
 mod relax;
+mod report;
 mod sessions;
 mod unserved;
 mod words;
