@@ -95,12 +95,15 @@ async fn each_side_says_its_own_and_others_know_of_nothing() {
         ("ZA4", answer(&proposal, Verdict::Provisional)),
         ("ZA4", v1::AnswerProposalRequest { set_free: Some(0), ..answer(&proposal, Verdict::Decline) }),
         ("ZA1", answer(&proposal, Verdict::Decline)),
-        ("ZA1", v1::AnswerProposalRequest { units: 3, ..answer(&proposal, Verdict::Accept) }),
+        ("ZA1", v1::AnswerProposalRequest { units: -1, ..answer(&proposal, Verdict::Accept) }),
         ("ZA1", answer(&proposal, Verdict::Unspecified)),
     ] {
         let status = client.answer_proposal(from(manager(trust), wrong.clone())).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{wrong:?}");
     }
+    let more = v1::AnswerProposalRequest { units: 3, ..answer(&proposal, Verdict::Accept) };
+    let status = client.answer_proposal(from(manager("ZA1"), more)).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "more than is proposed");
     let home = v1::DeclineReason::PatientDeclined.into();
     let wrong = v1::AnswerProposalRequest { reason: home, ..answer(&proposal, Verdict::Decline) };
     let status = client.answer_proposal(from(manager("ZA1"), wrong)).await.unwrap_err();
