@@ -82,6 +82,7 @@ pub(crate) fn random_region(dice: &mut Dice) -> Region {
     region.policy.opel_limit = *dice.pick(&[3, 4, 4]);
     region.policy.incident.opel_limit = *dice.pick(&[None, Some(3), Some(5)]);
     region.policy.risk_weight = *dice.pick(&[0, 20]);
+    region.policy.delay_points_per_day = *dice.pick(&[2, 60]);
     for (at, one) in region.collaboratives.iter_mut().enumerate() {
         if dice.chance(30) {
             one.mode = Mode::Incident;
