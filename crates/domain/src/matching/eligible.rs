@@ -54,6 +54,21 @@ pub(crate) fn iter_other_objections<'a>(
     others.filter(move |&code| objects(problem, setting, need, offer, code))
 }
 
+/// Says whether nothing but these codes objects to a pair that nothing rules out between the trusts. What is quickly told
+/// is asked first, whatever the order of the table.
+pub(crate) fn objects_at_most(
+    problem: &Problem,
+    setting: &Setting,
+    need: &Need,
+    offer: &Offer,
+    lifted: &[NotUsed],
+) -> bool {
+    let objects = |code: NotUsed| !lifted.contains(&code) && objects(problem, setting, need, offer, code);
+    let others = NotUsed::ALL.iter().copied().skip(BETWEEN_TRUSTS.len());
+    let (slow, quick) = (NotUsed::TooFar, others.filter(|&code| code != NotUsed::TooFar));
+    !quick.into_iter().any(objects) && !objects(slow)
+}
+
 /// The first codes of the table, which ask only whose the offer and the need are.
 const BETWEEN_TRUSTS: [NotUsed; 2] = [NotUsed::SameTrust, NotUsed::NoAgreement];
 

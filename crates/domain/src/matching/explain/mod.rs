@@ -11,11 +11,12 @@ mod unserved;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::ids::{NeedId, OfferId, TrustCode};
 use crate::need::Need;
 use crate::offer::Offer;
+use crate::reason::NotUsed;
 use crate::resource::{Code, ResourceKey, ResourceKind};
 
 use super::model::Model;
@@ -27,7 +28,7 @@ use super::solve::{Plan, flows_of};
 
 use offers::Offers;
 use relax::Tried;
-use sessions::Sessions;
+use sessions::{Sessions, Waiting};
 
 pub use proposal::Context;
 
@@ -55,10 +56,15 @@ pub struct Explainer<'a> {
     /// The store that makes a trust's later units dearer.
     fair: HashMap<TrustCode, u32>,
     /// What changes that concern everybody would do; the same one is asked about for many needs.
-    tried: Mutex<HashMap<relax::Edit, std::sync::Arc<Tried>>>,
+    tried: Mutex<HashMap<relax::Edit, Arc<Tried>>>,
+    /// Who would wait for each session once some codes no longer object.
+    hopeful: Mutex<Hopeful>,
     /// Units that each trust looks for, and that it has staffed, of each resource.
     own: HashMap<(TrustCode, ResourceKey), Own>,
 }
+
+/// The cases that wait for a session, by its offer and the codes that no longer object.
+type Hopeful = HashMap<(u32, &'static [NotUsed]), Arc<[Waiting]>>;
 
 /// What a trust itself needs and has of a resource.
 #[derive(Default, Clone, Copy)]
@@ -125,6 +131,7 @@ impl<'a> Explainer<'a> {
             asking,
             queues,
             tried: Mutex::new(HashMap::new()),
+            hopeful: Mutex::new(HashMap::new()),
             own: own(problem),
         }
     }

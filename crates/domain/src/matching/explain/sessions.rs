@@ -9,7 +9,7 @@ use crate::matching::network::position;
 use crate::matching::problem::Problem;
 use crate::matching::solve::{Plan, sessions_of};
 use crate::matching::theatre::Case;
-use crate::resource::Code;
+use crate::resource::{Code, Resource, Specialty};
 
 pub(super) struct Sessions {
     /// The session of each offer.
@@ -20,8 +20,21 @@ pub(super) struct Sessions {
     members: Vec<Vec<u32>>,
     /// What a case of each need is like, and one of its cases.
     like: HashMap<u32, (Case, u32)>,
-    /// The needs of a trust for a code with unserved cases, and how many.
-    waiting: HashMap<Code, BTreeMap<TrustCode, Vec<(u32, u32)>>>,
+    /// The needs of a trust for a code and a specialty with unserved cases, in order of class, and how many.
+    waiting: HashMap<(Code, Specialty), ByTrust>,
+}
+
+/// Needs of each trust and how many of their cases go unserved.
+type ByTrust = BTreeMap<TrustCode, Vec<(u32, u32)>>;
+
+/// A case that waits for room in a session; in order, the most urgent is first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Waiting {
+    class: u32,
+    /// The first case of its need, by position: the order inside a class.
+    case: u32,
+    size: i64,
+    need: u32,
 }
 
 /// What happens in one session when it has room for more. Needs are named once for each case.
@@ -48,13 +61,15 @@ impl Sessions {
                 members[session as usize].push(need);
             }
         }
-        let mut waiting: HashMap<_, BTreeMap<_, Vec<(u32, u32)>>> = HashMap::new();
-        let mut needs: Vec<(u32, u32)> = like.iter().map(|(&need, &(_, case))| (case, need)).collect();
+        let mut waiting: HashMap<(Code, Specialty), ByTrust> = HashMap::new();
+        let mut needs: Vec<(u32, u32, u32)> =
+            like.iter().map(|(&need, &(its, case))| (its.class, case, need)).collect();
         needs.sort_unstable();
-        for (_, at) in needs {
+        for (.., at) in needs {
             let need = &problem.needs[at as usize];
-            if let Some(&units) = plan.unserved.get(&need.id) {
-                let trusts = waiting.entry(need.resource.code.clone()).or_default();
+            let Some(&units) = plan.unserved.get(&need.id) else { continue };
+            for &specialty in &need.resource.specialties {
+                let trusts = waiting.entry((need.resource.code.clone(), specialty)).or_default();
                 trusts.entry(need.trust).or_default().push((at, units));
             }
         }
@@ -82,52 +97,77 @@ impl Sessions {
         self.like.get(&need).map(|(_, case)| *case)
     }
 
-    /// The needs for a code with unserved cases and how many, by trust.
-    pub(super) fn waiting(&self, code: &Code) -> impl Iterator<Item = &[(u32, u32)]> {
-        self.waiting.get(code).into_iter().flatten().map(|(_, needs)| needs.as_slice())
+    /// The needs with unserved cases that a session could take by code and specialty and that `may` says may come: once for
+    /// each case, the most urgent first. `may_ask` is asked once for each trust, by one of its needs.
+    pub(super) fn waiting(
+        &self,
+        of: &Resource,
+        may_ask: impl Fn(u32) -> bool,
+        may: impl Fn(u32) -> bool,
+    ) -> Vec<Waiting> {
+        let mut found: Vec<(Waiting, u32)> = Vec::new();
+        for &specialty in &of.specialties {
+            let trusts = self.waiting.get(&(of.code.clone(), specialty));
+            for needs in trusts.into_iter().flat_map(BTreeMap::values) {
+                if needs.first().is_some_and(|&(need, _)| may_ask(need)) {
+                    let may_come = needs.iter().filter(|&&(need, _)| may(need));
+                    found.extend(may_come.map(|&(need, units)| (self.as_waiting(need), units)));
+                }
+            }
+        }
+        found.sort_unstable();
+        // A need that names two of the session's specialties was met twice.
+        found.dedup();
+        let each = found.into_iter();
+        each.flat_map(|(waiting, units)| std::iter::repeat_n(waiting, units as usize)).collect()
+    }
+
+    fn as_waiting(&self, need: u32) -> Waiting {
+        let (Case { class, size, .. }, case) = self.like[&need];
+        Waiting { class, case, size, need }
     }
 
     /// Gives the minutes of a session to those who wait, as every plan promises: the most urgent first, each if it fits or if
-    /// it outranks one that it can replace; whatever lies in other sessions stays there. `waiting` names a need once for
-    /// each case.
-    pub(super) fn fill(&self, offer: u32, left: i64, waiting: Vec<u32>) -> Filled {
+    /// it outranks one that it can replace; whatever lies in other sessions stays there.
+    pub(super) fn fill(&self, offer: u32, left: i64, waiting: &[Waiting]) -> Filled {
         let its = self.of_offer.get(&offer).map_or(&[][..], |&session| &self.members[session as usize]);
-        let (mut members, mut left, mut waiting) = (its.to_vec(), left, waiting);
-        let (size, class) = (|need: u32| self.like[&need].0.size, |need: u32| self.like[&need].0.class);
+        let mut members: Vec<Waiting> = its.iter().map(|&need| self.as_waiting(need)).collect();
+        let (mut left, mut waiting) = (left, waiting.to_vec());
         loop {
-            waiting.sort_by_key(|&need| (class(need), self.like[&need].1));
             let mut next = Vec::new();
-            let mut changed = false;
-            for &need in &waiting {
-                if size(need) > left {
+            for &one in &waiting {
+                if one.size > left {
                     let gives_way =
-                        |&&other: &&u32| class(other) > class(need) && size(other) >= size(need) - left;
-                    let order = |&other: &u32| (class(other), Reverse(size(other)), Reverse(other));
-                    let other = members.iter().filter(gives_way).copied().max_by_key(order);
-                    let Some(other) = other.filter(|&other| take_one(&mut members, other)) else {
-                        next.push(need);
+                        |other: &&Waiting| other.class > one.class && other.size >= one.size - left;
+                    let order = |other: &Waiting| (other.class, Reverse(other.size), Reverse(other.need));
+                    let Some(other) =
+                        members.iter().filter(gives_way).max_by_key(|other| order(other)).copied()
+                    else {
+                        next.push(one);
                         continue;
                     };
-                    left += size(other);
+                    take_one(&mut members, other);
+                    left += other.size;
                     next.push(other);
                 }
-                members.push(need);
-                left -= size(need);
-                changed = true;
+                members.push(one);
+                left -= one.size;
             }
-            waiting = next;
-            if !changed {
+            if next.len() == waiting.len() && next == waiting {
                 break;
             }
+            next.sort_unstable();
+            waiting = next;
         }
-        let (mut came, mut went) = (members.clone(), its.to_vec());
+        let (mut came, mut went): (Vec<u32>, _) =
+            (members.iter().map(|one| one.need).collect(), its.to_vec());
         went.retain(|&need| !take_one(&mut came, need));
         Filled { came, went, left }
     }
 }
 
 /// Takes one mention of a need out of a list; says whether there was one.
-fn take_one(needs: &mut Vec<u32>, need: u32) -> bool {
-    let place = needs.iter().position(|&other| other == need);
+fn take_one<T: PartialEq>(needs: &mut Vec<T>, need: T) -> bool {
+    let place = needs.iter().position(|other| *other == need);
     place.map(|place| needs.swap_remove(place)).is_some()
 }

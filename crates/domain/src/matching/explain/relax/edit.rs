@@ -175,8 +175,8 @@ impl Explainer<'_> {
             }
             for &demand in demands {
                 let need = need_of(demand);
-                let mut codes = eligible::iter_other_objections(problem, setting, need, its).peekable();
-                if codes.peek().is_some() && codes.all(|code| lifted.contains(&code)) {
+                let at_most = |codes| eligible::objects_at_most(problem, setting, need, its, codes);
+                if at_most(lifted) && !at_most(&[]) {
                     askers.push((demand, eligible::burden(problem, need, its).total()));
                 }
             }

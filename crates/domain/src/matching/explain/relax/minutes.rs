@@ -1,15 +1,23 @@
 //! Changes that serve a theatre case: the plan stays as it lies, but for the session that changes.
 
+use std::sync::{Arc, PoisonError};
+
 use crate::matching::eligible;
 use crate::matching::explanation::{Change, Relaxation};
 use crate::reason::NotUsed;
 
 use super::super::Explainer;
-use super::super::sessions::Filled;
+use super::super::sessions::{Filled, Waiting};
 use super::TRIES;
 
 /// How often a session is lengthened before another is tried.
-const LENGTHENED: usize = 8;
+const LENGTHS: usize = 8;
+/// What no longer objects to a session of which its trust says that it is still true.
+const CONFIRMED: &[NotUsed] = &[NotUsed::Stale, NotUsed::BelowReserve];
+/// What no longer objects to a session for which a team is found.
+const STAFFED: &[NotUsed] = &[NotUsed::TeamMissing];
+/// What no longer objects to a session that lasts longer.
+const LENGTHENED: &[NotUsed] = &[NotUsed::TooShort, NotUsed::BelowReserve];
 
 impl Explainer<'_> {
     fn turnover(&self) -> i64 {
@@ -27,8 +35,7 @@ impl Explainer<'_> {
 
     pub(super) fn confirm_session(&self, need: u32, stale: &[u32]) -> Option<Relaxation> {
         stale.iter().take(TRIES).find_map(|&at| {
-            let lifted = [NotUsed::Stale, NotUsed::BelowReserve];
-            let places = self.filled(need, at, self.minutes_free(at) + self.turnover(), &lifted).ok()?;
+            let places = self.filled(need, at, self.minutes_free(at) + self.turnover(), CONFIRMED).ok()?;
             let offer = self.offer(at);
             let change = Change::Confirm { offer: offer.id.clone(), trust: offer.trust };
             Some(self.told(need, change, places))
@@ -38,7 +45,7 @@ impl Explainer<'_> {
     pub(super) fn team_for_session(&self, need: u32, unstaffed: &[u32]) -> Option<Relaxation> {
         unstaffed.iter().take(TRIES).find_map(|&at| {
             let left = self.theatre.left(at)?;
-            let places = self.filled(need, at, left, &[NotUsed::TeamMissing]).ok()?;
+            let places = self.filled(need, at, left, STAFFED).ok()?;
             let offer = self.offer(at);
             let change = Change::FindTeam { offer: offer.id.clone(), trust: offer.trust };
             Some(self.told(need, change, places))
@@ -87,13 +94,8 @@ impl Explainer<'_> {
                 break;
             }
             let mut minutes = least;
-            for _ in 0..LENGTHENED {
-                match self.filled(
-                    need,
-                    at,
-                    size - least + minutes,
-                    &[NotUsed::TooShort, NotUsed::BelowReserve],
-                ) {
+            for _ in 0..LENGTHS {
+                match self.filled(need, at, size - least + minutes, LENGTHENED) {
                     Ok(places) => {
                         if best.is_none_or(|(other, ..)| minutes < other) {
                             best = Some((minutes, at, places));
@@ -113,7 +115,7 @@ impl Explainer<'_> {
     }
 
     /// Cases that a session with so many minutes left takes in, the need's among them; else the minutes that it still lacks.
-    fn filled(&self, need: u32, offer: u32, left: i64, lifted: &[NotUsed]) -> Result<i64, i64> {
+    fn filled(&self, need: u32, offer: u32, left: i64, lifted: &'static [NotUsed]) -> Result<i64, i64> {
         let filled = self.filling(offer, left, lifted);
         let of_need = |needs: &[u32]| {
             let its = needs.iter().filter(|&&other| other == need).count();
@@ -129,39 +131,40 @@ impl Explainer<'_> {
     }
 
     /// Who comes into a session, and who goes, when it has so many minutes left and these codes no longer object.
-    fn filling(&self, offer: u32, left: i64, lifted: &[NotUsed]) -> Filled {
-        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
-        let mut waiting: Vec<u32> = Vec::new();
-        for needs in self.theatre.waiting(&its.resource.code) {
-            let first = needs.first().map(|&(need, _)| self.need(need));
-            if first.is_none_or(|need| eligible::rules_out(problem, setting, need, its).is_some()) {
-                continue;
-            }
-            for &(other, units) in needs {
-                let mut codes = eligible::iter_other_objections(problem, setting, self.need(other), its);
-                if codes.all(|code| lifted.contains(&code)) {
-                    waiting.extend(std::iter::repeat_n(other, units as usize));
-                }
-            }
-        }
-        self.theatre.fill(offer, left, waiting)
+    fn filling(&self, offer: u32, left: i64, lifted: &'static [NotUsed]) -> Filled {
+        self.theatre.fill(offer, left, &self.hopeful(offer, lifted))
+    }
+
+    /// Those who wait and may come into a session once these codes no longer object; the same for whoever asks.
+    fn hopeful(&self, offer: u32, lifted: &'static [NotUsed]) -> Arc<[Waiting]> {
+        let remembered = || self.hopeful.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = remembered().get(&(offer, lifted)).cloned();
+        known.unwrap_or_else(|| {
+            let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
+            let may_ask = |need| eligible::rules_out(problem, setting, self.need(need), its).is_none();
+            let may = |need| eligible::objects_at_most(problem, setting, self.need(need), its, lifted);
+            let hopeful: Arc<[Waiting]> = self.theatre.waiting(&its.resource, may_ask, may).into();
+            remembered().insert((offer, lifted), hopeful.clone());
+            hopeful
+        })
     }
 
     /// Who would lie where, by positions in the problem, if a change that was offered were made: for tests.
     #[cfg(test)]
     pub(in super::super) fn theatre_after(&self, need: u32, change: &Change) -> Vec<(u32, u32)> {
         let mut lying = self.theatre.lying(self.model);
-        let fill = |lying: &mut Vec<(u32, u32)>, id: &crate::ids::OfferId, more: i64, lifted: &[NotUsed]| {
-            let at = self.offers[id];
-            let left = self.theatre.left(at).unwrap_or_else(|| self.minutes_free(at) + self.turnover());
-            let filled = self.filling(at, left + more, lifted);
-            for other in filled.went {
-                if let Some(place) = lying.iter().position(|pair| *pair == (other, at)) {
-                    lying.remove(place);
+        let fill =
+            |lying: &mut Vec<(u32, u32)>, id: &crate::ids::OfferId, more: i64, lifted: &'static [NotUsed]| {
+                let at = self.offers[id];
+                let left = self.theatre.left(at).unwrap_or_else(|| self.minutes_free(at) + self.turnover());
+                let filled = self.filling(at, left + more, lifted);
+                for other in filled.went {
+                    if let Some(place) = lying.iter().position(|pair| *pair == (other, at)) {
+                        lying.remove(place);
+                    }
                 }
-            }
-            lying.extend(filled.came.iter().map(|&other| (other, at)));
-        };
+                lying.extend(filled.came.iter().map(|&other| (other, at)));
+            };
         let mut put = |mut sessions: Vec<u32>| {
             let mut lacking = self.plan.unserved[&self.need(need).id];
             sessions.sort_unstable();
@@ -187,13 +190,13 @@ impl Explainer<'_> {
                 }));
             }
             Change::Confirm { offer, .. } => {
-                fill(&mut lying, offer, 0, &[NotUsed::Stale, NotUsed::BelowReserve]);
+                fill(&mut lying, offer, 0, CONFIRMED);
             }
-            Change::FindTeam { offer, .. } => fill(&mut lying, offer, 0, &[NotUsed::TeamMissing]),
+            Change::FindTeam { offer, .. } => fill(&mut lying, offer, 0, STAFFED),
             Change::MoreUnits { offer, units, .. } => {
                 let short = i64::try_from(self.offer(self.offers[offer]).figures.short()).unwrap_or(0);
                 let more = i64::from(*units) - short;
-                fill(&mut lying, offer, more, &[NotUsed::TooShort, NotUsed::BelowReserve]);
+                fill(&mut lying, offer, more, LENGTHENED);
             }
             Change::LowerReserve { .. } => {}
         }

@@ -76,7 +76,7 @@ fn problems(theatre: bool) -> impl Strategy<Value = Problem> {
             need.id = NeedId::parse(&format!("N{at}")).unwrap();
             if theatre {
                 need.resource = resource(ResourceKind::Theatre, "MAIN");
-                need.resource.specialties = vec![Specialty::new(110).unwrap()];
+                need.resource.specialties = one_or_two(at);
             } else {
                 need.minutes_per_case = 0.into();
             }
@@ -86,7 +86,7 @@ fn problems(theatre: bool) -> impl Strategy<Value = Problem> {
             if theatre {
                 let minutes = u32::try_from(offer.cadence.as_secs() - 3_600).unwrap();
                 offer.resource = resource(ResourceKind::Theatre, "MAIN");
-                offer.resource.specialties = vec![Specialty::new(110).unwrap()];
+                offer.resource.specialties = one_or_two(at);
                 offer.figures.staffed = minutes.into();
             }
         }
@@ -99,6 +99,12 @@ fn problems(theatre: bool) -> impl Strategy<Value = Problem> {
         }
         problem(region, needs, offers)
     })
+}
+
+/// Two specialties for some, one of them for the others: then a need and a session may share both.
+fn one_or_two(at: usize) -> Vec<Specialty> {
+    let named = if at.is_multiple_of(3) { &[110][..] } else { &[110, 120] };
+    named.iter().map(|&number| Specialty::new(number).unwrap()).collect()
 }
 
 /// Units served by rank, best first, and the negated burden: the greater, the better.
