@@ -1,5 +1,7 @@
 //! `fallow campaign`: the sessions or slots that a trust gives as one block, and one answer to its cases.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use fallow_api::render;
 use fallow_api::v1::{AnswerCampaignRequest, Block, Campaign, DeclineReason, ListCampaignsRequest, Verdict};
@@ -131,7 +133,8 @@ async fn answer(
     }
     if answer.cases.is_some_and(|seen| usize::try_from(seen) != Ok(waiting)) {
         let what = format!("this campaign has changed: {waiting} cases wait for you now");
-        return Err(Failure::new(Exit::Conflict, "CHANGED_MEANWHILE", what).next("fallow campaign show"));
+        return Err(Failure::new(Exit::Conflict, "CHANGED_MEANWHILE", what)
+            .next(format!("fallow campaign show \"{}\"", block_of(&found).campaign)));
     }
     let request = AnswerCampaignRequest {
         request_id: answer.change.request_id(),
@@ -176,7 +179,11 @@ async fn find(session: &Session<'_>, named: &Named) -> Result<Campaign, Failure>
         let block = block_of(campaign);
         vec![block.campaign, block.site]
     };
-    pick(&named.name, "campaign", LIST, &found, names).cloned()
+    let sites: BTreeSet<String> = found.iter().map(|campaign| block_of(campaign).site).collect();
+    pick(&named.name, "campaign", LIST, &found, names).cloned().map_err(|failure| {
+        let is_ambiguous = failure.exit == Exit::Usage && sites.len() > 1;
+        if is_ambiguous { failure.next("or name the site: --site CODE") } else { failure }
+    })
 }
 
 fn block_of(campaign: &Campaign) -> Block {
