@@ -134,7 +134,9 @@ impl Campaign {
         if !proposal.home.is_yes() {
             cases.without_home += units;
         }
-        if asking.is_some_and(|trust| proposal.waits_for(trust)) {
+        // A campaign is answered by the trusts of its cases and its site; who lends a team answers for each case.
+        let is_asked = |trust| proposal.third_trust() != Some(trust) && proposal.waits_for(trust);
+        if asking.is_some_and(is_asked) {
             self.waiting.push(proposal.id.clone());
         }
         self.lapses_at = self.lapses_at.or(Some(proposal.held_until));

@@ -11,6 +11,7 @@ use crate::lifecycle;
 use crate::need::{Need, NeedState};
 use crate::offer::{Offer, OfferState};
 use crate::proposal::{Proposal, ProposalState};
+use crate::quantity::Count;
 use crate::records::Records;
 use crate::resource::coded;
 use crate::transfer::Transfer;
@@ -30,6 +31,8 @@ coded!(
         LegalEdgesOnly = "legal_edges_only",
         /// No hold lapses before its time or is used after it, and none that is answered is taken away.
         NeverEarly = "never_early",
+        /// What is confirmed has the yes of the home trust, of the supporting one and of a third that lends a team.
+        EveryYes = "every_yes",
         /// No new hold takes a trust's free units below what it keeps for itself.
         ReserveKept = "reserve_kept",
     }
@@ -64,12 +67,17 @@ pub fn check(world: &Records) -> Vec<Violation> {
     let mut offers: BTreeMap<&OfferId, Sums> = BTreeMap::new();
     let mut needs: BTreeMap<&NeedId, Sums> = BTreeMap::new();
     for proposal in world.proposals.values().filter(|p| p.state == ProposalState::Held) {
-        offers.entry(&proposal.offer).or_default().held += u64::from(proposal.minutes_or_units_held.get());
+        for (offer, units) in holdings(proposal) {
+            offers.entry(offer).or_default().held += u64::from(units.get());
+        }
         needs.entry(&proposal.need).or_default().held += u64::from(proposal.units.get());
     }
     for transfer in world.transfers.values().filter(|t| t.state.is_before_arrival()) {
-        offers.entry(&transfer.offer).or_default().committed +=
-            u64::from(transfer.minutes_or_units_committed.get());
+        let session = (&transfer.offer, transfer.minutes_or_units_committed);
+        let team = transfer.team.as_ref().map(|team| (&team.offer, team.units));
+        for (offer, units) in [session].into_iter().chain(team) {
+            offers.entry(offer).or_default().committed += u64::from(units.get());
+        }
         needs.entry(&transfer.need).or_default().committed += u64::from(transfer.units.get());
     }
     let mut found = Vec::new();
@@ -90,10 +98,19 @@ pub fn check(world: &Records) -> Vec<Violation> {
     for need in world.needs.values() {
         check_need(need, needs.get(&need.id).unwrap_or(&none), &mut found);
     }
+    for proposal in world.proposals.values().filter(|p| p.state == ProposalState::Confirmed) {
+        check_answers(proposal, &mut found);
+    }
     for transfer in world.transfers.values() {
         check_transfer(transfer, world.proposals.get(&transfer.proposal), &mut found);
     }
     found
+}
+
+/// Returns what a proposal holds of which offer: one, and the team's where it takes one.
+fn holdings(proposal: &Proposal) -> impl Iterator<Item = (&OfferId, Count)> {
+    let team = proposal.team.as_ref().map(|team| (&team.offer, team.units));
+    [(&proposal.offer, proposal.minutes_or_units_held)].into_iter().chain(team)
 }
 
 fn check_offer(offer: &Offer, sums: &Sums, found: &mut Vec<Violation>) {
@@ -163,6 +180,19 @@ fn check_need(need: &Need, sums: &Sums, found: &mut Vec<Violation>) {
     }
 }
 
+fn check_answers(proposal: &Proposal, found: &mut Vec<Violation>) {
+    let team = proposal.team.as_ref().and_then(|team| team.side.as_ref());
+    let is_agreed =
+        proposal.home.is_yes() && proposal.supporting.is_yes() && team.is_none_or(|side| side.is_yes());
+    let is_third = proposal.team.as_ref().is_some_and(|team| {
+        team.side.is_some() != (team.trust != proposal.home_trust && team.trust != proposal.supporting_trust)
+    });
+    if !is_agreed || is_third {
+        let text = "confirmed without the yes of every trust that gives something or takes it";
+        found.push(Violation::new(Rule::EveryYes, format!("proposal {}", proposal.id), text));
+    }
+}
+
 fn check_transfer(transfer: &Transfer, proposal: Option<&Proposal>, found: &mut Vec<Violation>) {
     let Some(proposal) = proposal else {
         // An ended proposal may have left the live records before its transfer does.
@@ -172,6 +202,8 @@ fn check_transfer(transfer: &Transfer, proposal: Option<&Proposal>, found: &mut 
         && proposal.units == transfer.units
         && proposal.minutes_or_units_held == transfer.minutes_or_units_committed
         && proposal.need == transfer.need
+        && proposal.team.as_ref().map(|team| (&team.offer, team.units))
+            == transfer.team.as_ref().map(|team| (&team.offer, team.units))
         && proposal.offer == transfer.offer;
     if !is_its_own {
         let text = format!("differs from its proposal {}, {}", proposal.id, proposal.state);

@@ -15,6 +15,7 @@ pub mod decide;
 pub mod ids;
 pub mod in_force;
 pub mod invariants;
+pub mod lent;
 pub mod lifecycle;
 pub mod matching;
 pub mod need;

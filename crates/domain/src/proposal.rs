@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::campaign::Block;
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TrustCode};
+use crate::lent::LentTeam;
 use crate::lifecycle::proposal::AnswerState;
 use crate::matching::explanation::Explanation;
 use crate::quantity::Count;
@@ -39,6 +40,9 @@ pub struct Proposal {
     pub supporting: Side<SupportingDecline>,
     /// The home trust's side.
     pub home: Side<HomeDecline>,
+    /// The team that comes to the session, where it has none of its own, and its trust's side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Box<LentTeam>>,
     /// The authority's side.
     pub authority: Authority,
     /// Why this proposal was made.
@@ -56,10 +60,10 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// Says whether either trust has given any answer.
+    /// Says whether any trust has given any answer.
     #[must_use]
     pub fn is_answered(&self) -> bool {
-        !matches!(self.supporting.answer, Answer::Pending) || !matches!(self.home.answer, Answer::Pending)
+        self.answers().any(|answer| answer != AnswerState::Pending)
     }
 
     /// Says whether it waits for the answer of a trust. A provisional yes still waits for the real one.
@@ -69,9 +73,11 @@ impl Proposal {
             AnswerState::Pending | AnswerState::Provisional => true,
             AnswerState::Accepted | AnswerState::Declined => false,
         };
+        let third = self.team.as_ref().filter(|team| team.trust == trust).and_then(|team| team.side.as_ref());
         self.state == ProposalState::Held
             && ((trust == self.supporting_trust && is_open(self.supporting.answer.state()))
-                || (trust == self.home_trust && is_open(self.home.answer.state())))
+                || (trust == self.home_trust && is_open(self.home.answer.state()))
+                || third.is_some_and(|side| is_open(side.answer.state())))
     }
 }
 

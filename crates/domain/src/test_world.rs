@@ -1,5 +1,7 @@
 //! A small world for the tests of decisions: two beds' worth of trusts, offers and needs, and people to act.
 
+mod joined;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::actor::{Actor, ActorKind, Role};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SiteCode, TransferId, TrustCode};
+use crate::lent::TeamOnTheWay;
 use crate::quantity::Count;
 use crate::resource::{Resource, coded};
 
@@ -33,6 +34,9 @@ pub struct Transfer {
     pub units: Count,
     /// Units of the offer's account that are committed: equal to `units`, or minutes for a theatre.
     pub minutes_or_units_committed: Count,
+    /// The team that comes to the session, where it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamOnTheWay>,
     /// Where it is in its lifecycle.
     pub state: TransferState,
     /// When it was agreed.

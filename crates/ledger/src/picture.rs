@@ -316,9 +316,11 @@ impl Picture {
 /// Returns what a live proposal or transfer refers to; an ended proposal and every other record refer to nothing.
 fn refers_to(record: &Record) -> Vec<Key> {
     match record {
-        Record::Proposal(p) if !p.state.is_ended() => vec![offer_key(&p.offer), need_key(&p.need)],
+        Record::Proposal(p) if !p.state.is_ended() => {
+            p.offers().map(offer_key).chain([need_key(&p.need)]).collect()
+        }
         Record::Transfer(t) if !t.state.is_ended() => {
-            vec![offer_key(&t.offer), need_key(&t.need), proposal_key(&t.proposal)]
+            t.offers().map(offer_key).chain([need_key(&t.need), proposal_key(&t.proposal)]).collect()
         }
         Record::Proposal(_)
         | Record::Transfer(_)

@@ -27,8 +27,8 @@ pub fn around(picture: &Picture, roots: &[Key]) -> Vec<Key> {
     keys.into_iter().collect()
 }
 
-/// Returns the offer and the need that a proposal or transfer joins, and what is remembered of the pair: its end may say
-/// that they are not to be joined again, over an earlier time that was said.
+/// Returns the need and the offers that a proposal or transfer joins, and what is remembered of each pair: its end may
+/// say that they are not to be joined again, over an earlier time that was said.
 fn ends(picture: &Picture, key: &Key) -> Vec<Key> {
     picture.get(key).map(|seen| ends_of(&seen.record)).unwrap_or_default()
 }
@@ -36,11 +36,12 @@ fn ends(picture: &Picture, key: &Key) -> Vec<Key> {
 fn ends_of(record: &Record) -> Vec<Key> {
     match record {
         Record::Proposal(p) => {
-            vec![offer_key(&p.offer), need_key(&p.need), decline_key(&p.need, &p.offer)]
+            let offers = p.offers().flat_map(|offer| [offer_key(offer), decline_key(&p.need, offer)]);
+            offers.chain([need_key(&p.need)]).collect()
         }
         Record::Transfer(t) => {
-            let pair = decline_key(&t.need, &t.offer);
-            vec![offer_key(&t.offer), need_key(&t.need), proposal_key(&t.proposal), pair]
+            let offers = t.offers().flat_map(|offer| [offer_key(offer), decline_key(&t.need, offer)]);
+            offers.chain([need_key(&t.need), proposal_key(&t.proposal)]).collect()
         }
         Record::Offer(_)
         | Record::Need(_)

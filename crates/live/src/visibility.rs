@@ -12,6 +12,7 @@ use fallow_domain::reason::NotUsed;
 use fallow_domain::region::Region;
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::Transfer;
+use fallow_ledger::record::Record;
 
 /// A record that its viewer may see, with what it may not see of it left out.
 #[derive(Debug, Clone)]
@@ -36,6 +37,44 @@ pub struct Viewer<'a> {
     pub actor: &'a Actor,
     /// The region in force.
     pub region: &'a Region,
+}
+
+/// What joins a viewer's trust to another's need: a live proposal or transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Joined {
+    /// Nothing.
+    No,
+    /// It lends a team to a session that serves the need: it sees what is needed, and not the patient, for he goes to
+    /// another trust.
+    Lends,
+    /// It serves the need.
+    Serves,
+}
+
+impl Joined {
+    /// Returns how a record joins a trust to the need that it is about.
+    #[must_use]
+    pub fn by(record: &Record, trust: TrustCode) -> Self {
+        let (supporting, third) = match record {
+            Record::Proposal(proposal) => (proposal.supporting_trust, proposal.third_trust()),
+            Record::Transfer(transfer) => (transfer.supporting_trust, transfer.third_trust()),
+            Record::Offer(_)
+            | Record::Need(_)
+            | Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Decline(_) => return Self::No,
+        };
+        if supporting == trust {
+            Self::Serves
+        } else if third == Some(trust) {
+            Self::Lends
+        } else {
+            Self::No
+        }
+    }
 }
 
 /// How far a role sees.
@@ -104,9 +143,9 @@ impl Viewer<'_> {
     }
 
     /// Shows a need to its own trust whole; to trusts of a collaborative that shares the kind, and to roles above
-    /// trusts, without the patient unless a proposal joins the two (`is_joined`).
+    /// trusts, without the patient unless a proposal joins the two.
     #[must_use]
-    pub fn need(&self, need: &Need, is_joined: bool) -> Option<Visible<Need>> {
+    pub fn need(&self, need: &Need, joined: Joined) -> Option<Visible<Need>> {
         let (seen, whole) = match self.reach() {
             Reach::Region => (true, self.actor.role == Role::Engine),
             Reach::Nothing => (false, false),
@@ -114,7 +153,7 @@ impl Viewer<'_> {
             Reach::Trust(own) => {
                 let shared =
                     self.region.joining(own, need.trust).any(|c| c.shares.contains(&need.resource.kind));
-                (shared || is_joined, is_joined)
+                (shared || joined != Joined::No, joined == Joined::Serves)
             }
         };
         seen.then(|| {
@@ -126,12 +165,14 @@ impl Viewer<'_> {
         })
     }
 
-    /// Shows a proposal to the two trusts it joins, to who leads a collaborative that joins them, and to roles above
+    /// Shows a proposal to the trusts it joins, to who leads a collaborative that joins them, and to roles above
     /// trusts. Of the explanation, a trust is told only of trusts that it shares a collaborative with: the other side
     /// may be in collaboratives that are none of its business.
     #[must_use]
     pub fn proposal(&self, proposal: &Proposal) -> Option<Visible<Proposal>> {
-        if !self.between(proposal.home_trust, proposal.supporting_trust) {
+        if !self.between(proposal.home_trust, proposal.supporting_trust)
+            && !self.is_third(proposal.third_trust())
+        {
             return None;
         }
         let mut proposal = proposal.clone();
@@ -157,10 +198,20 @@ impl Viewer<'_> {
         }
     }
 
-    /// Shows a transfer to the two trusts it joins, to who leads a collaborative that joins them, and to roles above trusts.
+    /// Shows a transfer to the trusts it joins, to who leads a collaborative that joins them, and to roles above trusts.
     #[must_use]
     pub fn transfer(&self, transfer: &Transfer) -> Option<Visible<Transfer>> {
-        self.between(transfer.home_trust, transfer.supporting_trust).then(|| Visible(transfer.clone()))
+        let is_seen = self.between(transfer.home_trust, transfer.supporting_trust)
+            || self.is_third(transfer.third_trust());
+        is_seen.then(|| Visible(transfer.clone()))
+    }
+
+    /// Says whether the viewer is of the trust that lends a team.
+    fn is_third(&self, lender: Option<TrustCode>) -> bool {
+        match self.reach() {
+            Reach::Trust(own) => lender == Some(own),
+            Reach::Region | Reach::Nothing => false,
+        }
     }
 
     /// Says whether the viewer would see a proposal that joins two trusts, each of which may be the other.

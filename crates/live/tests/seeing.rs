@@ -18,7 +18,7 @@ use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind};
 use fallow_live::Live;
 use fallow_live::call::Call;
 use fallow_live::pages::PageKey;
-use fallow_live::visibility::Viewer;
+use fallow_live::visibility::{Joined, Viewer};
 use fallow_live::watch::{Item, Watching};
 use jiff::Timestamp;
 
@@ -103,11 +103,13 @@ fn a_patient_is_shown_to_the_home_trust_and_to_whom_a_proposal_joins_only() {
         let viewer = Viewer { actor: &actor, region: &region };
         viewer.need(&need(), joined).map(|visible| visible.get().patient.age.is_some())
     };
-    assert_eq!(sees(Role::BedManager, Some("BBB"), false), Some(true));
-    assert_eq!(sees(Role::BedManager, Some("AAA"), false), Some(false));
-    assert_eq!(sees(Role::BedManager, Some("AAA"), true), Some(true));
-    assert_eq!(sees(Role::BedManager, Some("CCC"), false), None);
-    assert_eq!(sees(Role::Gold, None, false), Some(false));
+    assert_eq!(sees(Role::BedManager, Some("BBB"), Joined::No), Some(true));
+    assert_eq!(sees(Role::BedManager, Some("AAA"), Joined::No), Some(false));
+    assert_eq!(sees(Role::BedManager, Some("AAA"), Joined::Serves), Some(true));
+    assert_eq!(sees(Role::BedManager, Some("AAA"), Joined::Lends), Some(false));
+    assert_eq!(sees(Role::BedManager, Some("CCC"), Joined::No), None);
+    assert_eq!(sees(Role::BedManager, Some("CCC"), Joined::Lends), Some(false), "what, and not who");
+    assert_eq!(sees(Role::Gold, None, Joined::No), Some(false));
 }
 
 struct World {

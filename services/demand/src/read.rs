@@ -11,7 +11,7 @@ use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::call::Call;
-use fallow_live::visibility::Viewer;
+use fallow_live::visibility::{Joined, Viewer};
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
 
@@ -68,27 +68,12 @@ pub(crate) fn watch(
 
 /// Returns what the viewer sees of a need: the patient only where it is its own, or a proposal joins the two.
 fn see(live: &Live, viewer: Viewer<'_>, found: &Need, revision: Revision) -> Option<v1::Need> {
-    let is_joined = viewer.actor.trust.is_some_and(|own| {
+    let joined = viewer.actor.trust.and_then(|own| {
         let keys = live.picture().referring_to(&need_key(&found.id));
-        keys.iter().filter_map(|key| live.picture().get(key)).any(|seen| supports(&seen.record, own))
+        keys.iter().filter_map(|key| live.picture().get(key)).map(|seen| Joined::by(&seen.record, own)).max()
     });
-    let visible = viewer.need(found, is_joined)?;
+    let visible = viewer.need(found, joined.unwrap_or(Joined::No))?;
     Some(need::to_wire(visible.get(), revision.0, true))
-}
-
-fn supports(record: &Record, trust: fallow_domain::ids::TrustCode) -> bool {
-    match record {
-        Record::Proposal(proposal) => proposal.supporting_trust == trust,
-        Record::Transfer(transfer) => transfer.supporting_trust == trust,
-        Record::Offer(_)
-        | Record::Need(_)
-        | Record::Trust(_)
-        | Record::Feed(_)
-        | Record::Region(_)
-        | Record::Lease(_)
-        | Record::Claim(_)
-        | Record::Decline(_) => false,
-    }
 }
 
 fn fits(filter: &v1::NeedFilter, need: &Need) -> bool {

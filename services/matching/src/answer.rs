@@ -5,9 +5,10 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::calendar::WorkingCalendar;
-use fallow_domain::decide::proposal::{HomeReply, Reply, SupportingReply, answer_home, answer_supporting};
+use fallow_domain::decide::proposal::{HomeReply, Reply, SupportingReply, answer};
+use fallow_domain::ids::TrustCode;
 use fallow_domain::ids::{Note, ProposalId};
-use fallow_domain::proposal::{HomeDecline, SupportingDecline};
+use fallow_domain::proposal::{HomeDecline, Proposal, SupportingDecline};
 use fallow_domain::quantity::Count;
 use fallow_ledger::record::proposal_key;
 use fallow_ledger::transact::Done;
@@ -27,7 +28,7 @@ pub(crate) struct Asked {
 /// Answers for the caller's side.
 ///
 /// # Errors
-/// What [`answer_supporting`] and [`answer_home`] refuse.
+/// What [`answer`] refuses.
 pub(crate) async fn run(
     call: &Call,
     mutation: &Mutation,
@@ -38,9 +39,8 @@ pub(crate) async fn run(
     let (terms, _) = verbs::terms(call, calendar, &proposal);
     let transfer = verbs::transfer_id()?;
     let (id, note, by, at) = (&asked.id, &asked.note, &call.actor, call.at);
-    verbs::on_proposal(call, mutation, id, |read| match asked.reply {
-        Reply::Supporting(reply) => answer_supporting(read, id, reply, note, &transfer, &terms, by, at),
-        Reply::Home(reply) => answer_home(read, id, reply, note, &transfer, by, at),
+    verbs::on_proposal(call, mutation, id, |read| {
+        answer(read, id, asked.reply, note, &transfer, &terms, by, at)
     })
     .await
 }
@@ -56,27 +56,50 @@ pub(crate) fn parse(call: &Call, message: &v1::AnswerProposalRequest) -> Result<
     let note: Note = check.text("note", &message.note);
     let mutation = call.asked("AnswerProposal", &mut check, message, id.as_ref().map(proposal_key));
     let proposal = id.as_ref().map(|id| verbs::proposal_for(call, id)).transpose()?;
-    let reply = proposal
-        .as_ref()
-        .and_then(|(proposal, _)| reply(&mut check, message, proposal.supporting_trust == trust));
+    let reply =
+        proposal.as_ref().and_then(|(proposal, _)| reply(&mut check, message, Speaks::of(proposal, trust)));
     let asked = id.zip(reply).map(|(id, reply)| Asked { id, reply, note });
     Ok(check.finish(mutation.zip(asked))?)
+}
+
+/// For which side a trust speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// The supporting trust's.
+    Supporting,
+    /// The home trust's; also whoever has no side, whom the decision refuses.
+    Home,
+    /// That of the trust that lends a team.
+    Team,
+}
+
+impl Speaks {
+    fn of(proposal: &Proposal, trust: TrustCode) -> Self {
+        if proposal.supporting_trust == trust {
+            Self::Supporting
+        } else if proposal.third_trust() == Some(trust) {
+            Self::Team
+        } else {
+            Self::Home
+        }
+    }
 }
 
 /// Parses what a side says.
 pub(crate) fn reply(
     check: &mut Check<'_>,
     message: &v1::AnswerProposalRequest,
-    is_supporting: bool,
+    speaks: Speaks,
 ) -> Option<Reply> {
-    if is_supporting {
-        supporting(check, message).map(Reply::Supporting)
-    } else {
-        home(check, message).map(Reply::Home)
+    match speaks {
+        Speaks::Supporting => giving(check, message).map(Reply::Supporting),
+        Speaks::Home => home(check, message).map(Reply::Home),
+        Speaks::Team => giving(check, message).map(Reply::Team),
     }
 }
 
-fn supporting(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<SupportingReply> {
+/// Parses what a trust says that gives something.
+fn giving(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<SupportingReply> {
     match verdict(check, message)? {
         v1::Verdict::Accept => Some(SupportingReply::Accept { units: units(check, message)? }),
         v1::Verdict::Provisional => Some(SupportingReply::Provisional),
@@ -94,7 +117,7 @@ fn supporting(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Opt
 
 fn home(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<HomeReply> {
     if message.set_free.is_some() {
-        check.wrong("set_free", reasons::NOT_APPLICABLE, "is for the supporting trust to say");
+        check.wrong("set_free", reasons::NOT_APPLICABLE, "is for the trust to say whose offer it is");
         return None;
     }
     match verdict(check, message)? {
@@ -106,7 +129,7 @@ fn home(check: &mut Check<'_>, message: &v1::AnswerProposalRequest) -> Option<Ho
             check.wrong(
                 "verdict",
                 reasons::NOT_APPLICABLE,
-                "only the supporting trust answers provisionally",
+                "only a trust that gives something answers provisionally",
             );
             None
         }

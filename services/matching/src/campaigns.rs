@@ -21,6 +21,7 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Speaks;
 use crate::verbs::{not_found, proposal_for, proposal_id, proposal_of, terms, transfer_id, transfer_of};
 
 /// Most cases that one answer takes. Each writes a proposal, a need, at most an offer, and a transfer or what is
@@ -138,7 +139,9 @@ pub(crate) fn parse(call: &Call, message: &v1::AnswerCampaignRequest) -> Result<
         reason: message.reason,
         ..v1::AnswerProposalRequest::default()
     };
-    let reply = crate::answer::reply(&mut check, &said, site.is_some_and(|site| site.trust == trust));
+    let is_own = site.is_some_and(|site| site.trust == trust);
+    let speaks = if is_own { Speaks::Supporting } else { Speaks::Home };
+    let reply = crate::answer::reply(&mut check, &said, speaks);
     let asked = reply.map(|reply| Asked { cases, trust, reply, note });
     Ok(check.finish(mutation.zip(asked))?)
 }

@@ -15,6 +15,7 @@ use fallow_domain::offer::Offer;
 use fallow_domain::reason::NotUsed;
 use fallow_ledger::record::{Record, need_key, proposal_key};
 use fallow_live::call::Call;
+use fallow_live::visibility::Joined;
 
 use jiff::SignedDuration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -90,7 +91,7 @@ pub(crate) fn run(
     // The counts tell of the patient (too old, too heavy), so they are for those who may see the patient, and for roles
     // above trusts.
     let is_stranger = call.actor.trust.is_some_and(|own| own != found.trust && !is_joined(call, id, own));
-    if is_stranger || call.viewer().need(&found, false).is_none() {
+    if is_stranger || call.viewer().need(&found, Joined::No).is_none() {
         return Err(not_found("need", id));
     }
     if let Some(trust) = trust.filter(|trust| !call.viewer().knows_trust(*trust)) {
@@ -119,18 +120,8 @@ pub(crate) fn run(
 fn is_joined(call: &Call, id: &NeedId, trust: TrustCode) -> bool {
     let picture = call.live.picture();
     let keys = picture.referring_to(&need_key(id));
-    keys.iter().filter_map(|key| picture.get(key)).any(|seen| match &*seen.record {
-        Record::Proposal(proposal) => proposal.supporting_trust == trust,
-        Record::Transfer(transfer) => transfer.supporting_trust == trust,
-        Record::Offer(_)
-        | Record::Need(_)
-        | Record::Trust(_)
-        | Record::Feed(_)
-        | Record::Region(_)
-        | Record::Lease(_)
-        | Record::Claim(_)
-        | Record::Decline(_) => false,
-    })
+    let mut joined = keys.iter().filter_map(|key| picture.get(key));
+    joined.any(|seen| Joined::by(&seen.record, trust) == Joined::Serves)
 }
 
 /// Explains a need over all offers; `None` when all its units are proposed, agreed or about to be.

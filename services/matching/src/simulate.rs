@@ -19,6 +19,7 @@ use fallow_domain::offer::Offer;
 use fallow_domain::refusal::Refusal;
 use fallow_ledger::Revision;
 use fallow_live::call::{Call, new_id};
+use fallow_live::visibility::Joined;
 use tokio::sync::Semaphore;
 
 use crate::facts::Facts;
@@ -98,7 +99,7 @@ fn run(
     let changes = changes(&request.changes, &facts.region)?;
     // A trust tries on what it can see: of the rest even sums would tell.
     let viewer = call.viewer();
-    let sees_need = |need: &Need| viewer.need(need, false).is_some();
+    let sees_need = |need: &Need| viewer.need(need, Joined::No).is_some();
     let sees_offer = |offer: &Offer| viewer.offer(offer).is_some();
     let problem = World::of(&facts).problem(sees_need, sees_offer);
     let seen = |hold: &&Arc<fallow_domain::proposal::Proposal>| {

@@ -8,7 +8,7 @@ use crate::lifecycle::need::NeedCommand;
 use crate::lifecycle::proposal::ProposalCommand;
 use crate::lifecycle::{self, Party};
 use crate::need::{Need, NeedState};
-use crate::proposal::{Answer, Proposal, ProposalState, SupportingDecline};
+use crate::proposal::{Proposal, ProposalState, SupportingDecline};
 use crate::quantity::Count;
 use crate::records::Desk;
 use crate::refusal::{Refusal, reason};
@@ -95,7 +95,7 @@ pub(crate) fn give_back(
     settle(need, at)
 }
 
-/// Ends a hold and gives its units back.
+/// Ends a hold and gives its units back, those of a team's offer too.
 pub(crate) fn end(
     desk: &mut Desk<'_>,
     id: &ProposalId,
@@ -111,6 +111,10 @@ pub(crate) fn end(
     proposal.ended_because = because;
     let (need, offer) = (proposal.need.clone(), proposal.offer.clone());
     let (units, held) = (proposal.units, proposal.minutes_or_units_held);
+    if let Some(team) = proposal.team.clone() {
+        let offer = desk.offer_mut(&team.offer)?;
+        offer.figures.held = take(offer.figures.held, team.units, "the team's offer")?;
+    }
     give_back(desk, (&need, &offer), units, held, at)
 }
 
@@ -135,7 +139,7 @@ pub(crate) fn remember_decline(
 
 /// Returns the live holds of an offer, newest first, or says that some were not read.
 pub(crate) fn of_offer(desk: &Desk<'_>, id: &OfferId) -> Result<Vec<ProposalId>, Refusal> {
-    let (holds, sum) = newest_first(desk, |p| p.offer == *id, |p| p.minutes_or_units_held);
+    let (holds, sum) = newest_first(desk, |p| p.held_of(id));
     let held = desk.offer(id)?.figures.held;
     if sum != u64::from(held.get()) {
         return Err(Refusal::torn(format!("offer {id} holds {held}, and its proposals read {sum}")));
@@ -145,7 +149,7 @@ pub(crate) fn of_offer(desk: &Desk<'_>, id: &OfferId) -> Result<Vec<ProposalId>,
 
 /// Returns the live holds of a need, newest first, or says that some were not read.
 pub(crate) fn of_need(desk: &Desk<'_>, id: &NeedId) -> Result<Vec<ProposalId>, Refusal> {
-    let (holds, sum) = newest_first(desk, |p| p.need == *id, |p| p.units);
+    let (holds, sum) = newest_first(desk, |p| (p.need == *id).then_some(p.units));
     let proposed = desk.need(id)?.units_proposed;
     if sum != u64::from(proposed.get()) {
         return Err(Refusal::torn(format!(
@@ -155,16 +159,13 @@ pub(crate) fn of_need(desk: &Desk<'_>, id: &NeedId) -> Result<Vec<ProposalId>, R
     Ok(holds)
 }
 
-fn newest_first(
-    desk: &Desk<'_>,
-    is_of: impl Fn(&Proposal) -> bool,
-    size: impl Fn(&Proposal) -> Count,
-) -> (Vec<ProposalId>, u64) {
-    let mut holds: Vec<&Proposal> =
-        desk.proposals().filter(|p| p.state == ProposalState::Held && is_of(p)).collect();
-    holds.sort_by(|a, b| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
-    let sum = holds.iter().map(|p| u64::from(size(p).get())).sum();
-    (holds.iter().map(|p| p.id.clone()).collect(), sum)
+/// Returns the live holds of which `size` says how much they take, and what they take together.
+fn newest_first(desk: &Desk<'_>, size: impl Fn(&Proposal) -> Option<Count>) -> (Vec<ProposalId>, u64) {
+    let live = desk.proposals().filter(|p| p.state == ProposalState::Held);
+    let mut holds: Vec<(&Proposal, Count)> = live.filter_map(|p| Some((p, size(p)?))).collect();
+    holds.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
+    let sum = holds.iter().map(|(_, units)| u64::from(units.get())).sum();
+    (holds.iter().map(|(p, _)| p.id.clone()).collect(), sum)
 }
 
 /// Splits holds into those that nobody has answered and the others, each in the order given.
@@ -194,8 +195,23 @@ pub(crate) fn supersede_all(
     Ok(())
 }
 
+/// Ends holds of an offer as superseded by what its own trust says of it.
+pub(crate) fn supersede_given(
+    desk: &mut Desk<'_>,
+    holds: &[ProposalId],
+    offer: &OfferId,
+    because: &Note,
+    at: Timestamp,
+) -> Result<(), Refusal> {
+    for id in holds {
+        let by = desk.proposal(id)?.side_of(offer);
+        supersede_all(desk, std::slice::from_ref(id), by, because, at)?;
+    }
+    Ok(())
+}
+
 /// Releases holds of an offer that is short until it is not or none is left: unanswered ones first, then answered ones,
-/// newest first in each. Committed units are never touched. A released answered hold is the supporting trust's no: its
+/// newest first in each. Committed units are never touched. A released answered hold is a no of the offer's trust: its
 /// own report said that the capacity is gone.
 pub(crate) fn release_short(
     desk: &mut Desk<'_>,
@@ -215,17 +231,14 @@ pub(crate) fn release_short(
         if desk.offer(id)?.figures.short() == 0 {
             return Ok(());
         }
-        supersede_all(desk, std::slice::from_ref(&hold), Party::Supporting, &because, at)?;
+        supersede_given(desk, std::slice::from_ref(&hold), id, &because, at)?;
     }
     for hold in answered {
         if desk.offer(id)?.figures.short() == 0 {
             return Ok(());
         }
-        let side = &mut desk.proposal_mut(&hold)?.supporting;
-        side.answer = Answer::Declined(SupportingDecline::CapacityChanged);
-        side.at = Some(at);
-        side.by = Some(actor.clone());
-        let command = (ProposalCommand::Decline, Party::Supporting);
+        let by = desk.proposal_mut(&hold)?.decline_for(id, actor, at);
+        let command = (ProposalCommand::Decline, by);
         end(desk, &hold, command, ProposalState::Declined, because.clone(), at)?;
         let need = desk.proposal(&hold)?.need.clone();
         remember_decline(desk, (&need, id), SupportingDecline::CapacityChanged.as_str(), at)?;

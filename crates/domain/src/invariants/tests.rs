@@ -142,7 +142,7 @@ fn a_hold_that_ends_at_the_wrong_time_is_found() {
     let late = rules_found_in_step(lapse, |c| {
         c.proposals.get_mut(&proposal_id("p-2")).unwrap().state = ProposalState::Confirmed;
     });
-    assert_eq!(late, [Rule::NeverEarly]);
+    assert_eq!(late, [Rule::NeverEarly, Rule::EveryYes]);
     let answered = rules_found_in_step(
         |world| {
             let reply = proposal::SupportingReply::Accept { units: None };
@@ -161,4 +161,41 @@ fn a_hold_below_the_reserve_is_found() {
     assert_eq!(world.room("o-1", 0).free, 2);
     assert_eq!(check_reserve(hold, world.room("o-1", 2)), None);
     assert_eq!(check_reserve(hold, world.room("o-1", 3)).map(|v| v.rule), Some(Rule::ReserveKept));
+}
+
+#[test]
+fn a_joined_team_that_is_not_counted_or_not_asked_is_found() {
+    let joined = || {
+        let mut world = World::joined();
+        let team = proposal::SupportingReply::Accept { units: None };
+        world.lend("p-1", team).unwrap();
+        world.agree("p-1");
+        world.records
+    };
+    assert_eq!(check(&joined()), []);
+    let rules = |spoil: fn(&mut Records)| {
+        let mut records = joined();
+        spoil(&mut records);
+        let mut rules: Vec<Rule> = check(&records).into_iter().map(|violation| violation.rule).collect();
+        rules.dedup();
+        rules
+    };
+    let forgotten = |records: &mut Records| {
+        records.offers.get_mut(&offer_id("team-ZA3")).unwrap().figures.committed = Count::ZERO;
+    };
+    assert_eq!(rules(forgotten), [Rule::NoDoubleHold]);
+    let dropped = |records: &mut Records| {
+        records.transfers.get_mut(&transfer_id("t-p-1")).unwrap().team = None;
+    };
+    assert_eq!(rules(dropped), [Rule::NoDoubleHold]);
+    let not_asked = |records: &mut Records| {
+        let team = records.proposals.get_mut(&proposal_id("p-1")).unwrap().team.as_mut().unwrap();
+        team.side = None;
+    };
+    assert_eq!(rules(not_asked), [Rule::EveryYes]);
+    let not_said = |records: &mut Records| {
+        let team = records.proposals.get_mut(&proposal_id("p-1")).unwrap().team.as_mut().unwrap();
+        team.side = Some(crate::proposal::Side::pending());
+    };
+    assert_eq!(rules(not_said), [Rule::EveryYes]);
 }

@@ -23,6 +23,8 @@ coded!(
         Home = "home",
         /// The trust whose offer it is.
         Supporting = "supporting",
+        /// The trust whose team comes to an unstaffed session, where it is neither of these two.
+        Team = "team",
         /// Who approves above the two trusts.
         Authority = "authority",
         /// Gold command.
@@ -39,6 +41,18 @@ impl Party {
     /// only a supporting trust, a need alone only a home trust.
     #[must_use]
     pub fn of(actor: &Actor, home: Option<TrustCode>, supporting: Option<TrustCode>) -> Self {
+        Self::of_three(actor, home, supporting, None)
+    }
+
+    /// Returns the side from which an actor touches a record between a home and a supporting trust and the trust of a
+    /// team, where that is a third one.
+    #[must_use]
+    pub fn of_three(
+        actor: &Actor,
+        home: Option<TrustCode>,
+        supporting: Option<TrustCode>,
+        team: Option<TrustCode>,
+    ) -> Self {
         match actor.role {
             Role::Engine => Self::Engine,
             Role::Gold => Self::Gold,
@@ -50,6 +64,8 @@ impl Party {
                     Self::Supporting
                 } else if actor.trust == home {
                     Self::Home
+                } else if actor.trust == team {
+                    Self::Team
                 } else {
                     Self::Other
                 }
@@ -197,5 +213,16 @@ mod tests {
             assert_eq!(Party::of(&actor(role, trust), home, supporting), expected, "{role} {trust:?}");
         }
         assert_eq!(Party::of(&actor(Role::BedManager, None), None, supporting), Party::Other);
+        let team = Some("CCC".parse().unwrap());
+        for (role, trust, expected) in [
+            (Role::BedManager, Some("CCC"), Party::Team),
+            (Role::Coordinator, Some("CCC"), Party::Other),
+            (Role::SiteLead, Some("AAA"), Party::Home),
+            (Role::SiteLead, Some("DDD"), Party::Other),
+            (Role::SiteLead, None, Party::Other),
+        ] {
+            let found = Party::of_three(&actor(role, trust), home, supporting, team);
+            assert_eq!(found, expected, "{role} {trust:?}");
+        }
     }
 }

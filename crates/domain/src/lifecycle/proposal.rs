@@ -1,6 +1,6 @@
 //! The lifecycle of a proposal, and of each trust's answer within it.
 
-use super::Party::{Authority, Engine, Gold, Home, Supporting};
+use super::Party::{Authority, Engine, Gold, Home, Supporting, Team};
 use super::{Edge, Table};
 use crate::proposal::ProposalState::{
     self, Bypassed, Confirmed, Declined, Held, Lapsed, Superseded, Withdrawn,
@@ -39,19 +39,24 @@ coded!(
 /// The table of proposals.
 pub const TABLE: Table<ProposalState, ProposalCommand> = Table {
     record: "proposal",
-    // CONFIRMED at birth: both trusts had agreed beforehand.
+    // CONFIRMED at birth: every trust had agreed beforehand.
     births: &[Held, Confirmed],
     edges: &[
         Edge {
             from: &[Held],
             command: ProposalCommand::Accept,
-            by: &[Home, Supporting],
+            by: &[Home, Supporting, Team],
             to: &[Held, Confirmed],
         },
-        Edge { from: &[Held], command: ProposalCommand::Provisional, by: &[Supporting], to: &[] },
-        Edge { from: &[Held], command: ProposalCommand::Decline, by: &[Home, Supporting], to: &[Declined] },
-        Edge { from: &[Held], command: ProposalCommand::Retract, by: &[Home, Supporting], to: &[] },
-        Edge { from: &[Held], command: ProposalCommand::Extend, by: &[Home, Supporting], to: &[] },
+        Edge { from: &[Held], command: ProposalCommand::Provisional, by: &[Supporting, Team], to: &[] },
+        Edge {
+            from: &[Held],
+            command: ProposalCommand::Decline,
+            by: &[Home, Supporting, Team],
+            to: &[Declined],
+        },
+        Edge { from: &[Held], command: ProposalCommand::Retract, by: &[Home, Supporting, Team], to: &[] },
+        Edge { from: &[Held], command: ProposalCommand::Extend, by: &[Home, Supporting, Team], to: &[] },
         Edge {
             from: &[Held],
             command: ProposalCommand::Approve,
@@ -64,7 +69,7 @@ pub const TABLE: Table<ProposalState, ProposalCommand> = Table {
         Edge {
             from: &[Held],
             command: ProposalCommand::Supersede,
-            by: &[Engine, Home, Supporting],
+            by: &[Engine, Home, Supporting, Team],
             to: &[Superseded],
         },
         Edge { from: &[Held], command: ProposalCommand::Withdraw, by: &[Home], to: &[Withdrawn] },
@@ -129,15 +134,15 @@ mod tests {
             ProposalCommand::ALL,
             "
                                                    HELD           CONFIRMED DECLINED LAPSED SUPERSEDED WITHDRAWN BYPASSED
-            ACCEPT      | home supporting        | HELD+CONFIRMED x         x        x      x          x         x
-            PROVISIONAL | supporting             | =              x         x        x      x          x         x
-            DECLINE     | home supporting        | DECLINED       x         x        x      x          x         x
-            RETRACT     | home supporting        | =              x         x        x      x          x         x
-            EXTEND      | home supporting        | =              x         x        x      x          x         x
+            ACCEPT      | home supporting team   | HELD+CONFIRMED x         x        x      x          x         x
+            PROVISIONAL | supporting team        | =              x         x        x      x          x         x
+            DECLINE     | home supporting team   | DECLINED       x         x        x      x          x         x
+            RETRACT     | home supporting team   | =              x         x        x      x          x         x
+            EXTEND      | home supporting team   | =              x         x        x      x          x         x
             APPROVE     | authority gold         | HELD+CONFIRMED x         x        x      x          x         x
             REFUSE      | authority gold         | DECLINED       x         x        x      x          x         x
             LAPSE       | engine                 | LAPSED         x         x        x      x          x         x
-            SUPERSEDE   | engine home supporting | SUPERSEDED     x         x        x      x          x         x
+            SUPERSEDE   | engine home supporting team | SUPERSEDED x         x        x      x          x         x
             WITHDRAW    | home                   | WITHDRAWN      x         x        x      x          x         x
             BYPASS      | gold                   | BYPASSED       x         x        x      x          x         x
             ",

@@ -4,7 +4,7 @@
 //! goes from the home trust to the supporting one, staff and items the other way, so each leg has a row for either and
 //! [`crate::decide::transfer`] sees to it that only the trust at the right end takes the step.
 
-use super::Party::{Engine, Home, Supporting};
+use super::Party::{Engine, Home, Supporting, Team};
 use super::{Edge, Table};
 use crate::resource::{ResourceKind, coded};
 use crate::transfer::TransferState::{
@@ -91,7 +91,7 @@ pub const TABLE: Table<TransferState, TransferCommand> = Table {
         Edge {
             from: &[Planned, Ready, InTransit],
             command: TransferCommand::Abort,
-            by: &[Home, Supporting],
+            by: &[Home, Supporting, Team],
             to: &[Aborted],
         },
         Edge {
@@ -107,7 +107,7 @@ pub const TABLE: Table<TransferState, TransferCommand> = Table {
                 Extended,
             ],
             command: TransferCommand::Note,
-            by: &[Home, Supporting],
+            by: &[Home, Supporting, Team],
             to: &[],
         },
     ],
@@ -165,8 +165,8 @@ mod tests {
             CALL_BACK   | supporting engine | x       x          x          x         REPATRIATION_DUE x         x            x           x        x        x        x
             SEND_BACK   | supporting        | x       x          x          x         x         REPATRIATING     x            x           x        x        x        x
             ARRIVE_BACK | home              | x       x          x          x         x         x                REPATRIATED  x           x        x        x        x
-            ABORT       | home supporting   | ABORTED ABORTED    ABORTED    x         x         x                x            x           x        x        x        x
-            NOTE        | home supporting   | =       =          =          =         =         =                =            x           =        =        x        x
+            ABORT       | home supporting team | ABORTED ABORTED    ABORTED    x         x         x                x            x           x        x        x        x
+            NOTE        | home supporting team | =       =          =          =         =         =                =            x           =        =        x        x
             ",
         );
     }

@@ -8,9 +8,10 @@
 //! reserve pays for one.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::ids::{Label, NeedId, OfferId, TrustCode};
+use crate::ids::{NeedId, OfferId, TrustCode};
+use crate::lent::covers;
 use crate::need::Need;
 use crate::offer::Offer;
 use crate::reason::NotUsed;
@@ -187,18 +188,6 @@ impl<'a> Hall<'a> {
                 shared && collaborative.shares.contains(&ResourceKind::Staff)
             })
     }
-}
-
-/// Says whether a unit of staff has every role that the session lacks, for as long as the session lasts. A team is
-/// published under one role and names the others among its capabilities.
-fn covers(team: &Offer, session: &Offer) -> bool {
-    let role = team.resource.code.as_str();
-    let roles: BTreeSet<&str> =
-        team.capabilities.iter().map(Label::as_str).chain(std::iter::once(role)).collect();
-    let Some(begins) = session.window.from else { return false };
-    team.window.from.is_none_or(|from| from <= begins)
-        && team.window.until >= session.window.until
-        && session.team.needs.iter().all(|lacking| roles.contains(lacking.as_str()))
 }
 
 #[cfg(test)]

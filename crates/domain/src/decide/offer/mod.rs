@@ -1,6 +1,6 @@
 //! Decisions about offers.
 //!
-//! Give each: the offer, all its HELD proposals and the needs of those. `withdraw`, `replace` and `expire` also want the
+//! Give each: the offer, all its HELD proposals and the needs and other offers of those. `withdraw`, `replace` and `expire` also want the
 //! offer's transfers that have not arrived.
 
 mod expire;
@@ -28,16 +28,16 @@ fn party(actor: &Actor, trust: TrustCode) -> Party {
 
 /// Returns the transfers for which units of an offer are committed, or says that some were not read.
 fn committed_transfers(desk: &Desk<'_>, id: &OfferId) -> Result<Vec<TransferId>, Refusal> {
-    let transfers: Vec<_> =
-        desk.read().transfers.values().filter(|t| t.offer == *id && t.state.is_before_arrival()).collect();
-    let sum: u64 = transfers.iter().map(|t| u64::from(t.minutes_or_units_committed.get())).sum();
+    let before_arrival = desk.read().transfers.values().filter(|t| t.state.is_before_arrival());
+    let transfers: Vec<_> = before_arrival.filter_map(|t| Some((t, t.committed_of(id)?))).collect();
+    let sum: u64 = transfers.iter().map(|(_, units)| u64::from(units.get())).sum();
     let committed = desk.offer(id)?.figures.committed;
     if sum != u64::from(committed.get()) {
         return Err(Refusal::torn(format!(
             "offer {id} has {committed} committed, and its transfers read {sum}"
         )));
     }
-    Ok(transfers.into_iter().map(|t| t.id.clone()).collect())
+    Ok(transfers.into_iter().map(|(t, _)| t.id.clone()).collect())
 }
 
 fn capacity_committed(id: &OfferId, proposals: &[ProposalId], transfers: &[TransferId]) -> Refusal {

@@ -202,7 +202,7 @@ fn release_all_or_refuse(desk: &mut Desk<'_>, known: &Offer, at: Timestamp) -> R
         return Err(capacity_committed(&known.id, &answered, &transfers));
     }
     let because = words("The trust changed what it offers.");
-    holds::supersede_all(desk, &unanswered, crate::lifecycle::Party::Supporting, &because, at)
+    holds::supersede_given(desk, &unanswered, &known.id, &because, at)
 }
 
 fn mark_reported(offer: &mut Offer, source: Source, reported_at: Timestamp) {

@@ -6,7 +6,6 @@ use super::{capacity_committed, committed_transfers, party};
 use crate::actor::Actor;
 use crate::decide::holds;
 use crate::ids::{Note, OfferId};
-use crate::lifecycle::Party;
 use crate::lifecycle::offer::{OfferCommand, TABLE};
 use crate::offer::OfferState;
 use crate::records::{Desk, Records};
@@ -46,7 +45,7 @@ pub(super) fn withdraw_on(
     if !answered.is_empty() || !transfers.is_empty() {
         return Err(capacity_committed(id, &answered, &transfers));
     }
-    holds::supersede_all(desk, &unanswered, Party::Supporting, because, at)?;
+    holds::supersede_given(desk, &unanswered, id, because, at)?;
     let offer = desk.offer_mut(id)?;
     offer.state = OfferState::Withdrawn;
     offer.suspension = None;

@@ -7,15 +7,16 @@ use super::{Terms, check_live, party, wrong_side};
 use crate::actor::Actor;
 use crate::calendar::hold_until;
 use crate::decide::{holds, offer};
-use crate::ids::{Note, ProposalId, TransferId};
+use crate::ids::{Note, OfferId, ProposalId, TransferId};
+use crate::lent::LentTeam;
 use crate::lifecycle::Party;
 use crate::lifecycle::proposal::{ProposalCommand, next_answer};
-use crate::proposal::{Answer, HomeDecline, ProposalState, Side, SupportingDecline};
+use crate::proposal::{Answer, HomeDecline, Proposal, ProposalState, Side, SupportingDecline};
 use crate::quantity::Count;
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
 
-/// What a supporting trust answers.
+/// What a trust answers that gives something: the supporting trust, or that of a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SupportingReply {
     /// Yes, to so many units; `None` = all.
@@ -56,6 +57,30 @@ pub enum Reply {
     Supporting(SupportingReply),
     /// The home trust.
     Home(HomeReply),
+    /// The trust of the team, where it is a third one.
+    Team(SupportingReply),
+}
+
+/// Answers for a side.
+///
+/// # Errors
+/// What [`answer_supporting`], [`answer_home`] and [`answer_team`] refuse.
+#[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
+pub fn answer(
+    read: &Records,
+    id: &ProposalId,
+    reply: Reply,
+    note: &Note,
+    transfer: &TransferId,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    match reply {
+        Reply::Supporting(reply) => answer_supporting(read, id, reply, note, transfer, terms, actor, at),
+        Reply::Home(reply) => answer_home(read, id, reply, note, transfer, actor, at),
+        Reply::Team(reply) => answer_team(read, id, reply, note, transfer, terms, actor, at),
+    }
 }
 
 /// Answers for the supporting trust. The last yes that is needed commits the units and creates the transfer under the id
@@ -75,6 +100,40 @@ pub fn answer_supporting(
     actor: &Actor,
     at: Timestamp,
 ) -> Result<Records, Refusal> {
+    answer_giving(read, id, (Party::Supporting, reply), note, transfer, terms, actor, at)
+}
+
+/// Answers for the trust of the team, where that is a third one; as [`answer_supporting`] does for the session's. A no
+/// is remembered of the need and the team: the session may be proposed with another one.
+///
+/// # Errors
+/// As [`answer_supporting`].
+#[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
+pub fn answer_team(
+    read: &Records,
+    id: &ProposalId,
+    reply: SupportingReply,
+    note: &Note,
+    transfer: &TransferId,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
+    answer_giving(read, id, (Party::Team, reply), note, transfer, terms, actor, at)
+}
+
+/// Answers for a trust that gives something.
+#[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
+fn answer_giving(
+    read: &Records,
+    id: &ProposalId,
+    (side, reply): (Party, SupportingReply),
+    note: &Note,
+    transfer: &TransferId,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Records, Refusal> {
     let (command, answer) = match reply {
         SupportingReply::Accept { .. } => (ProposalCommand::Accept, Answer::Accepted),
         SupportingReply::Provisional => (ProposalCommand::Provisional, Answer::Provisional),
@@ -84,28 +143,29 @@ pub fn answer_supporting(
     let proposal = desk.proposal_mut(id)?;
     let by = party(actor, proposal);
     check_live(proposal, command, by, at)?;
-    if by != Party::Supporting {
-        return Err(wrong_side(Party::Supporting));
+    if by != side {
+        return Err(wrong_side(side));
     }
-    check_people(&proposal.home, actor)?;
-    give(&mut proposal.supporting, command, answer, note, actor, at)?;
+    check_people(proposal, by, actor)?;
+    let given = giving(proposal, side)?.1.clone();
+    give(giving(proposal, side)?.0, command, answer, note, actor, at)?;
     match reply {
         SupportingReply::Accept { units } => {
             shrink(&mut desk, id, units, at)?;
             confirm_if_all_said_yes(&mut desk, id, transfer, at)?;
         }
-        SupportingReply::Provisional => extend_once(&mut desk, id, terms, at)?,
+        SupportingReply::Provisional => extend_once(&mut desk, id, side, terms, at)?,
         SupportingReply::Decline { code, set_free } => {
             decline(&mut desk, id, by, note, at)?;
-            let pair = pair_of(&desk, id)?;
             if let Some(free) = set_free {
-                let now = desk.offer(&pair.1)?.figures;
+                let now = desk.offer(&given)?.figures;
                 let difference = i64::from(free.get()) - i64::from(now.free().get());
                 if difference != 0 {
-                    offer::adjust_on(&mut desk, &pair.1, difference, actor, at)?;
+                    offer::adjust_on(&mut desk, &given, difference, actor, at)?;
                 }
             }
-            holds::remember_decline(&mut desk, (&pair.0, &pair.1), code.as_str(), at)?;
+            let need = desk.proposal(id)?.need.clone();
+            holds::remember_decline(&mut desk, (&need, &given), code.as_str(), at)?;
         }
     }
     Ok(desk.finish())
@@ -135,7 +195,7 @@ pub fn answer_home(
     if by != Party::Home {
         return Err(wrong_side(Party::Home));
     }
-    check_people(&proposal.supporting, actor)?;
+    check_people(proposal, by, actor)?;
     give(&mut proposal.home, command, answer, note, actor, at)?;
     match reply {
         HomeReply::Accept { units } => {
@@ -144,19 +204,38 @@ pub fn answer_home(
         }
         HomeReply::Decline { code } => {
             decline(&mut desk, id, by, note, at)?;
-            let pair = pair_of(&desk, id)?;
-            holds::remember_decline(&mut desk, (&pair.0, &pair.1), code.as_str(), at)?;
+            let (need, offer) = (desk.proposal(id)?.need.clone(), desk.proposal(id)?.offer.clone());
+            holds::remember_decline(&mut desk, (&need, &offer), code.as_str(), at)?;
         }
     }
     Ok(desk.finish())
 }
 
-/// The answers of the two trusts must be of different people.
-fn check_people<Code>(other: &Side<Code>, actor: &Actor) -> Result<(), Refusal> {
-    if other.by.as_ref().is_some_and(|by| by.subject == actor.subject) {
+/// Returns the side of a trust that gives something, and the offer that it speaks for.
+fn giving(proposal: &mut Proposal, side: Party) -> Result<(&mut Side<SupportingDecline>, &OfferId), Refusal> {
+    match (side, proposal.team.as_deref_mut()) {
+        (Party::Team, Some(LentTeam { side: Some(side), offer, .. })) => Ok((side, offer)),
+        (Party::Team, Some(_) | None) => Err(wrong_side(side)),
+        (
+            Party::Supporting | Party::Home | Party::Authority | Party::Gold | Party::Engine | Party::Other,
+            _,
+        ) => Ok((&mut proposal.supporting, &proposal.offer)),
+    }
+}
+
+/// The answers of the trusts must be of different people.
+fn check_people(proposal: &Proposal, own: Party, actor: &Actor) -> Result<(), Refusal> {
+    let team = proposal.team.as_ref().and_then(|team| team.side.as_ref());
+    let given = [
+        (Party::Home, proposal.home.by.as_ref()),
+        (Party::Supporting, proposal.supporting.by.as_ref()),
+        (Party::Team, team.and_then(|side| side.by.as_ref())),
+    ];
+    let mut others = given.into_iter().filter(|(side, _)| *side != own).filter_map(|(_, by)| by);
+    if others.any(|by| by.subject == actor.subject) {
         return Err(Refusal::new(
             reason::SECOND_PERSON_REQUIRED,
-            "the same person answered for the other trust: somebody else must answer",
+            "the same person answered for another trust: somebody else must answer",
         ));
     }
     Ok(())
@@ -177,11 +256,6 @@ fn give<Code>(
     side.agreement = None;
     side.note = note.clone();
     Ok(())
-}
-
-fn pair_of(desk: &Desk<'_>, id: &ProposalId) -> Result<(crate::ids::NeedId, crate::ids::OfferId), Refusal> {
-    let proposal = desk.proposal(id)?;
-    Ok((proposal.need.clone(), proposal.offer.clone()))
 }
 
 fn decline(
@@ -224,17 +298,18 @@ fn shrink(desk: &mut Desk<'_>, id: &ProposalId, units: Option<Count>, at: Timest
     holds::remember_decline(desk, (&need, &offer), holds::PART_ACCEPTED, at)
 }
 
-/// Gives the supporting trust's side its one extension.
+/// Gives a side its one extension.
 fn extend_once(
     desk: &mut Desk<'_>,
     id: &ProposalId,
+    side: Party,
     terms: &Terms<'_>,
     at: Timestamp,
 ) -> Result<(), Refusal> {
-    let proposal = desk.proposal(id)?;
-    if proposal.supporting.extended {
+    if giving(desk.proposal_mut(id)?, side)?.0.extended {
         return Err(Refusal::new(reason::ALREADY_EXTENDED, "this side has extended the hold before"));
     }
+    let proposal = desk.proposal(id)?;
     let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
     let hold = terms.in_force.hold_for(need, proposal.block.as_ref());
     let longer = hold_until(proposal.held_until, hold, terms.calendar)?;
@@ -242,6 +317,6 @@ fn extend_once(
     let until = longer.min(last).max(proposal.held_until);
     let proposal = desk.proposal_mut(id)?;
     proposal.held_until = until;
-    proposal.supporting.extended = true;
+    giving(proposal, side)?.0.extended = true;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Reply, Terms, answer_home, answer_supporting};
+use super::{Reply, Terms, answer};
 use crate::actor::Actor;
 use crate::ids::{Note, ProposalId, TransferId};
 use crate::proposal::Proposal;
@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 /// what terms the two trusts of a case deal.
 ///
 /// # Errors
-/// What [`answer_supporting`] and [`answer_home`] refuse, with the number `proposal`: which case it was. Nothing is
+/// What [`answer`] refuses, with the number `proposal`: which case it was. Nothing is
 /// answered then.
 pub fn answer_campaign<'t>(
     read: &Records,
@@ -30,12 +30,7 @@ pub fn answer_campaign<'t>(
         let proposal = working.proposals.get(id);
         let proposal = proposal.ok_or_else(|| Refusal::torn(format!("proposal {id} was not read")))?;
         let terms = terms(proposal);
-        let answered = match reply {
-            Reply::Supporting(reply) => {
-                answer_supporting(&working, id, reply, note, transfer, &terms, actor, at)
-            }
-            Reply::Home(reply) => answer_home(&working, id, reply, note, transfer, actor, at),
-        };
+        let answered = answer(&working, id, reply, note, transfer, &terms, actor, at);
         let change = answered.map_err(|refusal| refusal.with("proposal", id))?;
         working.apply(change.clone());
         changes.apply(change);

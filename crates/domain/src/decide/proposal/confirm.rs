@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::decide::{holds, transfer};
 use crate::ids::{ProposalId, TransferId};
+use crate::lifecycle::proposal::AnswerState;
 use crate::proposal::{Authority, Proposal, ProposalState};
 use crate::records::Desk;
 use crate::refusal::Refusal;
@@ -26,6 +27,11 @@ pub(super) fn confirm_if_all_said_yes(
     let held = proposal.minutes_or_units_held;
     offer.figures.held = holds::take(offer.figures.held, held, "the offer")?;
     offer.figures.committed = holds::add(offer.figures.committed, held)?;
+    if let Some(team) = &proposal.team {
+        let offer = desk.offer_mut(&team.offer)?;
+        offer.figures.held = holds::take(offer.figures.held, team.units, "the team's offer")?;
+        offer.figures.committed = holds::add(offer.figures.committed, team.units)?;
+    }
     let need = desk.need_mut(&proposal.need)?;
     need.units_proposed = holds::take(need.units_proposed, proposal.units, "the need")?;
     need.units_committed = holds::add(need.units_committed, proposal.units)?;
@@ -46,5 +52,5 @@ fn have_all_said_yes(proposal: &Proposal) -> bool {
         Authority::NotNeeded | Authority::Approved { .. } => true,
         Authority::Pending { .. } | Authority::Refused { .. } => false,
     };
-    authority && proposal.supporting.is_yes() && proposal.home.is_yes()
+    authority && proposal.answers().all(|answer| answer == AnswerState::Accepted)
 }

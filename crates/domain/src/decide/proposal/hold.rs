@@ -6,10 +6,10 @@ use super::{Terms, check_live, party, wrong_side};
 use crate::actor::Actor;
 use crate::calendar::hold_until;
 use crate::decide::{holds, words};
-use crate::ids::{Note, ProposalId};
+use crate::ids::{Note, OfferId, ProposalId};
 use crate::lifecycle::Party;
 use crate::lifecycle::proposal::{ProposalCommand, TABLE};
-use crate::proposal::ProposalState;
+use crate::proposal::{Proposal, ProposalState};
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
 
@@ -36,10 +36,13 @@ pub fn extend(
     let proposal = desk.proposal_mut(id)?;
     let side = party(actor, proposal);
     check_live(proposal, ProposalCommand::Extend, side, at)?;
-    let extended = match side {
-        Party::Supporting => &mut proposal.supporting.extended,
-        Party::Home => &mut proposal.home.extended,
-        Party::Authority | Party::Gold | Party::Engine | Party::Other => return Err(wrong_side(side)),
+    let extended = match (side, proposal.team.as_mut().and_then(|team| team.side.as_mut())) {
+        (Party::Supporting, _) => &mut proposal.supporting.extended,
+        (Party::Home, _) => &mut proposal.home.extended,
+        (Party::Team, Some(team)) => &mut team.extended,
+        (Party::Team | Party::Authority | Party::Gold | Party::Engine | Party::Other, _) => {
+            return Err(wrong_side(side));
+        }
     };
     if *extended {
         return Err(Refusal::new(reason::ALREADY_EXTENDED, "this side has extended the hold before"));
@@ -78,11 +81,23 @@ pub fn lapse(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) -> R
         return Err(Refusal::new(reason::HOLD_NOT_EXPIRED, "the hold has not run out")
             .with("held_until", proposal.held_until));
     }
-    let (need, offer) = (proposal.need.clone(), proposal.offer.clone());
+    let (need, silent) = (proposal.need.clone(), silent(proposal));
     let because = words("Nobody answered in time.");
     holds::end(&mut desk, id, (ProposalCommand::Lapse, by), ProposalState::Lapsed, because, at)?;
-    holds::remember_decline(&mut desk, (&need, &offer), holds::NO_ANSWER, at)?;
+    for offer in &silent {
+        holds::remember_decline(&mut desk, (&need, offer), holds::NO_ANSWER, at)?;
+    }
     Ok(desk.finish())
+}
+
+/// Returns the offers of which the pair is to be remembered as not answered: a team's when its trust was silent, the
+/// other when anybody else was. A session whose trusts said yes may be proposed again with another team, and the team
+/// for another session.
+fn silent(proposal: &Proposal) -> Vec<OfferId> {
+    let team = proposal.team.as_ref().filter(|team| team.is_awaited()).map(|team| team.offer.clone());
+    let is_only_the_team = team.is_some() && proposal.home.is_yes() && proposal.supporting.is_yes();
+    let offer = (!is_only_the_team).then(|| proposal.offer.clone());
+    offer.into_iter().chain(team).collect()
 }
 
 /// Ends a proposal that nobody has answered, for an earlier band, a pair no longer eligible, or a better plan.

@@ -1,20 +1,23 @@
 //! Decisions about proposals.
 //!
 //! Give each: the proposal, its need and its offer. A decision about a new proposal also wants the pair's decline, where
-//! there is one; a decline that sets the offer's free units wants every HELD proposal of the offer with its need.
+//! there is one; a decline that sets the offer's free units wants every HELD proposal of the offer with its need. A
+//! proposal that joins a session with a team also wants the team's offer.
 
 mod answer;
 mod authority;
 mod campaign;
 mod confirm;
 mod hold;
+mod join;
 mod propose;
 mod retract;
 
-pub use answer::{HomeReply, Reply, SupportingReply, answer_home, answer_supporting};
+pub use answer::{HomeReply, Reply, SupportingReply, answer, answer_home, answer_supporting, answer_team};
 pub use authority::{Ruling, rule};
 pub use campaign::answer_campaign;
 pub use hold::{bypass, extend, lapse, supersede};
+pub use join::{SuggestedTeam, propose_joined};
 pub use propose::{Room, Suggestion, propose};
 pub use retract::{RETRACT_WITHIN, retract};
 
@@ -49,7 +52,8 @@ fn last_moment(offer: &Offer, block: Option<&Block>, at: Timestamp) -> Timestamp
 }
 
 fn party(actor: &Actor, proposal: &Proposal) -> Party {
-    Party::of(actor, Some(proposal.home_trust), Some(proposal.supporting_trust))
+    let (home, supporting) = (Some(proposal.home_trust), Some(proposal.supporting_trust));
+    Party::of_three(actor, home, supporting, proposal.third_trust())
 }
 
 /// Refuses a command that the proposal's state or the side does not allow, with the reason that says most: an answer
@@ -71,7 +75,7 @@ fn check_live(
         }
         ProposalState::Lapsed => Err(expired()),
         ProposalState::Confirmed if command == ProposalCommand::Accept => {
-            Err(Refusal::new(reason::ALREADY_ACCEPTED, "both trusts have said yes"))
+            Err(Refusal::new(reason::ALREADY_ACCEPTED, "every trust has said yes"))
         }
         ProposalState::Confirmed
         | ProposalState::Declined

@@ -86,11 +86,26 @@ pub fn propose(
     at: Timestamp,
 ) -> Result<Records, Refusal> {
     let mut desk = Desk::new(read);
+    let (id, transfer) = (suggestion.id.clone(), suggestion.transfer.clone());
+    hold(&mut desk, suggestion, room, terms, actor, at)?;
+    confirm_if_all_said_yes(&mut desk, &id, &transfer, at)?;
+    Ok(desk.finish())
+}
+
+/// Makes the proposal of a suggestion and holds its units, without looking whether everybody has agreed.
+pub(super) fn hold(
+    desk: &mut Desk<'_>,
+    suggestion: Suggestion,
+    room: Room,
+    terms: &Terms<'_>,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<(), Refusal> {
     let (need, offer) = (desk.need(&suggestion.need)?.clone(), desk.offer(&suggestion.offer)?.clone());
     let by = Party::of(actor, Some(need.trust), Some(offer.trust));
     OFFERS.edge(offer.state, OfferCommand::Hold, by)?;
     NEEDS.edge(need.state, NeedCommand::Hold, by)?;
-    check_pair(read, &need, &offer, at)?;
+    check_pair(desk.read(), &need, &offer, at)?;
     let held = units_to_hold(&need, &offer, suggestion.units, terms.turnover_minutes)?;
     if !offer.resource.kind.is_minutes() {
         check_reserve(room, held)?;
@@ -117,6 +132,7 @@ pub fn propose(
         held_until,
         supporting: side(agreement(offer.trust), at),
         home: side(agreement(need.trust), at),
+        team: None,
         authority: terms.in_force.authority_for(need.resource.kind, need.priority, suggestion.units),
         explanation: suggestion.explanation,
         state: ProposalState::Held,
@@ -129,12 +145,11 @@ pub fn propose(
     offer.figures.held = holds::add(offer.figures.held, held)?;
     let need = desk.need_mut(&suggestion.need)?;
     need.units_proposed = holds::add(need.units_proposed, suggestion.units)?;
-    holds::settle(need, at)?;
-    confirm_if_all_said_yes(&mut desk, &suggestion.id, &suggestion.transfer, at)?;
-    Ok(desk.finish())
+    holds::settle(need, at)
 }
 
-fn side<Code>(agreement: Option<Label>, at: Timestamp) -> Side<Code> {
+/// Makes a side that has agreed beforehand, or has still to answer.
+pub(super) fn side<Code>(agreement: Option<Label>, at: Timestamp) -> Side<Code> {
     match agreement {
         Some(agreement) => {
             Side { answer: Answer::Accepted, at: Some(at), agreement: Some(agreement), ..Side::pending() }
@@ -147,20 +162,27 @@ fn check_pair(read: &Records, need: &Need, offer: &Offer, at: Timestamp) -> Resu
     if need.trust == offer.trust {
         return Err(Refusal::new(reason::SAME_TRUST, "a trust is not asked to help itself"));
     }
-    match offer.freshness(at) {
-        Freshness::Fresh | Freshness::Ageing => {}
-        Freshness::Stale => {
-            return Err(Refusal::new(
-                reason::STALE,
-                "nobody has said for two cadences that the offer is true",
-            )
-            .with("reported_at", offer.reported_at));
-        }
-    }
+    check_fresh(offer, at)?;
     if let Some(release_at) = offer.release_at.filter(|release_at| at < *release_at) {
         return Err(Refusal::new(reason::NOT_RELEASED, "the trust has not released the session yet")
             .with("release_at", release_at));
     }
+    check_declined(read, need, offer)
+}
+
+/// Refuses an offer that nobody has said to be true for too long.
+pub(super) fn check_fresh(offer: &Offer, at: Timestamp) -> Result<(), Refusal> {
+    match offer.freshness(at) {
+        Freshness::Fresh | Freshness::Ageing => Ok(()),
+        Freshness::Stale => {
+            Err(Refusal::new(reason::STALE, "nobody has said for two cadences that the offer is true")
+                .with("reported_at", offer.reported_at))
+        }
+    }
+}
+
+/// Refuses a pair that was declined while neither has changed.
+pub(super) fn check_declined(read: &Records, need: &Need, offer: &Offer) -> Result<(), Refusal> {
     let declined = read.declines.get(&(need.id.clone(), offer.id.clone()));
     if declined
         .is_some_and(|d| d.need_generation == need.generation && d.offer_generation == offer.generation)
@@ -196,7 +218,8 @@ fn units_to_hold(need: &Need, offer: &Offer, units: Count, turnover_minutes: u32
     Ok(u32::try_from(with_turnover).map_or(free, |minutes| Count::new(minutes).min(free)))
 }
 
-fn check_reserve(room: Room, held: Count) -> Result<(), Refusal> {
+/// Refuses units that a trust keeps for itself.
+pub(super) fn check_reserve(room: Room, held: Count) -> Result<(), Refusal> {
     if room.free < u64::from(room.reserve.get()) + u64::from(held.get()) {
         return Err(Refusal::new(reason::BELOW_RESERVE, "the trust keeps these units for itself")
             .with("free", room.free)

@@ -14,7 +14,7 @@ use crate::refusal::{Refusal, reason};
 /// So long after an answer it can be taken back.
 pub const RETRACT_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// Takes the acting trust's yes back within [`RETRACT_WITHIN`] while the other side has not answered. Units given back by
+/// Takes the acting trust's yes back within [`RETRACT_WITHIN`] while no other side has answered. Units given back by
 /// a partial yes do not return, and an extension stays used.
 ///
 /// # Errors
@@ -24,23 +24,29 @@ pub fn retract(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) ->
     let mut desk = Desk::new(read);
     let proposal = desk.proposal_mut(id)?;
     let by = party(actor, proposal);
-    if proposal.state == ProposalState::Confirmed && matches!(by, Party::Home | Party::Supporting) {
+    if proposal.state == ProposalState::Confirmed
+        && matches!(by, Party::Home | Party::Supporting | Party::Team)
+    {
         return Err(too_late());
     }
     check_live(proposal, ProposalCommand::Retract, by, at)?;
-    let (home, supporting) = (proposal.home.answer.state(), proposal.supporting.answer.state());
-    match by {
-        Party::Supporting => take_back(&mut proposal.supporting, home, at)?,
-        Party::Home => take_back(&mut proposal.home, supporting, at)?,
-        Party::Authority | Party::Gold | Party::Engine | Party::Other => return Err(wrong_side(by)),
+    // At most one answer has been given: if it is not the acting trust's own, there is nothing to take back.
+    let is_alone = proposal.answers().filter(|answer| *answer != AnswerState::Pending).count() <= 1;
+    match (by, proposal.team.as_mut().and_then(|team| team.side.as_mut())) {
+        (Party::Supporting, _) => take_back(&mut proposal.supporting, is_alone, at)?,
+        (Party::Home, _) => take_back(&mut proposal.home, is_alone, at)?,
+        (Party::Team, Some(side)) => take_back(side, is_alone, at)?,
+        (Party::Team | Party::Authority | Party::Gold | Party::Engine | Party::Other, _) => {
+            return Err(wrong_side(by));
+        }
     }
     Ok(desk.finish())
 }
 
-fn take_back<Code>(side: &mut Side<Code>, other: AnswerState, at: Timestamp) -> Result<(), Refusal> {
+fn take_back<Code>(side: &mut Side<Code>, is_alone: bool, at: Timestamp) -> Result<(), Refusal> {
     next_answer(side.answer.state(), ProposalCommand::Retract)?;
     let is_late = side.at.is_none_or(|answered_at| at.duration_since(answered_at) > RETRACT_WITHIN);
-    if is_late || other != AnswerState::Pending {
+    if is_late || !is_alone {
         return Err(too_late());
     }
     *side = Side { extended: side.extended, ..Side::pending() };
@@ -50,6 +56,6 @@ fn take_back<Code>(side: &mut Side<Code>, other: AnswerState, at: Timestamp) -> 
 fn too_late() -> Refusal {
     Refusal::new(
         reason::TOO_LATE_TO_RETRACT,
-        "an answer can be taken back for ten seconds, while the other trust has not answered",
+        "an answer can be taken back for ten seconds, while no other trust has answered",
     )
 }

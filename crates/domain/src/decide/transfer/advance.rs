@@ -29,8 +29,8 @@ pub struct Progress {
 }
 
 /// Marks what was done and goes to the next state where one is asked for. Departure is for the trust that sends,
-/// ARRIVED for the trust where the patient, the staff or the item arrives; on ARRIVED the offer's committed units become
-/// occupied and the need's units arrived.
+/// ARRIVED for the trust where the patient, the staff or the item arrives; on ARRIVED the offer's committed units, and a
+/// team's, become occupied and the need's units arrived.
 ///
 /// # Errors
 /// `CHECKLIST_OPEN` for READY, `NO_SUCH_ITEM`, `NOT_YET` (the engine, before a return is due), `WRONG_SIDE`,
@@ -165,6 +165,12 @@ fn arrive(desk: &mut Desk<'_>, id: &TransferId, at: Timestamp) -> Result<(), Ref
     offer.figures.committed = holds::take(offer.figures.committed, used, "the offer")?;
     offer.figures.occupied = holds::add(offer.figures.occupied, used)?;
     offer.recent.arrivals.push(Arrival { at, units: used });
+    if let Some(team) = &transfer.team {
+        let offer = desk.offer_mut(&team.offer)?;
+        offer.figures.committed = holds::take(offer.figures.committed, team.units, "the team's offer")?;
+        offer.figures.occupied = holds::add(offer.figures.occupied, team.units)?;
+        offer.recent.arrivals.push(Arrival { at, units: team.units });
+    }
     let need = desk.need_mut(&transfer.need)?;
     need.units_arrived = holds::add(need.units_arrived, transfer.units)?;
     holds::settle(need, at)

@@ -1,6 +1,6 @@
 //! Decisions about transfers.
 //!
-//! Give each the transfer; `advance` and `abort` also want its need and its offer, which stay live for that long: an
+//! Give each the transfer; `advance` and `abort` also want its need and its offers (a team's is a second one), which stay live for that long: an
 //! ended offer or need is kept while units of it are held or on their way.
 
 mod abort;
@@ -17,7 +17,8 @@ use crate::lifecycle::transfer::is_lent;
 use crate::transfer::Transfer;
 
 fn party(actor: &Actor, transfer: &Transfer) -> Party {
-    Party::of(actor, Some(transfer.home_trust), Some(transfer.supporting_trust))
+    let (home, supporting) = (Some(transfer.home_trust), Some(transfer.supporting_trust));
+    Party::of_three(actor, home, supporting, transfer.third_trust())
 }
 
 /// Returns the side from which what moves sets out: the home trust for a patient, the supporting one for staff and items.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::ids::{Label, Note, TransferId};
+use crate::lent::TeamOnTheWay;
 use crate::lifecycle::transfer::is_lent;
 use crate::need::{Need, Scope, TransferReason};
 use crate::offer::Offer;
@@ -36,6 +37,9 @@ const fn checklist_of(kind: ResourceKind) -> &'static [&'static str] {
     }
 }
 
+/// What must be done beside that before a case goes to a session whose team comes from elsewhere.
+const CHECK_OF_TEAM: &str = "Team told where and when";
+
 /// Plans the transfer of a confirmed proposal.
 pub(crate) fn plan(
     id: TransferId,
@@ -58,12 +62,18 @@ pub(crate) fn plan(
         resource: offer.resource.clone(),
         units: proposal.units,
         minutes_or_units_committed: proposal.minutes_or_units_held,
+        team: proposal.team.as_ref().map(|team| TeamOnTheWay {
+            offer: team.offer.clone(),
+            trust: team.trust,
+            units: team.units,
+        }),
         state: TransferState::Planned,
         agreed_at: at,
         due_at: due_at(need, offer, at),
         transport: None,
         checklist: checklist_of(offer.resource.kind)
             .iter()
+            .chain(proposal.team.as_ref().map(|_| &CHECK_OF_TEAM))
             .map(|name| ChecklistItem {
                 name: Label::parse(name).unwrap_or_default(),
                 done_at: None,
@@ -118,5 +128,6 @@ mod tests {
                 assert!(Label::parse(name).is_ok(), "{name}");
             }
         }
+        assert!(Label::parse(CHECK_OF_TEAM).is_ok());
     }
 }

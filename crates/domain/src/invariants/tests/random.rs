@@ -9,9 +9,10 @@ use crate::decide::need::{self, Raised};
 use crate::decide::offer;
 use crate::decide::proposal::{self, HomeReply, Ruling, SupportingReply};
 use crate::decide::transfer::{self, Progress};
-use crate::ids::{NeedId, Note, OfferId, ProposalId, TransferId};
+use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TransferId};
 use crate::invariants::check_reserve;
 use crate::lifecycle::transfer::is_lent;
+use crate::offer::Team;
 use crate::proposal::{Authority, HomeDecline, ProposalState, SupportingDecline};
 use crate::quantity::Count;
 use crate::records::Records;
@@ -99,6 +100,11 @@ impl Run {
         let size = if kind.is_minutes() { 240 } else { 4 };
         let mut report = report(trust, &id, size, 0, self.world.at);
         report.resource = resource(kind, code);
+        if kind.is_minutes() && self.next_id.is_multiple_of(2) {
+            // A session without its team, which somebody's ODP can make whole.
+            report.team = Team { staffed: false, needs: vec![Label::parse("ODP").unwrap()] };
+            report.window.from = Some(self.world.at + minutes(90));
+        }
         self.world.publish(&id, report);
     }
 
@@ -227,6 +233,12 @@ impl Run {
         let suggestion = self.world.suggestion(&id, need.as_str(), offer.as_str(), op.number.clamp(1, 2));
         let room = self.world.room(offer.as_str(), self.reserve);
         let is_minutes = wanted.resource.kind.is_minutes();
+        let is_staffed = self.world.records.offers[&offer].team.staffed;
+        let staff = self.world.records.offers.values();
+        let team = staff.filter(|o| o.resource.kind == ResourceKind::Staff).nth(usize::from(op.who) % 3);
+        if let Some(team) = team.map(|team| team.id.clone()).filter(|_| is_minutes && !is_staffed) {
+            return Some(self.propose_joined(suggestion, &team));
+        }
         let decided =
             proposal::propose(&self.world.records, suggestion, room, &self.world.terms(), &engine(), at);
         if let Ok(changes) = &decided {
@@ -241,6 +253,31 @@ impl Run {
             }
         }
         Some(decided)
+    }
+
+    fn propose_joined(&self, suggestion: proposal::Suggestion, team: &OfferId) -> Decided {
+        let (at, terms) = (self.world.at, self.world.terms());
+        let id = suggestion.id.clone();
+        let room = self.world.room(suggestion.offer.as_str(), 0);
+        let suggested = proposal::SuggestedTeam {
+            offer: team,
+            travel_minutes: 20,
+            others: 0,
+            room: self.world.room(team.as_str(), self.reserve),
+            in_force: terms.in_force,
+        };
+        let decided =
+            proposal::propose_joined(&self.world.records, suggestion, suggested, room, &terms, &engine(), at);
+        if let Ok(changes) = &decided {
+            let mut after = self.world.records.clone();
+            after.apply(changes.clone());
+            let offer = &after.offers[team];
+            let key = offer.resource.key();
+            let left =
+                proposal::Room::of(after.offers.values(), (offer.trust, &key), self.reserve.into(), at);
+            assert_eq!(check_reserve(&after.proposals[&id], left), None);
+        }
+        decided
     }
 
     fn on_proposal(&mut self, op: Op) -> Option<Decided> {
@@ -260,6 +297,7 @@ impl Run {
         let (records, terms) = (&self.world.records, self.world.terms());
         let supporting = person(op.who, proposal.supporting_trust.as_str());
         let home = person(op.who, proposal.home_trust.as_str());
+        let team = proposal.third_trust().map(|trust| person(op.who, trust.as_str()));
         let empty = Note::default();
         let units = (op.number > 3).then_some(Count::ONE);
         Some(match op.verb {
@@ -272,6 +310,11 @@ impl Run {
                     },
                     _ => SupportingReply::Accept { units },
                 };
+                if let Some(team) = team.filter(|_| op.verb == 21) {
+                    return Some(proposal::answer_team(
+                        records, &id, reply, &empty, &transfer, &terms, &team, at,
+                    ));
+                }
                 proposal::answer_supporting(records, &id, reply, &empty, &transfer, &terms, &supporting, at)
             }
             22 | 23 => {
@@ -285,8 +328,13 @@ impl Run {
                 let icb = actor("icb", Role::Icb, None);
                 proposal::rule(records, &id, Ruling::Approve, false, &transfer, &icb, at)
             }
-            24 if op.number < 3 => proposal::retract(records, &id, &home, at),
-            24 => proposal::extend(records, &id, None, &terms, &supporting, at),
+            24 if op.number < 3 => {
+                proposal::retract(records, &id, &team.filter(|_| op.number == 2).unwrap_or(home), at)
+            }
+            24 => {
+                let by = team.filter(|_| op.number == 5).unwrap_or(supporting);
+                proposal::extend(records, &id, None, &terms, &by, at)
+            }
             25 if op.number == 0 => proposal::supersede(records, &id, &note("a better plan"), &engine(), at),
             25 if op.number == 1 => proposal::bypass(records, &id, &note("fire"), true, &gold(), at),
             _ => proposal::lapse(records, &id, &engine(), at),
@@ -299,6 +347,7 @@ impl Run {
         let (id, transfer): (TransferId, _) = (id.clone(), transfer.clone());
         let trusts = [transfer.home_trust, transfer.supporting_trust];
         let by = person(op.who, trusts[usize::from(op.number.is_multiple_of(2))].as_str());
+        let by = transfer.third_trust().filter(|_| op.who > 18).map_or(by, |trust| manager(trust.as_str()));
         let records = &self.world.records;
         if op.verb == 27 && op.number == 0 {
             return Some(transfer::abort(records, &id, AbortCode::NotFit, &Note::default(), &by, at));
