@@ -163,6 +163,11 @@ impl Transfer {
         std::iter::once(&self.offer).chain(self.team.as_ref().map(|team| &team.offer))
     }
 
+    /// Returns the trusts that it joins, each once.
+    pub fn trusts(&self) -> impl Iterator<Item = TrustCode> {
+        [self.home_trust, self.supporting_trust].into_iter().chain(self.third_trust())
+    }
+
     /// Returns the trust of the team where that is neither the home nor the supporting one.
     #[must_use]
     pub fn third_trust(&self) -> Option<TrustCode> {

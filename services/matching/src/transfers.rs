@@ -80,8 +80,7 @@ pub(crate) fn watch(
 fn fits(filter: &v1::TransferFilter, found: &Transfer) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     any(&filter.needs, found.need.as_str())
-        && (any(&filter.trusts, found.home_trust.as_str())
-            || any(&filter.trusts, found.supporting_trust.as_str()))
+        && found.trusts().any(|trust| any(&filter.trusts, trust.as_str()))
         && if filter.states.is_empty() {
             !found.is_over()
         } else {

@@ -177,14 +177,14 @@ impl Uses {
             if let Record::Proposal(proposal) = &*seen.record
                 && proposal.state == ProposalState::Held
             {
-                uses.add(2, &[proposal.home_trust, proposal.supporting_trust], None);
+                uses.add(2, &proposal.trusts().collect::<Vec<_>>(), None);
             }
         }
         for (_, seen) in still.all(RecordKind::Transfer) {
             if let Record::Transfer(transfer) = &*seen.record
                 && !transfer.is_over()
             {
-                uses.add(3, &[transfer.home_trust, transfer.supporting_trust], None);
+                uses.add(3, &transfer.trusts().collect::<Vec<_>>(), None);
             }
         }
         uses

@@ -1,5 +1,6 @@
 //! Proposals and their answers.
 
+use fallow_domain::lent::LentTeam;
 use fallow_domain::proposal::{Answer, Authority, Proposal, ProposalState, Side};
 use fallow_domain::resource::ResourceKind;
 
@@ -31,6 +32,19 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Pr
         ended_because: proposal.ended_because.to_string(),
         ended_at: proposal.ended_at.map(time_to_wire),
         block: proposal.block.as_ref().map(super::campaign::block_to_wire),
+        team: proposal.team.as_deref().map(|lent| team(lent, proposal.state)),
+    }
+}
+
+fn team(team: &LentTeam, proposal: ProposalState) -> v1::LentTeam {
+    v1::LentTeam {
+        offer: team.offer.to_string(),
+        trust: team.trust.to_string(),
+        units: team.units.get().into(),
+        roles: team.roles.iter().map(ToString::to_string).collect(),
+        travel_minutes: team.travel_minutes.into(),
+        others: team.others.into(),
+        answer: team.side.as_ref().map(|own| side(own, proposal)),
     }
 }
 

@@ -59,5 +59,10 @@ pub fn to_wire(transfer: &Transfer, revision: u64) -> v1::Transfer {
             })
             .collect(),
         note: transfer.note.to_string(),
+        team: transfer.team.as_ref().map(|team| v1::TeamOnTheWay {
+            offer: team.offer.to_string(),
+            trust: team.trust.to_string(),
+            units: team.units.get().into(),
+        }),
     }
 }

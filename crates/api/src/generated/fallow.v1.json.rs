@@ -928,6 +928,58 @@ impl json::Message for super::Block {
 
 json::with_serde!(super::Block);
 
+impl json::Message for super::LentTeam {
+    const FIELDS: &'static [&'static str] = &[
+        "offer",
+        "trust",
+        "units",
+        "roles",
+        "travel_minutes",
+        "others",
+        "answer",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "offer" => 0,
+            "trust" => 1,
+            "units" => 2,
+            "roles" => 3,
+            "travel_minutes" | "travelMinutes" => 4,
+            "others" => 5,
+            "answer" => 6,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "offer", &self.offer)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Int<i64>, M>(out, "units", &self.units)?;
+        json::put_list::<json::Text, M>(out, "roles", &self.roles)?;
+        json::put::<json::Int<i64>, M>(out, "travel_minutes", &self.travel_minutes)?;
+        json::put::<json::Int<i64>, M>(out, "others", &self.others)?;
+        json::put_optional::<json::Nested<super::Answer>, M>(out, "answer", &self.answer)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.offer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.units = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.roles = json::take_list::<json::Text, M>(from)?,
+            4 => self.travel_minutes = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            5 => self.others = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            6 => self.answer = json::take::<json::Nested<super::Answer>, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::LentTeam);
+
 impl json::Enumeration for super::proposal::State {
     const PREFIX: &'static str = "STATE_";
     const NAMES: &'static [(&'static str, i32)] = &[
@@ -962,6 +1014,7 @@ impl json::Message for super::Proposal {
         "ended_because",
         "ended_at",
         "block",
+        "team",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -984,6 +1037,7 @@ impl json::Message for super::Proposal {
             "ended_because" | "endedBecause" => 15,
             "ended_at" | "endedAt" => 16,
             "block" => 17,
+            "team" => 18,
             _ => return None,
         })
     }
@@ -1007,6 +1061,7 @@ impl json::Message for super::Proposal {
         json::put::<json::Text, M>(out, "ended_because", &self.ended_because)?;
         json::put_optional::<json::Time, M>(out, "ended_at", &self.ended_at)?;
         json::put_optional::<json::Nested<super::Block>, M>(out, "block", &self.block)?;
+        json::put_optional::<json::Nested<super::LentTeam>, M>(out, "team", &self.team)?;
         Ok(())
     }
 
@@ -1030,6 +1085,7 @@ impl json::Message for super::Proposal {
             15 => self.ended_because = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             16 => self.ended_at = json::take::<json::Time, M>(from)?,
             17 => self.block = json::take::<json::Nested<super::Block>, M>(from)?,
+            18 => self.team = json::take::<json::Nested<super::LentTeam>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1073,6 +1129,42 @@ impl json::Message for super::Transport {
 }
 
 json::with_serde!(super::Transport);
+
+impl json::Message for super::TeamOnTheWay {
+    const FIELDS: &'static [&'static str] = &[
+        "offer",
+        "trust",
+        "units",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "offer" => 0,
+            "trust" => 1,
+            "units" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "offer", &self.offer)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Int<i64>, M>(out, "units", &self.units)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.offer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.units = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::TeamOnTheWay);
 
 impl json::Message for super::ChecklistItem {
     const FIELDS: &'static [&'static str] = &[
@@ -1224,6 +1316,7 @@ impl json::Message for super::Transfer {
         "agreed_at",
         "steps",
         "note",
+        "team",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1249,6 +1342,7 @@ impl json::Message for super::Transfer {
             "agreed_at" | "agreedAt" => 18,
             "steps" => 19,
             "note" => 20,
+            "team" => 21,
             _ => return None,
         })
     }
@@ -1275,6 +1369,7 @@ impl json::Message for super::Transfer {
         json::put_optional::<json::Time, M>(out, "agreed_at", &self.agreed_at)?;
         json::put_list::<json::Nested<super::transfer::Step>, M>(out, "steps", &self.steps)?;
         json::put::<json::Text, M>(out, "note", &self.note)?;
+        json::put_optional::<json::Nested<super::TeamOnTheWay>, M>(out, "team", &self.team)?;
         Ok(())
     }
 
@@ -1301,6 +1396,7 @@ impl json::Message for super::Transfer {
             18 => self.agreed_at = json::take::<json::Time, M>(from)?,
             19 => self.steps = json::take_list::<json::Nested<super::transfer::Step>, M>(from)?,
             20 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            21 => self.team = json::take::<json::Nested<super::TeamOnTheWay>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

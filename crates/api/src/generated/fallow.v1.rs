@@ -487,7 +487,7 @@ pub mod answer {
         Unspecified = 0,
         /// Nothing yet.
         Pending = 1,
-        /// Probably yes; the hold was extended. Supporting trust only.
+        /// Probably yes; the hold was extended. Not the home trust.
         Provisional = 2,
         /// Yes.
         Accepted = 3,
@@ -601,6 +601,32 @@ pub struct Block {
     #[prost(string, tag = "2")]
     pub campaign: ::prost::alloc::string::String,
 }
+/// The team that a proposal takes for a theatre session without one: units of an offer of staff, held beside the session's
+/// minutes and committed and given back with them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LentTeam {
+    /// Id of the offer of staff.
+    #[prost(string, tag = "1")]
+    pub offer: ::prost::alloc::string::String,
+    /// ODS code of the trust whose staff they are.
+    #[prost(string, tag = "2")]
+    pub trust: ::prost::alloc::string::String,
+    /// Units of that offer, 1: a unit is a whole team.
+    #[prost(int64, tag = "3")]
+    pub units: i64,
+    /// The roles that the session lacks, all of which the team has.
+    #[prost(string, repeated, tag = "4")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Minutes that the team travels to the session.
+    #[prost(int64, tag = "5")]
+    pub travel_minutes: i64,
+    /// How many other offers of staff could have come: farther away, or with less left.
+    #[prost(int64, tag = "6")]
+    pub others: i64,
+    /// Its trust's answer. Absent where that trust is the home or the supporting one: it answers once, for all that it gives.
+    #[prost(message, optional, tag = "7")]
+    pub answer: ::core::option::Option<Answer>,
+}
 /// The engine's suggestion: this need, that offer, these units, held until a time, with an explanation.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Proposal {
@@ -658,6 +684,9 @@ pub struct Proposal {
     /// The block of sessions or slots that it is a part of. Absent = it stands alone.
     #[prost(message, optional, tag = "18")]
     pub block: ::core::option::Option<Block>,
+    /// The team that comes to an unstaffed session, with the answer of a third trust. Absent = nobody has to come.
+    #[prost(message, optional, tag = "19")]
+    pub team: ::core::option::Option<LentTeam>,
 }
 /// Nested message and enum types in `Proposal`.
 pub mod proposal {
@@ -737,6 +766,19 @@ pub struct Transport {
     /// Whether it is booked.
     #[prost(bool, tag = "3")]
     pub booked: bool,
+}
+/// The team that a transfer takes to its session.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TeamOnTheWay {
+    /// Id of the offer of staff.
+    #[prost(string, tag = "1")]
+    pub offer: ::prost::alloc::string::String,
+    /// ODS code of the trust whose staff they are.
+    #[prost(string, tag = "2")]
+    pub trust: ::prost::alloc::string::String,
+    /// Units of that offer, 1.
+    #[prost(int64, tag = "3")]
+    pub units: i64,
 }
 /// One thing to do before a transfer can go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -827,6 +869,9 @@ pub struct Transfer {
     /// Words that belong to it.
     #[prost(string, tag = "21")]
     pub note: ::prost::alloc::string::String,
+    /// The team that comes to the session. Its trust may abort the transfer, and is told of it. Absent = nobody has to come.
+    #[prost(message, optional, tag = "22")]
+    pub team: ::core::option::Option<TeamOnTheWay>,
 }
 /// Nested message and enum types in `Transfer`.
 pub mod transfer {
@@ -5265,7 +5310,8 @@ pub struct AnswerProposalRequest {
     /// DECLINE: why, one of the side's own reasons. Required then, refused otherwise.
     #[prost(enumeration = "DeclineReason", tag = "7")]
     pub reason: i32,
-    /// DECLINE by the supporting trust: set the offer's free units to this in the same commit, 0 to 10,000.
+    /// DECLINE by the supporting trust, or that of a team: set its offer's free units to this in the same commit, 0 to
+    /// 10,000.
     #[prost(int64, optional, tag = "8")]
     pub set_free: ::core::option::Option<i64>,
     /// Words for the other side. As a note.
@@ -6094,7 +6140,7 @@ pub enum Verdict {
     Unspecified = 0,
     /// Yes, to `units` of them.
     Accept = 1,
-    /// Probably yes: extends the hold, which uses the side's one extension. Supporting trust only.
+    /// Probably yes: extends the hold, which uses the side's one extension. Not the home trust.
     Provisional = 2,
     /// No, with a reason.
     Decline = 3,
