@@ -3,12 +3,12 @@
 //! What is fair to ask of a trust joins all its resources, so that nothing falls apart into small components. Without it
 //! almost everything does, and most of the plan stays as it is when it comes in: one search for each unit that moves.
 
-use super::{Network, Optimum, Solution, Store, components, position};
+use super::{Network, Optimum, Solution, Store, bulk, position};
 
 pub(super) fn solve(network: &Network) -> Solution {
     let rising = |store: &Store| store.parent.is_none() && store.fairness.is_some_and(|fair| fair.step > 0);
     if !network.stores.iter().any(rising) {
-        return components::solve(network);
+        return bulk::solve(network);
     }
     let wanted = network.wanted();
     let mut flat = network.clone();
@@ -20,7 +20,7 @@ pub(super) fn solve(network: &Network) -> Solution {
             parent.parent.is_some() || parent.room < wanted
         });
     }
-    let solution = components::solve(&flat);
+    let solution = bulk::solve(&flat);
     flat.stores.clone_from(&network.stores);
     for store in &mut flat.stores {
         store.fairness = None;

@@ -97,7 +97,7 @@ pub fn certify(network: &Network, solution: &Solution) -> Result<(), Flaw> {
         let worth = Price { level: level(network.demands()[need].class), points: 0 };
         let cheapest = network.arcs_of(need).iter().map(|arc| {
             let price = solution.prices[arc.store as usize];
-            Price { points: price.points + i64::from(arc.cost), ..price }
+            Price { points: price.points.saturating_add(i64::from(arc.cost)), ..price }
         });
         (worth, cheapest.min())
     };
@@ -116,7 +116,7 @@ pub fn certify(network: &Network, solution: &Solution) -> Result<(), Flaw> {
         let arcs = network.arcs_of(need);
         let paid = arcs.iter().find(|arc| arc.store == flow.store).map(|arc| {
             let price = solution.prices[flow.store as usize];
-            Price { points: price.points + i64::from(arc.cost), ..price }
+            Price { points: price.points.saturating_add(i64::from(arc.cost)), ..price }
         });
         if paid != cheapest || paid > Some(worth) {
             return Err(Flaw::Better { need });

@@ -7,11 +7,12 @@
 //! one of the least total cost. It knows nothing of trusts, patients or time: only integers.
 
 mod bend;
+mod bulk;
 mod certify;
-mod components;
 mod optimum;
-mod paths;
 pub(crate) mod residual;
+mod scale;
+mod state;
 
 pub use certify::{Flaw, certify};
 pub use optimum::Optimum;
@@ -35,6 +36,9 @@ pub struct Store {
     pub fairness: Option<Fairness>,
 }
 
+/// The most that fairness can make a unit dearer, in points.
+pub const DEAREST: i64 = 1 << 61;
+
 /// Makes the units of a store dearer the more are taken: the k-th unit beyond the allowance costs `step × k` points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fairness {
@@ -45,15 +49,21 @@ pub struct Fairness {
 }
 
 impl Fairness {
-    /// What the n-th unit (n = 1, 2, …) costs more, in points.
+    /// What the n-th unit (n = 1, 2, …) costs more, in points; at most [`DEAREST`].
     pub fn of_unit(self, n: i64) -> i64 {
-        self.step * (n - self.allowance).max(0)
+        self.step.saturating_mul(n.saturating_sub(self.allowance).max(0)).min(DEAREST)
     }
 
-    /// What the first n units cost more together, in points.
+    /// What the first n units cost more together, in points; at most `i64::MAX`.
     pub fn of_units(self, n: i64) -> i64 {
-        let beyond = (n - self.allowance).max(0);
-        self.step * (beyond * (beyond + 1) / 2)
+        let beyond = i128::from(n.saturating_sub(self.allowance).max(0));
+        if self.step == 0 || beyond == 0 {
+            return 0;
+        }
+        // Units beyond these cost no more than the last of them.
+        let rising = beyond.min(i128::from(DEAREST / self.step));
+        let all = i128::from(self.step) * rising * (rising + 1) / 2 + i128::from(DEAREST) * (beyond - rising);
+        i64::try_from(all).unwrap_or(i64::MAX)
     }
 }
 
@@ -168,14 +178,14 @@ pub struct Solution {
 }
 
 impl Solution {
-    /// Total cost of the plan in points, with what its stores' later units cost more.
+    /// Total cost of the plan in points, with what its stores' later units cost more; at most `i64::MAX`.
     pub fn cost(&self, network: &Network) -> i64 {
         let mut taken = vec![0i64; network.stores.len()];
         let mut cost = 0i64;
         for flow in &self.flows {
             let arcs = network.arcs_of(flow.need as usize);
             let each = arcs.iter().find(|a| a.store == flow.store).map_or(0, |a| i64::from(a.cost));
-            cost += each * flow.units;
+            cost = cost.saturating_add(each.saturating_mul(flow.units));
             let mut store = Some(flow.store);
             while let Some(at) = store {
                 taken[at as usize] += flow.units;
@@ -184,7 +194,7 @@ impl Solution {
         }
         for (store, taken) in network.stores.iter().zip(taken) {
             if let (None, Some(fairness)) = (store.parent, store.fairness) {
-                cost += fairness.of_units(taken);
+                cost = cost.saturating_add(fairness.of_units(taken));
             }
         }
         cost

@@ -1,20 +1,29 @@
 //! What may happen to a plan: needs, units, stores and figures that come, go and change. Each event leaves the best plan.
 
-use super::search::Cost;
-use super::{Arc, Asking, Demand, Fairness, Optimum, Shelf, Store, position};
+use super::{Arc, Demand, Optimum, Store, position, worth};
+use crate::matching::network::state::{Asking, Shelf};
+use crate::matching::network::{Fairness, NONE};
 
 impl Optimum {
     /// Lets a need come in and returns its number. Arcs must name stores that exist and hold no others, none twice.
     pub fn add_need(&mut self, demand: Demand, arcs: impl IntoIterator<Item = Arc>) -> u32 {
-        let need = self.free_needs.pop().unwrap_or_else(|| {
-            self.needs.push(Asking::default());
-            position(self.needs.len() - 1)
-        });
-        self.search.fit(self.stores.len(), self.needs.len());
-        self.needs[need as usize].exists = true;
-        self.describe(need, demand);
-        self.connect(need, arcs.into_iter());
-        self.place(need);
+        let asking = Asking::new(demand.units.max(0), worth(demand.class));
+        let need = match self.free_needs.pop() {
+            Some(need) => {
+                self.state.needs[need as usize] = asking;
+                self.classes[need as usize] = Some(demand.class);
+                need
+            }
+            None => {
+                self.state.needs.push(asking);
+                self.classes.push(Some(demand.class));
+                self.state.fit();
+                position(self.classes.len() - 1)
+            }
+        };
+        self.connect(need, arcs);
+        self.state.note(need);
+        self.state.place(need);
         need
     }
 
@@ -24,10 +33,9 @@ impl Optimum {
             return;
         }
         let freed = self.let_go(need, i64::MAX);
-        self.disconnect(need);
-        let its = &mut self.needs[need as usize];
-        its.exists = false;
-        its.units = 0;
+        self.state.drop_ways(need);
+        self.state.needs[need as usize].units = 0;
+        self.classes[need as usize] = None;
         self.free_needs.push(need);
         self.refill_all(freed);
     }
@@ -37,12 +45,13 @@ impl Optimum {
         if !self.has_need(need) {
             return;
         }
-        let its = &mut self.needs[need as usize];
+        let its = &mut self.state.needs[need as usize];
         its.units = units.max(0);
         let freed = its.served - its.units;
         let freed = self.let_go(need, freed);
+        self.state.note(need);
         self.refill_all(freed);
-        self.place(need);
+        self.state.place(need);
     }
 
     /// Changes the class of a need.
@@ -50,14 +59,15 @@ impl Optimum {
         if !self.has_need(need) {
             return;
         }
-        let units = self.needs[need as usize].units;
-        self.describe(need, Demand { units, class });
-        let its = &self.needs[need as usize];
-        if self.cheapest(its).is_some_and(|cheapest| cheapest > its.worth) {
+        self.classes[need as usize] = Some(class);
+        let worth = worth(class);
+        self.state.needs[need as usize].worth = worth;
+        self.state.note(need);
+        if self.cheapest(need).is_some_and(|cheapest| cheapest > worth) {
             let freed = self.let_go(need, i64::MAX);
             self.refill_all(freed);
         }
-        self.place(need);
+        self.state.place(need);
     }
 
     /// Changes the stores that may serve a need, or what they cost it. Arcs as in [`add_need`](Self::add_need).
@@ -66,17 +76,17 @@ impl Optimum {
             return;
         }
         let had = self.let_go(need, i64::MAX);
-        self.disconnect(need);
-        self.connect(need, arcs.into_iter());
+        self.state.drop_ways(need);
+        self.connect(need, arcs);
         let mut freed = Vec::new();
         for (store, units) in had {
             // What is still among the cheapest stays where it is.
-            match self.cheapest_way_to(need, store) {
-                Some(way) => self.give(need, way, units),
+            match self.cheapest_cost_of(need, store) {
+                Some(cost) => self.state.give(need, store, cost, units),
                 None => freed.push((store, units)),
             }
         }
-        self.place(need);
+        self.state.place(need);
         self.refill_all(freed);
     }
 
@@ -85,18 +95,17 @@ impl Optimum {
         if !self.has_store(store) {
             return;
         }
-        let its = &mut self.stores[store as usize];
-        its.room = room.max(0);
-        while self.stores[store as usize].taken > self.stores[store as usize].room {
-            let its = &self.stores[store as usize];
-            let parent = its.parent;
-            let moved = self.push_out(store, its.taken - its.room);
+        self.its(store).room = room.max(0);
+        while self.its(store).taken > self.its(store).room {
+            let its = self.its(store);
+            let (parent, owed) = (its.parent, its.taken - its.room);
+            let moved = self.state.push_out(store, owed);
             if moved == 0 {
                 break;
             }
-            self.stores[store as usize].taken -= moved;
-            if let Some(parent) = parent {
-                self.refill(parent, moved);
+            self.its(store).taken -= moved;
+            if parent != NONE {
+                self.state.refill(parent, moved);
             }
         }
         self.use_spare(store);
@@ -107,17 +116,17 @@ impl Optimum {
         if !self.has_store(store) {
             return;
         }
-        self.stores[store as usize].fairness = fairness;
-        if self.stores[store as usize].parent.is_some() {
+        self.its(store).fairness = fairness;
+        if self.its(store).parent != NONE {
             return;
         }
         loop {
-            let its = &mut self.stores[store as usize];
-            if its.taken == 0 || its.price >= its.of_unit(its.taken) {
+            let its = self.state.stores[store as usize];
+            if its.taken == 0 || self.state.prices[store as usize] >= i128::from(its.of_unit(its.taken)) {
                 break;
             }
-            its.taken -= 1;
-            if self.push_out(store, 1) == 0 {
+            self.its(store).taken -= 1;
+            if self.state.push_out(store, 1) == 0 {
                 break;
             }
         }
@@ -126,20 +135,24 @@ impl Optimum {
 
     /// Lets a store come in, which nobody may take from yet, and returns its number. The parent, if any, must exist.
     pub fn add_store(&mut self, store: Store) -> u32 {
-        let number = self.free_stores.pop().unwrap_or_else(|| {
-            self.stores.push(Shelf::default());
-            position(self.stores.len() - 1)
-        });
-        self.search.fit(self.stores.len(), self.needs.len());
-        let its = &mut self.stores[number as usize];
-        its.exists = true;
-        its.parent = store.parent;
-        its.room = store.room.max(0);
-        its.fairness = store.fairness;
-        if let Some(parent) = store.parent {
-            self.stores[parent as usize].children.push(number);
+        let number = match self.free_stores.pop() {
+            Some(number) => number,
+            None => {
+                self.stores.push(false);
+                position(self.stores.len() - 1)
+            }
+        };
+        let shelf = Shelf::new(&Store { parent: None, ..store });
+        self.stores[number as usize] = true;
+        match self.state.stores.get_mut(number as usize) {
+            Some(place) => *place = shelf,
+            None => self.state.stores.push(shelf),
         }
-        self.stores[number as usize].price = self.outside(number);
+        self.state.fit();
+        if let Some(parent) = store.parent {
+            self.state.put_into(number, parent);
+        }
+        self.state.prices[number as usize] = self.state.outside(number);
         number
     }
 
@@ -149,17 +162,17 @@ impl Optimum {
             return;
         }
         // While it is empty and without room, it may be as dear as it takes for nobody to want it.
-        let room = self.stores[store as usize].room;
+        let room = self.its(store).room;
         self.set_room(store, 0);
         for (need, cost) in arcs {
             if !self.has_need(need) {
                 continue;
             }
-            let its = &self.needs[need as usize];
-            let most = self.cheapest(its).map_or(its.worth, |cheapest| cheapest.min(its.worth));
-            let price = &mut self.stores[store as usize].price;
-            *price = (*price).max(most - Cost::from(cost));
-            self.connect(need, std::iter::once(Arc { store, cost }));
+            let worth = self.state.needs[need as usize].worth;
+            let most = self.cheapest(need).map_or(worth, |cheapest| cheapest.min(worth));
+            let price = &mut self.state.prices[store as usize];
+            *price = (*price).max(most - i128::from(cost));
+            self.state.add_way(need, Arc { store, cost });
         }
         self.set_room(store, room);
     }
@@ -170,72 +183,75 @@ impl Optimum {
             return;
         }
         self.set_room(store, 0);
-        while let Some(&child) = self.stores[store as usize].children.last() {
-            self.remove_store(child);
+        while self.its(store).first_child != NONE {
+            self.remove_store(self.state.stores[store as usize].first_child);
         }
-        while let Some(&(need, way)) = self.stores[store as usize].wanted.last() {
-            self.drop_way(need, way);
-        }
-        self.leave_parent(store);
-        self.stores[store as usize] = Shelf::default();
+        self.state.drop_ways_to(store);
+        self.state.take_out(store);
+        *self.its(store) = Shelf::new(&Store { parent: None, room: 0, fairness: None });
+        self.state.prices[store as usize] = 0;
+        self.stores[store as usize] = false;
         self.free_stores.push(store);
     }
 
     /// Puts a store into another one, or into none.
     pub fn set_parent(&mut self, store: u32, parent: Option<u32>) {
-        if !self.has_store(store) || self.stores[store as usize].parent == parent {
+        if !self.has_store(store) || self.its(store).parent == parent.unwrap_or(NONE) {
             return;
         }
-        let room = self.stores[store as usize].room;
+        let room = self.its(store).room;
         self.set_room(store, 0);
-        self.leave_parent(store);
-        self.stores[store as usize].parent = parent;
+        self.state.take_out(store);
         if let Some(parent) = parent {
-            self.stores[parent as usize].children.push(store);
+            self.state.put_into(store, parent);
         }
         self.set_room(store, room);
     }
 
     fn has_need(&self, need: u32) -> bool {
-        self.needs.get(need as usize).is_some_and(|its| its.exists)
+        self.classes.get(need as usize).is_some_and(Option::is_some)
     }
 
     pub(super) fn has_store(&self, store: u32) -> bool {
-        self.stores.get(store as usize).is_some_and(|its| its.exists)
+        self.stores.get(store as usize).is_some_and(|&exists| exists)
     }
 
-    /// What a unit costs where it goes from here when one more is taken.
-    fn outside(&self, store: u32) -> Cost {
-        let its = &self.stores[store as usize];
-        match its.parent {
-            Some(parent) => self.stores[parent as usize].price,
-            None => its.of_unit(its.taken + 1),
+    /// The store as it stands in the plan; it must exist.
+    fn its(&mut self, store: u32) -> &mut Shelf {
+        &mut self.state.stores[store as usize]
+    }
+
+    fn connect(&mut self, need: u32, arcs: impl IntoIterator<Item = Arc>) {
+        for arc in arcs {
+            self.state.add_way(need, arc);
         }
     }
 
     /// What the cheapest unit costs a need.
-    fn cheapest(&self, need: &Asking) -> Option<Cost> {
-        let cost = |way: &super::Way| Cost::from(way.cost) + self.stores[way.store as usize].price;
-        need.ways.iter().map(cost).min()
+    fn cheapest(&self, need: u32) -> Option<i128> {
+        let prices = &self.state.prices;
+        let ways = self.state.ways_of(need).iter();
+        ways.map(|way| i128::from(way.cost) + prices[way.store as usize]).min()
     }
 
-    /// The way of a need to a store, if none is cheaper and the unit is worth it.
-    fn cheapest_way_to(&self, need: u32, store: u32) -> Option<u32> {
-        let its = &self.needs[need as usize];
-        let way = its.ways.iter().position(|way| way.store == store)?;
-        let cost = Cost::from(its.ways[way].cost) + self.stores[store as usize].price;
-        (cost <= its.worth && Some(cost) == self.cheapest(its)).then(|| position(way))
+    /// What a store costs a need, if none is cheaper and the unit is worth it.
+    fn cheapest_cost_of(&self, need: u32, store: u32) -> Option<u32> {
+        let way = self.state.ways_of(need).iter().find(|way| way.store == store)?;
+        let cost = i128::from(way.cost) + self.state.prices[store as usize];
+        let is_worth_it = cost <= self.state.needs[need as usize].worth;
+        (is_worth_it && Some(cost) == self.cheapest(need)).then_some(way.cost)
     }
 
     /// Takes units from a need, at most so many, and returns from which stores; they still count as taken there.
     fn let_go(&mut self, need: u32, most: i64) -> Vec<(u32, i64)> {
         let mut left = most;
         let mut freed = Vec::new();
-        while let Some(&by) = self.needs[need as usize].by.last().filter(|_| left > 0) {
-            let way = self.needs[need as usize].ways[by as usize];
-            let units = way.units.min(left);
-            self.give_back(need, by, units);
-            freed.push((way.store, units));
+        while left > 0
+            && let Some((holding, store, units)) = self.state.first_held_by(need)
+        {
+            let units = units.min(left);
+            self.state.give_back(holding, units);
+            freed.push((store, units));
             left -= units;
         }
         freed
@@ -243,48 +259,42 @@ impl Optimum {
 
     fn refill_all(&mut self, freed: Vec<(u32, i64)>) {
         for (store, units) in freed {
-            self.refill(store, units);
+            self.state.refill(store, units);
         }
     }
 
     /// Gives spare units of a store to those to whom they are worth more than what they cost.
     fn use_spare(&mut self, store: u32) {
         loop {
-            let outside = self.outside(store);
-            let its = &mut self.stores[store as usize];
-            if its.taken >= its.room || its.price <= outside {
+            let outside = self.state.outside(store);
+            let price = self.state.prices[store as usize];
+            let its = self.its(store);
+            if its.taken >= its.room || price <= outside {
                 return;
             }
             let spare = its.room - its.taken;
             // As if somebody took them; then they come free.
-            let (units, free) = match its.parent {
-                None => {
-                    let units = spare.min(its.at_this_cost());
-                    its.taken += units;
-                    (units, units)
-                }
-                Some(parent) => self.push_in(store, parent, spare),
+            let (units, free) = if its.parent == NONE {
+                let units = spare.min(its.at_this_cost());
+                its.taken += units;
+                (units, units)
+            } else {
+                self.state.push_in(store, spare)
             };
             // The rest of the spare units stays out of sight: no price fits them yet.
-            let room = self.stores[store as usize].room;
-            self.stores[store as usize].room = self.stores[store as usize].taken;
-            self.refill(store, free);
-            self.stores[store as usize].room = room;
+            let its = self.its(store);
+            let room = std::mem::replace(&mut its.room, its.taken);
+            self.state.refill(store, free);
+            self.its(store).room = room;
             if units == 0 {
                 return;
             }
         }
     }
 
-    fn leave_parent(&mut self, store: u32) {
-        if let Some(parent) = self.stores[store as usize].parent {
-            self.stores[parent as usize].children.retain(|&child| child != store);
-        }
-    }
-
     /// Says that no search has left anything behind.
     #[cfg(test)]
     pub(super) fn is_at_rest(&self) -> bool {
-        self.search.seen.is_empty() && self.search.distance.iter().all(|&it| it == super::search::UNSEEN)
+        self.state.is_at_rest()
     }
 }
