@@ -7,10 +7,14 @@
 //! so far stands. In strict mode a cycle goes band by band: those whose turn has passed keep their service.
 
 use super::Mode;
+use super::chain::Chain;
 use super::dice::{Dice, Patience, below};
+use super::exact;
 use super::packing::Packing;
 use super::parts::Part;
+use super::phases::{Cooling, Phase, phases};
 use super::prices::{priced, prices};
+use super::worth::{Worth, Worths};
 use crate::matching::network::{NONE, position};
 
 /// Proposals in one step of search.
@@ -39,30 +43,15 @@ const PATIENT_CYCLES: u32 = 9;
 /// Readings of all spots that are spent on prices to search by.
 const READINGS: u32 = 400;
 
-/// Members that one case may eject, at most.
-const EJECTED: usize = 4;
-
 /// What the loss of a case served in an earlier band would cost: more than all others together.
 const FIXED: i64 = 1 << 40;
 
 /// Where all must be served, a case that is left over for a while costs as much as so many served ones.
 const JOB_AWAY: i64 = 4;
 
-/// How the temperature falls: from and to such shares of a cost, in per mille.
-#[derive(Clone, Copy)]
-pub(super) struct Cooling {
-    /// The cost of a case where all must be served; else the mean of what it costs to leave one of the band unserved.
-    pub(super) cost: Option<i64>,
-    pub(super) from: i64,
-    pub(super) to: i64,
-}
-
-/// How the temperature of theatre lists falls.
-pub(super) const OF_LISTS: Cooling = Cooling { cost: None, from: 100, to: 3 };
-
 pub(super) struct Search<'a> {
     now: Packing<'a>,
-    mode: Mode,
+    worths: Worths<'a>,
     cooling: Cooling,
     dice: Dice,
     patience: Patience,
@@ -73,6 +62,8 @@ pub(super) struct Search<'a> {
     phase: usize,
     /// Proposals made in this phase.
     made: u64,
+    #[cfg(test)]
+    proposals: u64,
     cycle: u32,
     barren: u32,
     /// The best plan of this phase with its cost, and how many proposals ago it was kept.
@@ -82,24 +73,13 @@ pub(super) struct Search<'a> {
     least_possible: i64,
 }
 
-/// Cases that are searched for together.
-struct Phase {
-    band: Option<u8>,
-    /// The cases that the phase moves; those of earlier bands are added as they were served.
-    cases: Vec<u32>,
-    active: Vec<u32>,
-    hot: f64,
-    cold: f64,
-}
-
 /// The best whole plan so far.
 struct Best {
     worth: Worth,
     spots: Vec<u32>,
+    /// Nothing can be better.
+    is_proved: bool,
 }
-
-/// What a plan costs, to be compared: in strict mode the penalties by band, then the burden.
-pub(super) type Worth = Vec<i64>;
 
 impl<'a> Search<'a> {
     /// Begins with a plan, given by the spot of each case.
@@ -118,7 +98,11 @@ impl<'a> Search<'a> {
                 price(a).total_cmp(&price(b)).then(a.cmp(&b))
             });
         }
-        let best = Best { worth: worth(part, mode, &start), spots: start };
+        let worths = Worths::new(part, mode);
+        let proved = exact::best(part, mode, &start);
+        let is_proved = proved.is_some();
+        let spots = proved.unwrap_or(start);
+        let best = Best { worth: worths.of(&spots), spots, is_proved };
         let cheapest = |case: usize| {
             let spots = part.spots_of(case).iter().map(|spot| spot.cost);
             spots.min().map_or(part.away[case], |cost| cost.min(part.away[case]))
@@ -126,7 +110,7 @@ impl<'a> Search<'a> {
         let mut search = Self {
             least_possible: (0..part.cases.len()).map(cheapest).sum(),
             now,
-            mode,
+            worths,
             cooling,
             dice: Dice::new(seed),
             patience: Patience::new(),
@@ -134,6 +118,8 @@ impl<'a> Search<'a> {
             phases: phases(part, mode, cooling),
             phase: 0,
             made: 0,
+            #[cfg(test)]
+            proposals: 0,
             cycle: 0,
             barren: 0,
             ahead: (i64::MAX, best.spots.clone()),
@@ -151,7 +137,8 @@ impl<'a> Search<'a> {
 
     /// Says that more steps would find nothing: the plan cannot be better, or nothing has been found for long.
     pub(super) fn is_finished(&self) -> bool {
-        (self.barren >= BARREN_CYCLES && self.cycle >= PATIENT_CYCLES && !self.is_lacking())
+        self.best.is_proved
+            || (self.barren >= BARREN_CYCLES && self.cycle >= PATIENT_CYCLES && !self.is_lacking())
             || self.best.worth.iter().sum::<i64>() <= self.least_possible
     }
 
@@ -160,8 +147,8 @@ impl<'a> Search<'a> {
         self.cooling.cost.is_some() && self.best.spots.contains(&NONE)
     }
 
-    /// Takes so many steps.
-    pub(super) fn advance(&mut self, steps: u64) {
+    /// Takes so many steps, and says how many it took.
+    pub(super) fn advance(&mut self, steps: u64) -> u64 {
         for _ in 0..steps {
             let length = self.length();
             let temperature = self.temperature(length);
@@ -177,12 +164,19 @@ impl<'a> Search<'a> {
                 self.end_phase();
             }
         }
+        steps
+    }
+
+    /// Proposals made since the search began.
+    #[cfg(test)]
+    pub(super) fn proposals(&self) -> u64 {
+        self.proposals
     }
 
     /// Ends the search and returns the best plan with its worth.
     pub(super) fn finish(mut self) -> (Worth, Vec<u32>) {
         self.keep();
-        let worth = worth(self.now.part, self.mode, &self.ahead.1);
+        let worth = self.worths.of(&self.ahead.1);
         if worth < self.best.worth { (worth, self.ahead.1) } else { (self.best.worth, self.best.spots) }
     }
 
@@ -276,7 +270,7 @@ impl<'a> Search<'a> {
         self.now.restore(&self.ahead.1);
         self.phase += 1;
         if self.phase == self.phases.len() {
-            let worth = worth(self.now.part, self.mode, &self.ahead.1);
+            let worth = self.worths.of(&self.ahead.1);
             self.barren += 1;
             if worth < self.best.worth {
                 self.best.worth = worth;
@@ -291,6 +285,10 @@ impl<'a> Search<'a> {
 
     /// Proposes one change, and makes it if it is worth it at this temperature.
     fn propose(&mut self, temperature: f64) {
+        #[cfg(test)]
+        {
+            self.proposals += 1;
+        }
         let part = self.now.part;
         let chance = self.dice.bits();
         let active = &self.phases[self.phase].active;
@@ -320,19 +318,16 @@ impl<'a> Search<'a> {
             }
             return;
         }
-        let mut chain =
-            Chain { from, into: its.session, ejected: [(NONE, NONE); EJECTED], length: 0, change };
+        let mut chain = Chain::new(from, its.session, change);
         if !chain.choose(&self.now, wanted, &mut self.dice) || !chain.settle(&self.now, limit) {
             return;
         }
-        for &(member, _) in &chain.ejected[..chain.length] {
+        for &(member, _) in chain.ejected() {
             self.now.take_out(member);
         }
         self.move_to(case, spot);
-        for &(member, spot) in &chain.ejected[..chain.length] {
-            if spot != NONE {
-                self.now.put(member, spot);
-            }
+        for &(member, spot) in chain.ejected().iter().filter(|(_, spot)| *spot != NONE) {
+            self.now.put(member, spot);
         }
     }
 
@@ -342,117 +337,4 @@ impl<'a> Search<'a> {
         }
         self.now.put(case, spot);
     }
-}
-
-/// A case with the members that make room for it.
-struct Chain {
-    /// The spot that the case comes from.
-    from: u32,
-    into: u32,
-    /// Members that go, and the spot of each where it goes to.
-    ejected: [(u32, u32); EJECTED],
-    length: usize,
-    /// What the whole change costs.
-    change: i64,
-}
-
-impl Chain {
-    /// Chooses who makes room: one member that is long enough, else several, from a place left to chance.
-    fn choose(&mut self, now: &Packing<'_>, wanted: i64, dice: &mut Dice) -> bool {
-        let members = now.members(self.into);
-        let size = |member: u32| now.part.spots[now.spot(member) as usize].size;
-        let first = dice.below(members.len());
-        let around = || members[first..].iter().chain(&members[..first]).copied();
-        if let Some(member) = around().find(|&member| size(member) >= wanted) {
-            self.ejected[0].0 = member;
-            self.length = 1;
-            return true;
-        }
-        let mut freed = 0;
-        for member in around().take(EJECTED) {
-            self.ejected[self.length].0 = member;
-            self.length += 1;
-            freed += size(member);
-            if freed >= wanted {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Finds where each ejected member costs least. Says whether the whole change costs no more than the limit.
-    fn settle(&mut self, now: &Packing<'_>, limit: i64) -> bool {
-        let part = now.part;
-        let source = (self.from != NONE).then(|| part.spots[self.from as usize]);
-        for at in 0..self.length {
-            let member = self.ejected[at].0;
-            self.change -= now.cost_of(member);
-            let mut least = (now.away[member as usize], NONE);
-            // The first may take the place that the case leaves.
-            if at == 0
-                && let Some(source) = source
-                && let Some(spot) = part.spot_in(member as usize, source.session)
-            {
-                let its = part.spots[spot as usize];
-                if now.left(source.session) + source.size >= its.size && its.cost < least.0 {
-                    least = (its.cost, spot);
-                }
-            }
-            if least.1 == NONE || self.change + least.0 > limit {
-                let taken = &self.ejected[..at];
-                let is_taken = |session: u32| {
-                    session == self.into
-                        || source.is_some_and(|source| source.session == session)
-                        || taken
-                            .iter()
-                            .any(|&(_, spot)| spot != NONE && part.spots[spot as usize].session == session)
-                };
-                for spot in part.range_of(member as usize) {
-                    let its = &part.spots[spot];
-                    if its.cost < least.0 && now.left(its.session) >= its.size && !is_taken(its.session) {
-                        least = (its.cost, position(spot));
-                    }
-                }
-            }
-            self.change += least.0;
-            self.ejected[at].1 = least.1;
-        }
-        self.change <= limit
-    }
-}
-
-/// What a plan costs in a mode.
-pub(super) fn worth(part: &Part, mode: Mode, spots: &[u32]) -> Worth {
-    let mut worth = vec![0; if mode == Mode::Strict { usize::from(u8::MAX) + 2 } else { 1 }];
-    let last = worth.len() - 1;
-    for (case, &spot) in spots.iter().enumerate() {
-        if spot != NONE {
-            worth[last] += part.spots[spot as usize].cost;
-        } else if mode == Mode::Strict {
-            worth[usize::from(part.bands[case])] += part.away[case];
-        } else {
-            worth[0] += part.away[case];
-        }
-    }
-    worth
-}
-
-fn phases(part: &Part, mode: Mode, cooling: Cooling) -> Vec<Phase> {
-    let all = 0..position(part.cases.len());
-    let mut bands: Vec<Option<u8>> = match mode {
-        Mode::Weighted => vec![None],
-        Mode::Strict => part.bands.iter().map(|&band| Some(band)).collect(),
-    };
-    bands.sort_unstable();
-    bands.dedup();
-    let phase = |band: Option<u8>| {
-        let is_its = |&case: &u32| band.is_none_or(|band| part.bands[case as usize] == band);
-        let cases: Vec<u32> = all.clone().filter(is_its).collect();
-        let sum: i64 = cases.iter().map(|&case| part.away[case as usize]).sum();
-        let mean = cooling.cost.unwrap_or(sum / i64::from(position(cases.len()).max(1)));
-        #[allow(clippy::cast_precision_loss)]
-        let degrees = |share: i64| (mean * share) as f64 / 1000.0 + 0.01;
-        Phase { band, active: cases.clone(), cases, hot: degrees(cooling.from), cold: degrees(cooling.to) }
-    };
-    bands.into_iter().map(phase).collect()
 }

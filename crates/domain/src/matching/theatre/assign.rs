@@ -4,8 +4,9 @@
 //! how the search stands beside published work.
 
 use super::Mode;
-use super::anneal::{Cooling, Search};
+use super::anneal::Search;
 use super::parts::{Part, Spot};
+use super::phases::Cooling;
 use super::rounds;
 use crate::matching::network::{NONE, position};
 

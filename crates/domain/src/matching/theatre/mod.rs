@@ -8,15 +8,19 @@
 mod anneal;
 pub mod assign;
 mod bound;
+mod chain;
 mod dice;
+mod exact;
 mod greedy;
 mod knapsack;
 mod lists;
 mod packing;
 mod parts;
+mod phases;
 mod prices;
 mod promise;
 mod rounds;
+mod worth;
 
 use super::network::position;
 pub use bound::{Bound, bound};

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::Mode;
-use super::anneal::{OF_LISTS, Search};
+use super::anneal::Search;
 use super::lists::Lists;
 use super::parts::{Part, parts};
+use super::phases::OF_LISTS;
 use crate::matching::network::{NONE, position};
 
 /// Steps of one round over all parts together: some hundredths of a second.
@@ -23,6 +24,9 @@ pub(super) fn improve(
         return 0;
     }
     let parts = parts(lists.theatre);
+    if parts.is_empty() {
+        return 0;
+    }
     let starts: Vec<Vec<u32>> = parts.iter().map(|part| spots_of(part, lists)).collect();
     let mut searches: Vec<Search<'_>> = parts
         .par_iter()
@@ -30,7 +34,8 @@ pub(super) fn improve(
         .enumerate()
         .map(|(at, (part, start))| Search::new(part, mode, OF_LISTS, start, seed_of(seed, at)))
         .collect();
-    let steps = run(&mut searches, budget, should_stop);
+    // What is small has been solved by now: the first step.
+    let steps = 1 + run(&mut searches, budget - 1, should_stop);
     let found: Vec<Vec<u32>> = searches.into_par_iter().map(|search| search.finish().1).collect();
     for (part, spots) in parts.iter().zip(&found) {
         for &case in &part.cases {
@@ -63,8 +68,7 @@ pub(super) fn run(searches: &mut [Search<'_>], budget: u64, should_stop: &mut dy
         if turns.is_empty() {
             break;
         }
-        turns.into_par_iter().for_each(|(search, share)| search.advance(share));
-        steps = budget - left;
+        steps += turns.into_par_iter().map(|(search, share)| search.advance(share)).sum::<u64>();
         if should_stop() {
             break;
         }
@@ -88,4 +92,62 @@ fn spots_of(part: &Part, lists: &Lists<'_>) -> Vec<u32> {
         session => part.spot_in(at, inside[session as usize]).unwrap_or(NONE),
     };
     part.cases.iter().enumerate().map(spot).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::theatre::anneal::PROPOSALS_A_STEP;
+    use crate::matching::theatre::parts::Spot;
+
+    /// Enough cases of chance sizes that the search neither proves its plan nor gives up within these tests.
+    fn part() -> Part {
+        let mut part = Part { rooms: vec![97; 12], sessions: (0..12).collect(), ..Part::default() };
+        for case in 0..80u32 {
+            let size = i64::from(17 + case * case % 29);
+            let spot = |session| Spot { session, cost: i64::from(case * (session + 3) % 41), size };
+            part.add(case, i64::from(300 + case * case % 701 * 10), 0, (0..12).map(spot));
+        }
+        part
+    }
+
+    fn search(part: &Part, seed: u64) -> Search<'_> {
+        Search::new(part, Mode::Weighted, OF_LISTS, vec![NONE; part.cases.len()], seed)
+    }
+
+    /// What is reported is what was done, to the step: as many as a budget allows, or as the rounds until the stop took.
+    #[test]
+    fn steps_are_counted_one_by_one() {
+        let part = part();
+        for (budget, rounds) in [(1, 9), (2, 9), (1_025, 9), (3_000, 9), (u64::MAX, 1), (u64::MAX, 3)] {
+            let mut searches = [search(&part, 1), search(&part, 2)];
+            let mut asked = 0;
+            let mut stop = || {
+                asked += 1;
+                asked == rounds
+            };
+            let counted = run(&mut searches, budget, &mut stop);
+            let proposals: u64 = searches.iter().map(Search::proposals).sum();
+            assert_eq!(counted * PROPOSALS_A_STEP, proposals, "a budget of {budget}, {rounds} rounds");
+            assert_eq!(counted, budget.min(STEPS_A_ROUND * rounds));
+        }
+    }
+
+    /// So many steps in one go or in rounds come to the same plan, and one step more or less to another.
+    #[test]
+    fn a_step_is_what_a_replay_counts() {
+        let part = part();
+        let (mut last, mut differ) = (None, 0);
+        for steps in 1..=40 {
+            let mut alone = search(&part, 5);
+            assert_eq!(alone.advance(steps), steps);
+            let mut in_rounds = [search(&part, 5)];
+            assert_eq!(run(&mut in_rounds, steps, &mut || false), steps);
+            let [in_rounds] = in_rounds;
+            let found = in_rounds.finish();
+            assert_eq!(alone.finish(), found);
+            differ += usize::from(last.replace(found.clone()) != Some(found));
+        }
+        assert!(differ > 10, "{differ}");
+    }
 }
