@@ -96,6 +96,15 @@ impl Prepared {
         &self.0.theatre
     }
 
+    /// The needs with a case that some session could hold now, by position in the problem, each once.
+    pub fn placeable_cases(&self) -> impl Iterator<Item = u32> + '_ {
+        let model = &self.0;
+        let mut last = None;
+        let cases = (0..model.cases.len()).filter(|&case| !model.theatre.places_of(case).is_empty());
+        // The cases of a need lie together.
+        cases.map(|case| model.cases[case]).filter(move |&need| last.replace(need) != Some(need))
+    }
+
     /// Number of pairs of a need and a pool of equal offers, and of a case and a session.
     #[must_use]
     pub fn pairs(&self) -> (usize, usize) {

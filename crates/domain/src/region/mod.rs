@@ -131,6 +131,18 @@ coded!(
 );
 
 impl Region {
+    /// Returns the region without what trusts declare and keep from day to day: OPEL, fair allowances and reserves.
+    #[must_use]
+    pub fn without_figures(&self) -> Self {
+        let mut region = self.clone();
+        for trust in region.trusts.values_mut() {
+            trust.opel = None;
+            trust.fair_allowance = None;
+            trust.reserve.clear();
+        }
+        region
+    }
+
     /// Returns the travel time in whole minutes from a need's site to an offer's, or `None` when a site is not in the
     /// region: the measured time, else the measured time of the way back, else the estimate by distance.
     #[must_use]

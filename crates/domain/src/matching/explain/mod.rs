@@ -1,6 +1,7 @@
 //! Why this and not that: explanations of proposals and of needs that go unserved.
 
 mod counts;
+mod crowd;
 mod flips;
 mod offers;
 mod proposal;
@@ -30,6 +31,7 @@ use offers::Offers;
 use relax::Tried;
 use sessions::{Sessions, Waiting};
 
+pub use crowd::Crowd;
 pub use proposal::Context;
 
 /// Explains a plan. Made once for a problem and its plan, at about the cost of building the problem; then each answer takes

@@ -17,7 +17,7 @@ use crate::resource::ResourceKind;
 
 use super::super::facts::NeedFacts;
 use super::offered::Pool;
-use super::{KeptPlan, OfCode};
+use super::{Due, KeptPlan, OfCode};
 
 /// A need with its place in the plan.
 pub(super) struct KeptNeed {
@@ -31,7 +31,7 @@ pub(super) struct KeptNeed {
 /// What a need asks for, in numbers.
 pub(super) struct Asking {
     pub(super) id: NeedId,
-    facts: NeedFacts,
+    pub(super) facts: NeedFacts,
     /// By position in the region; `None` for one that it does not know.
     trust: Option<u32>,
     site: Option<u32>,
@@ -57,8 +57,11 @@ impl KeptPlan {
                 self.optimum.set_units(number, i64::from(need.units_wanted().get()));
                 let holds_until = rank_holds_until(&need, policy, at);
                 if let Some(its) = self.needs.get_mut(&id) {
-                    its.holds_until = its.holds_until.min(holds_until);
+                    let before = its.holds_until;
+                    its.holds_until = before.min(holds_until);
                     its.need = need;
+                    let next = its.holds_until;
+                    self.mind(Due::Need(id), before, next);
                 }
                 return;
             }
@@ -69,9 +72,9 @@ impl KeptPlan {
     }
 
     pub(super) fn remove_need(&mut self, id: &NeedId) {
-        if let Some(its) = self.needs.remove(id)
-            && let Some(number) = its.number
-        {
+        let Some(its) = self.needs.remove(id) else { return };
+        self.mind(Due::Need(id.clone()), its.holds_until, Timestamp::MAX);
+        if let Some(number) = its.number {
             self.withdraw(number, &its.need);
         }
     }
@@ -116,7 +119,9 @@ impl KeptPlan {
             self.codes.entry(code).or_default().needs.insert(number);
             (kept.number, kept.holds_until) = (Some(number), holds_until);
         }
-        self.needs.insert(id, kept);
+        let next = kept.holds_until;
+        let before = self.needs.insert(id.clone(), kept).map_or(Timestamp::MAX, |its| its.holds_until);
+        self.mind(Due::Need(id), before, next);
     }
 
     /// Returns what a need asks of the network; `None` when it has no part in the plan.
@@ -129,7 +134,7 @@ impl KeptPlan {
             Demand { units: i64::from(need.units_wanted().get()), class: class_of(rank(need, policy, at)) };
         let mut holds_until = rank_holds_until(need, policy, at);
         let mut facts = NeedFacts::new(need, &self.bare, &mut self.labels);
-        facts.is_doubtful |= self.declined_needs.contains(&need.id);
+        facts.is_doubtful |= self.declined_needs.contains_key(&need.id);
         let (trust, site) = (self.geography.trust(need.trust), self.geography.site(need.site));
         let asking = Asking { id: need.id.clone(), facts, trust, site };
         let mut arcs = Vec::new();
@@ -158,7 +163,9 @@ impl KeptPlan {
                 asking.facts.set_start(self.bare.start_of(&its.need));
                 if let Some((cost, holds)) = self.cost(&asking, &its.need, store) {
                     arcs.push((number, cost));
-                    its.holds_until = its.holds_until.min(holds);
+                    let before = its.holds_until;
+                    its.holds_until = before.min(holds);
+                    self.mind(Due::Need(asking.id.clone()), before, its.holds_until);
                 }
                 self.needs.insert(asking.id.clone(), its);
             }
@@ -168,7 +175,7 @@ impl KeptPlan {
     }
 
     /// What a unit of a pool costs a need, and until when; `None` when it may not have it.
-    fn cost(&mut self, asking: &Asking, need: &Need, store: u32) -> Option<(u32, Timestamp)> {
+    pub(super) fn cost(&mut self, asking: &Asking, need: &Need, store: u32) -> Option<(u32, Timestamp)> {
         let pool = self.pools.get(&store)?;
         let (trust, site) = (asking.trust?, asking.site?);
         let kind = pool.key.resource.kind;

@@ -7,7 +7,9 @@
 
 mod asking;
 mod offered;
+mod rivals;
 
+use std::collections::BTreeSet;
 use std::sync::Arc as Shared;
 
 use jiff::Timestamp;
@@ -51,9 +53,9 @@ pub enum Change {
 pub struct KeptPlan {
     /// The time, the region and what was declined; its records lie below.
     bare: Problem,
-    /// The needs and offers of the pairs that were declined.
-    declined_needs: FxHashSet<NeedId>,
-    declined_offers: FxHashSet<OfferId>,
+    /// In how many of the pairs that were declined each need and offer is.
+    declined_needs: FxHashMap<NeedId, u32>,
+    declined_offers: FxHashMap<OfferId, u32>,
     /// Who has an agreement with whom.
     setting: Setting,
     geography: Geography,
@@ -72,7 +74,16 @@ pub struct KeptPlan {
     fair: FxHashMap<TrustCode, u32>,
     /// Minutes between sites that were asked for.
     minutes: FxHashMap<(u32, u32), u32>,
+    /// What time alone changes, and when.
+    due: BTreeSet<(Timestamp, Due)>,
     optimum: Optimum,
+}
+
+/// A record of which time alone changes something.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Offer(OfferId),
+    Need(NeedId),
 }
 
 /// Pools and needs of one code, by their numbers in the network.
@@ -91,8 +102,8 @@ impl KeptPlan {
             setting: bare.setting(),
             geography: Geography::new(&bare.region),
             labels: Labels::new(),
-            declined_needs: bare.declined.iter().map(|(need, _)| need.clone()).collect(),
-            declined_offers: bare.declined.iter().map(|(_, offer)| offer.clone()).collect(),
+            declined_needs: counted(bare.declined.iter().map(|(need, _)| need)),
+            declined_offers: counted(bare.declined.iter().map(|(_, offer)| offer)),
             offers: FxHashMap::default(),
             needs: FxHashMap::default(),
             pools: FxHashMap::default(),
@@ -102,6 +113,7 @@ impl KeptPlan {
             spare: FxHashMap::default(),
             fair: FxHashMap::default(),
             minutes: FxHashMap::default(),
+            due: BTreeSet::new(),
             optimum: Optimum::new(&Network::default()),
             bare,
         };
@@ -140,6 +152,25 @@ impl KeptPlan {
     pub fn unserved(&self, need: &NeedId) -> i64 {
         let number = self.needs.get(need).and_then(|its| its.number);
         number.map_or(0, |number| self.optimum.unserved(number))
+    }
+
+    /// Returns the units of a need that the plan serves; 0 for a need that has no part in it.
+    #[must_use]
+    pub fn served(&self, need: &NeedId) -> i64 {
+        let number = self.needs.get(need).and_then(|its| its.number);
+        number.map_or(0, |number| self.optimum.flows_of(number).map(|(_, units)| units).sum())
+    }
+
+    /// Returns the time, the region and what was declined: the problem without its records.
+    #[must_use]
+    pub fn bare(&self) -> &Problem {
+        &self.bare
+    }
+
+    /// Returns who has an agreement with whom. It knows no offers, so it says of every trust that it has nothing to spare.
+    #[must_use]
+    pub fn setting(&self) -> &Setting {
+        &self.setting
     }
 
     /// Returns the needs whose units changed since this was last called, in order of id. Needs that left the plan are
@@ -207,31 +238,53 @@ impl KeptPlan {
             return self.begin_again(bare);
         }
         self.bare.at = at;
-        // What is due, in order of id, so that the same changes leave the same plan.
-        let mut offers: Vec<OfferId> =
-            self.offers.iter().filter(|(_, its)| its.holds_until <= at).map(|(id, _)| id.clone()).collect();
-        offers.sort_unstable();
-        for id in offers {
-            self.settle_offer(&id);
+        // In order of id, so that the same changes leave the same plan; offers first, which may change when needs are due.
+        for offer in self.due_offers() {
+            self.settle_offer(&offer);
         }
-        let due = |its: &KeptNeed| its.number.is_some() && its.holds_until <= at;
-        let mut needs: Vec<NeedId> =
-            self.needs.iter().filter(|(_, its)| due(its)).map(|(id, _)| id.clone()).collect();
-        needs.sort_unstable();
-        for id in needs {
-            self.settle_need(&id);
+        for need in self.due_needs() {
+            self.settle_need(&need);
+        }
+    }
+
+    fn due_now(&self) -> impl Iterator<Item = &Due> {
+        self.due.iter().take_while(|(time, _)| *time <= self.bare.at).map(|(_, due)| due)
+    }
+
+    fn due_offers(&self) -> BTreeSet<OfferId> {
+        let offer = |due: &Due| if let Due::Offer(id) = due { Some(id.clone()) } else { None };
+        self.due_now().filter_map(offer).collect()
+    }
+
+    fn due_needs(&self) -> BTreeSet<NeedId> {
+        let need = |due: &Due| if let Due::Need(id) = due { Some(id.clone()) } else { None };
+        self.due_now().filter_map(need).collect()
+    }
+
+    /// Notes when time alone next changes something of a record; `Timestamp::MAX` = never.
+    fn mind(&mut self, due: Due, before: Timestamp, next: Timestamp) {
+        if before == next {
+            return;
+        }
+        self.due.remove(&(before, due.clone()));
+        if next < Timestamp::MAX {
+            self.due.insert((next, due));
         }
     }
 
     fn set_declined(&mut self, need: NeedId, offer: OfferId, is_declined: bool) {
         let pair = (need, offer);
-        if is_declined {
-            self.bare.declined.insert(pair.clone());
+        let changed = if is_declined {
+            self.bare.declined.insert(pair.clone())
         } else {
-            self.bare.declined.remove(&pair);
+            self.bare.declined.remove(&pair)
+        };
+        if !changed {
+            return;
         }
-        self.declined_needs = self.bare.declined.iter().map(|(need, _)| need.clone()).collect();
-        self.declined_offers = self.bare.declined.iter().map(|(_, offer)| offer.clone()).collect();
+        let by = if is_declined { 1 } else { -1 };
+        count(&mut self.declined_needs, &pair.0, by);
+        count(&mut self.declined_offers, &pair.1, by);
         // The offer may have to leave its pool, or may join one.
         self.settle_offer(&pair.1);
         self.settle_need(&pair.0);
@@ -239,7 +292,7 @@ impl KeptPlan {
 
     fn set_region(&mut self, region: Shared<Region>) {
         let old = std::mem::replace(&mut self.bare.region, region.clone());
-        if without_figures(&old) != without_figures(&region) {
+        if old.without_figures() != region.without_figures() {
             let bare = self.bare.clone();
             return self.begin_again(bare);
         }
@@ -270,15 +323,23 @@ impl KeptPlan {
     }
 }
 
-/// The region without what trusts declare and keep from day to day.
-fn without_figures(region: &Region) -> Region {
-    let mut region = region.clone();
-    for trust in region.trusts.values_mut() {
-        trust.opel = None;
-        trust.fair_allowance = None;
-        trust.reserve.clear();
+/// Counts each id.
+fn counted<'a, Id: Clone + Eq + std::hash::Hash + 'a>(
+    ids: impl Iterator<Item = &'a Id>,
+) -> FxHashMap<Id, u32> {
+    let mut counts = FxHashMap::default();
+    ids.for_each(|id| count(&mut counts, id, 1));
+    counts
+}
+
+/// Counts an id once more or once less; one that is counted no more is gone.
+fn count<Id: Clone + Eq + std::hash::Hash>(counts: &mut FxHashMap<Id, u32>, id: &Id, by: i32) {
+    let now = counts.get(id).copied().unwrap_or(0).saturating_add_signed(by);
+    if now == 0 {
+        counts.remove(id);
+    } else {
+        counts.insert(id.clone(), now);
     }
-    region
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::offer::{Offer, OfferState, Sex};
 use crate::resource::{ResourceKey, ResourceKind, Specialty};
 
 use super::super::facts::OfferFacts;
-use super::KeptPlan;
+use super::{Due, KeptPlan};
 
 /// An offer with what it adds.
 pub(super) struct KeptOffer {
@@ -40,7 +40,7 @@ pub(super) struct Pool {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct PoolKey {
     pub(super) resource: ResourceKey,
-    trust: TrustCode,
+    pub(super) trust: TrustCode,
     site: SiteCode,
     window: (Option<Timestamp>, Timestamp),
     specialties: Vec<Specialty>,
@@ -60,7 +60,7 @@ pub(super) struct Spare {
     /// Units free, its reserve included.
     free: i64,
     /// The store of what is free above the reserve, where it keeps one.
-    store: Option<u32>,
+    pub(super) store: Option<u32>,
 }
 
 impl KeptPlan {
@@ -75,7 +75,7 @@ impl KeptPlan {
             }
             Some(_) | None => {
                 self.remove_offer(&id);
-                let kept = KeptOffer { offer, counted: 0, pool: None, holds_until: Timestamp::MIN };
+                let kept = KeptOffer { offer, counted: 0, pool: None, holds_until: Timestamp::MAX };
                 self.offers.insert(id.clone(), kept);
             }
         }
@@ -84,6 +84,7 @@ impl KeptPlan {
 
     pub(super) fn remove_offer(&mut self, id: &OfferId) {
         let Some(its) = self.offers.remove(id) else { return };
+        self.mind(Due::Offer(id.clone()), its.holds_until, Timestamp::MAX);
         if let Some(store) = its.pool {
             self.leave(store, id);
         }
@@ -118,7 +119,8 @@ impl KeptPlan {
         if let Some(its) = self.offers.get_mut(id) {
             its.counted = counted;
             its.pool = pool;
-            its.holds_until = next.unwrap_or(Timestamp::MAX);
+            let before = std::mem::replace(&mut its.holds_until, next.unwrap_or(Timestamp::MAX));
+            self.mind(Due::Offer(id.clone()), before, next.unwrap_or(Timestamp::MAX));
         }
     }
 
@@ -244,7 +246,7 @@ impl KeptPlan {
             limits: [limits.age_min, limits.age_max, limits.bmi_max, limits.asa_max],
             staffed: offer.team.staffed,
             shared_with: offer.shared_with.clone(),
-            alone: self.declined_offers.get(&offer.id).cloned(),
+            alone: self.declined_offers.get_key_value(&offer.id).map(|(id, _)| id.clone()),
         }
     }
 }
