@@ -39,8 +39,8 @@ pub struct Facts {
     pub holds: BTreeMap<ProposalId, Arc<Proposal>>,
     /// Transfers that are not over, by id.
     pub transfers: BTreeMap<TransferId, Arc<Transfer>>,
-    /// Declined pairs.
-    pub declines: HashMap<(NeedId, OfferId), Decline>,
+    /// Declined pairs, by need.
+    pub declines: BTreeMap<NeedId, BTreeMap<OfferId, Decline>>,
     /// The revision that last wrote each record above, each trust's and the region's; records that are absent have none.
     pub versions: HashMap<Key, Revision>,
 }
@@ -58,7 +58,7 @@ impl Facts {
             needs: BTreeMap::new(),
             holds: BTreeMap::new(),
             transfers: BTreeMap::new(),
-            declines: HashMap::new(),
+            declines: BTreeMap::new(),
             versions: HashMap::new(),
         }
     }
@@ -111,7 +111,8 @@ impl Facts {
                 self.transfers.insert(transfer.id.clone(), Arc::new(transfer.clone()));
             }
             Record::Decline(decline) => {
-                self.declines.insert((decline.need.clone(), decline.offer.clone()), decline.clone());
+                let of_need = self.declines.entry(decline.need.clone()).or_default();
+                of_need.insert(decline.offer.clone(), decline.clone());
             }
             Record::Offer(_)
             | Record::Need(_)
@@ -124,6 +125,32 @@ impl Facts {
             | Record::Claim(_) => return,
         }
         self.versions.insert(key, seen.revision);
+    }
+
+    /// Takes out a record as it was, with its version.
+    pub(crate) fn remove(&mut self, key: &Key, was: &Record) {
+        self.versions.remove(key);
+        match was {
+            Record::Offer(offer) => drop(self.offers.remove(&offer.id)),
+            Record::Need(need) => drop(self.needs.remove(&need.id)),
+            Record::Proposal(proposal) => drop(self.holds.remove(&proposal.id)),
+            Record::Transfer(transfer) => drop(self.transfers.remove(&transfer.id)),
+            Record::Decline(decline) => {
+                if let Some(of_need) = self.declines.get_mut(&decline.need) {
+                    of_need.remove(&decline.offer);
+                    if of_need.is_empty() {
+                        self.declines.remove(&decline.need);
+                    }
+                }
+            }
+            Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+        }
+    }
+
+    /// Returns the offers that a need was declined, or that it declined, where neither has changed since.
+    pub(crate) fn declined_for(&self, need: &NeedId) -> impl Iterator<Item = &OfferId> {
+        let of_need = self.declines.get(need).into_iter().flat_map(BTreeMap::values);
+        of_need.filter(|decline| self.is_declined(decline)).map(|decline| &decline.offer)
     }
 
     /// Returns the revision that last wrote a record; [`Revision::ABSENT`] when there is none.

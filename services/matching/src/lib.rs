@@ -20,3 +20,4 @@ mod world;
 
 pub use facts::Facts;
 pub use grpc::Matching;
+pub use then::NoFacts;

@@ -15,7 +15,7 @@ use crate::facts::Facts;
 
 /// Why there are no facts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoFacts {
+pub enum NoFacts {
     /// No region was in force.
     #[error("no region was in force")]
     NoRegion,

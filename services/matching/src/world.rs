@@ -1,6 +1,6 @@
 //! A copy of the live offers, needs and holds on which the engine tries what it might do.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use fallow_domain::decide::proposal::Room;
@@ -8,7 +8,7 @@ use fallow_domain::ids::{NeedId, OfferId, ProposalId};
 use fallow_domain::matching::explain::Explainer;
 use fallow_domain::matching::problem::Problem;
 use fallow_domain::matching::solve::{Allocation, Plan, Prepared};
-use fallow_domain::need::Need;
+use fallow_domain::need::{Need, Priority};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::quantity::Count;
@@ -49,15 +49,27 @@ impl Solved {
 
 impl World {
     pub(crate) fn of(facts: &Facts) -> Self {
-        let declined = facts.declines.values().filter(|decline| facts.is_declined(decline));
-        Self {
-            at: facts.at,
-            region: facts.region.clone(),
-            offers: facts.offers.clone(),
-            needs: facts.needs.clone(),
-            holds: facts.holds.clone(),
-            declined: declined.map(|d| (d.need.clone(), d.offer.clone())).collect(),
-        }
+        Self::with(facts, facts.offers.clone(), facts.needs.clone(), facts.holds.clone())
+    }
+
+    /// A copy of some of the live records.
+    pub(crate) fn with(
+        facts: &Facts,
+        offers: BTreeMap<OfferId, Arc<Offer>>,
+        needs: BTreeMap<NeedId, Arc<Need>>,
+        holds: BTreeMap<ProposalId, Arc<Proposal>>,
+    ) -> Self {
+        let of = |need: &NeedId| {
+            let need = need.clone();
+            facts.declined_for(&need).map(|offer| (need.clone(), offer.clone())).collect::<Vec<_>>()
+        };
+        // Fewer are declined than ask, or are looked at.
+        let declined = if facts.declines.len() < needs.len() {
+            facts.declines.keys().filter(|need| needs.contains_key(*need)).flat_map(of).collect()
+        } else {
+            needs.keys().flat_map(of).collect()
+        };
+        Self { at: facts.at, region: facts.region.clone(), offers, needs, holds, declined }
     }
 
     /// Returns the problem in which the needs and offers take part that are asked for.
@@ -156,6 +168,20 @@ impl World {
         }
         let room = self.room(offer);
         if room.free < u64::from(room.reserve.get()) + units { Shortage::OfTrust } else { Shortage::None }
+    }
+
+    /// Ends holds and gives their units back.
+    pub(crate) fn release_all(&mut self, holds: &BTreeSet<ProposalId>) {
+        for id in holds {
+            self.release(id);
+        }
+    }
+
+    /// The holds that may give way to a need of a band: nobody has answered, and their own need is of a later one.
+    pub(crate) fn later(&self, band: Priority) -> BTreeSet<ProposalId> {
+        let is_later = |hold: &Proposal| self.needs.get(&hold.need).is_some_and(|need| need.priority > band);
+        let holds = self.holds.values();
+        holds.filter(|hold| !hold.is_answered() && is_later(hold)).map(|hold| hold.id.clone()).collect()
     }
 
     /// Returns what the trust of an offer has left of its resource.

@@ -1,40 +1,33 @@
 //! A plan that is better by `keep_points`: the only reason but an earlier band for which a standing proposal moves.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fallow_domain::ids::{NeedId, OfferId, ProposalId};
+use fallow_domain::ids::{OfferId, ProposalId};
 use fallow_domain::matching::eligible::burden;
+use fallow_domain::matching::problem::Problem;
 use fallow_domain::matching::solve::Allocation;
+use fallow_domain::need::Need;
+use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::quantity::Count;
-use fallow_domain::resource::{Code, ResourceKind};
 
 use super::plan::{Because, Placement, Planning, Suggest};
 use crate::world::{Shortage, solve};
 
-/// Moves a standing proposal that nobody has answered where its need does better by `keep_points` a unit: to units that
-/// are free, one need at a time, so that nobody else's proposal changes and nothing flaps.
-pub(super) fn improve(planning: &mut Planning<'_>) {
-    let given: BTreeSet<NeedId> =
-        planning.placements.iter().map(|placement| placement.need.clone()).collect();
-    let candidates: Vec<Arc<Proposal>> = planning
-        .world
-        .holds
-        .values()
-        .filter(|hold| !hold.is_answered() && !given.contains(&hold.need))
-        .cloned()
-        .collect();
-    if candidates.is_empty() {
+/// Moves standing proposals that nobody has answered where their needs do better by `keep_points` a unit: one need at a
+/// time, to units that are free now, so that nobody else's proposal changes and nothing flaps. What a move sets free is
+/// looked at when it is free.
+pub(super) fn improve(planning: &mut Planning<'_>, restless: &BTreeSet<ProposalId>) {
+    let holds = restless.iter().filter_map(|id| planning.world.holds.get(id));
+    let holds: Vec<Arc<Proposal>> = holds.filter(|hold| !hold.is_answered()).cloned().collect();
+    if holds.is_empty() {
         return;
     }
-    let mut shelves: HashMap<(ResourceKind, Code), Vec<OfferId>> = HashMap::new();
-    for offer in planning.world.offers.values().filter(|offer| !offer.figures.free().is_zero()) {
-        let shelf = (offer.resource.kind, offer.resource.code.clone());
-        shelves.entry(shelf).or_default().push(offer.id.clone());
-    }
-    for hold in candidates {
-        if can_do_better(planning, &hold, &shelves) {
+    let free = planning.world.offers.values().filter(|offer| !offer.figures.free().is_zero());
+    let free: Vec<Arc<Offer>> = free.cloned().collect();
+    for hold in holds {
+        if can_do_better(planning, &hold, &free) {
             move_over(planning, &hold);
         }
     }
@@ -42,24 +35,28 @@ pub(super) fn improve(planning: &mut Planning<'_>) {
 
 /// Says whether any offer with enough free units would be better by `keep_points`: cheap, so that nothing is solved for
 /// the many proposals that stand well.
-fn can_do_better(
-    planning: &Planning<'_>,
-    hold: &Proposal,
-    shelves: &HashMap<(ResourceKind, Code), Vec<OfferId>>,
-) -> bool {
+fn can_do_better(planning: &Planning<'_>, hold: &Proposal, free: &[Arc<Offer>]) -> bool {
     let world = &planning.world;
     let (Some(need), Some(offer)) = (world.needs.get(&hold.need), world.offers.get(&hold.offer)) else {
         return false;
     };
     let problem = world.bare();
-    let now = burden(&problem, need, offer).total();
-    let shelf = shelves.get(&(need.resource.kind, need.resource.code.clone())).into_iter().flatten();
-    shelf.filter_map(|id| world.offers.get(id)).any(|other| {
-        other.id != offer.id
-            && other.trust != need.trust
-            && burden(&problem, need, other).total().saturating_add(world.region.policy.keep_points) <= now
+    free.iter().any(|other| {
+        is_better_by_enough(&problem, need, offer, other)
             && world.shortage(&line_of(hold, other.id.clone())) == Shortage::None
     })
+}
+
+/// Says whether a unit of another offer would be less of a burden to a need than one of the offer that is held, by the
+/// policy's `keep_points` at least. Whether the need may have it is not asked.
+pub(super) fn is_better_by_enough(problem: &Problem, need: &Need, held: &Offer, other: &Offer) -> bool {
+    let now = burden(problem, need, held).total();
+    let keep = problem.region.policy.keep_points;
+    other.id != held.id
+        && other.trust != need.trust
+        && (other.resource.kind, &other.resource.code) == (need.resource.kind, &need.resource.code)
+        && !other.figures.free().is_zero()
+        && burden(problem, need, other).total().saturating_add(keep) <= now
 }
 
 fn line_of(hold: &Proposal, offer: OfferId) -> Allocation {
@@ -80,12 +77,14 @@ fn move_over(planning: &mut Planning<'_>, hold: &Arc<Proposal>) {
         return;
     }
     let mut by_offer: BTreeMap<_, _> = BTreeMap::new();
-    let explainer = solved.explainer();
+    let explainer = planning.explainer(&solved);
     for line in &solved.plan.allocations {
         if let Some(explanation) = explainer.proposal(line, &planning.context(line)) {
             by_offer.insert(line.offer.clone(), (line.clone(), explanation));
         }
     }
+    // The old hold stands until this is carried out: what it has is free for nobody before.
+    planning.world.put_back(released);
     let mut suggest = Vec::new();
     for (offer, (line, explanation)) in by_offer {
         planning.world.hold(&line);

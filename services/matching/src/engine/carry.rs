@@ -11,7 +11,7 @@ use fallow_domain::refusal::{Refusal, reason};
 use fallow_host::telemetry::{continue_trace, link_trace, traceparent};
 use fallow_ledger::record::{decline_key, lease_key, need_key, offer_key, proposal_key, trust_key};
 use fallow_ledger::transact::{Step, View};
-use fallow_ledger::{Key, RecordKind, Revision};
+use fallow_ledger::{Key, Revision};
 use fallow_live::Live;
 use fallow_live::call::new_id;
 use fallow_live::mutate::Mutation;
@@ -19,6 +19,7 @@ use fallow_live::neighbours;
 use tracing::{Instrument as _, Span};
 
 use super::chores::Chore;
+use super::kept::Kept;
 use super::lease::Lease;
 use super::plan::Placement;
 use super::{PROPOSE, by_engine, engine, of_chore, of_placement};
@@ -49,13 +50,8 @@ pub(super) enum Carried {
 }
 
 impl<'a> Carrier<'a> {
-    pub(super) fn new(
-        live: &'a Live,
-        lease: &'a Lease,
-        calendar: &'a WorkingCalendar,
-        facts: Arc<Facts>,
-    ) -> Self {
-        let regions = facts.versions.keys().filter(|key| key.kind == RecordKind::Region).cloned().collect();
+    pub(super) fn new(live: &'a Live, lease: &'a Lease, calendar: &'a WorkingCalendar, kept: &Kept) -> Self {
+        let (facts, regions) = (kept.facts().clone(), kept.regions());
         Self { live, lease, calendar, facts, written: HashMap::new(), regions }
     }
 
@@ -89,14 +85,18 @@ impl<'a> Carrier<'a> {
     ///
     /// # Errors
     /// The store's troubles.
-    pub(super) async fn place_together(&mut self, placements: &[Placement]) -> Result<Carried, Failure> {
-        let carried = self.place(placements).await?;
+    pub(super) async fn place_together(
+        &mut self,
+        placements: &[Placement],
+        kept: &Kept,
+    ) -> Result<Carried, Failure> {
+        let carried = self.place(placements, kept).await?;
         if carried != Carried::Skipped || placements.len() == 1 {
             return Ok(carried);
         }
         let mut is_done = false;
         for placement in placements {
-            match self.place(std::slice::from_ref(placement)).await? {
+            match self.place(std::slice::from_ref(placement), kept).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),
@@ -106,7 +106,7 @@ impl<'a> Carrier<'a> {
     }
 
     /// Carries out placements: what gives way and what is suggested, in one commit.
-    async fn place(&mut self, placements: &[Placement]) -> Result<Carried, Failure> {
+    async fn place(&mut self, placements: &[Placement], kept: &Kept) -> Result<Carried, Failure> {
         let (by, at) = (engine(), self.facts.at);
         let facts = self.facts.clone();
         let mut bound: BTreeSet<Key> = self.regions.iter().cloned().collect();
@@ -114,7 +114,7 @@ impl<'a> Carrier<'a> {
         let mut also: BTreeSet<Key> = [lease_key()].into();
         let mut causes: Vec<Key> = Vec::new();
         for placement in placements {
-            if self.read_for(placement, &mut bound, &mut also, &mut causes).is_none() {
+            if self.read_for(placement, kept, &mut bound, &mut also, &mut causes).is_none() {
                 return Ok(Carried::Skipped);
             }
         }
@@ -145,6 +145,7 @@ impl<'a> Carrier<'a> {
     fn read_for(
         &self,
         placement: &Placement,
+        kept: &Kept,
         bound: &mut BTreeSet<Key>,
         also: &mut BTreeSet<Key>,
         causes: &mut Vec<Key>,
@@ -162,11 +163,7 @@ impl<'a> Carrier<'a> {
             let trust = facts.region.trusts.get(&offer.trust);
             // Where a trust keeps nothing for itself, what else it has left says nothing of this hold.
             if trust.and_then(|trust| trust.reserve.get(&key)).is_some_and(|kept| !kept.is_zero()) {
-                let shelf = facts
-                    .offers
-                    .values()
-                    .filter(|other| other.trust == offer.trust && other.resource.key() == key);
-                also.extend(shelf.map(|other| offer_key(&other.id)));
+                also.extend(kept.shelf(&(offer.trust, key)).map(offer_key));
             }
         }
         for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {

@@ -19,7 +19,7 @@ use super::plan::{Because, Placement};
 ///
 /// # Errors
 /// What a rule says against it.
-pub(crate) fn of_chore(chore: &Chore, read: &Records, by: &Actor, at: Timestamp) -> Result<Records, Refusal> {
+pub fn of_chore(chore: &Chore, read: &Records, by: &Actor, at: Timestamp) -> Result<Records, Refusal> {
     match chore {
         Chore::Lapse(id) => lapse(read, id, by, at),
         Chore::Supersede(id, code) => {
@@ -42,7 +42,7 @@ pub(crate) fn of_chore(chore: &Chore, read: &Records, by: &Actor, at: Timestamp)
 ///
 /// # Errors
 /// What a rule says against it.
-pub(crate) fn of_placement(
+pub fn of_placement(
     placement: &Placement,
     ids: &[(ProposalId, TransferId)],
     read: &Records,

@@ -1,20 +1,24 @@
 //! What time and changes bring about of themselves, decided on the facts alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fallow_domain::decide::need::REVIEW_GRACE;
-use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId, TrustCode};
+use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId};
 use fallow_domain::lifecycle::transfer::is_lent;
 use fallow_domain::matching::eligible::objections;
-use fallow_domain::matching::problem::Problem;
 use fallow_domain::need::NeedState;
 use fallow_domain::offer::OfferState;
+use fallow_domain::proposal::Proposal;
 use fallow_domain::reason::NotUsed;
-use fallow_domain::resource::{ResourceKey, ResourceKind};
+use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::TransferState;
 use fallow_ledger::Key;
 use fallow_ledger::record::{need_key, offer_key, proposal_key, transfer_key};
+use jiff::Timestamp;
 
+use super::parts::Parts;
 use crate::facts::Facts;
 use crate::world::World;
 
@@ -68,46 +72,84 @@ impl Chore {
     }
 }
 
-/// Returns what is to be done now, holds that have run out first: their units may serve somebody at once.
+/// A record that time alone may call something to be done of. In the order in which that is done: first the holds that
+/// have run out, for their units may serve somebody at once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Timed {
+    Hold(ProposalId),
+    Offer(OfferId),
+    Need(NeedId),
+    Transfer(TransferId),
+}
+
+/// Returns what is to be done now. It looks at everything; the live engine asks the same of those records only that have
+/// changed or whose time has come.
 #[must_use]
 pub fn chores(facts: &Facts) -> Vec<Chore> {
-    let at = facts.at;
-    let lapsed = facts.holds.values().filter(|hold| hold.held_until <= at);
-    let mut all: Vec<Chore> = lapsed.map(|hold| Chore::Lapse(hold.id.clone())).collect();
-    // An answered hold keeps its offer and its need from ending; it ends by itself, and then they do.
-    let answered = Answered::of(facts);
-    for offer in facts.offers.values() {
-        if offer.window.until <= at {
-            if !answered.offers.contains(&offer.id) {
-                all.push(Chore::ExpireOffer(offer.id.clone()));
-            }
-        } else if offer.state == OfferState::Suspended
-            && offer.suspension.as_ref().and_then(|s| s.until).is_some_and(|until| until <= at)
-        {
-            all.push(Chore::ResumeOffer(offer.id.clone()));
-        }
-    }
-    for need in facts.needs.values() {
-        if can_be_given_up(need.state)
-            && need.needed_by.is_some_and(|by| by < at)
-            && !answered.needs.contains(&need.id)
-        {
-            all.push(Chore::GiveUpNeed(need.id.clone()));
-        } else if need.state == NeedState::OnHold
-            && need.review_at.is_some_and(|review| at.duration_since(review) >= REVIEW_GRACE)
-        {
-            all.push(Chore::ExpireNeed(need.id.clone()));
-        }
-    }
-    let due_back = facts.transfers.values().filter(|transfer| {
-        let due_at = transfer.return_plan.as_ref().and_then(|plan| plan.due_at);
-        transfer.state == TransferState::Completed
-            && !is_lent(transfer.resource.kind)
-            && due_at.is_some_and(|due_at| due_at <= at)
-    });
-    all.extend(due_back.map(|transfer| Chore::CallBack(transfer.id.clone())));
-    all.extend(groundless(facts));
+    let parts = Parts::of(facts);
+    let mut all: Vec<Chore> = timed(facts).filter_map(|one| due(facts, &parts, &one)).collect();
+    let found = parts.shelves().values().flat_map(|offers| groundless(facts, &parts, offers));
+    all.extend(newest_first(found.collect()));
     all
+}
+
+/// Every record that time alone may call something to be done of.
+pub(super) fn timed(facts: &Facts) -> impl Iterator<Item = Timed> {
+    let holds = facts.holds.keys().cloned().map(Timed::Hold);
+    let offers = facts.offers.keys().cloned().map(Timed::Offer);
+    let needs = facts.needs.keys().cloned().map(Timed::Need);
+    let transfers = facts.transfers.keys().cloned().map(Timed::Transfer);
+    holds.chain(offers).chain(needs).chain(transfers)
+}
+
+/// Returns what is to be done now with a record because its time has come.
+pub(super) fn due(facts: &Facts, parts: &Parts, record: &Timed) -> Option<Chore> {
+    let at = facts.at;
+    match record {
+        Timed::Hold(id) => {
+            let hold = facts.holds.get(id)?;
+            (hold.held_until <= at).then(|| Chore::Lapse(id.clone()))
+        }
+        Timed::Offer(id) => {
+            let offer = facts.offers.get(id)?;
+            let suspended_until = offer.suspension.as_ref().and_then(|suspension| suspension.until);
+            if offer.window.until <= at {
+                (!is_answered_for(facts, parts.holds_on(id))).then(|| Chore::ExpireOffer(id.clone()))
+            } else if offer.state == OfferState::Suspended && suspended_until.is_some_and(|until| until <= at)
+            {
+                Some(Chore::ResumeOffer(id.clone()))
+            } else {
+                None
+            }
+        }
+        Timed::Need(id) => {
+            let need = facts.needs.get(id)?;
+            let is_past = need.needed_by.is_some_and(|by| by < at);
+            let is_forgotten =
+                || need.review_at.is_some_and(|review| at.duration_since(review) >= REVIEW_GRACE);
+            if can_be_given_up(need.state) && is_past && !is_answered_for(facts, parts.holds_for(id)) {
+                Some(Chore::GiveUpNeed(id.clone()))
+            } else if need.state == NeedState::OnHold && is_forgotten() {
+                Some(Chore::ExpireNeed(id.clone()))
+            } else {
+                None
+            }
+        }
+        Timed::Transfer(id) => {
+            let transfer = facts.transfers.get(id)?;
+            let due_at = transfer.return_plan.as_ref().and_then(|plan| plan.due_at);
+            let is_due = transfer.state == TransferState::Completed
+                && !is_lent(transfer.resource.kind)
+                && due_at.is_some_and(|due_at| due_at <= at);
+            is_due.then(|| Chore::CallBack(id.clone()))
+        }
+    }
+}
+
+/// Says whether any of some holds is answered: it keeps its offer and its need from ending; it ends by itself, and then
+/// they do.
+pub(super) fn is_answered_for<'h>(facts: &Facts, mut holds: impl Iterator<Item = &'h ProposalId>) -> bool {
+    holds.any(|hold| facts.holds.get(hold).is_some_and(|hold| hold.is_answered()))
 }
 
 /// Says whether a need in a state can end because its time has passed.
@@ -123,44 +165,30 @@ pub(super) fn can_be_given_up(state: NeedState) -> bool {
     }
 }
 
-/// The offers and needs that an answered hold joins.
-pub(super) struct Answered<'a> {
-    pub(super) offers: BTreeSet<&'a OfferId>,
-    pub(super) needs: BTreeSet<&'a NeedId>,
-}
-
-impl<'a> Answered<'a> {
-    pub(super) fn of(facts: &'a Facts) -> Self {
-        let answered = || facts.holds.values().filter(|hold| hold.is_answered());
-        Self {
-            offers: answered().map(|hold| &hold.offer).collect(),
-            needs: answered().map(|hold| &hold.need).collect(),
-        }
-    }
-}
-
-/// Finds the proposals that nobody has answered and whose pair is no longer eligible, newest first: of several holds of
-/// a trust that has come under its reserve, only as many end as must.
+/// Finds the proposals on a shelf's offers that nobody has answered and whose pair is no longer eligible. They are taken
+/// newest first: of several holds of a trust that has come under its reserve, only as many end as must.
 ///
 /// A suspended offer's live holds run on, so SUSPENDED takes nothing away.
-fn groundless(facts: &Facts) -> Vec<Chore> {
-    let mut world = World::of(facts);
-    let mut unanswered: Vec<_> =
-        facts.holds.values().filter(|hold| !hold.is_answered() && facts.at < hold.held_until).collect();
-    unanswered.sort_by(|a, b| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
-    let mut shelves: HashMap<(TrustCode, ResourceKey), Vec<OfferId>> = HashMap::new();
-    for offer in facts.offers.values() {
-        shelves.entry((offer.trust, offer.resource.key())).or_default().push(offer.id.clone());
+pub(super) fn groundless(facts: &Facts, parts: &Parts, shelf: &BTreeSet<OfferId>) -> Vec<(Age, Chore)> {
+    let held = shelf.iter().flat_map(|offer| parts.holds_on(offer)).filter_map(|id| facts.holds.get(id));
+    let is_open = |hold: &&Arc<Proposal>| !hold.is_answered() && facts.at < hold.held_until;
+    let mut unanswered: Vec<&Arc<Proposal>> = held.filter(is_open).collect();
+    if unanswered.is_empty() {
+        return Vec::new();
     }
+    unanswered.sort_by_key(|hold| age(hold));
+    // What a trust has left of the resource is all that the rules ask of other offers.
+    let offers = shelf.iter().filter_map(|id| Some((id.clone(), facts.offers.get(id)?.clone())));
+    let needs =
+        unanswered.iter().filter_map(|hold| Some((hold.need.clone(), facts.needs.get(&hold.need)?.clone())));
+    let holds = unanswered.iter().map(|hold| (hold.id.clone(), (*hold).clone()));
+    let mut world = World::with(facts, offers.collect(), needs.collect(), holds.collect());
     let mut found = Vec::new();
     for hold in unanswered {
         let Some(released) = world.release(&hold.id) else { continue };
         let objection = match (world.needs.get(&hold.need), world.offers.get(&hold.offer)) {
             (Some(need), Some(offer)) => {
-                // What a trust has left of the resource is all that the rules ask of other offers.
-                let shelf = shelves.get(&(offer.trust, offer.resource.key())).into_iter().flatten();
-                let offers = shelf.filter_map(|id| world.offers.get(id)).cloned().collect();
-                let problem = Problem { offers, ..world.bare() };
+                let problem = world.problem(|_| false, |_| true);
                 let setting = problem.setting();
                 let mut all = objections(&problem, &setting, need, offer);
                 // The rules ask for one unit above the reserve; a hold of several needs as many.
@@ -178,11 +206,24 @@ fn groundless(facts: &Facts) -> Vec<Chore> {
             (Some(_) | None, Some(_) | None) => None,
         };
         match objection {
-            Some(code) => found.push(Chore::Supersede(hold.id.clone(), code)),
+            Some(code) => found.push((age(hold), Chore::Supersede(hold.id.clone(), code))),
             None => world.put_back(released),
         }
     }
     found
+}
+
+/// Orders proposals, the newest first.
+pub(super) type Age = (Reverse<Timestamp>, Reverse<ProposalId>);
+
+fn age(hold: &Proposal) -> Age {
+    (Reverse(hold.proposed_at), Reverse(hold.id.clone()))
+}
+
+/// Puts what was found on several shelves into one order.
+pub(super) fn newest_first(mut found: Vec<(Age, Chore)>) -> Vec<Chore> {
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found.into_iter().map(|(_, chore)| chore).collect()
 }
 
 fn takes_ground_away(code: NotUsed) -> bool {

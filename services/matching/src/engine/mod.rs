@@ -1,7 +1,10 @@
 //! The engine: the one copy per region that proposes, and that does what time brings about.
 //!
-//! It looks at everything at one revision, decides purely, carries the decisions out one commit at a time, and sleeps
-//! until something changes or the next deadline comes. Losing a race is normal: it looks again.
+//! It follows the log, which goes one way. A change of the picture changes what is kept in memory (`kept`), and with it the
+//! kept plan; what that touches is decided purely, each part of the region for itself (`parts`, `chores`, `plan`,
+//! `better`); the decisions are carried out one commit at a time (`carry`), and come back by the log. Then the engine
+//! sleeps until something changes or the next deadline comes. Losing a race is normal: it looks again. What was missed
+//! altogether is made good by starting again from everything (`follow`).
 
 mod better;
 mod block;
@@ -9,9 +12,13 @@ mod carry;
 mod changes;
 mod chores;
 mod deadline;
+mod follow;
+mod kept;
 mod lease;
+mod parts;
 mod plan;
 mod retire;
+mod shares;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,14 +36,15 @@ use fallow_live::mutate::Mutation;
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use block::together;
-pub(crate) use changes::{of_chore, of_placement};
+pub use changes::{of_chore, of_placement};
 pub use chores::{Chore, chores};
 pub use deadline::next_deadline;
+pub use kept::Kept;
 pub use plan::{Because, Placement, Suggest, plan};
 pub use retire::KEPT;
 
-use crate::facts::Facts;
 use carry::{Carried, Carrier};
+use follow::{Follower, StartAgain};
 use lease::{Asked, Lease};
 use retire::Retiring;
 
@@ -57,7 +65,8 @@ pub struct Settings {
 /// A copy that does not hold the lease only waits for it.
 pub async fn run(live: Live, clock: Clock, calendar: Arc<WorkingCalendar>, settings: Settings) {
     let holder = Label::parse(&format!("engine-{}", new_id())).unwrap_or_default();
-    let mut engine = Engine { live, clock, calendar, settings, holder, retiring: Retiring::default() };
+    let retiring = Retiring::default();
+    let mut engine = Engine { live, clock, calendar, settings, holder, follower: None, retiring };
     let mut revisions = engine.live.picture().revisions();
     // An error means that the picture is gone, and with it the process.
     while revisions.wait_for(Option::is_some).await.is_ok() {
@@ -86,6 +95,8 @@ struct Engine {
     calendar: Arc<WorkingCalendar>,
     settings: Settings,
     holder: Label,
+    /// `None` until it is the active engine, and when it has to start again from everything.
+    follower: Option<Follower>,
     retiring: Retiring,
 }
 
@@ -129,6 +140,8 @@ impl Engine {
     async fn act(&mut self, mut lease: Lease) -> Result<(), Failure> {
         let mut revisions = self.live.picture().revisions();
         let mut retire_at = self.clock.now();
+        // What was done while another was active is looked at as a whole.
+        self.follower = None;
         loop {
             let round = self.round(&mut lease, &mut retire_at).await?;
             let (seen, deadline) = match round {
@@ -195,14 +208,13 @@ impl Engine {
         if self.is_another() {
             return Ok(Round::LeaseLost);
         }
-        let facts = Facts::of(&self.live, at)?;
-        let seen = facts.revision;
-        let due = chores(&facts);
-        let deadline = next_deadline(&facts);
+        let Some(mut follower) = self.look(at).await? else { return Ok(Round::Again) };
+        let kept = follower.kept_mut();
+        let due = kept.chores();
+        let (seen, deadline) = (kept.facts().revision, kept.next_deadline());
         let is_due = !due.is_empty();
         let mut is_done = false;
-        let facts = Arc::new(facts);
-        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, facts.clone());
+        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, kept);
         for chore in &due {
             match carrier.chore(chore).await? {
                 Carried::Done => is_done = true,
@@ -210,22 +222,28 @@ impl Engine {
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
             if carrier.lease.renew_at() <= self.clock.now() {
-                return Ok(Round::Again);
+                is_done = true;
+                break;
             }
         }
         if is_done {
+            self.follower = Some(follower);
             return Ok(Round::Again);
         }
-        for group in together(planned(facts.clone()).await?, &facts) {
-            match carrier.place_together(&group).await? {
+        let (follower, placements) = follower.placements().await?;
+        for group in together(placements, &carrier.facts) {
+            match carrier.place_together(&group, follower.kept()).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
             if carrier.lease.renew_at() <= self.clock.now() {
-                return Ok(Round::Again);
+                is_done = true;
+                break;
             }
         }
+        drop(carrier);
+        self.follower = Some(follower);
         if is_done {
             return Ok(Round::Again);
         }
@@ -237,6 +255,21 @@ impl Engine {
         }
         let again = is_due.then(|| later(at, AFTER_REFUSAL));
         Ok(Round::Rest(seen, [deadline, again].into_iter().flatten().min()))
+    }
+
+    /// Takes in what has changed and looks; `None` when everything has to be looked at anew.
+    async fn look(&mut self, at: Timestamp) -> Result<Option<Follower>, Failure> {
+        let mut follower = match self.follower.take() {
+            Some(follower) => follower,
+            None => Follower::start(&self.live, at).await?,
+        };
+        match follower.look(&self.live, at).await {
+            Ok(()) => Ok(Some(follower)),
+            Err(StartAgain) => {
+                tracing::info!("the engine has missed changes and starts again from everything");
+                Ok(None)
+            }
+        }
     }
 
     /// Deletes one batch of what ended long ago; says whether there was any.
@@ -261,15 +294,6 @@ impl Engine {
         tracing::warn!(error = %failure, "the engine cannot act and tries again");
         tokio::time::sleep(AFTER_TROUBLE).await;
     }
-}
-
-/// Plans on a thread of its own kind: a large region takes longer than the others of this process should wait.
-async fn planned(facts: Arc<Facts>) -> Result<Vec<Placement>, Failure> {
-    tokio::task::spawn_blocking(move || plan(&facts)).await.map_err(|error| {
-        let trace_id = new_id();
-        tracing::error!(%error, trace_id, "the engine could not plan");
-        Failure::Bug { trace_id }
-    })
 }
 
 /// The engine as one who acts.

@@ -1,21 +1,27 @@
-//! What to propose, decided on the facts alone.
+//! What to propose, decided on the facts alone, each part for itself.
 //!
 //! Standing proposals stay as they are. One that nobody has answered gives way only where a need of an earlier band would
-//! go unserved otherwise, and then only as much as that need really takes.
+//! go unserved otherwise, and then only as much as that need really takes; or, when there is nothing else to propose, for
+//! a plan that is better by the policy's `keep_points`.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fallow_domain::ids::{NeedId, OfferId, ProposalId};
 use fallow_domain::matching::eligible::is_of_the_resource;
-use fallow_domain::matching::explain::{Context, Explainer};
-use fallow_domain::matching::explanation::{Explanation, Fairness};
+use fallow_domain::matching::explain::{Context, Crowd, Explainer};
+use fallow_domain::matching::explanation::Explanation;
 use fallow_domain::matching::rank::rank;
-use fallow_domain::matching::solve::Allocation;
+use fallow_domain::matching::solve::{Allocation, Prepared};
 use fallow_domain::need::{Need, Priority};
 use fallow_domain::proposal::Proposal;
 use fallow_domain::quantity::Count;
+use fallow_domain::resource::ResourceKind;
 
+use super::parts::{Part, Parts};
+use super::shares::Shares;
 use crate::facts::Facts;
 use crate::world::{Shortage, Solved, World, solve};
 
@@ -33,7 +39,7 @@ pub struct Placement {
 }
 
 /// Why a standing proposal gives way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Because {
     /// A need of an earlier band needs the units.
     EarlierBand,
@@ -53,37 +59,130 @@ pub struct Suggest {
 }
 
 /// Returns what to propose now, most urgent first. The same facts give the same answer.
+///
+/// It looks at everything. The live engine asks the same of those parts, needs and holds only of which a change could
+/// have changed the answer.
 #[must_use]
 pub fn plan(facts: &Facts) -> Vec<Placement> {
-    let mut planning = Planning { facts, world: World::of(facts), placements: Vec::new() };
-    let mut solved = planning.world.solve();
-    for band in Priority::ALL {
-        if planning.is_contested(&solved, *band) {
-            planning.displace(&solved, *band);
-            solved = planning.world.solve();
+    let shares = Shares::of(facts.transfers.values().map(|transfer| &**transfer));
+    let parts = Parts::of(facts);
+    let decided = parts.all().iter().map(|(key, part)| {
+        let mut asking = part.asking().cloned().collect();
+        if key.0 == ResourceKind::Theatre {
+            asking = hopeful(facts, part, &asking);
+        }
+        let restless = part.unanswered().cloned().collect();
+        decide(&Question { facts, part, shares: &shares, asking, restless })
+    });
+    most_urgent_first(decided.collect(), facts)
+}
+
+/// What is to be decided of a part.
+pub(super) struct Question<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) part: &'a Part,
+    pub(super) shares: &'a Shares,
+    /// The needs that something may be had for: all such needs, and of cases for a theatre no others.
+    pub(super) asking: BTreeSet<NeedId>,
+    /// The holds that may be moved: all that might do better.
+    pub(super) restless: BTreeSet<ProposalId>,
+}
+
+/// Returns what to propose in a part.
+pub(super) fn decide(question: &Question<'_>) -> Vec<Placement> {
+    let mut planning = Planning {
+        facts: question.facts,
+        question,
+        world: world(question.facts, question.part, &question.asking),
+        crowd: OnceCell::new(),
+        placements: Vec::new(),
+    };
+    if !question.asking.is_empty() {
+        planning.serve();
+    }
+    // First those who have nothing.
+    if planning.placements.is_empty() {
+        super::better::improve(&mut planning, &question.restless);
+    }
+    planning.placements
+}
+
+/// Puts what was decided of each part into one order, most urgent first; what was decided of one part keeps its order.
+pub(super) fn most_urgent_first(decided: Vec<Vec<Placement>>, facts: &Facts) -> Vec<Placement> {
+    let mut all = Vec::new();
+    for placements in decided {
+        let mut least = None;
+        for placement in placements {
+            let need = facts.needs.get(&placement.need);
+            let rank = need.map(|need| rank(need, &facts.region.policy, facts.at));
+            least = least.max(Some((placement.because, rank)));
+            all.push((least, placement));
         }
     }
-    let lines = solved.plan.allocations.clone();
-    planning.place(&solved.explainer(), lines, &BTreeSet::new());
-    super::better::improve(&mut planning);
-    planning.placements
+    all.sort_by_key(|(least, _)| *least);
+    all.into_iter().map(|(_, placement)| placement).collect()
+}
+
+/// The cases among some that some session of the part could hold, if the holds for later bands that nobody has answered
+/// gave way.
+pub(super) fn hopeful(facts: &Facts, part: &Part, asking: &BTreeSet<NeedId>) -> BTreeSet<NeedId> {
+    let mut hopeful = BTreeSet::new();
+    if asking.is_empty() {
+        return hopeful;
+    }
+    let all = world(facts, part, asking);
+    for band in Priority::ALL {
+        if !asking.iter().any(|id| all.needs.get(id).is_some_and(|need| need.priority == *band)) {
+            continue;
+        }
+        let mut open = all.clone();
+        open.release_all(&all.later(*band));
+        let problem = open.problem(|need| need.priority == *band && asking.contains(&need.id), |_| true);
+        let prepared = Prepared::new(&problem);
+        let placeable = prepared.placeable_cases().filter_map(|at| problem.needs.get(at as usize));
+        hopeful.extend(placeable.map(|need| need.id.clone()));
+    }
+    hopeful
+}
+
+/// A copy of a part to try things on: all its offers and holds, and the needs asked about or held for.
+fn world(facts: &Facts, part: &Part, asking: &BTreeSet<NeedId>) -> World {
+    let held_for = part.holds.values().map(|hold| &hold.need);
+    let needs = asking.iter().chain(held_for).filter_map(|id| part.needs.get(id));
+    let needs: BTreeMap<NeedId, Arc<Need>> = needs.map(|need| (need.id.clone(), need.clone())).collect();
+    World::with(facts, part.offers.clone(), needs, part.holds.clone())
 }
 
 /// A plan in the making.
 pub(super) struct Planning<'a> {
     pub(super) facts: &'a Facts,
+    question: &'a Question<'a>,
     /// The records as they will be after `placements`.
     pub(super) world: World,
+    /// Everybody who asks, also those that nothing is to be had for: counted when first told of.
+    crowd: OnceCell<Crowd>,
     pub(super) placements: Vec<Placement>,
 }
 
 impl Planning<'_> {
-    /// The holds that may give way to a need of a band: nobody has answered, and their own need is of a later one.
-    fn later(&self, band: Priority) -> BTreeSet<ProposalId> {
-        let is_later =
-            |hold: &Proposal| self.world.needs.get(&hold.need).is_some_and(|need| need.priority > band);
-        let holds = self.world.holds.values();
-        holds.filter(|hold| !hold.is_answered() && is_later(hold)).map(|hold| hold.id.clone()).collect()
+    /// Serves the needs that ask.
+    fn serve(&mut self) {
+        let mut solved = self.world.solve();
+        for band in Priority::ALL {
+            if self.is_contested(&solved, *band) {
+                self.displace(&solved, *band);
+                solved = self.world.solve();
+            }
+        }
+        let lines = solved.plan.allocations.clone();
+        self.place(&solved, lines, &BTreeSet::new());
+    }
+
+    /// Prepares to explain a plan.
+    pub(super) fn explainer<'s>(&self, solved: &'s Solved) -> Explainer<'s> {
+        let (needs, policy) = (&self.question.part.needs, &self.facts.region.policy);
+        let count = || Crowd::of(needs.values().map(|need| &**need), policy, self.facts.at);
+        solved.explainer().among(self.crowd.get_or_init(count))
     }
 
     /// Says whether a need of the band goes unserved while a hold for a later band has something of the kind it needs.
@@ -92,7 +191,7 @@ impl Planning<'_> {
         if short.is_empty() {
             return false;
         }
-        let holds = self.later(band).into_iter().filter_map(|id| self.world.holds.get(&id).cloned());
+        let holds = self.world.later(band).into_iter().filter_map(|id| self.world.holds.get(&id).cloned());
         let mut offers = holds.filter_map(|hold| self.world.offers.get(&hold.offer).cloned());
         offers.any(|offer| short.iter().any(|need| is_of_the_resource(need, &offer)))
     }
@@ -107,7 +206,7 @@ impl Planning<'_> {
 
     /// Serves needs of a band from holds for later bands, where that serves more.
     fn displace(&mut self, solved: &Solved, band: Priority) {
-        let later = self.later(band);
+        let later = self.world.later(band);
         let unserved: u32 = self.short(solved, band).map(|(_, units)| units).sum();
         let in_time = |world: &World, line: &Allocation| {
             world.needs.get(&line.need).is_some_and(|need| need.priority <= band)
@@ -120,7 +219,7 @@ impl Planning<'_> {
             fixed.hold(line);
         }
         let short: BTreeSet<NeedId> = self.short(solved, band).map(|(need, _)| need.id.clone()).collect();
-        release_all(&mut fixed, &later);
+        fixed.release_all(&later);
         let around = solve(fixed.problem(|need| short.contains(&need.id), |_| true));
         let left = |solved: &Solved| -> u32 {
             let unserved = solved.plan.unserved.iter();
@@ -132,26 +231,25 @@ impl Planning<'_> {
         if left_around > 0 {
             // Then with the places of other needs of these bands moved about, if that serves more.
             let mut open = self.world.clone();
-            release_all(&mut open, &later);
+            open.release_all(&later);
             let moved = solve(open.problem(|need| need.priority <= band, |_| true));
             if left(&moved) < left_around {
-                self.place(&moved.explainer(), moved.plan.allocations.clone(), &later);
+                self.place(&moved, moved.plan.allocations.clone(), &later);
                 return;
             }
         }
         if left_around < unserved {
-            self.place(&solved.explainer(), stays, &BTreeSet::new());
-            self.place(&around.explainer(), around.plan.allocations.clone(), &later);
+            self.place(solved, stays, &BTreeSet::new());
+            self.place(&around, around.plan.allocations.clone(), &later);
         }
     }
 
-    /// Places lines, most urgent need first; where units are missing, holds of `may_yield` give way.
-    pub(super) fn place(
-        &mut self,
-        explainer: &Explainer<'_>,
-        lines: Vec<Allocation>,
-        may_yield: &BTreeSet<ProposalId>,
-    ) {
+    /// Places lines of a plan, most urgent need first; where units are missing, holds of `may_yield` give way.
+    fn place(&mut self, solved: &Solved, lines: Vec<Allocation>, may_yield: &BTreeSet<ProposalId>) {
+        if lines.is_empty() {
+            return;
+        }
+        let explainer = self.explainer(solved);
         let mut by_need: BTreeMap<(_, NeedId), Vec<Allocation>> = BTreeMap::new();
         for line in lines {
             if let Some(need) = self.world.needs.get(&line.need) {
@@ -183,9 +281,7 @@ impl Planning<'_> {
         loop {
             let shortage = self.world.shortage(line);
             if shortage == Shortage::None {
-                return Some(
-                    released.into_iter().map(|hold: std::sync::Arc<Proposal>| hold.id.clone()).collect(),
-                );
+                return Some(released.into_iter().map(|hold: Arc<Proposal>| hold.id.clone()).collect());
             }
             match self.next_to_yield(line, shortage, may_yield).and_then(|id| self.world.release(&id)) {
                 Some(hold) => released.push(hold),
@@ -223,24 +319,10 @@ impl Planning<'_> {
 
     pub(super) fn context(&self, line: &Allocation) -> Context {
         let trust = self.world.offers.get(&line.offer).map(|offer| offer.trust);
-        let sum = |units: &mut dyn Iterator<Item = Count>| -> u32 {
-            units.fold(Count::ZERO, |sum, units| sum.plus(units).unwrap_or(sum)).get()
-        };
-        let transfers = || self.facts.transfers.values();
-        let given = sum(&mut transfers().filter(|t| Some(t.supporting_trust) == trust).map(|t| t.units));
-        let taken = sum(&mut transfers().filter(|t| Some(t.home_trust) == trust).map(|t| t.units));
-        let all = sum(&mut transfers().map(|t| t.units));
-        let share = u64::from(given) * 100 / u64::from(all.max(1));
         Context {
             revision: self.facts.revision.0,
             policy: self.facts.policy.clone(),
-            fairness: Fairness { given, taken, share: u32::try_from(share).unwrap_or(100) },
+            fairness: self.question.shares.fairness(trust),
         }
-    }
-}
-
-pub(super) fn release_all(world: &mut World, holds: &BTreeSet<ProposalId>) {
-    for id in holds {
-        world.release(id);
     }
 }

@@ -57,7 +57,7 @@ async fn a_hold_is_due_at_its_end_and_its_offer_when_it_goes_stale() {
     world.until_held(&["n -> a"]).await;
     engine.kill().await;
     let held = world.the_proposal("n");
-    let stale = held.proposed_at + SignedDuration::from_hours(2) + SignedDuration::from_millis(1);
+    let stale = held.proposed_at + SignedDuration::from_hours(2) + SignedDuration::from_nanos(1);
     assert_eq!(next_deadline(&facts(&world)), Some(stale));
     world.wait_minutes(121);
     assert_eq!(chores(&facts(&world)), [Chore::Supersede(held.id.clone(), NotUsed::Stale)]);

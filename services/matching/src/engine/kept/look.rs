@@ -1,0 +1,217 @@
+//! What is to be looked at again after a change, and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fallow_domain::ids::{NeedId, OfferId, ProposalId};
+use fallow_domain::matching::eligible::iter_objections;
+use fallow_domain::matching::kept::KeptPlan;
+use fallow_domain::need::{Need, Priority};
+use fallow_domain::offer::Offer;
+use fallow_domain::proposal::Proposal;
+use fallow_domain::reason::NotUsed;
+use fallow_domain::resource::ResourceKind;
+use fallow_domain::standing::Decline;
+
+use super::Kept;
+use crate::engine::better::is_better_by_enough;
+use crate::engine::chores::{Timed, timed};
+use crate::engine::parts::{Part, PartKey, Parts, Shelf, is_asking, shelf};
+use crate::facts::Facts;
+
+/// What is to be looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Records that have changed since it was last looked.
+    pub(super) touched: BTreeSet<Timed>,
+    /// Needs whose units in the kept plan may have changed since.
+    pub(super) changed: BTreeSet<NeedId>,
+    /// Records with which something may be to be done because its time has come.
+    pub(super) due: BTreeSet<Timed>,
+    /// Shelves of which a hold may have lost its ground.
+    pub(super) shelves: BTreeSet<Shelf>,
+    /// Parts in which something may be to be proposed.
+    pub(super) parts: BTreeMap<PartKey, Todo>,
+}
+
+/// What is to be looked at again in a part.
+#[derive(Debug, Default)]
+pub(super) struct Todo {
+    /// Whether something has changed for those who wait.
+    is_touched: bool,
+    /// Needs that the kept plan serves: they are to be proposed what it gives them.
+    pub(super) served: BTreeSet<NeedId>,
+    /// Needs that the kept plan says nothing of: cases for a theatre that some session might hold, and needs for which a
+    /// hold for a later band might give way.
+    pub(super) waiting: BTreeSet<NeedId>,
+    /// Holds that might be moved to something better.
+    pub(super) restless: BTreeSet<ProposalId>,
+}
+
+impl Todo {
+    /// Says whether anything is to be decided.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_touched || !self.served.is_empty() || !self.restless.is_empty()
+    }
+
+    /// Says whether there is nothing to remember.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_open() && self.waiting.is_empty()
+    }
+
+    /// Notes that there is nothing to propose until something changes; with `forget`, who waits is forgotten.
+    pub(super) fn settle(&mut self, forget: bool) {
+        self.is_touched = false;
+        self.restless.clear();
+        if forget {
+            self.waiting.clear();
+        }
+    }
+
+    fn wait(&mut self, need: &NeedId) {
+        self.is_touched = true;
+        self.waiting.insert(need.clone());
+    }
+}
+
+impl Look {
+    /// Everything is to be looked at.
+    pub(super) fn at_everything(facts: &Facts, parts: &Parts) -> Self {
+        let todo = |(key, part): (&PartKey, &Part)| {
+            let asking: BTreeSet<NeedId> = part.asking().cloned().collect();
+            let restless = part.unanswered().cloned().collect();
+            let todo = Todo { is_touched: true, served: BTreeSet::new(), waiting: asking, restless };
+            (key.clone(), todo)
+        };
+        Self {
+            due: timed(facts).collect(),
+            shelves: parts.shelves().keys().cloned().collect(),
+            parts: parts.all().iter().map(todo).collect(),
+            changed: facts.needs.keys().cloned().collect(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn todo(&mut self, part: PartKey) -> &mut Todo {
+        self.parts.entry(part).or_default()
+    }
+
+    pub(super) fn need_changed(&mut self, need: &NeedId) {
+        self.touched.insert(Timed::Need(need.clone()));
+        self.changed.insert(need.clone());
+    }
+
+    /// An answered hold keeps its offer and its need from ending.
+    pub(super) fn hold_changed(&mut self, hold: &Proposal) {
+        self.touched.insert(Timed::Hold(hold.id.clone()));
+        self.touched.insert(Timed::Offer(hold.offer.clone()));
+        self.need_changed(&hold.need);
+    }
+
+    pub(super) fn pair_changed(&mut self, pair: &Decline) {
+        self.touched.insert(Timed::Offer(pair.offer.clone()));
+        self.need_changed(&pair.need);
+    }
+}
+
+impl Kept {
+    /// Finds what could be decided otherwise because a record has changed, or its time has come.
+    pub(super) fn look_at(&mut self, record: &Timed) {
+        match record {
+            Timed::Offer(id) => self.look_at_offer(id),
+            Timed::Need(id) => self.look_at_need(id),
+            Timed::Hold(id) => self.look_at_hold(id),
+            Timed::Transfer(_) => {}
+        }
+    }
+
+    fn look_at_offer(&mut self, id: &OfferId) {
+        let Some(offer) = self.facts.offers.get(id).cloned() else { return };
+        self.look.shelves.insert(shelf(&offer));
+        for hold in self.parts.holds_on(id).cloned().collect::<Vec<_>>() {
+            self.look_at_hold(&hold);
+        }
+        let key = self.parts.key(&offer.resource);
+        let Some(part) = self.parts.get(&key) else { return };
+        let todo = self.look.parts.entry(key).or_default();
+        // Others might do better with it.
+        if !offer.figures.free().is_zero() {
+            let might = part.unanswered().filter(|hold| {
+                let Some((need, held)) = self.facts.holds.get(*hold).and_then(|hold| pair(&self.facts, hold))
+                else {
+                    return false;
+                };
+                is_better_by_enough(self.plan.bare(), need, held, &offer)
+            });
+            todo.restless.extend(might.cloned());
+        }
+        let is_theatre = offer.resource.kind == ResourceKind::Theatre;
+        let latest = latest_band(&self.facts, &self.parts, &offer);
+        // Of units that are free the kept plan knows.
+        if latest.is_none() && !is_theatre {
+            return;
+        }
+        let free = offer.figures.free();
+        let held = self.parts.holds_on(id).filter_map(|hold| self.facts.holds.get(hold));
+        let yielding = held.filter(|hold| !hold.is_answered()).map(|hold| hold.minutes_or_units_held);
+        let most = yielding.fold(free, |sum, held| sum.plus(held).unwrap_or(sum));
+        for need in part.needs.values().filter(|need| is_asking(need)) {
+            let fits = is_theatre && need.minutes_per_case <= free;
+            let may_fit = !is_theatre || need.minutes_per_case <= most;
+            let may_come_in = fits || (may_fit && latest.is_some_and(|band| need.priority < band));
+            if may_come_in && might_use(&self.plan, need, &offer) {
+                todo.wait(&need.id);
+            }
+        }
+    }
+
+    fn look_at_need(&mut self, id: &NeedId) {
+        let Some(need) = self.facts.needs.get(id).filter(|need| is_asking(need)) else { return };
+        let key = self.parts.key(&need.resource);
+        let Some(part) = self.parts.get(&key) else { return };
+        // Of units that are free the kept plan knows.
+        let may_come_in = need.resource.kind == ResourceKind::Theatre
+            || part.unanswered().filter_map(|hold| self.facts.holds.get(hold)).any(|hold| {
+                pair(&self.facts, hold).is_some_and(|(its, held)| {
+                    its.priority > need.priority
+                        && self.shelf(&shelf(held)).any(|id| {
+                            self.facts.offers.get(id).is_some_and(|offer| might_use(&self.plan, need, offer))
+                        })
+                })
+            });
+        if may_come_in {
+            self.look.todo(key).wait(id);
+        }
+    }
+
+    fn look_at_hold(&mut self, id: &ProposalId) {
+        let Some(hold) = self.facts.holds.get(id).filter(|hold| !hold.is_answered()) else { return };
+        let Some((need, held)) = pair(&self.facts, hold) else { return };
+        self.look.shelves.insert(shelf(held));
+        let key = self.parts.key(&held.resource);
+        let Some(part) = self.parts.get(&key) else { return };
+        let bare = self.plan.bare();
+        if part.offers.values().any(|other| is_better_by_enough(bare, need, held, other)) {
+            self.look.todo(key).restless.insert(id.clone());
+        }
+    }
+}
+
+/// The need and the offer of a hold.
+fn pair<'f>(facts: &'f Facts, hold: &Proposal) -> Option<(&'f Need, &'f Offer)> {
+    Some((facts.needs.get(&hold.need)?, facts.offers.get(&hold.offer)?))
+}
+
+/// The latest band of the holds that could give way on the shelf of an offer: one of another offer helps where the trust's
+/// reserve stands between.
+fn latest_band(facts: &Facts, parts: &Parts, offer: &Offer) -> Option<Priority> {
+    let shelf = parts.shelves().get(&shelf(offer)).into_iter().flatten();
+    let holds = shelf.flat_map(|offer| parts.holds_on(offer)).filter_map(|hold| facts.holds.get(hold));
+    let needs = holds.filter(|hold| !hold.is_answered()).filter_map(|hold| facts.needs.get(&hold.need));
+    needs.map(|need| need.priority).max()
+}
+
+/// Says whether a need might use an offer if it, and its trust, had enough free.
+fn might_use(plan: &KeptPlan, need: &Need, offer: &Offer) -> bool {
+    let mut objections = iter_objections(plan.bare(), plan.setting(), need, offer);
+    objections.all(|code| code == NotUsed::BelowReserve || code == NotUsed::TooShort)
+}

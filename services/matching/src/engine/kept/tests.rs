@@ -1,0 +1,501 @@
+//! Random logs: what is kept decides what a look at everything decides, at every step.
+
+use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::calendar::WorkingCalendar;
+use fallow_domain::decide::offer::{self as offers, OfferReport};
+use fallow_domain::decide::proposal::{HomeReply, SupportingReply, Terms, answer_home, answer_supporting};
+use fallow_domain::ids::{
+    CollaborativeId, Label, Note, ProposalId, RegionId, SourceKey, TransferId, TrustCode,
+};
+use fallow_domain::need::{NeedState, Patient, Priority, Scope, TransferReason};
+use fallow_domain::offer::{Limits, OfferState, Source, Suspension, Team, Window};
+use fallow_domain::proposal::{HomeDecline, SupportingDecline};
+use fallow_domain::quantity::Count;
+use fallow_domain::records::Records;
+use fallow_domain::refusal::Refusal;
+use fallow_domain::region::{Mode, Region};
+use fallow_domain::resource::{Code, Level, Resource, Specialty};
+use fallow_domain::standing::{Declaration, ModeChange, RegionState, TrustState};
+use fallow_ledger::record::{need_key, offer_key, region_key, trust_key};
+use fallow_live::neighbours;
+use jiff::SignedDuration;
+
+use super::*;
+use crate::engine::{chores, next_deadline, of_chore, of_placement, plan};
+use crate::then::facts_of;
+
+/// How a log differs from others.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    /// Points for each unit beyond a trust's fair share.
+    fair_step: u32,
+    /// Whether there are theatres beside the beds.
+    theatres: bool,
+}
+
+/// Numbers that follow from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % n
+    }
+
+    fn small(&mut self, n: u64) -> u32 {
+        u32::try_from(self.below(n)).unwrap()
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+}
+
+const TRUSTS: [&str; 4] = ["ZA1", "ZA2", "ZA3", "ZA4"];
+
+fn start() -> Timestamp {
+    "2026-11-23T10:00:00Z".parse().unwrap()
+}
+
+fn region_toml(kind: Kind) -> String {
+    let allowance = if kind.fair_step > 0 { "fair_allowance = 1" } else { "" };
+    let mut text = format!(
+        "[region]\nid = \"Y99\"\nname = \"Tests\"\n[policy]\nkeep_points = 10\nfair_step = {}\n",
+        kind.fair_step
+    );
+    for (at, trust) in TRUSTS.iter().enumerate() {
+        let reserve = if at == 0 { "reserve = { \"BED/CC_ADULT/3\" = 1 }" } else { "" };
+        text += &format!("[[trust]]\nods = \"{trust}\"\nname = \"{trust}\"\n{reserve}\n{allowance}\n");
+        text += &format!(
+            "[[site]]\ncode = \"{trust}01\"\ntrust = \"{trust}\"\nname = \"{trust}\"\nlat = 53.{at}\nlon = -2.0\nkind = \"HOSPITAL\"\n"
+        );
+    }
+    text += "[[collaborative]]\nid = \"all\"\nname = \"All\"\nkind = \"ACUTE\"\nmembers = [\"ZA1\", \"ZA2\", \"ZA3\", \"ZA4\"]\nshares = [\"BED\", \"THEATRE\"]\n";
+    text
+}
+
+fn engine_actor() -> Actor {
+    crate::engine::engine()
+}
+
+fn manager(trust: TrustCode) -> Actor {
+    let subject = Label::parse(&format!("manager-{trust}")).unwrap();
+    Actor { subject, kind: ActorKind::Person, role: Role::BedManager, trust: Some(trust) }
+}
+
+fn random_resource(dice: &mut Dice, kind: Kind) -> Resource {
+    let of = |kind, code: &str| Resource {
+        kind,
+        code: Code::new(code),
+        specialties: Vec::new(),
+        level: None,
+        level_scheme: None,
+    };
+    match dice.below(if kind.theatres { 8 } else { 5 }) {
+        0..=2 => of(ResourceKind::Bed, "GA_ADULT"),
+        3 | 4 => Resource {
+            level: Level::new(if dice.chance(50) { 2 } else { 3 }),
+            ..of(ResourceKind::Bed, "CC_ADULT")
+        },
+        _ => {
+            let specialty = *dice.pick(&[110, 300]);
+            let specialties = vec![Specialty::new(specialty).unwrap()];
+            Resource { specialties, ..of(ResourceKind::Theatre, "MAIN") }
+        }
+    }
+}
+
+/// A log in the making, and the records as it makes them.
+struct Log {
+    dice: Dice,
+    kind: Kind,
+    calendar: WorkingCalendar,
+    records: BTreeMap<Key, Seen>,
+    live: Records,
+    revision: Revision,
+    at: Timestamp,
+    kept: Kept,
+    made: u64,
+}
+
+impl Log {
+    fn new(seed: u64, kind: Kind) -> Self {
+        let region = RegionState {
+            toml: region_toml(kind),
+            version: 1,
+            modes: BTreeMap::new(),
+            applied_at: start(),
+            applied_by: engine_actor(),
+        };
+        let key = region_key(&RegionId::parse("Y99").unwrap());
+        let seen = Seen { revision: Revision(1), record: Arc::new(Record::Region(region)) };
+        let records: BTreeMap<Key, Seen> = [(key, seen)].into();
+        let days = (0..14).map(|day| {
+            let nine = start() + SignedDuration::from_hours(day * 24 - 1);
+            (nine, nine + SignedDuration::from_hours(8))
+        });
+        Self {
+            dice: Dice(seed),
+            kind,
+            calendar: WorkingCalendar::new(days.collect()).unwrap(),
+            kept: Kept::new(start(), Revision(1), &records).unwrap(),
+            records,
+            live: Records::default(),
+            revision: Revision(1),
+            at: start(),
+            made: 0,
+        }
+    }
+
+    fn region(&self) -> Arc<Region> {
+        self.kept.facts().region.clone()
+    }
+
+    /// Commits, and tells what is kept.
+    fn commit(&mut self, writes: Vec<(Key, Option<Record>)>) {
+        self.revision = self.revision.next();
+        let mut items = Vec::new();
+        for (key, record) in writes {
+            let after = record.map(Arc::new);
+            let before = match &after {
+                Some(record) => {
+                    let seen = Seen { revision: self.revision, record: record.clone() };
+                    self.records.insert(key.clone(), seen)
+                }
+                None => self.records.remove(&key),
+            };
+            match after.as_deref() {
+                Some(Record::Offer(offer)) => self.live.put_offer(offer.clone()),
+                Some(Record::Need(need)) => self.live.put_need(need.clone()),
+                Some(Record::Proposal(proposal)) => self.live.put_proposal(proposal.clone()),
+                Some(Record::Transfer(transfer)) => self.live.put_transfer(transfer.clone()),
+                Some(Record::Decline(decline)) => self.live.put_decline(decline.clone()),
+                Some(
+                    Record::Trust(_)
+                    | Record::Feed(_)
+                    | Record::Region(_)
+                    | Record::Lease(_)
+                    | Record::Claim(_),
+                )
+                | None => {}
+            }
+            items.push(AppliedItem { key, before: before.map(|seen| seen.record), after });
+        }
+        self.kept.take(self.revision, &items).unwrap();
+    }
+
+    fn try_to(&mut self, changes: Result<Records, Refusal>) {
+        if let Ok(changes) = changes {
+            self.commit(neighbours::writes(changes));
+        }
+    }
+
+    fn put_offer(&mut self, offer: Offer) {
+        self.commit(vec![(offer_key(&offer.id), Some(Record::Offer(offer)))]);
+    }
+
+    fn put_need(&mut self, need: Need) {
+        self.commit(vec![(need_key(&need.id), Some(Record::Need(need)))]);
+    }
+
+    /// An offer as a trust publishes it.
+    fn new_offer(&mut self) {
+        self.made += 1;
+        let id = OfferId::parse(&format!("o{:03}", self.dice.below(900) * 1_000 + self.made)).unwrap();
+        let trust = *self.dice.pick(&TRUSTS);
+        let resource = random_resource(&mut self.dice, self.kind);
+        let is_theatre = resource.kind == ResourceKind::Theatre;
+        let staffed = if is_theatre { 60 * (1 + self.dice.small(4)) } else { self.dice.small(4) };
+        let hours = |n: u32| SignedDuration::from_hours(n.into());
+        let from = self.at + hours(1 + self.dice.small(60));
+        let report = OfferReport {
+            source_key: Some(SourceKey::parse(id.as_str()).unwrap()),
+            trust: trust.parse().unwrap(),
+            site: format!("{trust}01").parse().unwrap(),
+            resource,
+            staffed: Count::new(staffed),
+            occupied: Count::ZERO,
+            blocked: Count::ZERO,
+            window: Window {
+                from: (is_theatre || self.dice.chance(50)).then_some(from),
+                until: from + hours(4 + self.dice.small(40)),
+            },
+            capabilities: Vec::new(),
+            limits: Limits::default(),
+            team: Team::default(),
+            shared_with: Vec::new(),
+            release_at: self.dice.chance(10).then(|| self.at + SignedDuration::from_mins(40)),
+            campaign: Label::default(),
+            reported_at: self.at,
+            source: Source::Feed,
+            source_seq: None,
+            cadence: hours(1 + self.dice.small(8)),
+            note: Note::default(),
+        };
+        let (by, at) = (manager(report.trust), self.at);
+        self.try_to(offers::publish(&Records::default(), &id, report, true, &by, at));
+    }
+
+    fn new_need(&mut self) {
+        self.made += 1;
+        let id = NeedId::parse(&format!("n{:03}", self.dice.below(900) * 1_000 + self.made)).unwrap();
+        let trust = *self.dice.pick(&TRUSTS);
+        let resource = random_resource(&mut self.dice, self.kind);
+        let is_theatre = resource.kind == ResourceKind::Theatre;
+        let later = |dice: &mut Dice, hours: u64| SignedDuration::from_hours(dice.small(hours).into());
+        let need = Need {
+            id,
+            case_ref: None,
+            trust: trust.parse().unwrap(),
+            site: format!("{trust}01").parse().unwrap(),
+            resource,
+            units: Count::new(1 + self.dice.small(2)),
+            minutes_per_case: Count::new(if is_theatre { 30 + 10 * self.dice.small(9) } else { 0 }),
+            priority: *self.dice.pick(Priority::ALL),
+            listed_at: self.at - later(&mut self.dice, 200),
+            earliest: self.dice.chance(30).then(|| self.at + later(&mut self.dice, 30)),
+            needed_by: self.dice.chance(40).then(|| self.at + later(&mut self.dice, 60)),
+            requires: Vec::new(),
+            patient: Patient::default(),
+            max_travel_minutes: self.dice.chance(30).then(|| 20 + self.dice.small(30)),
+            imd_decile: None,
+            risk: None,
+            reason: TransferReason::Capacity,
+            scope: Scope::WholePathway,
+            fragile_service: false,
+            brings_team: false,
+            home_area: Label::default(),
+            pathway: None,
+            discharge_pathway: None,
+            funding_route: Label::default(),
+            cost_centre: Label::default(),
+            state: NeedState::Open,
+            review_at: None,
+            raised_at: None,
+            agreed_at: None,
+            units_proposed: Count::ZERO,
+            units_committed: Count::ZERO,
+            units_arrived: Count::ZERO,
+            note: Note::default(),
+            generation: 0,
+        };
+        self.put_need(need);
+    }
+
+    fn some_offer(&mut self) -> Option<Offer> {
+        let live: Vec<OfferId> = self.kept.facts().offers.keys().cloned().collect();
+        (!live.is_empty()).then(|| self.live.offers[self.dice.pick(&live)].clone())
+    }
+
+    fn some_need(&mut self) -> Option<Need> {
+        let live: Vec<NeedId> = self.kept.facts().needs.keys().cloned().collect();
+        (!live.is_empty()).then(|| self.live.needs[self.dice.pick(&live)].clone())
+    }
+
+    fn change_offer(&mut self) {
+        let Some(mut offer) = self.some_offer() else { return };
+        match self.dice.below(6) {
+            0 => {
+                let until = self.dice.chance(50).then(|| self.at + SignedDuration::from_mins(30));
+                offer.state = OfferState::Suspended;
+                offer.suspension = Some(Suspension { reason: Note::default(), until, left_out: false });
+            }
+            1 => (offer.state, offer.suspension, offer.reported_at) = (OfferState::Open, None, self.at),
+            2 => offer.window.until = self.at + SignedDuration::from_hours(self.dice.small(50).into()),
+            _ => {
+                let step = if offer.resource.kind == ResourceKind::Theatre { 30 } else { 1 };
+                let taken = offer.figures.held.get() + offer.figures.committed.get();
+                offer.figures.staffed = Count::new(taken + step * self.dice.small(4));
+                offer.reported_at = self.at;
+            }
+        }
+        offer.generation += self.dice.small(2);
+        self.put_offer(offer);
+    }
+
+    fn change_need(&mut self) {
+        let Some(mut need) = self.some_need() else { return };
+        match self.dice.below(4) {
+            0 => need.priority = *self.dice.pick(Priority::ALL),
+            1 => need.earliest = Some(self.at + SignedDuration::from_hours(self.dice.small(30).into())),
+            2 => need.max_travel_minutes = self.dice.chance(50).then(|| 20 + self.dice.small(40)),
+            _ => need.units = need.units.plus(Count::ONE).unwrap(),
+        }
+        need.generation += self.dice.small(2);
+        self.put_need(need);
+    }
+
+    fn answer(&mut self) {
+        let held: Vec<ProposalId> = self.kept.facts().holds.keys().cloned().collect();
+        if held.is_empty() {
+            return;
+        }
+        let id = self.dice.pick(&held).clone();
+        let proposal = self.live.proposals[&id].clone();
+        self.made += 1;
+        let transfer = TransferId::parse(&format!("t{}", self.made)).unwrap();
+        let (at, note) = (self.at, Note::default());
+        let changes = match self.dice.below(4) {
+            0 => {
+                let reply = HomeReply::Accept { units: None };
+                answer_home(&self.live, &id, reply, &note, &transfer, &manager(proposal.home_trust), at)
+            }
+            1 => {
+                let reply = HomeReply::Decline { code: HomeDecline::PatientDeclined };
+                answer_home(&self.live, &id, reply, &note, &transfer, &manager(proposal.home_trust), at)
+            }
+            which => {
+                let region = self.region();
+                let terms = Terms {
+                    in_force: region.policy.in_force(false),
+                    calendar: &self.calendar,
+                    turnover_minutes: region.policy.turnover_minutes,
+                };
+                let reply = if which == 2 {
+                    SupportingReply::Accept { units: None }
+                } else {
+                    SupportingReply::Decline { code: SupportingDecline::Staffing, set_free: None }
+                };
+                let by = manager(proposal.supporting_trust);
+                answer_supporting(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
+            }
+        };
+        self.try_to(changes);
+    }
+
+    fn change_region(&mut self) {
+        let by = engine_actor();
+        if self.dice.chance(80) {
+            let ods = self.dice.pick(&TRUSTS).parse().unwrap();
+            let declared =
+                Declaration { opel: 1 + u8::try_from(self.dice.below(4)).unwrap(), at: self.at, by };
+            let reserves = [("BED/GA_ADULT".parse().unwrap(), Count::new(self.dice.small(3)))].into();
+            let said = TrustState { ods, declared: Some(declared), reserves };
+            return self.commit(vec![(trust_key(ods), Some(Record::Trust(said)))]);
+        }
+        let key = region_key(&RegionId::parse("Y99").unwrap());
+        let Record::Region(state) = &*self.records[&key].record else { panic!("no region") };
+        let mut state = state.clone();
+        state.version += 1;
+        let mode = if self.dice.chance(50) { Mode::Incident } else { Mode::Routine };
+        let change = ModeChange { mode, at: self.at, by, reason: Note::default() };
+        state.modes.insert(CollaborativeId::parse("all").unwrap(), change);
+        self.commit(vec![(key, Some(Record::Region(state)))]);
+    }
+
+    /// One thing that happens.
+    fn happen(&mut self) -> &'static str {
+        match self.dice.below(20) {
+            0..=3 => {
+                self.new_offer();
+                "an offer"
+            }
+            4..=7 => {
+                self.new_need();
+                "a need"
+            }
+            8..=11 => {
+                self.change_offer();
+                "an offer changed"
+            }
+            12 | 13 => {
+                self.change_need();
+                "a need changed"
+            }
+            14..=16 => {
+                self.answer();
+                "an answer"
+            }
+            17 => {
+                self.change_region();
+                "the region"
+            }
+            _ => {
+                let seconds = *self.dice.pick(&[1, 60, 600, 3_600, 14_400]);
+                self.at += SignedDuration::from_secs(seconds);
+                "time"
+            }
+        }
+    }
+
+    /// Holds what is kept against everything, and carries out what is decided, but for some that is refused or overtaken.
+    fn decide(&mut self, seed: u64, step: usize, what: &str) -> usize {
+        let tell = format!("seed {seed}, step {step}: {what}");
+        self.kept.look(self.at);
+        let facts = facts_of(self.at, self.revision, &self.records).unwrap();
+        assert_eq!(self.kept.facts().versions, facts.versions, "{tell}");
+        assert_eq!(self.kept.next_deadline(), next_deadline(&facts), "{tell}");
+        let due = self.kept.chores();
+        assert_eq!(due, chores(&facts), "{tell}");
+        let (placements, of_everything) = (self.kept.placements(), plan(&facts));
+        assert_eq!(in_short(&placements), in_short(&of_everything), "{tell}");
+        assert_eq!(placements, of_everything, "{tell}");
+        for chore in due {
+            if self.dice.chance(85) {
+                let changes = of_chore(&chore, &self.live, &engine_actor(), self.at);
+                self.try_to(changes);
+            }
+        }
+        let mut count = 0;
+        for placement in placements {
+            if !self.dice.chance(85) {
+                continue;
+            }
+            let ids: Vec<(ProposalId, TransferId)> = placement
+                .suggest
+                .iter()
+                .map(|_| {
+                    self.made += 1;
+                    let id = |letter: char| format!("{letter}{:04}", self.made);
+                    (ProposalId::parse(&id('p')).unwrap(), TransferId::parse(&id('t')).unwrap())
+                })
+                .collect();
+            let region = self.region();
+            let terms = (&*region, &self.calendar);
+            let changes = of_placement(&placement, &ids, &self.live, terms, &engine_actor(), self.at);
+            count += usize::from(changes.is_ok());
+            self.try_to(changes);
+        }
+        count
+    }
+}
+
+fn in_short(placements: &[Placement]) -> Vec<String> {
+    let suggested = |placement: &Placement| {
+        placement
+            .suggest
+            .iter()
+            .map(|suggest| format!("{} of {}", suggest.units, suggest.offer))
+            .collect::<Vec<_>>()
+    };
+    placements.iter().map(|p| format!("{}: {:?} for {:?}", p.need, suggested(p), p.supersede)).collect()
+}
+
+#[test]
+fn at_every_step_of_random_logs_what_is_kept_decides_what_a_look_at_everything_decides() {
+    let kinds = [
+        Kind { fair_step: 0, theatres: false },
+        Kind { fair_step: 0, theatres: true },
+        Kind { fair_step: 12, theatres: true },
+    ];
+    let mut proposed = 0;
+    for seed in 0..24 {
+        let kind = kinds[usize::try_from(seed % 3).unwrap()];
+        let mut log = Log::new(seed, kind);
+        for step in 0..120 {
+            let mut what = Vec::new();
+            for _ in 0..=log.dice.below(3) {
+                what.push(log.happen());
+            }
+            proposed += log.decide(seed, step, &what.join(", "));
+        }
+    }
+    assert!(proposed > 500, "{proposed}");
+}
