@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod explain;
 mod invented;
+mod live;
 mod play;
 mod scenario;
 mod solve;
@@ -31,6 +32,8 @@ enum Task {
     Theatre(theatre::Options),
     /// Times the explanation of unserved needs, one by one.
     Explain(explain::Options),
+    /// Times what one change costs the live engine, from the picture's change to the decision.
+    Live(live::Options),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Events(options) => play::run(&options),
         Task::Theatre(options) => theatre::run(&options),
         Task::Explain(options) => explain::run(&options),
+        Task::Live(options) => live::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
