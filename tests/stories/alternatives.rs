@@ -15,6 +15,7 @@ stories!(
     two_of_three_are_agreed_and_the_third_is_proposed_elsewhere,
     an_answer_is_given_once_and_in_time,
     a_more_urgent_need_takes_what_nobody_has_answered,
+    what_stands_moves_for_ten_points_and_for_no_less,
 );
 
 /// Dunmere needs; Aldermoor is nearest and Calverleigh next.
@@ -214,4 +215,43 @@ async fn a_more_urgent_need_takes_what_nobody_has_answered(world: &mut World) {
     world.engine_has_looked().await;
     assert_eq!(other.need(&later.id).await.state(), need::State::Open);
     assert_eq!(eastholme.proposal_of(&urgent).await.id, taken.id);
+}
+
+/// North Vale with so many minutes between Dunmere, which needs, and Calverleigh; to Aldermoor it is 22, and what either
+/// trust has declared costs the same.
+fn calverleigh_at(minutes: u32) -> String {
+    let file = include_str!("../../regions/north-vale.toml");
+    let way = |minutes: u32| format!("from = \"ZA401\"\nto = \"ZA301\"\nminutes = {minutes}");
+    let changed = file.replace(&way(41), &way(minutes));
+    assert!(minutes == 41 || changed != file, "the file has another way");
+    changed
+}
+
+async fn what_stands_moves_for_ten_points_and_for_no_less(world: &mut World) {
+    let (near, far) = (world.user("bed-manager.ZA1"), world.user("bed-manager.ZA3"));
+    let (home, admin) = (world.user("bed-manager.ZA4"), world.user("platform-admin"));
+    admin.apply_region(calverleigh_at(31)).await;
+    let far_offer = far.publish_beds("ZA301", 1).await;
+    let raised = home.raise(wire::need("ZA401", "case 1", 1)).await;
+    let stands = home.proposal_of(&raised).await;
+    assert_eq!(stands.offer, far_offer.id);
+
+    // Nine points a unit better: the policy keeps what stands for less than ten.
+    let near_offer = near.publish_beds("ZA101", 1).await;
+    has_moved_all_it_would(world).await;
+    home.proposal_in(&stands.id, proposal::State::Held).await;
+
+    // Ten.
+    admin.apply_region(calverleigh_at(32)).await;
+    let moved = home.proposal_where(&raised, |next| next.id != stands.id).await;
+    assert_eq!(moved.offer, near_offer.id);
+    has_moved_all_it_would(world).await;
+    // Nothing flaps.
+    home.proposal_in(&moved.id, proposal::State::Held).await;
+}
+
+/// Waits until whatever would do better has been moved: that comes after what is proposed anew, so by the next look.
+async fn has_moved_all_it_would(world: &World) {
+    world.engine_has_looked().await;
+    world.engine_has_looked().await;
 }

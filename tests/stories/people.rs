@@ -226,6 +226,12 @@ impl User {
         call!(self.capacity(), withdraw_offer, request).map(|answer| answer.offer.unwrap())
     }
 
+    /// Puts a region file in force.
+    pub(crate) async fn apply_region(&self, toml: String) {
+        let request = v1::ApplyRegionRequest { request_id: fresh_request_id(), toml, ..Default::default() };
+        call!(self.monitor(), apply_region, request).unwrap();
+    }
+
     /// Asks why a need is, or is not, served.
     pub(crate) async fn explain(&self, need: &v1::Need) -> v1::ExplainNeedResponse {
         let request = v1::ExplainNeedRequest { need: need.id.clone(), ..Default::default() };
