@@ -13,12 +13,15 @@ use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::quantity::Count;
 use fallow_domain::region::Region;
+use fallow_domain::resource::ResourceKind;
 use jiff::Timestamp;
 
 use crate::facts::Facts;
 
 /// Steps of theatre search in one solve: a region's sessions of a week in a fraction of a second.
 pub(crate) const THEATRE_STEPS: u64 = 20_000;
+/// Steps of theatre search for each need of cases: a few that wait for one session are not worth as many as a region's.
+const STEPS_PER_NEED: u64 = 5;
 /// The seed of theatre search. Fixed, so that the same records give the same plan.
 pub(crate) const SEED: u64 = 1;
 
@@ -101,6 +104,15 @@ impl World {
     /// Finds the best plan for all needs that still look for something.
     pub(crate) fn solve(&self) -> Solved {
         solve(self.problem(|_| true, |_| true))
+    }
+
+    /// Finds a plan for all needs that still look for something, at the least cost: it serves nobody only where nobody can
+    /// be served.
+    pub(crate) fn solve_roughly(&self) -> Solved {
+        let problem = self.problem(|_| true, |offer| !offer.figures.free().is_zero());
+        let prepared = Prepared::new(&problem);
+        let plan = prepared.solve(&problem, None, 0, SEED, &mut || false);
+        Solved { problem, prepared, plan }
     }
 
     /// Ends a hold and gives its units back. Says `None` when there is no such hold.
@@ -207,6 +219,14 @@ pub(crate) enum Shortage {
 /// Solves a problem. The same problem gives the same plan.
 pub(crate) fn solve(problem: Problem) -> Solved {
     let prepared = Prepared::new(&problem);
-    let plan = prepared.solve(&problem, None, THEATRE_STEPS, SEED, &mut || false);
+    let steps = theatre_steps(&problem);
+    let plan = prepared.solve(&problem, None, steps, SEED, &mut || false);
     Solved { problem, prepared, plan }
+}
+
+/// Steps of theatre search that a problem is worth.
+fn theatre_steps(problem: &Problem) -> u64 {
+    let asks = |need: &Need| need.resource.kind == ResourceKind::Theatre && !need.units_wanted().is_zero();
+    let needs = problem.needs.iter().filter(|need| asks(need)).count();
+    THEATRE_STEPS.min(STEPS_PER_NEED.saturating_mul(u64::try_from(needs).unwrap_or(u64::MAX)))
 }

@@ -137,7 +137,8 @@ pub(super) fn hopeful(facts: &Facts, part: &Part, asking: &BTreeSet<NeedId>) -> 
         }
         let mut open = all.clone();
         open.release_all(&all.later(*band));
-        let problem = open.problem(|need| need.priority == *band && asking.contains(&need.id), |_| true);
+        let is_asked = |need: &Need| need.priority == *band && asking.contains(&need.id);
+        let problem = open.problem(is_asked, |offer| !offer.figures.free().is_zero());
         let prepared = Prepared::new(&problem);
         let placeable = prepared.placeable_cases().filter_map(|at| problem.needs.get(at as usize));
         hopeful.extend(placeable.map(|need| need.id.clone()));
@@ -167,6 +168,11 @@ pub(super) struct Planning<'a> {
 impl Planning<'_> {
     /// Serves the needs that ask.
     fn serve(&mut self) {
+        let rough = self.world.solve_roughly();
+        let serves_nobody = rough.plan.allocations.is_empty();
+        if serves_nobody && !Priority::ALL.iter().any(|band| self.is_contested(&rough, *band)) {
+            return;
+        }
         let mut solved = self.world.solve();
         for band in Priority::ALL {
             if self.is_contested(&solved, *band) {
