@@ -12,6 +12,7 @@ mod compose;
 mod copies;
 mod feeds;
 mod freshness;
+mod joins;
 mod overcommit;
 mod people;
 mod process;

@@ -201,7 +201,7 @@ fn tell_held(world: &World, need: &Need, unserved: &mut Unserved, counted: impl 
             continue;
         }
         held += 1;
-        let holders = others.iter().filter(|hold| hold.offer == offer.id);
+        let holders = others.iter().filter(|hold| hold.held_of(&offer.id).is_some());
         unserved.taken_by.extend(holders.filter_map(|hold| world.needs.get(&hold.need)).map(|n| n.priority));
         if example.is_empty() {
             let trust = world.region.trusts.get(&offer.trust);

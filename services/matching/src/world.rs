@@ -122,6 +122,12 @@ impl World {
             let figures = &mut Arc::make_mut(offer).figures;
             figures.held = figures.held.less(hold.minutes_or_units_held);
         }
+        if let Some(team) = &hold.team
+            && let Some(offer) = self.offers.get_mut(&team.offer)
+        {
+            let figures = &mut Arc::make_mut(offer).figures;
+            figures.held = figures.held.less(team.units);
+        }
         if let Some(need) = self.needs.get_mut(&hold.need) {
             let need = Arc::make_mut(need);
             need.units_proposed = need.units_proposed.less(hold.units);
@@ -132,6 +138,9 @@ impl World {
     /// Puts back a hold that was released.
     pub(crate) fn put_back(&mut self, hold: Arc<Proposal>) {
         self.take(&hold.need, &hold.offer, hold.units, hold.minutes_or_units_held);
+        if let Some(team) = &hold.team {
+            self.lend(&team.offer, team.units);
+        }
         self.holds.insert(hold.id.clone(), hold);
     }
 
@@ -148,6 +157,14 @@ impl World {
             units
         };
         self.take(&line.need, &line.offer, units, held);
+    }
+
+    /// Holds units of a team's offer.
+    pub(crate) fn lend(&mut self, team: &OfferId, units: Count) {
+        if let Some(offer) = self.offers.get_mut(team) {
+            let figures = &mut Arc::make_mut(offer).figures;
+            figures.held = figures.held.plus(units).unwrap_or(figures.held);
+        }
     }
 
     fn take(&mut self, need: &NeedId, offer: &OfferId, units: Count, held: Count) {

@@ -20,7 +20,7 @@ use crate::resource::{ResourceKey, ResourceKind};
 use super::eligible::{burden, objections};
 use super::problem::{Problem, Setting};
 use super::rank::rank;
-use super::solve::Plan;
+use super::solve::{Allocation, Plan};
 
 /// An unstaffed session and a team for it, for the cases of one need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,38 @@ pub struct Join {
     pub cases: u32,
     /// Minutes that the team travels to the session.
     pub team_travel: u32,
+    /// How many other offers of staff could have come.
+    pub other_teams: u32,
+}
+
+/// Says what keeps a team from coming to a session for a need, whatever it has free: the first that objects, what may
+/// pass last.
+#[must_use]
+pub fn objection_to_team(
+    problem: &Problem,
+    setting: &Setting,
+    need: &Need,
+    team: &Offer,
+    session: &Offer,
+) -> Option<NotUsed> {
+    let region = &problem.region;
+    let declared = region.trusts.get(&team.trust).and_then(|trust| trust.opel);
+    // Within a trust nobody has to agree to staff going from one theatre to another.
+    let is_agreed = team.trust == session.trust
+        || setting.joining(region, team.trust, session.trust).any(|collaborative| {
+            let shared = team.shared_with.is_empty() || team.shared_with.contains(&collaborative.id);
+            shared && collaborative.shares.contains(&ResourceKind::Staff)
+        });
+    let objections = [
+        (team.resource.kind != ResourceKind::Staff || !covers(team, session), NotUsed::TeamMissing),
+        (!is_agreed, NotUsed::NoAgreement),
+        (region.travel_minutes(team.site, session.site).is_none(), NotUsed::TooFar),
+        (problem.is_stale(team), NotUsed::Stale),
+        (declared.is_some_and(|opel| opel >= region.policy.opel_limit), NotUsed::TrustUnderPressure),
+        (problem.declined.contains(&(need.id.clone(), team.id.clone())), NotUsed::DeclinedBefore),
+        (!problem.is_open(team), NotUsed::Suspended),
+    ];
+    objections.into_iter().find(|(objects, _)| *objects).map(|(_, code)| code)
 }
 
 /// Finds the joins that serve cases which a plan leaves unserved: the most urgent need first, of needs of equal rank the
@@ -45,16 +77,26 @@ pub struct Join {
 /// session for each unserved theatre need, and one at each offer of staff for each of these that fits.
 #[must_use]
 pub fn joins(problem: &Problem, plan: &Plan) -> Vec<Join> {
-    let mut hall = Hall::new(problem, plan);
-    let unserved = |need: &&Need| {
-        need.resource.kind == ResourceKind::Theatre
-            && plan.unserved.get(&need.id).is_some_and(|cases| *cases > 0)
+    join_all(problem, &plan.allocations, &plan.unserved)
+}
+
+/// Finds joins, as [`joins`] does, where the records hold all that a plan gives away: for the cases named, of what is
+/// free.
+#[must_use]
+pub fn joins_of_what_is_free(problem: &Problem, unserved: &BTreeMap<NeedId, u32>) -> Vec<Join> {
+    join_all(problem, &[], unserved)
+}
+
+fn join_all(problem: &Problem, given: &[Allocation], unserved: &BTreeMap<NeedId, u32>) -> Vec<Join> {
+    let mut hall = Hall::new(problem, given);
+    let goes_without = |need: &&Need| {
+        need.resource.kind == ResourceKind::Theatre && unserved.get(&need.id).is_some_and(|cases| *cases > 0)
     };
-    let mut needs: Vec<&Need> = problem.needs.iter().map(|need| &**need).filter(unserved).collect();
+    let mut needs: Vec<&Need> = problem.needs.iter().map(|need| &**need).filter(goes_without).collect();
     needs.sort_by_key(|need| (rank(need, &problem.region.policy, problem.at), &need.id));
     let mut found = Vec::new();
     for need in needs {
-        let mut left = plan.unserved.get(&need.id).copied().unwrap_or(0);
+        let mut left = unserved.get(&need.id).copied().unwrap_or(0);
         while left > 0 {
             let Some(join) = hall.join(need, left) else { break };
             left -= join.cases;
@@ -77,10 +119,10 @@ struct Hall<'a> {
 }
 
 impl<'a> Hall<'a> {
-    fn new(problem: &'a Problem, plan: &Plan) -> Self {
+    fn new(problem: &'a Problem, given: &[Allocation]) -> Self {
         let setting = problem.setting();
         let mut taken: BTreeMap<&OfferId, u32> = BTreeMap::new();
-        for line in &plan.allocations {
+        for line in given {
             let units = taken.entry(&line.offer).or_default();
             *units = units.saturating_add(line.units);
         }
@@ -94,9 +136,12 @@ impl<'a> Hall<'a> {
         for offer in problem.offers.iter().map(|offer| &**offer) {
             let units = taken.get(&offer.id).copied().unwrap_or(0);
             match offer.resource.kind {
-                // A session that the plan uses has a team of the home trust's own.
+                // A session of which anything is taken has a team, a home trust's own or a lent one.
                 ResourceKind::Theatre
-                    if !offer.team.staffed && !offer.team.needs.is_empty() && units == 0 =>
+                    if !offer.team.staffed
+                        && !offer.team.needs.is_empty()
+                        && units == 0
+                        && is_untouched(offer) =>
                 {
                     hall.sessions.insert(&offer.id, offer);
                 }
@@ -114,6 +159,9 @@ impl<'a> Hall<'a> {
                 | ResourceKind::VirtualWard => {}
             }
         }
+        // Most sessions that lack a team lack one that nobody has: they need not be asked about again.
+        let Hall { sessions, teams, .. } = &mut hall;
+        sessions.retain(|_, session| teams.values().any(|(team, free)| *free > 0 && covers(team, session)));
         hall
     }
 
@@ -130,13 +178,15 @@ impl<'a> Hall<'a> {
             let Some(session) = self.sessions.get(id).copied() else { continue };
             let cases = self.cases_held(need, session).min(wanted);
             let best = self.teams.values().filter_map(|(team, free)| {
-                let minutes = self.travel_of(team, *free, session)?;
+                let minutes = self.travel_of(need, team, *free, session)?;
                 Some((minutes, Reverse(*free), &team.id))
             });
-            let Some((team_travel, _, team)) = best.min() else { continue };
-            let team = team.clone();
-            self.take(id, &team);
-            return Some(Join { need: need.id.clone(), session: id.clone(), team, cases, team_travel });
+            let teams: Vec<_> = best.collect();
+            let Some((team_travel, _, team)) = teams.iter().min().copied() else { continue };
+            let other_teams = u32::try_from(teams.len() - 1).unwrap_or(u32::MAX);
+            let (session, team) = (id.clone(), team.clone());
+            self.take(&session, &team);
+            return Some(Join { need: need.id.clone(), session, team, cases, team_travel, other_teams });
         }
         None
     }
@@ -164,30 +214,20 @@ impl<'a> Hall<'a> {
     }
 
     /// Returns how many minutes a team travels to a session that it can staff, or `None` when it cannot.
-    fn travel_of(&self, team: &Offer, free: u32, session: &Offer) -> Option<u32> {
+    fn travel_of(&self, need: &Need, team: &Offer, free: u32, session: &Offer) -> Option<u32> {
         let spare = self.spare.get(&(team.trust, team.resource.key())).copied().unwrap_or(0);
-        let is_there = free > 0 && spare > 0 && self.problem.is_open(team) && !self.problem.is_stale(team);
-        if !is_there || !covers(team, session) || self.is_pressed(team.trust) || !self.may_send(team, session)
-        {
+        let objection = objection_to_team(self.problem, &self.setting, need, team, session);
+        if free == 0 || spare <= 0 || objection.is_some() {
             return None;
         }
         self.problem.region.travel_minutes(team.site, session.site)
     }
+}
 
-    fn is_pressed(&self, trust: TrustCode) -> bool {
-        let declared = self.problem.region.trusts.get(&trust).and_then(|trust| trust.opel);
-        declared.is_some_and(|opel| opel >= self.problem.region.policy.opel_limit)
-    }
-
-    /// Says whether the trust of the team has agreed to send staff to the trust of the session. Within a trust nobody
-    /// has to agree to that.
-    fn may_send(&self, team: &Offer, session: &Offer) -> bool {
-        team.trust == session.trust
-            || self.setting.joining(&self.problem.region, team.trust, session.trust).any(|collaborative| {
-                let shared = team.shared_with.is_empty() || team.shared_with.contains(&collaborative.id);
-                shared && collaborative.shares.contains(&ResourceKind::Staff)
-            })
-    }
+/// Says whether nothing of a session is promised or in use.
+fn is_untouched(session: &Offer) -> bool {
+    let figures = session.figures;
+    [figures.held, figures.committed, figures.occupied].into_iter().all(|units| units.is_zero())
 }
 
 #[cfg(test)]

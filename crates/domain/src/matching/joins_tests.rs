@@ -84,7 +84,9 @@ fn each_thing_that_must_be_so_keeps_a_join_from_being_made() {
         assert_eq!(joined(|_, _, _, team| from(team)), 1, "{trust}");
     }
     type Change = fn(&mut Region, &mut Need, &mut Offer, &mut Offer);
-    let not: [(&str, Change); 17] = [
+    let not: [(&str, Change); 19] = [
+        ("some of the session is promised", |_, _, session, _| session.figures.held = 1.into()),
+        ("some of the session is used", |_, _, session, _| session.figures.occupied = 1.into()),
         ("a role is missing", |_, _, _, team| team.capabilities.clear()),
         ("the team comes late", |_, _, _, team| team.window.from = Some(after(24 * HOUR + 1))),
         ("the team goes early", |_, _, _, team| team.window.until = after(28 * HOUR - 1)),
@@ -117,6 +119,24 @@ fn each_thing_that_must_be_so_keeps_a_join_from_being_made() {
     for (why, change) in not {
         assert_eq!(joined(change), 0, "{why}");
     }
+}
+
+#[test]
+fn a_team_that_was_declined_for_the_need_does_not_come_again_but_another_does() {
+    let mut far = team("T2");
+    (far.trust, far.site) = ("BBB".parse().unwrap(), "BBB01".parse().unwrap());
+    let mut all = problem(sharing(), vec![case("N1")], vec![session("S1"), team("T1"), far]);
+    let first = found(&all);
+    assert_eq!(
+        (names(&first), first[0].other_teams),
+        (vec![("N1", "S1", "T2", 1)], 1),
+        "it is there already"
+    );
+    all.declined.insert((NeedId::parse("N1").unwrap(), OfferId::parse("T2").unwrap()));
+    let second = found(&all);
+    assert_eq!((names(&second), second[0].other_teams), (vec![("N1", "S1", "T1", 1)], 0));
+    all.declined.insert((NeedId::parse("N1").unwrap(), OfferId::parse("T1").unwrap()));
+    assert_eq!(found(&all), []);
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn move_over(planning: &mut Planning<'_>, hold: &Arc<Proposal>) {
     let mut suggest = Vec::new();
     for (offer, (line, explanation)) in by_offer {
         planning.world.hold(&line);
-        suggest.push(Suggest { offer, units: Count::new(line.units), explanation });
+        suggest.push(Suggest { offer, units: Count::new(line.units), team: None, explanation });
     }
     let supersede: Vec<ProposalId> = vec![hold.id.clone()];
     let need = hold.need.clone();

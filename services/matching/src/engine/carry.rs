@@ -21,7 +21,7 @@ use tracing::{Instrument as _, Span};
 use super::chores::Chore;
 use super::kept::Kept;
 use super::lease::Lease;
-use super::plan::Placement;
+use super::plan::{Placement, Suggest};
 use super::{PROPOSE, by_engine, engine, of_chore, of_placement};
 use crate::facts::Facts;
 
@@ -155,8 +155,8 @@ impl<'a> Carrier<'a> {
         bound.extend([need_key(&need.id), trust_key(need.trust)]);
         bound.extend(placement.supersede.iter().map(proposal_key));
         causes.push(need_key(&need.id));
-        for suggest in &placement.suggest {
-            let offer = facts.offers.get(&suggest.offer)?;
+        for offer in placement.suggest.iter().flat_map(Suggest::offers) {
+            let offer = facts.offers.get(offer)?;
             bound.extend([offer_key(&offer.id), trust_key(offer.trust), decline_key(&need.id, &offer.id)]);
             causes.push(offer_key(&offer.id));
             let key = offer.resource.key();
@@ -167,7 +167,7 @@ impl<'a> Carrier<'a> {
             }
         }
         for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
-            also.extend([need_key(&hold.need), offer_key(&hold.offer)]);
+            also.extend(hold.offers().map(offer_key).chain([need_key(&hold.need)]));
         }
         Some(())
     }
@@ -175,8 +175,11 @@ impl<'a> Carrier<'a> {
     /// The records that say whether a held pair is still eligible.
     fn ground_of(&self, id: &ProposalId) -> Vec<Key> {
         let Some(hold) = self.facts.holds.get(id) else { return Vec::new() };
-        let pair = [offer_key(&hold.offer), need_key(&hold.need), trust_key(hold.supporting_trust)];
-        self.regions.iter().cloned().chain(pair).collect()
+        let mut ground: Vec<Key> = self.regions.clone();
+        ground.extend(hold.offers().map(offer_key));
+        ground.extend([need_key(&hold.need), trust_key(hold.supporting_trust)]);
+        ground.extend(hold.team.as_ref().map(|team| trust_key(team.trust)));
+        ground
     }
 
     /// Commits what is decided on the records read, if the lease and everything in `bound` are as they were looked at.

@@ -2,10 +2,14 @@
 
 use fallow_domain::actor::Actor;
 use fallow_domain::calendar::WorkingCalendar;
-use fallow_domain::decide::proposal::{Room, Suggestion, Terms, lapse, propose, supersede};
+use fallow_domain::decide::proposal::{
+    Room, SuggestedTeam, Suggestion, Terms, lapse, propose, propose_joined, supersede,
+};
 use fallow_domain::decide::transfer::{Progress, advance};
 use fallow_domain::decide::{need, offer};
 use fallow_domain::ids::{Note, ProposalId, TransferId};
+use fallow_domain::offer::Offer;
+use fallow_domain::reason::NotUsed;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::region::Region;
@@ -23,7 +27,12 @@ pub fn of_chore(chore: &Chore, read: &Records, by: &Actor, at: Timestamp) -> Res
     match chore {
         Chore::Lapse(id) => lapse(read, id, by, at),
         Chore::Supersede(id, code) => {
-            let because = format!("The offer no longer fits the need: {code}.");
+            // Only ever said of a join.
+            let because = if *code == NotUsed::CheaperElsewhere {
+                "The session has its own team by now.".to_owned()
+            } else {
+                format!("The offer no longer fits the need: {code}.")
+            };
             supersede(read, id, &Note::parse(&because).unwrap_or_default(), by, at)
         }
         Chore::ResumeOffer(id) => offer::resume(read, std::slice::from_ref(id), by, at),
@@ -66,10 +75,7 @@ pub fn of_placement(
         let gone = || Refusal::new(reason::CHANGED_MEANWHILE, "a need or an offer of the plan is gone");
         let offer = working.offers.get(&suggest.offer).ok_or_else(gone)?;
         let need = working.needs.get(&placement.need).ok_or_else(gone)?;
-        let key = offer.resource.key();
-        let trust = region.trusts.get(&offer.trust);
-        let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
-        let room = Room::of(working.offers.values(), (offer.trust, &key), reserve, at);
+        let room = room_of(offer, &working, region, at);
         let is_incident = region.is_incident_between(need.trust, offer.trust);
         let terms = Terms {
             in_force: region.policy.in_force(is_incident),
@@ -84,9 +90,31 @@ pub fn of_placement(
             explanation: suggest.explanation.clone(),
             transfer: transfer.clone(),
         };
-        let change = propose(&working, suggestion, room, &terms, by, at)?;
+        let change = match &suggest.team {
+            None => propose(&working, suggestion, room, &terms, by, at)?,
+            Some(team) => {
+                let lent = working.offers.get(&team.offer).ok_or_else(gone)?;
+                let is_incident = region.is_incident_between(lent.trust, offer.trust);
+                let team = SuggestedTeam {
+                    offer: &team.offer,
+                    travel_minutes: team.travel_minutes,
+                    others: team.others,
+                    room: room_of(lent, &working, region, at),
+                    in_force: region.policy.in_force(is_incident),
+                };
+                propose_joined(&working, suggestion, team, room, &terms, by, at)?
+            }
+        };
         working.apply(change.clone());
         changes.apply(change);
     }
     Ok(changes)
+}
+
+/// Returns what the trust of an offer has left of its resource.
+fn room_of(offer: &Offer, read: &Records, region: &Region, at: Timestamp) -> Room {
+    let key = offer.resource.key();
+    let trust = region.trusts.get(&offer.trust);
+    let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
+    Room::of(read.offers.values(), (offer.trust, &key), reserve, at)
 }

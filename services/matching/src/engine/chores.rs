@@ -90,6 +90,7 @@ pub fn chores(facts: &Facts) -> Vec<Chore> {
     let mut all: Vec<Chore> = timed(facts).filter_map(|one| due(facts, &parts, &one)).collect();
     let found = parts.shelves().values().flat_map(|offers| groundless(facts, &parts, offers));
     all.extend(newest_first(found.collect()));
+    all.extend(super::joined::groundless(facts, &parts));
     all
 }
 
@@ -171,7 +172,9 @@ pub(super) fn can_be_given_up(state: NeedState) -> bool {
 /// A suspended offer's live holds run on, so SUSPENDED takes nothing away.
 pub(super) fn groundless(facts: &Facts, parts: &Parts, shelf: &BTreeSet<OfferId>) -> Vec<(Age, Chore)> {
     let held = shelf.iter().flat_map(|offer| parts.holds_on(offer)).filter_map(|id| facts.holds.get(id));
-    let is_open = |hold: &&Arc<Proposal>| !hold.is_answered() && facts.at < hold.held_until;
+    // Joins ask for more than their pair, and are looked at apart.
+    let is_open =
+        |hold: &&Arc<Proposal>| hold.team.is_none() && !hold.is_answered() && facts.at < hold.held_until;
     let mut unanswered: Vec<&Arc<Proposal>> = held.filter(is_open).collect();
     if unanswered.is_empty() {
         return Vec::new();
@@ -216,7 +219,7 @@ pub(super) fn groundless(facts: &Facts, parts: &Parts, shelf: &BTreeSet<OfferId>
 /// Orders proposals, the newest first.
 pub(super) type Age = (Reverse<Timestamp>, Reverse<ProposalId>);
 
-fn age(hold: &Proposal) -> Age {
+pub(super) fn age(hold: &Proposal) -> Age {
     (Reverse(hold.proposed_at), Reverse(hold.id.clone()))
 }
 
@@ -226,7 +229,8 @@ pub(super) fn newest_first(mut found: Vec<(Age, Chore)>) -> Vec<Chore> {
     found.into_iter().map(|(_, chore)| chore).collect()
 }
 
-fn takes_ground_away(code: NotUsed) -> bool {
+/// Says whether an objection ends a proposal that nobody has answered.
+pub(super) fn takes_ground_away(code: NotUsed) -> bool {
     match code {
         NotUsed::Suspended | NotUsed::DeclinedBefore => false,
         NotUsed::SameTrust
@@ -247,6 +251,8 @@ fn takes_ground_away(code: NotUsed) -> bool {
         | NotUsed::Stale
         | NotUsed::TrustUnderPressure
         | NotUsed::BelowReserve => true,
-        NotUsed::HeldForAnother | NotUsed::LostToHigherPriority | NotUsed::CheaperElsewhere => false,
+        NotUsed::HeldForAnother | NotUsed::LostToHigherPriority => false,
+        // Said of a join whose session has its own team by now.
+        NotUsed::CheaperElsewhere => true,
     }
 }

@@ -13,6 +13,7 @@ mod changes;
 mod chores;
 mod deadline;
 mod follow;
+mod joined;
 mod kept;
 mod lease;
 mod parts;
@@ -40,7 +41,7 @@ pub use changes::{of_chore, of_placement};
 pub use chores::{Chore, chores};
 pub use deadline::next_deadline;
 pub use kept::Kept;
-pub use plan::{Because, Placement, Suggest, plan};
+pub use plan::{Because, Placement, Suggest, SuggestTeam, plan};
 pub use retire::KEPT;
 
 use carry::{Carried, Carrier};

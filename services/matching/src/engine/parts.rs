@@ -53,7 +53,10 @@ pub(super) struct Parts {
     is_fair: bool,
     all: BTreeMap<PartKey, Part>,
     shelves: BTreeMap<Shelf, BTreeSet<OfferId>>,
+    /// A join is a hold on two offers.
     holds_on: HashMap<OfferId, BTreeSet<ProposalId>>,
+    /// The holds that join a session with a team.
+    joined: BTreeSet<ProposalId>,
     holds_for: HashMap<NeedId, BTreeSet<ProposalId>>,
 }
 
@@ -109,6 +112,11 @@ impl Parts {
         self.holds_on.get(offer).into_iter().flatten()
     }
 
+    /// The holds that join a session with a team.
+    pub(super) fn joined(&self) -> &BTreeSet<ProposalId> {
+        &self.joined
+    }
+
     /// The holds for a need.
     pub(super) fn holds_for(&self, need: &NeedId) -> impl Iterator<Item = &ProposalId> {
         self.holds_for.get(need).into_iter().flatten()
@@ -122,8 +130,9 @@ impl Parts {
         let key = self.key(&offer.resource);
         self.shelves.entry(shelf(offer)).or_default().insert(offer.id.clone());
         self.all.entry(key.clone()).or_default().offers.insert(offer.id.clone(), offer.clone());
-        let holds: Vec<&Arc<Proposal>> =
-            self.holds_on(&offer.id).filter_map(|hold| facts.holds.get(hold)).collect();
+        // A join is in the part of its session.
+        let of_offer = self.holds_on(&offer.id).filter_map(|hold| facts.holds.get(hold));
+        let holds: Vec<&Arc<Proposal>> = of_offer.filter(|hold| hold.offer == offer.id).collect();
         if let Some(part) = self.all.get_mut(&key) {
             part.holds.extend(holds.into_iter().map(|hold| (hold.id.clone(), hold.clone())));
         }
@@ -166,7 +175,12 @@ impl Parts {
 
     /// Puts a hold in. Its need and offer never change.
     pub(super) fn put_hold(&mut self, hold: &Arc<Proposal>, facts: &Facts) {
-        self.holds_on.entry(hold.offer.clone()).or_default().insert(hold.id.clone());
+        for offer in hold.offers() {
+            self.holds_on.entry(offer.clone()).or_default().insert(hold.id.clone());
+        }
+        if hold.team.is_some() {
+            self.joined.insert(hold.id.clone());
+        }
         self.holds_for.entry(hold.need.clone()).or_default().insert(hold.id.clone());
         if let Some(offer) = facts.offers.get(&hold.offer) {
             let part = self.all.entry(self.key(&offer.resource)).or_default();
@@ -176,7 +190,10 @@ impl Parts {
 
     /// Takes a hold out as it was.
     pub(super) fn remove_hold(&mut self, was: &Proposal, facts: &Facts) {
-        forget(&mut self.holds_on, &was.offer, &was.id);
+        for offer in was.offers() {
+            forget(&mut self.holds_on, offer, &was.id);
+        }
+        self.joined.remove(&was.id);
         forget(&mut self.holds_for, &was.need, &was.id);
         if let Some(offer) = facts.offers.get(&was.offer) {
             let key = self.key(&offer.resource);

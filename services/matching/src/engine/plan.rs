@@ -20,6 +20,8 @@ use fallow_domain::proposal::Proposal;
 use fallow_domain::quantity::Count;
 use fallow_domain::resource::ResourceKind;
 
+pub use super::joined::SuggestTeam;
+use super::joined::join;
 use super::parts::{Part, Parts};
 use super::shares::Shares;
 use crate::facts::Facts;
@@ -54,8 +56,17 @@ pub struct Suggest {
     pub offer: OfferId,
     /// How many.
     pub units: Count,
+    /// The team that comes, where the offer is a session without its own.
+    pub team: Option<SuggestTeam>,
     /// Why.
     pub explanation: Explanation,
+}
+
+impl Suggest {
+    /// Returns every offer that it takes something of.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = &OfferId> {
+        std::iter::once(&self.offer).chain(self.team.as_ref().map(|team| &team.offer))
+    }
 }
 
 /// Returns what to propose now, most urgent first. The same facts give the same answer.
@@ -74,7 +85,9 @@ pub fn plan(facts: &Facts) -> Vec<Placement> {
         let restless = part.unanswered().cloned().collect();
         decide(&Question { facts, part, shares: &shares, asking, restless })
     });
-    most_urgent_first(decided.collect(), facts)
+    let mut placements = most_urgent_first(decided.collect(), facts);
+    placements.extend(join(facts, &parts, &shares, &placements));
+    placements
 }
 
 /// What is to be decided of a part.
@@ -271,7 +284,12 @@ impl Planning<'_> {
                 let Some(explanation) = explainer.proposal(&line, &self.context(&line)) else { continue };
                 self.world.hold(&line);
                 supersede.extend(yielding);
-                suggest.push(Suggest { offer: line.offer, units: Count::new(line.units), explanation });
+                suggest.push(Suggest {
+                    offer: line.offer,
+                    units: Count::new(line.units),
+                    team: None,
+                    explanation,
+                });
             }
             if !suggest.is_empty() {
                 let because = Because::EarlierBand;

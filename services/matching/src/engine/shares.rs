@@ -26,20 +26,22 @@ impl Shares {
         *self.given.entry(transfer.supporting_trust).or_default() += units;
         *self.taken.entry(transfer.home_trust).or_default() += units;
         self.all += units;
+        // A team that is lent is a unit given.
+        if let Some(team) = &transfer.team {
+            *self.given.entry(team.trust).or_default() += u64::from(team.units.get());
+            self.all += u64::from(team.units.get());
+        }
     }
 
     pub(super) fn remove(&mut self, transfer: &Transfer) {
         let units = u64::from(transfer.units.get());
-        for (sums, trust) in
-            [(&mut self.given, transfer.supporting_trust), (&mut self.taken, transfer.home_trust)]
-        {
-            let sum = sums.entry(trust).or_default();
-            *sum = sum.saturating_sub(units);
-            if *sum == 0 {
-                sums.remove(&trust);
-            }
-        }
+        less(&mut self.given, transfer.supporting_trust, units);
+        less(&mut self.taken, transfer.home_trust, units);
         self.all = self.all.saturating_sub(units);
+        if let Some(team) = &transfer.team {
+            less(&mut self.given, team.trust, u64::from(team.units.get()));
+            self.all = self.all.saturating_sub(u64::from(team.units.get()));
+        }
     }
 
     /// What a trust has given and taken, and its share of all that was given.
@@ -49,5 +51,13 @@ impl Shares {
         let (given, taken) = (of(&self.given), of(&self.taken));
         let small = |units: u64| u32::try_from(units).unwrap_or(u32::MAX);
         Fairness { given: small(given), taken: small(taken), share: small(given * 100 / self.all.max(1)) }
+    }
+}
+
+fn less(sums: &mut HashMap<TrustCode, u64>, trust: TrustCode, units: u64) {
+    let sum = sums.entry(trust).or_default();
+    *sum = sum.saturating_sub(units);
+    if *sum == 0 {
+        sums.remove(&trust);
     }
 }

@@ -306,9 +306,9 @@ impl Grounded for Chore {
             Self::Supersede(id, _) => {
                 ground.extend(regions(facts));
                 if let Some(hold) = facts.holds.get(id) {
-                    let pair =
-                        [offer_key(&hold.offer), need_key(&hold.need), trust_key(hold.supporting_trust)];
-                    ground.extend(pair);
+                    ground.extend(hold.offers().map(offer_key));
+                    ground.extend([need_key(&hold.need), trust_key(hold.supporting_trust)]);
+                    ground.extend(hold.team.as_ref().map(|team| trust_key(team.trust)));
                 }
             }
             Self::Lapse(_)
@@ -328,9 +328,9 @@ impl Grounded for Placement {
         ground.push(need_key(&self.need));
         ground.extend(facts.needs.get(&self.need).map(|need| trust_key(need.trust)));
         ground.extend(self.supersede.iter().map(proposal_key));
-        for suggest in &self.suggest {
-            ground.extend([offer_key(&suggest.offer), decline_key(&self.need, &suggest.offer)]);
-            ground.extend(facts.offers.get(&suggest.offer).map(|offer| trust_key(offer.trust)));
+        for offer in self.suggest.iter().flat_map(engine::Suggest::offers) {
+            ground.extend([offer_key(offer), decline_key(&self.need, offer)]);
+            ground.extend(facts.offers.get(offer).map(|offer| trust_key(offer.trust)));
         }
         ground
     }
@@ -377,8 +377,9 @@ fn take_ids(
     let mut rest = left.clone();
     let mut ids = Vec::with_capacity(placement.suggest.len());
     for suggest in &placement.suggest {
-        let is_it =
-            |p: &&Proposal| p.need == placement.need && p.offer == suggest.offer && p.units == suggest.units;
+        let is_it = |p: &&Proposal| {
+            p.need == placement.need && p.offers().eq(suggest.offers()) && p.units == suggest.units
+        };
         let proposal = rest.remove(rest.iter().position(is_it)?);
         // Without a transfer its id is nowhere.
         let transfer = transfer_of(&proposal.id, writes).or_else(|| TransferId::parse("none").ok())?;

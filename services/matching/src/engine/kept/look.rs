@@ -29,6 +29,8 @@ pub(super) struct Look {
     pub(super) due: BTreeSet<Timed>,
     /// Shelves of which a hold may have lost its ground.
     pub(super) shelves: BTreeSet<Shelf>,
+    /// Whether anything of theatres or staff has changed, so that there may be something to join.
+    pub(super) joins: bool,
     /// Parts in which something may be to be proposed.
     pub(super) parts: BTreeMap<PartKey, Todo>,
 }
@@ -88,6 +90,7 @@ impl Look {
             parts: parts.all().iter().map(todo).collect(),
             changed: facts.needs.keys().cloned().collect(),
             touched: BTreeSet::new(),
+            joins: true,
         }
     }
 
@@ -103,7 +106,7 @@ impl Look {
     /// An answered hold keeps its offer and its need from ending.
     pub(super) fn hold_changed(&mut self, hold: &Proposal) {
         self.touched.insert(Timed::Hold(hold.id.clone()));
-        self.touched.insert(Timed::Offer(hold.offer.clone()));
+        self.touched.extend(hold.offers().cloned().map(Timed::Offer));
         self.need_changed(&hold.need);
     }
 
@@ -152,7 +155,7 @@ impl Kept {
         }
         let free = offer.figures.free();
         let held = self.parts.holds_on(id).filter_map(|hold| self.facts.holds.get(hold));
-        let yielding = held.filter(|hold| !hold.is_answered()).map(|hold| hold.minutes_or_units_held);
+        let yielding = held.filter(|hold| !hold.is_answered()).filter_map(|hold| hold.held_of(id));
         let most = yielding.fold(free, |sum, held| sum.plus(held).unwrap_or(sum));
         for need in part.needs.values().filter(|need| is_asking(need)) {
             let fits = is_theatre && need.minutes_per_case <= free;

@@ -26,6 +26,7 @@ use jiff::Timestamp;
 
 use super::chores::{Chore, Timed, due, groundless, newest_first, timed};
 use super::deadline::{comes_nearer_at, deadline_of};
+use super::joined::{self, is_of_joins};
 use super::parts::{PartKey, Parts, Shelf, is_asking, is_fair, shelf};
 use super::plan::{Because, Placement, Question, decide, hopeful, most_urgent_first};
 use super::shares::Shares;
@@ -144,6 +145,7 @@ impl Kept {
         self.plan.apply(Change::Time(at));
         let mut touched = std::mem::take(&mut self.look.touched);
         touched.extend(self.alarms.rung(at));
+        self.look.joins |= touched.iter().any(|record| is_of_joins(&self.facts, record));
         for record in &touched {
             self.set_alarm(record);
             self.look_at(record);
@@ -182,6 +184,7 @@ impl Kept {
             is_due
         });
         all.extend(newest_first(found));
+        all.extend(joined::groundless(facts, parts));
         all
     }
 
@@ -199,7 +202,13 @@ impl Kept {
                 self.look.parts.insert(key, todo);
             }
         }
-        most_urgent_first(decided, &self.facts)
+        let mut placements = most_urgent_first(decided, &self.facts);
+        if self.look.joins {
+            let joined = joined::join(&self.facts, &self.parts, &self.shares, &placements);
+            self.look.joins = !joined.is_empty();
+            placements.extend(joined);
+        }
+        placements
     }
 
     /// Returns the next time after now at which something is to be done of itself, as
