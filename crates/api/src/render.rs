@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::json::Enumeration;
 use crate::v1::{
-    Explanation, Need, Objection, Priority, Proposal, Region, Resource, ResourceKind, Sex,
+    Explanation, LentTeam, Need, Objection, Priority, Proposal, Region, Resource, ResourceKind, Sex,
     UnservedExplanation,
     explanation::{NotUsed, Rank},
     unserved_explanation::change::Change,
@@ -112,6 +112,9 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
         });
         say("Burden", terms.collect::<Vec<_>>().join(" | "));
     }
+    if let Some(team) = &proposal.team {
+        say("Team", lent(team, names));
+    }
     if let Some(after) = &why.after {
         say(
             "After this",
@@ -145,6 +148,17 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
     }
     say("Checked", checked(why, zone));
     lines
+}
+
+/// Says whose team comes to the session, for which roles and why it.
+fn lent(team: &LentTeam, names: &Names) -> String {
+    let why = match team.others {
+        0 => "nobody else could come".to_owned(),
+        others => format!("the nearest of {}", others.saturating_add(1)),
+    };
+    let lender = names.trust(&team.trust);
+    let roles = team.roles.join(", ").replace('_', " ").to_lowercase();
+    format!("{lender} lends a team ({roles}), {} minutes from the session, {why}.", team.travel_minutes)
 }
 
 fn checked(why: &Explanation, zone: &TimeZone) -> String {

@@ -87,7 +87,7 @@ pub(crate) struct Accept {
     /// Only this many units
     #[arg(long, value_parser = count_from_1)]
     units: Option<i64>,
-    /// Probably yes: extends the hold, once. Supporting trust only
+    /// Probably yes: extends the hold, once. Not the home trust
     #[arg(long, conflicts_with = "units")]
     provisional: bool,
     /// Words for the other side, without patient details
@@ -108,11 +108,11 @@ pub(crate) struct Accept {
 pub(crate) struct Decline {
     /// Id of the proposal, or the beginning of one
     id: String,
-    /// Why. Supporting: capacity_changed, staffing, case_mix, equipment, infection_control, finance, other. Home:
+    /// Why. Supporting, or lending a team: capacity_changed, staffing, case_mix, equipment, infection_control, finance, other. Home:
     /// patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport, other
     #[arg(long, value_parser = codes::parse::<DeclineReason>)]
     reason: DeclineReason,
-    /// Set what is free to this at the same time. Supporting trust only
+    /// Set what is free to this at the same time. Not the home trust
     #[arg(long, value_parser = count_from_0)]
     set_free: Option<i64>,
     /// Words for the other side, without patient details

@@ -204,7 +204,7 @@ impl Record for Suggestion {
             self.need.as_ref().map(|need| need.case_ref.as_str()).unwrap_or_default().into(),
             proposal.supporting_trust.as_str().into(),
             proposal.home_trust.as_str().into(),
-            answered(proposal.supporting.as_ref()).into(),
+            supported(proposal).into(),
             answered(proposal.home.as_ref()).into(),
             word::<proposal::State>(proposal.state).into(),
             proposal
@@ -217,6 +217,15 @@ impl Record for Suggestion {
             proposal.offer.as_str().into(),
             proposal.revision.to_string().into(),
         ]
+    }
+}
+
+/// Shows what the supporting trust said, and the trust that lends a team where it has an answer of its own.
+fn supported(proposal: &Proposal) -> String {
+    let said = answered(proposal.supporting.as_ref());
+    match proposal.team.as_ref().and_then(|team| Some((team, team.answer.as_ref()?))) {
+        Some((team, lends)) => format!("{said}, team {} {}", team.trust, answered(Some(lends))),
+        None => said,
     }
 }
 

@@ -154,7 +154,13 @@ fn best(need: &Need, proposals: &[Proposal], now: &Now, directory: &Directory) -
     for proposal in proposals.iter().filter(|proposal| proposal.need == need.id) {
         let left = from_wire(proposal.held_until.as_ref()).and_then(|until| now.left(until));
         let left = left.map_or_else(|| "hold over".to_owned(), |left| format!("{left} left"));
-        texts.push(format!("{} asked, {left}", directory.trust(&proposal.supporting_trust)));
+        let asked = directory.trust(&proposal.supporting_trust);
+        texts.push(match &proposal.team {
+            Some(team) if team.answer.is_some() => {
+                format!("{asked} asked, and {} for the team, {left}", directory.trust(&team.trust))
+            }
+            Some(_) | None => format!("{asked} asked, {left}"),
+        });
     }
     if texts.is_empty() {
         match need.state() {

@@ -9,6 +9,7 @@ use prost_types::Duration as WireDuration;
 
 use super::super::problem::Control;
 use super::show_problem;
+use super::view::asked;
 use crate::app::Visit;
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
@@ -108,12 +109,15 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
         let time = visit.now.time_of_day(visit.now.at);
         return Ok(format!("Agreed {time}. Now: transfer {}.", transfer.id));
     }
-    let is_supporting = visit.viewer().trust.as_deref() == Some(proposal.supporting_trust.as_str());
-    let other = if is_supporting { &proposal.home_trust } else { &proposal.supporting_trust };
     let directory = visit.directory().await?;
+    let own = visit.viewer().trust.as_deref();
+    let still = asked(&proposal)
+        .filter(|(trust, said)| Some(*trust) != own && said.state() != answer::State::Accepted)
+        .map(|(trust, _)| directory.trust(trust).to_owned());
+    let still: Vec<String> = still.collect();
     Ok(match verdict {
-        Verdict::Accept if is_waiting(&proposal, is_supporting) => {
-            format!("Accepted. Waiting for {}.", directory.trust(other))
+        Verdict::Accept if !still.is_empty() => {
+            format!("Accepted. Waiting for {}.", still.join(" and "))
         }
         Verdict::Accept | Verdict::Unspecified => "Accepted.".to_owned(),
         Verdict::Provisional => {
@@ -121,12 +125,6 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
         }
         Verdict::Decline => "Declined. Fallow asks the next in line.".to_owned(),
     })
-}
-
-/// Says whether the other side has still to answer.
-fn is_waiting(proposal: &fallow_api::v1::Proposal, is_supporting: bool) -> bool {
-    let other = if is_supporting { &proposal.home } else { &proposal.supporting };
-    other.as_ref().is_none_or(|other| other.state() != answer::State::Accepted)
 }
 
 /// `POST /proposals/undo`

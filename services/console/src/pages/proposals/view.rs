@@ -66,9 +66,11 @@ pub(super) struct Card {
     /// What is known of the case that matters for a yes.
     facts: Vec<String>,
     pub(super) is_supporting: bool,
+    /// Whether we lend the team that comes to somebody's session.
+    is_lending: bool,
     ours: Tag,
-    other: String,
-    theirs: Tag,
+    /// What each of the other trusts has said.
+    others: Vec<(String, Tag)>,
     authority: Option<(String, Tag)>,
     desk: Option<Desk>,
     can_answer: bool,
@@ -123,12 +125,10 @@ impl Card {
         let directory = &known.directory;
         let (need, offer) = (known.needs.get(&proposal.need), known.offers.get(&proposal.offer));
         let is_supporting = proposal.supporting_trust == trust;
-        let (ours, theirs) = if is_supporting {
-            (&proposal.supporting, &proposal.home)
-        } else {
-            (&proposal.home, &proposal.supporting)
-        };
-        let (ours, theirs) = (ours.clone().unwrap_or_default(), theirs.clone().unwrap_or_default());
+        let lent = proposal.team.as_ref().filter(|team| team.answer.is_some());
+        let is_lending = lent.is_some_and(|team| team.trust == trust);
+        let (own, others): (Vec<Asked<'_>>, _) = asked(proposal).partition(|(code, _)| *code == trust);
+        let ours = own.first().map(|(_, answer)| answer.clone()).unwrap_or_default();
         let held_until = from_wire(proposal.held_until.as_ref());
         let left = held_until.and_then(|until| now.left(until));
         let is_held = proposal.state() == proposal::State::Held && left.is_some();
@@ -138,7 +138,8 @@ impl Card {
             (need.map_or("", |need| need.site.as_str()), offer.map_or("", |offer| offer.site.as_str()));
         let other_trust = if is_supporting { &proposal.home_trust } else { &proposal.supporting_trust };
         let other_site = if is_supporting { home_site } else { support_site };
-        let reasons: &[_] = if is_supporting { &codes::SUPPORTING_DECLINES } else { &codes::HOME_DECLINES };
+        let gives = is_supporting || is_lending;
+        let reasons: &[_] = if gives { &codes::SUPPORTING_DECLINES } else { &codes::HOME_DECLINES };
         let reason = |reason: &fallow_api::v1::DeclineReason| Choice {
             key: reason.as_str_name().to_owned(),
             name: codes::decline(*reason).to_owned(),
@@ -157,16 +158,19 @@ impl Card {
             priority,
             is_urgent: priority.starts_with("P1"),
             needed_by: need.and_then(|need| from_wire(need.needed_by.as_ref())).map(|by| now.clock(by)),
-            facts: need.map(facts).unwrap_or_default(),
+            facts: need.map(facts).into_iter().flatten().chain(team(proposal, directory)).collect(),
             is_supporting,
+            is_lending,
             ours: codes::answer_state(ours.state()),
-            other: directory.trust(other_trust).to_owned(),
-            theirs: codes::answer_state(theirs.state()),
+            others: others
+                .iter()
+                .map(|(code, answer)| (directory.trust(code).to_owned(), codes::answer_state(answer.state())))
+                .collect(),
             authority: authority(proposal),
             desk: directory.desk(other_site).or_else(|| directory.desk_of(other_trust)),
             can_answer: is_held && matches!(answered, answer::State::Pending | answer::State::Provisional),
-            can_be_provisional: is_supporting && answered == answer::State::Pending,
-            can_undo: is_held && can_undo(&ours, &theirs, now.at),
+            can_be_provisional: gives && answered == answer::State::Pending,
+            can_undo: is_held && can_undo(&ours, &others, now.at),
             reasons: reasons.iter().map(reason).collect(),
             why: Why::new(proposal, now, directory),
             agreed: agreed_at(proposal).map(|at| now.time_of_day(at)),
@@ -187,15 +191,34 @@ fn answer_of(answer: &Answer) -> answer::State {
     }
 }
 
-fn can_undo(ours: &Answer, theirs: &Answer, now: Timestamp) -> bool {
-    let just_now = from_wire(ours.at.as_ref()).is_some_and(|at| now.duration_since(at) <= RETRACT_WITHIN);
-    just_now && ours.state() == answer::State::Accepted && answer_of(theirs) == answer::State::Pending
+/// A trust that is asked, and what it has said.
+type Asked<'p> = (&'p str, Answer);
+
+/// The trusts that a proposal asks, each once: supporting, home and, where it is a third one, that of the team.
+pub(super) fn asked(proposal: &Proposal) -> impl Iterator<Item = Asked<'_>> {
+    let sides = [(&proposal.supporting_trust, &proposal.supporting), (&proposal.home_trust, &proposal.home)];
+    let sides = sides.map(|(trust, answer)| (trust.as_str(), answer.clone().unwrap_or_default()));
+    let lender = proposal.team.as_ref().and_then(|team| Some((team.trust.as_str(), team.answer.clone()?)));
+    sides.into_iter().chain(lender)
 }
 
-/// Returns when the second yes was said.
+/// Says whose team comes to the session.
+fn team(proposal: &Proposal, directory: &Directory) -> Option<String> {
+    let team = proposal.team.as_ref()?;
+    let roles = team.roles.join(", ").replace('_', " ").to_lowercase();
+    Some(format!("team ({roles}) from {}", directory.trust(&team.trust)))
+}
+
+fn can_undo(ours: &Answer, others: &[Asked<'_>], now: Timestamp) -> bool {
+    let just_now = from_wire(ours.at.as_ref()).is_some_and(|at| now.duration_since(at) <= RETRACT_WITHIN);
+    just_now
+        && ours.state() == answer::State::Accepted
+        && others.iter().all(|(_, answer)| answer_of(answer) == answer::State::Pending)
+}
+
+/// Returns when the last yes was said.
 pub(super) fn agreed_at(proposal: &Proposal) -> Option<Timestamp> {
-    let sides = [&proposal.supporting, &proposal.home];
-    sides.into_iter().flatten().filter_map(|side| from_wire(side.at.as_ref())).max()
+    asked(proposal).filter_map(|(_, side)| from_wire(side.at.as_ref())).max()
 }
 
 fn what(proposal: &Proposal, resource: Option<&fallow_api::v1::Resource>) -> String {

@@ -86,8 +86,12 @@ impl Row {
     fn new(transfer: &Transfer, trust: Option<&str>, now: &Now, directory: &Directory) -> Self {
         let due = from_wire(transfer.due_at.as_ref());
         let state = transfer.state();
-        let is_ours =
-            trust.is_some_and(|trust| trust == transfer.home_trust || trust == transfer.supporting_trust);
+        let lender = transfer.team.as_ref().map(|team| &team.trust);
+        let is_ours = trust.is_some_and(|trust| {
+            trust == transfer.home_trust
+                || trust == transfer.supporting_trust
+                || lender.is_some_and(|lender| trust == lender)
+        });
         let other = if trust == Some(transfer.home_trust.as_str()) {
             &transfer.supporting_trust
         } else {
@@ -103,7 +107,13 @@ impl Row {
         Self {
             id: transfer.id.clone(),
             revision: transfer.revision,
-            what: resource::phrase(&resource, transfer.units),
+            what: match lender {
+                Some(lender) => {
+                    let team = directory.trust(lender);
+                    format!("{} with a team from {team}", resource::phrase(&resource, transfer.units))
+                }
+                None => resource::phrase(&resource, transfer.units),
+            },
             supporting: directory.trust(&transfer.supporting_trust).to_owned(),
             home: directory.trust(&transfer.home_trust).to_owned(),
             state: codes::transfer_state(state),

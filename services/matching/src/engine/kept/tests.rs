@@ -3,7 +3,9 @@
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::offer::{self as offers, OfferReport};
-use fallow_domain::decide::proposal::{HomeReply, SupportingReply, Terms, answer_home, answer_supporting};
+use fallow_domain::decide::proposal::{
+    HomeReply, SupportingReply, Terms, answer_home, answer_supporting, answer_team,
+};
 use fallow_domain::ids::{
     CollaborativeId, Label, Note, ProposalId, RegionId, SourceKey, TransferId, TrustCode,
 };
@@ -29,7 +31,7 @@ use crate::then::facts_of;
 struct Kind {
     /// Points for each unit beyond a trust's fair share.
     fair_step: u32,
-    /// Whether there are theatres beside the beds.
+    /// Whether there are theatres beside the beds, some without their teams, and staff.
     theatres: bool,
 }
 
@@ -67,7 +69,7 @@ fn start() -> Timestamp {
 fn region_toml(kind: Kind) -> String {
     let allowance = if kind.fair_step > 0 { "fair_allowance = 1" } else { "" };
     let mut text = format!(
-        "[region]\nid = \"Y99\"\nname = \"Tests\"\n[policy]\nkeep_points = 10\nfair_step = {}\n",
+        "[region]\nid = \"Y99\"\nname = \"Tests\"\nresources = {{ STAFF = [\"ODP\"] }}\n[policy]\nkeep_points = 10\nfair_step = {}\n",
         kind.fair_step
     );
     for (at, trust) in TRUSTS.iter().enumerate() {
@@ -77,7 +79,7 @@ fn region_toml(kind: Kind) -> String {
             "[[site]]\ncode = \"{trust}01\"\ntrust = \"{trust}\"\nname = \"{trust}\"\nlat = 53.{at}\nlon = -2.0\nkind = \"HOSPITAL\"\n"
         );
     }
-    text += "[[collaborative]]\nid = \"all\"\nname = \"All\"\nkind = \"ACUTE\"\nmembers = [\"ZA1\", \"ZA2\", \"ZA3\", \"ZA4\"]\nshares = [\"BED\", \"THEATRE\"]\n";
+    text += "[[collaborative]]\nid = \"all\"\nname = \"All\"\nkind = \"ACUTE\"\nmembers = [\"ZA1\", \"ZA2\", \"ZA3\", \"ZA4\"]\nshares = [\"BED\", \"THEATRE\", \"STAFF\"]\n";
     text
 }
 
@@ -98,12 +100,13 @@ fn random_resource(dice: &mut Dice, kind: Kind) -> Resource {
         level: None,
         level_scheme: None,
     };
-    match dice.below(if kind.theatres { 8 } else { 5 }) {
+    match dice.below(if kind.theatres { 10 } else { 5 }) {
         0..=2 => of(ResourceKind::Bed, "GA_ADULT"),
         3 | 4 => Resource {
             level: Level::new(if dice.chance(50) { 2 } else { 3 }),
             ..of(ResourceKind::Bed, "CC_ADULT")
         },
+        8 | 9 => of(ResourceKind::Staff, "ODP"),
         _ => {
             let specialty = *dice.pick(&[110, 300]);
             let specialties = vec![Specialty::new(specialty).unwrap()];
@@ -123,6 +126,8 @@ struct Log {
     at: Timestamp,
     kept: Kept,
     made: u64,
+    /// Joins that were carried out.
+    joined: usize,
 }
 
 impl Log {
@@ -151,6 +156,7 @@ impl Log {
             revision: Revision(1),
             at: start(),
             made: 0,
+            joined: 0,
         }
     }
 
@@ -215,6 +221,8 @@ impl Log {
         let staffed = if is_theatre { 60 * (1 + self.dice.small(4)) } else { self.dice.small(4) };
         let hours = |n: u32| SignedDuration::from_hours(n.into());
         let from = self.at + hours(1 + self.dice.small(60));
+        let is_staff = resource.kind == ResourceKind::Staff;
+        let is_unstaffed = is_theatre && self.dice.chance(40);
         let report = OfferReport {
             source_key: Some(SourceKey::parse(id.as_str()).unwrap()),
             trust: trust.parse().unwrap(),
@@ -224,12 +232,16 @@ impl Log {
             occupied: Count::ZERO,
             blocked: Count::ZERO,
             window: Window {
-                from: (is_theatre || self.dice.chance(50)).then_some(from),
-                until: from + hours(4 + self.dice.small(40)),
+                from: (is_theatre || (!is_staff && self.dice.chance(50))).then_some(from),
+                until: from + hours(if is_staff { 80 } else { 4 + self.dice.small(40) }),
             },
             capabilities: Vec::new(),
             limits: Limits::default(),
-            team: Team::default(),
+            team: if is_unstaffed {
+                Team { staffed: false, needs: vec![Label::parse("ODP").unwrap()] }
+            } else {
+                Team::default()
+            },
             shared_with: Vec::new(),
             release_at: self.dice.chance(10).then(|| self.at + SignedDuration::from_mins(40)),
             campaign: Label::default(),
@@ -363,8 +375,16 @@ impl Log {
                 } else {
                     SupportingReply::Decline { code: SupportingDecline::Staffing, set_free: None }
                 };
-                let by = manager(proposal.supporting_trust);
-                answer_supporting(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
+                match proposal.third_trust() {
+                    Some(lender) if self.dice.chance(50) => {
+                        let by = manager(lender);
+                        answer_team(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
+                    }
+                    Some(_) | None => {
+                        let by = manager(proposal.supporting_trust);
+                        answer_supporting(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
+                    }
+                }
             }
         };
         self.try_to(changes);
@@ -460,6 +480,8 @@ impl Log {
             let region = self.region();
             let terms = (&*region, &self.calendar);
             let changes = of_placement(&placement, &ids, &self.live, terms, &engine_actor(), self.at);
+            let joins = placement.suggest.iter().filter(|suggest| suggest.team.is_some()).count();
+            self.joined += if changes.is_ok() { joins } else { 0 };
             count += usize::from(changes.is_ok());
             self.try_to(changes);
         }
@@ -485,7 +507,7 @@ fn at_every_step_of_random_logs_what_is_kept_decides_what_a_look_at_everything_d
         Kind { fair_step: 0, theatres: true },
         Kind { fair_step: 12, theatres: true },
     ];
-    let mut proposed = 0;
+    let (mut proposed, mut joined) = (0, 0);
     for seed in 0..24 {
         let kind = kinds[usize::try_from(seed % 3).unwrap()];
         let mut log = Log::new(seed, kind);
@@ -496,6 +518,7 @@ fn at_every_step_of_random_logs_what_is_kept_decides_what_a_look_at_everything_d
             }
             proposed += log.decide(seed, step, &what.join(", "));
         }
+        joined += log.joined;
     }
-    assert!(proposed > 500, "{proposed}");
+    assert!(proposed > 500 && joined > 50, "{proposed}, of them {joined} joins");
 }
