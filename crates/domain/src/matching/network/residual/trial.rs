@@ -293,7 +293,7 @@ impl<'r, 'a> Trial<'r, 'a> {
             for &(store, _) in self.pools_of(need) {
                 found(store, 0);
             }
-            if self.served_now(need) < self.units(need) && self.barred != Some(need) {
+            if self.served_now(need) < self.most_of(need) {
                 found(GROUND, here - unserved(self.class(need)));
             }
             return;
@@ -418,6 +418,12 @@ impl<'r, 'a> Trial<'r, 'a> {
 
     fn units(&self, need: u32) -> i64 {
         self.units.get(&need).copied().unwrap_or_else(|| self.base.network.demands()[need as usize].units)
+    }
+
+    /// The units that a need may have; one that is barred may get back what it has lost, but no more.
+    fn most_of(&self, need: u32) -> i64 {
+        let units = self.units(need);
+        if self.barred == Some(need) { units.min(self.base.served[need as usize]) } else { units }
     }
 
     fn served_now(&self, need: u32) -> i64 {
