@@ -57,18 +57,24 @@ impl<C: Cost> State<C> {
             if limit <= distance {
                 break;
             }
+            // Those who wait come first: what they would pay says how far to look for others.
             for wanted in self.wants.of(store) {
-                let asking = &self.needs[wanted.need as usize];
+                let length = base + C::from(wanted.cost) - self.pays[wanted.need as usize];
+                if length < limit && self.is_waiting(wanted.need) {
+                    limit = length;
+                    best = Some(Beginning::Waiting { need: wanted.need, store, cost: wanted.cost });
+                }
+            }
+            if limit <= distance {
+                break;
+            }
+            for wanted in self.wants.of(store) {
                 let base = base + C::from(wanted.cost);
                 if base - self.pays[wanted.need as usize] >= limit {
                     continue;
                 }
-                if asking.served < asking.units {
-                    limit = base - asking.worth;
-                    best = Some(Beginning::Waiting { need: wanted.need, store, cost: wanted.cost });
-                    continue;
-                }
-                for (holding, held) in self.holdings.of_need(asking.first_holding) {
+                let first = self.needs[wanted.need as usize].first_holding;
+                for (holding, held) in self.holdings.of_need(first) {
                     let distance = base - C::from(held.cost) - self.prices[held.store as usize];
                     let step = Step::Move { holding, to: store, cost: wanted.cost };
                     self.search.reach(held.store, distance, step, limit);
@@ -77,6 +83,12 @@ impl<C: Cost> State<C> {
         }
         best.map(|beginning| (beginning, limit))
     }
+    /// Says whether a need has fewer units than it asks for; then it pays all that one is worth.
+    fn is_waiting(&self, need: u32) -> bool {
+        let its = &self.needs[need as usize];
+        its.served < its.units
+    }
+
     /// Lowers the prices of the stores nearer than the beginning.
     fn lower(&mut self, length: C) {
         for store in self.search.seen.drain(..) {
@@ -118,6 +130,7 @@ impl<C: Cost> State<C> {
                 None => break,
             }
         }
+        debug_assert!(units > 0, "a chain moves nothing");
         match beginning {
             Beginning::Spare { store } => self.stores[store as usize].taken -= units,
             Beginning::Waiting { need, store, cost } => self.give(need, store, cost, units),
