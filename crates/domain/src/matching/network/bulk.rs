@@ -225,3 +225,47 @@ impl Sets {
         a.min(b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::networks;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn wide_numbers_find_what_narrow_ones_find(network in networks()) {
+            let parts = Parts::split(&network);
+            for part in parts.largest_first() {
+                let mut classes: Vec<u64> = parts.demands_of(part).map(|demand| demand.class).collect();
+                classes.dedup();
+                let wide = parts.solve_with::<i128>(part, &classes, Scale::WIDEST);
+                prop_assert_eq!(parts.solve(part), wide);
+            }
+        }
+    }
+
+    /// Parts are solved in any order by any thread, and put together in one.
+    #[test]
+    fn the_number_of_threads_does_not_change_the_plan() {
+        let mut network = Network::new(Vec::new());
+        for at in 0..3_000u32 {
+            network.stores.push(Store { parent: None, room: i64::from(at % 5), fairness: None });
+        }
+        for need in 0..6_000u32 {
+            let first = need % 300 * 10;
+            let arcs = (0..10).map(|k| Arc { store: first + k, cost: need.wrapping_mul(31 + k) % 97 });
+            network.add(Demand { units: 1, class: u64::from(need % 7) }, arcs);
+        }
+        assert!(network.arc_count() >= WORTH_THREADS);
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| network.solve())
+        };
+        let alone = with(1);
+        assert_eq!(super::super::certify(&network, &alone), Ok(()));
+        assert_eq!(with(4), alone);
+    }
+}

@@ -36,3 +36,45 @@ impl Scale {
         Price { level: level.narrow(), points: points.narrow() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_outweighs_the_most_points_and_both_are_read_back() {
+        for (levels, points) in [(1, 1), (300, 1 << 40), (1 << 20, 1 << 30), (0, (1 << 56) - 1)] {
+            let scale = Scale::fitting(levels, points).unwrap();
+            let most = i64::try_from(points).unwrap() - 1;
+            let top = i64::try_from(levels).unwrap();
+            for (level, points) in [(0, 0), (0, -most), (top, most), (top, -most)] {
+                let price = Price { level, points };
+                assert_eq!(scale.price(scale.cost::<i64>(price)), price);
+                assert_eq!(Scale::WIDEST.price(Scale::WIDEST.cost::<i128>(price)), price);
+            }
+            let cost = |level, points| scale.cost::<i64>(Price { level, points });
+            assert!(cost(1, -most) > cost(0, most), "{levels} levels, {points} points");
+            assert!(cost(top, most) < i64::FAR / 4);
+        }
+    }
+
+    #[test]
+    fn what_would_run_over_does_not_fit() {
+        assert_eq!(Scale::fitting(0, 1 << 56), None);
+        assert_eq!(Scale::fitting(1, 1 << 55), None);
+        assert_eq!(Scale::fitting(300, 1 << 47), None);
+        assert_eq!(Scale::fitting(usize::MAX, 1), None);
+    }
+
+    #[test]
+    fn the_widest_holds_the_first_class_and_the_dearest_unit() {
+        let price = Price { level: super::super::level(0), points: super::super::DEAREST + (1 << 61) };
+        assert_eq!(Scale::WIDEST.price(Scale::WIDEST.cost::<i128>(price)), price);
+        let less = Price { level: price.level - 1, points: price.points };
+        assert!(
+            Scale::WIDEST.cost::<i128>(less)
+                < Scale::WIDEST.cost::<i128>(Price { points: -price.points, ..price })
+        );
+        assert!(Scale::WIDEST.cost::<i128>(price) < i128::FAR / 4);
+    }
+}

@@ -3,7 +3,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// A small network: pools in groups in trusts, some of each left out.
-fn networks() -> impl Strategy<Value = Network> {
+pub(super) fn networks() -> impl Strategy<Value = Network> {
     let pools = prop::collection::vec((0i64..4, 0usize..3), 1..6);
     let groups = prop::collection::vec((0i64..6, 0usize..2, any::<bool>()), 3);
     let trusts = prop::collection::vec((0i64..4, 0i64..4), 2);
@@ -118,6 +118,24 @@ proptest! {
         prop_assert_eq!(value(&network, &solution), best_by_trying_all(&network));
     }
 
+    /// However dear a move or a unit beyond the fair share is, no sum runs over.
+    #[test]
+    fn the_plan_is_the_best_of_all_at_any_cost(network in networks(), dear in 0u32..29, unfair in 0u32..62) {
+        let mut dearer = Network::new(network.stores.clone());
+        for store in &mut dearer.stores {
+            if let Some(fairness) = &mut store.fairness {
+                fairness.step <<= unfair;
+            }
+        }
+        for (need, demand) in network.demands().iter().enumerate() {
+            let arcs = network.arcs_of(need).iter();
+            dearer.add(*demand, arcs.map(|arc| Arc { cost: arc.cost << dear, ..*arc }).collect::<Vec<_>>());
+        }
+        let solution = dearer.solve();
+        prop_assert_eq!(certify(&dearer, &solution), Ok(()));
+        prop_assert_eq!(value(&dearer, &solution), best_by_trying_all(&dearer));
+    }
+
     #[test]
     fn a_greedy_plan_is_never_better_and_never_certified_when_worse(network in networks()) {
         let solution = network.solve();
@@ -186,6 +204,17 @@ proptest! {
         }
         prop_assert_eq!(value(&network, &network.solve()), value(&turned, &turned.solve()));
         prop_assert_eq!(network.solve(), network.solve());
+    }
+}
+
+#[test]
+fn what_fairness_costs_has_an_end() {
+    let steep = Fairness { allowance: 2, step: i64::MAX };
+    assert_eq!([1, 2, 3, i64::MAX].map(|n| steep.of_unit(n)), [0, 0, DEAREST, DEAREST]);
+    assert_eq!([2, 3, 5, i64::MAX].map(|n| steep.of_units(n)), [0, DEAREST, 3 * DEAREST, i64::MAX]);
+    let gentle = Fairness { allowance: -1, step: DEAREST / 3 };
+    for n in 1..4 {
+        assert_eq!(gentle.of_units(n), (0..=n).map(|n| gentle.of_unit(n)).sum::<i64>());
     }
 }
 

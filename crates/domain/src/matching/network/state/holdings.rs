@@ -30,7 +30,9 @@ impl Holdings {
 
     #[inline]
     pub(super) fn at(&self, holding: u32) -> &Holding {
-        &self.all[holding as usize]
+        let its = &self.all[holding as usize];
+        debug_assert!(its.units > 0, "a holding that has ended is still listed");
+        its
     }
 
     /// The holding after this one in its store, or [`NONE`].

@@ -105,3 +105,49 @@ impl<T: Copy> Lists<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lists that grow, shrink, end and begin again keep what was put into them, and places are used again.
+    #[test]
+    fn lists_do_what_single_lists_do() {
+        let mut lists: Lists<u32> = Lists::default();
+        let mut plain: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![], vec![4]];
+        for list in &plain {
+            lists.add(list.iter().copied());
+        }
+        lists.fit(20);
+        plain.resize(20, Vec::new());
+        let mut seed = 1u32;
+        let mut draw = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % below
+        };
+        for item in 0..50_000 {
+            let list = draw(20);
+            let its = &mut plain[list as usize];
+            match draw(20) {
+                0 => {
+                    lists.clear(list);
+                    its.clear();
+                }
+                1..8 if !its.is_empty() => {
+                    let at = draw(position(its.len()));
+                    lists.swap_remove(list, at);
+                    its.swap_remove(at as usize);
+                }
+                _ => {
+                    assert_eq!(lists.push(list, item) as usize, its.len());
+                    its.push(item);
+                }
+            }
+            assert_eq!(lists.of(list), its);
+        }
+        for (list, its) in plain.iter().enumerate() {
+            assert_eq!(lists.of(position(list)), its);
+        }
+        assert!(lists.items.len() < 20_000, "{} places for a few hundred items", lists.items.len());
+    }
+}

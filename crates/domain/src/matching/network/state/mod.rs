@@ -188,6 +188,7 @@ impl<C: Cost> State<C> {
             }
             let mut next = self.stores[store as usize].first_held;
             while next != NONE {
+                debug_assert_eq!(self.holdings.at(next).store, store, "another store's holding is listed");
                 self.note_pays(self.holdings.at(next).need);
                 next = self.holdings.after(next);
             }

@@ -121,6 +121,10 @@ impl<C: Cost> State<C> {
                 if its.parent != NONE {
                     self.search.reach(its.parent, length, Step::Out { child: store }, best.1);
                 } else if length < best.1 {
+                    debug_assert!(
+                        length >= distance,
+                        "the prices do not prove the plan: a spare unit is dear"
+                    );
                     best = (End::Spare { store }, length);
                     if length <= distance {
                         return best;
@@ -140,6 +144,7 @@ impl<C: Cost> State<C> {
             while next != NONE {
                 let holding = next;
                 let (need, cost) = (self.holdings.at(holding).need, self.holdings.at(holding).cost);
+                debug_assert_eq!(self.holdings.at(holding).store, store, "another store's holding is listed");
                 next = self.holdings.after(holding);
                 if !self.search.is_new(need) {
                     continue;
@@ -191,6 +196,7 @@ impl<C: Cost> State<C> {
                 Step::Move { .. } | Step::Out { .. } | Step::In { .. } => at = self.before(at, step),
             }
         };
+        debug_assert!(units > 0, "a chain moves nothing");
         match end {
             End::GiveUp | End::Found { .. } => {}
             End::Spare { store } => self.stores[store as usize].taken += units,

@@ -84,6 +84,7 @@ impl<C: Cost> Search<C> {
     pub(super) fn reach(&mut self, store: u32, distance: C, step: Step, limit: C) {
         let known = &mut self.distance[store as usize];
         if distance < limit && distance < *known {
+            debug_assert!(distance >= self.level, "the prices do not prove the plan: a chain gets shorter");
             if *known == C::FAR {
                 self.seen.push(store);
             }
