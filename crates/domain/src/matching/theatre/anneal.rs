@@ -4,7 +4,7 @@
 //! cost least, or unserved. Proposals that make the plan dearer are kept by chance, the more rarely the dearer they are and
 //! the longer the search has gone on (the temperature falls). When the temperature has fallen, a longer
 //! cycle begins, so that the search needs no end to be set beforehand: whenever it is stopped, the best plan
-//! so far stands. In strict mode a cycle goes band by band: those whose turn has passed keep their service.
+//! so far stands. After each step one session is packed anew as well as can be, and at last all are. In strict mode a cycle goes band by band: those whose turn has passed keep their service.
 
 use super::Mode;
 use super::chain::Chain;
@@ -12,8 +12,10 @@ use super::dice::{Dice, Patience, below};
 use super::exact;
 use super::packing::Packing;
 use super::parts::Part;
-use super::phases::{Cooling, Phase, phases};
-use super::prices::{priced, prices};
+use super::phases::{Cooling, Phase, between, phases};
+use super::prices::{order, prices};
+use super::response::Response;
+use super::rounds::Walk;
 use super::worth::{Worth, Worths};
 use crate::matching::network::{NONE, position};
 
@@ -68,6 +70,7 @@ pub(super) struct Search<'a> {
     barren: u32,
     /// The best plan of this phase with its cost, and how many proposals ago it was kept.
     ahead: (i64, Vec<u32>),
+    response: Response,
     since: u64,
     best: Best,
     least_possible: i64,
@@ -88,16 +91,7 @@ impl<'a> Search<'a> {
         now.restore(&start);
         #[allow(clippy::cast_precision_loss)] // only says where to look
         let prices = prices(part, now.cost() as f64, READINGS);
-        let mut order: Vec<u32> = (0..position(part.spots.len())).collect();
-        for case in 0..part.cases.len() {
-            order[part.range_of(case)].sort_by(|&a, &b| {
-                let price = |spot: u32| {
-                    let spot = &part.spots[spot as usize];
-                    priced(spot.cost, spot.size, prices[spot.session as usize])
-                };
-                price(a).total_cmp(&price(b)).then(a.cmp(&b))
-            });
-        }
+        let order = order(part, &prices);
         let worths = Worths::new(part, mode);
         let proved = exact::best(part, mode, &start);
         let is_proved = proved.is_some();
@@ -123,6 +117,7 @@ impl<'a> Search<'a> {
             cycle: 0,
             barren: 0,
             ahead: (i64::MAX, best.spots.clone()),
+            response: Response::new(part),
             since: 0,
             best,
         };
@@ -130,41 +125,9 @@ impl<'a> Search<'a> {
         search
     }
 
-    /// Cases that may be moved.
-    pub(super) fn weight(&self) -> u64 {
-        u64::from(position(self.now.part.cases.len()))
-    }
-
-    /// Says that more steps would find nothing: the plan cannot be better, or nothing has been found for long.
-    pub(super) fn is_finished(&self) -> bool {
-        self.best.is_proved
-            || (self.barren >= BARREN_CYCLES && self.cycle >= PATIENT_CYCLES && !self.is_lacking())
-            || self.best.worth.iter().sum::<i64>() <= self.least_possible
-    }
-
     /// Says that all cases must be served and that no plan has been found that does.
     fn is_lacking(&self) -> bool {
         self.cooling.cost.is_some() && self.best.spots.contains(&NONE)
-    }
-
-    /// Takes so many steps, and says how many it took.
-    pub(super) fn advance(&mut self, steps: u64) -> u64 {
-        for _ in 0..steps {
-            let length = self.length();
-            let temperature = self.temperature(length);
-            for _ in 0..PROPOSALS_A_STEP {
-                self.propose(temperature);
-                self.since += 1;
-                if self.now.cost() < self.ahead.0 && self.since >= self.weight() {
-                    self.keep();
-                }
-            }
-            self.made += PROPOSALS_A_STEP;
-            if self.made >= length {
-                self.end_phase();
-            }
-        }
-        steps
     }
 
     /// Proposals made since the search began.
@@ -175,7 +138,9 @@ impl<'a> Search<'a> {
 
     /// Ends the search and returns the best plan with its worth.
     pub(super) fn finish(mut self) -> (Worth, Vec<u32>) {
-        self.keep();
+        if !self.best.is_proved {
+            self.polish();
+        }
         let worth = self.worths.of(&self.ahead.1);
         if worth < self.best.worth { (worth, self.ahead.1) } else { (self.best.worth, self.best.spots) }
     }
@@ -192,6 +157,16 @@ impl<'a> Search<'a> {
             self.ahead.1.copy_from_slice(self.now.spots());
             self.since = 0;
         }
+    }
+
+    /// Goes back to the best plan of the phase, and packs each session as well as can be.
+    fn polish(&mut self) {
+        self.keep();
+        self.now.restore(&self.ahead.1);
+        if self.cooling.cost.is_none() {
+            self.response.settle(&mut self.now);
+        }
+        self.keep();
     }
 
     fn heat(&self) -> f64 {
@@ -211,15 +186,7 @@ impl<'a> Search<'a> {
         if share >= 60 {
             return cold / 16.0;
         }
-        // (cold / hot) ^ (share / 64) by square roots, which are exact on every machine.
-        let (mut temperature, mut root) = (hot, cold / hot);
-        for bit in (0..6).rev() {
-            root = root.sqrt();
-            if share >> bit & 1 == 1 {
-                temperature *= root;
-            }
-        }
-        temperature
+        between(hot, cold, share, 6)
     }
 
     /// Lets the cases of this phase take part; those of later bands go, those of earlier ones keep their service.
@@ -266,8 +233,7 @@ impl<'a> Search<'a> {
 
     /// Goes on from the best plan of the phase to the next one, or to the next cycle.
     fn end_phase(&mut self) {
-        self.keep();
-        self.now.restore(&self.ahead.1);
+        self.polish();
         self.phase += 1;
         if self.phase == self.phases.len() {
             let worth = self.worths.of(&self.ahead.1);
@@ -336,5 +302,40 @@ impl<'a> Search<'a> {
             self.now.take_out(case);
         }
         self.now.put(case, spot);
+    }
+}
+
+impl Walk for Search<'_> {
+    fn weight(&self) -> u64 {
+        u64::from(position(self.now.part.cases.len()))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.best.is_proved
+            || (self.barren >= BARREN_CYCLES && self.cycle >= PATIENT_CYCLES && !self.is_lacking())
+            || self.best.worth.iter().sum::<i64>() <= self.least_possible
+    }
+
+    fn advance(&mut self, steps: u64) -> u64 {
+        for _ in 0..steps {
+            let length = self.length();
+            let temperature = self.temperature(length);
+            for _ in 0..PROPOSALS_A_STEP {
+                self.propose(temperature);
+                self.since += 1;
+                if self.now.cost() < self.ahead.0 && self.since >= self.weight() {
+                    self.keep();
+                }
+            }
+            if self.cooling.cost.is_none() {
+                let session = self.dice.below(self.now.part.rooms.len());
+                self.response.answer(&mut self.now, position(session));
+            }
+            self.made += PROPOSALS_A_STEP;
+            if self.made >= length {
+                self.end_phase();
+            }
+        }
+        steps
     }
 }

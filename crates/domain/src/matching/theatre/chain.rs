@@ -30,13 +30,19 @@ impl Chain {
         &self.ejected[..self.length]
     }
 
-    /// Chooses who makes room: one member that is long enough, else several, from a place left to chance.
+    /// Chooses who makes room: one member that is long enough (the one that costs least unserved, or any), else several
+    /// from a place left to chance.
     pub(super) fn choose(&mut self, now: &Packing<'_>, wanted: i64, dice: &mut Dice) -> bool {
         let members = now.members(self.into);
         let size = |member: u32| now.part.spots[now.spot(member) as usize].size;
         let first = dice.below(members.len());
         let around = || members[first..].iter().chain(&members[..first]).copied();
-        if let Some(member) = around().find(|&member| size(member) >= wanted) {
+        let mut long = around().filter(|&member| size(member) >= wanted);
+        let one = match dice.bits() & 1 {
+            0 => long.next(),
+            _ => long.min_by_key(|&member| now.away[member as usize]),
+        };
+        if let Some(member) = one {
             self.ejected[0].0 = member;
             self.length = 1;
             return true;

@@ -14,11 +14,13 @@ mod exact;
 mod greedy;
 mod knapsack;
 mod lists;
+mod overload;
 mod packing;
 mod parts;
 mod phases;
 mod prices;
 mod promise;
+mod response;
 mod rounds;
 mod worth;
 

@@ -46,3 +46,17 @@ pub(super) fn phases(part: &Part, mode: Mode, cooling: Cooling) -> Vec<Phase> {
     };
     bands.into_iter().map(phase).collect()
 }
+
+/// What lies between two numbers above 0, in even ratios: `share` of the way in parts of 2 to the power of `bits`.
+///
+/// By square roots and products alone, which are exact on every machine.
+pub(super) fn between(from: f64, to: f64, share: u64, bits: u32) -> f64 {
+    let (mut at, mut root) = (from, to / from);
+    for bit in (0..bits).rev() {
+        root = root.sqrt();
+        if share >> bit & 1 == 1 {
+            at *= root;
+        }
+    }
+    at
+}

@@ -1,6 +1,7 @@
 //! What a minute of each session is worth: the prices at which about as many minutes are wanted as there are.
 
 use super::parts::Part;
+use crate::matching::network::position;
 
 /// Readings without a better bound after which the stride is shortened.
 const PATIENCE: u32 = 20;
@@ -52,6 +53,21 @@ pub(super) fn prices(part: &Part, reached: f64, readings: u32) -> Vec<f64> {
         }
     }
     best.1
+}
+
+/// The spots of each case, the one that costs least at such prices first.
+pub(super) fn order(part: &Part, prices: &[f64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..position(part.spots.len())).collect();
+    for case in 0..part.cases.len() {
+        order[part.range_of(case)].sort_by(|&a, &b| {
+            let price = |spot: u32| {
+                let spot = &part.spots[spot as usize];
+                priced(spot.cost, spot.size, prices[spot.session as usize])
+            };
+            price(a).total_cmp(&price(b)).then(a.cmp(&b))
+        });
+    }
+    order
 }
 
 /// What a case costs in a session at the price of its minutes.

@@ -12,6 +12,18 @@ use crate::matching::network::{NONE, position};
 /// Steps of one round over all parts together: some hundredths of a second.
 const STEPS_A_ROUND: u64 = 1024;
 
+/// A search that goes on step by step, of which the best plan so far can be had at any time.
+pub(super) trait Walk: Send {
+    /// Cases that may be moved: rounds are shared out by it.
+    fn weight(&self) -> u64;
+
+    /// Says that more steps would find nothing: the plan cannot be better, or nothing has been found for long.
+    fn is_finished(&self) -> bool;
+
+    /// Takes so many steps, and says how many it took.
+    fn advance(&mut self, steps: u64) -> u64;
+}
+
 /// Betters the lists and returns how many steps were taken.
 pub(super) fn improve(
     lists: &mut Lists<'_>,
@@ -35,7 +47,8 @@ pub(super) fn improve(
         .map(|(at, (part, start))| Search::new(part, mode, OF_LISTS, start, seed_of(seed, at)))
         .collect();
     // What is small has been solved by now: the first step.
-    let steps = 1 + run(&mut searches, budget - 1, should_stop);
+    let mut walks: Vec<&mut dyn Walk> = searches.iter_mut().map(|search| search as &mut dyn Walk).collect();
+    let steps = 1 + run(&mut walks, budget - 1, should_stop);
     let found: Vec<Vec<u32>> = searches.into_par_iter().map(|search| search.finish().1).collect();
     for (part, spots) in parts.iter().zip(&found) {
         for &case in &part.cases {
@@ -54,10 +67,11 @@ pub(super) fn improve(
 
 /// Lets all searches go on, in rounds, until the budget is spent, nobody wants to wait or nothing better is to be
 /// expected. What each search does depends on the steps taken alone, so that a replay of so many steps does the same.
-pub(super) fn run(searches: &mut [Search<'_>], budget: u64, should_stop: &mut dyn FnMut() -> bool) -> u64 {
+pub(super) fn run(searches: &mut [&mut dyn Walk], budget: u64, should_stop: &mut dyn FnMut() -> bool) -> u64 {
     let mut steps = 0;
     while steps < budget {
-        let all: u64 = searches.iter().filter(|search| !search.is_finished()).map(Search::weight).sum();
+        let all: u64 =
+            searches.iter().filter(|search| !search.is_finished()).map(|search| search.weight()).sum();
         let mut left = budget - steps;
         let mut turns = Vec::new();
         for search in searches.iter_mut().filter(|search| !search.is_finished()) {
@@ -120,14 +134,14 @@ mod tests {
     fn steps_are_counted_one_by_one() {
         let part = part();
         for (budget, rounds) in [(1, 9), (2, 9), (1_025, 9), (3_000, 9), (u64::MAX, 1), (u64::MAX, 3)] {
-            let mut searches = [search(&part, 1), search(&part, 2)];
+            let (mut one, mut other) = (search(&part, 1), search(&part, 2));
             let mut asked = 0;
             let mut stop = || {
                 asked += 1;
                 asked == rounds
             };
-            let counted = run(&mut searches, budget, &mut stop);
-            let proposals: u64 = searches.iter().map(Search::proposals).sum();
+            let counted = run(&mut [&mut one, &mut other], budget, &mut stop);
+            let proposals = one.proposals() + other.proposals();
             assert_eq!(counted * PROPOSALS_A_STEP, proposals, "a budget of {budget}, {rounds} rounds");
             assert_eq!(counted, budget.min(STEPS_A_ROUND * rounds));
         }
@@ -141,9 +155,8 @@ mod tests {
         for steps in 1..=40 {
             let mut alone = search(&part, 5);
             assert_eq!(alone.advance(steps), steps);
-            let mut in_rounds = [search(&part, 5)];
-            assert_eq!(run(&mut in_rounds, steps, &mut || false), steps);
-            let [in_rounds] = in_rounds;
+            let mut in_rounds = search(&part, 5);
+            assert_eq!(run(&mut [&mut in_rounds], steps, &mut || false), steps);
             let found = in_rounds.finish();
             assert_eq!(alone.finish(), found);
             differ += usize::from(last.replace(found.clone()) != Some(found));
