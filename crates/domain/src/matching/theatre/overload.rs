@@ -260,3 +260,73 @@ fn to_float(points: i64) -> f64 {
 fn to_points(value: f64) -> i64 {
     value as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::theatre::parts::Spot;
+
+    /// Forty jobs and five agents that can only just do them all.
+    fn tight() -> Part {
+        let mut part = Part { rooms: vec![84; 5], sessions: (0..5).collect(), ..Part::default() };
+        for job in 0..40 {
+            let size = |agent: u32| i64::from(5 + (job * 7 + agent * 3) % 11);
+            let spot = |agent| Spot {
+                session: agent,
+                cost: 30 - 2 * size(agent) + i64::from(job % 3),
+                size: size(agent),
+            };
+            part.add(job, 10_000, 0, (0..5).map(spot));
+        }
+        part
+    }
+
+    /// What the search counts as it goes is what its plan comes to, and no plan that it keeps is overdrawn.
+    #[test]
+    fn what_is_counted_is_what_there_is() {
+        let part = tight();
+        let mut search = Overload::new(&part, 5);
+        let mut was_overdrawn = false;
+        let come_to = |spots: &[u32]| {
+            let (mut left, mut cost) = (part.rooms.clone(), 0);
+            for &spot in spots {
+                let its = part.spots[spot as usize];
+                left[its.session as usize] -= its.size;
+                cost += its.cost;
+            }
+            (cost, left)
+        };
+        for _ in 0..2_000 {
+            assert_eq!(search.advance(1), 1);
+            let (cost, left) = come_to(&search.spots);
+            let overdrawn = left.iter().map(|&left| (-left).max(0)).sum::<i64>();
+            assert_eq!((search.cost, search.overdrawn, &search.left), (cost, overdrawn, &left));
+            for (session, members) in search.members.iter().enumerate() {
+                let lies = |&case: &u32| {
+                    part.spots[search.spots[case as usize] as usize].session as usize == session
+                };
+                assert!(members.iter().all(lies));
+            }
+            was_overdrawn |= overdrawn > 0;
+        }
+        assert!(was_overdrawn, "the search never walked through an overdrawn plan");
+        let (cost, spots) = search.finish().expect("a plan that holds");
+        let (came_to, left) = come_to(&spots);
+        assert_eq!(cost, came_to);
+        assert!(left.iter().all(|&left| left >= 0), "{left:?}");
+    }
+
+    #[test]
+    fn the_same_seed_and_steps_give_the_same_plan() {
+        let part = tight();
+        let found = |seed, rounds: [u64; 2]| {
+            let mut search = Overload::new(&part, seed);
+            for steps in rounds {
+                search.advance(steps);
+            }
+            (search.spots.clone(), search.finish())
+        };
+        assert_eq!(found(1, [300, 200]), found(1, [10, 490]));
+        assert!((2..12).any(|seed| found(seed, [0, 3]) != found(1, [0, 3])));
+    }
+}
