@@ -87,7 +87,10 @@ fn answers(console: SocketAddr) -> bool {
     let mut answer = [0; 12];
     let asked = TcpStream::connect_timeout(&console, LOOK_EVERY).and_then(|mut stream| {
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        write!(stream, "GET / HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\r\n")?;
+        // In one piece: a server that answers the first half and closes would break the second.
+        stream.write_all(
+            format!("GET / HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )?;
         stream.read_exact(&mut answer)
     });
     asked.is_ok() && answer.starts_with(b"HTTP/1.1 ") && matches!(answer[9], b'2' | b'3' | b'4')
