@@ -28,7 +28,7 @@ pub struct LentTeam {
     pub roles: Vec<Label>,
     /// Minutes that the team travels to the session.
     pub travel_minutes: u32,
-    /// How many other offers of staff could have come, all farther or with less left.
+    /// How many other offers of staff could have come, none of them nearer.
     pub others: u32,
     /// What the trust answers; `None` where it is the home or the supporting trust, which answers once for all that it
     /// gives.

@@ -12,7 +12,7 @@ use crate::in_force::InForce;
 use crate::lent::{LentTeam, TEAM_UNITS, covers};
 use crate::lifecycle::Party;
 use crate::lifecycle::offer::{OfferCommand, TABLE as OFFERS};
-use crate::proposal::Authority;
+use crate::proposal::{Authority, Side};
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
 use crate::resource::ResourceKind;
@@ -54,6 +54,15 @@ pub fn propose_joined(
     let lent = lend(&mut desk, &id, team, actor, at)?;
     let priority = desk.need(&desk.proposal(&id)?.need)?.priority;
     let proposal = desk.proposal_mut(&id)?;
+    let asked = (ResourceKind::Staff, priority, lent.units);
+    if lent.side.is_none() && team.in_force.agreement_of(lent.trust, asked, at).is_none() {
+        // Its trust may have agreed beforehand to the session, but not to send its people.
+        if lent.trust == proposal.home_trust {
+            proposal.home = Side::pending();
+        } else {
+            proposal.supporting = Side::pending();
+        }
+    }
     if proposal.authority == Authority::NotNeeded {
         proposal.authority = team.in_force.authority_for(ResourceKind::Staff, priority, lent.units);
     }

@@ -308,6 +308,21 @@ fn agreements_answer_for_the_team_and_approval_of_staff_is_asked_for() {
 }
 
 #[test]
+fn a_trust_that_agreed_to_its_theatre_has_not_agreed_to_send_its_people() {
+    for (kinds, answer) in
+        [("[\"THEATRE\"]", Answer::Pending), ("[\"THEATRE\", \"STAFF\"]", Answer::Accepted)]
+    {
+        let mut world = World::with_session(&["ZA1"]);
+        world.policy = toml::from_str(&format!(
+            "[[standing_agreement]]\nid = \"mou\"\ntrust = \"ZA1\"\nkinds = {kinds}\nuntil = \"2027-01-01T00:00:00Z\""
+        ))
+        .unwrap();
+        world.join("p-1", 2, "ZA1", 0).unwrap();
+        assert_eq!(world.proposal("p-1").supporting.answer, answer, "{kinds}");
+    }
+}
+
+#[test]
 fn nobody_is_superseded_or_set_aside_after_the_teams_trust_has_answered() {
     let mut world = World::joined();
     world.lend("p-1", YES).unwrap();
