@@ -4,7 +4,7 @@
 //! [`Visible`] can only be made here, and only a `Visible` is turned into an answer, so no path can forget to ask.
 
 use fallow_domain::actor::{Actor, Role};
-use fallow_domain::ids::TrustCode;
+use fallow_domain::ids::{Label, TrustCode};
 use fallow_domain::need::{Need, Patient};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
@@ -146,20 +146,25 @@ impl Viewer<'_> {
     /// trusts, without the patient unless a proposal joins the two.
     #[must_use]
     pub fn need(&self, need: &Need, joined: Joined) -> Option<Visible<Need>> {
-        let (seen, whole) = match self.reach() {
-            Reach::Region => (true, self.actor.role == Role::Engine),
-            Reach::Nothing => (false, false),
-            Reach::Trust(own) if own == need.trust => (true, true),
+        let (seen, whole, only_lends) = match self.reach() {
+            Reach::Region => (true, self.actor.role == Role::Engine, false),
+            Reach::Nothing => (false, false, false),
+            Reach::Trust(own) if own == need.trust => (true, true, false),
             Reach::Trust(own) => {
                 let shared =
                     self.region.joining(own, need.trust).any(|c| c.shares.contains(&need.resource.kind));
-                (shared || joined != Joined::No, joined == Joined::Serves)
+                (shared || joined != Joined::No, joined == Joined::Serves, !shared && joined == Joined::Lends)
             }
         };
         seen.then(|| {
             let mut need = need.clone();
             if !whole {
                 need.patient = Patient::default();
+            }
+            if only_lends {
+                // Who sends a team asks what for, and not whom the home trust knows under which reference.
+                (need.case_ref, need.imd_decile, need.risk) = (None, None, None);
+                need.home_area = Label::default();
             }
             Visible(need)
         })

@@ -112,6 +112,31 @@ fn a_patient_is_shown_to_the_home_trust_and_to_whom_a_proposal_joins_only() {
     assert_eq!(sees(Role::Gold, None, Joined::No), Some(false));
 }
 
+#[test]
+fn who_only_lends_a_team_is_not_told_whose_case_it_is() {
+    let region = region();
+    let known = Need {
+        case_ref: Some(fallow_domain::ids::CaseRef::parse("LC-118").unwrap()),
+        imd_decile: Some(2),
+        ..need()
+    };
+    let sees = |trust, joined| {
+        let actor = actor(Role::BedManager, Some(trust));
+        let viewer = Viewer { actor: &actor, region: &region };
+        viewer.need(&known, joined).map(|visible| {
+            let need = visible.get();
+            (need.case_ref.is_some(), need.imd_decile.is_some())
+        })
+    };
+    assert_eq!(sees("CCC", Joined::Lends), Some((false, false)), "no collaborative shares it");
+    assert_eq!(sees("CCC", Joined::Serves), Some((true, true)));
+    assert_eq!(
+        sees("AAA", Joined::Lends),
+        Some((true, true)),
+        "as every member of the collaborative sees it"
+    );
+}
+
 struct World {
     ledger: Arc<MemoryLedger>,
     live: Live,
