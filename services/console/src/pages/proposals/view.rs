@@ -102,8 +102,11 @@ impl Inbox {
                 proposal::State::Held if card.can_answer => {
                     inbox.count += 1;
                     match &proposal.block {
-                        Some(block) => Block::add(&mut inbox.blocks, block, card, &known.directory),
-                        None => inbox.waiting.push(card),
+                        // Who only lends a team answers case by case: the block's one answer is for its two sides.
+                        Some(block) if !card.is_lending => {
+                            Block::add(&mut inbox.blocks, block, card, &known.directory);
+                        }
+                        Some(_) | None => inbox.waiting.push(card),
                     }
                 }
                 proposal::State::Held => inbox.answered.push(card),

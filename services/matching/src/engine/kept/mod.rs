@@ -334,6 +334,9 @@ impl Kept {
                 self.forget(key, record);
                 if let Some(needs) = self.declined_for.get_mut(&decline.offer) {
                     needs.remove(&decline.need);
+                    if needs.is_empty() {
+                        self.declined_for.remove(&decline.offer);
+                    }
                 }
                 let pair = (decline.need.clone(), decline.offer.clone());
                 self.plan.apply(Change::Forgiven(pair.0, pair.1));
