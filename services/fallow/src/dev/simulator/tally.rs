@@ -7,8 +7,9 @@ use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use tonic::Code;
 
-/// Refusals that are part of a day with several people in it: somebody else was first, or too late.
-const EXPECTED: [&str; 8] = [
+/// Refusals that are part of a day with several people in it: somebody else was first, or too late. A report whose session
+/// ended while it was on its way is too late by its window.
+const EXPECTED: [&str; 9] = [
     reasons::HOLD_EXPIRED,
     reasons::ALREADY_ACCEPTED,
     reasons::ILLEGAL_TRANSITION,
@@ -16,6 +17,7 @@ const EXPECTED: [&str; 8] = [
     reasons::CHECKLIST_OPEN,
     reasons::ALREADY_EXTENDED,
     reasons::OUT_OF_ORDER_FEED,
+    reasons::WINDOW,
     reasons::RATE_LIMITED,
 ];
 
