@@ -9,6 +9,7 @@ mod decode;
 mod errors;
 pub mod keys;
 mod link;
+pub mod planted;
 mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -170,7 +171,7 @@ impl RedisLedger {
             return Err(Trouble::Misconfigured { detail });
         }
         let mut load = redis::cmd("FUNCTION");
-        load.arg("LOAD").arg("REPLACE").arg(FUNCTIONS);
+        load.arg("LOAD").arg("REPLACE").arg(planted::spoil(FUNCTIONS));
         let loaded: Result<String, RedisError> = load.query_async(&mut line.connection).await;
         loaded.map(drop).map_err(|error| errors::not_sent("load the function", &error))
     }

@@ -18,6 +18,7 @@ mod key;
 pub mod limits;
 mod memory;
 pub mod picture;
+pub mod planted;
 pub mod record;
 pub mod transact;
 mod trouble;

@@ -1,0 +1,63 @@
+//! Bugs that can be planted on purpose, to prove that the tests and the fault runs find them.
+//!
+//! Without the feature `planted` there are none: [`on`] is a constant `false`, and the compiler removes what stands
+//! behind it. With it, the environment variable [`VARIABLE`] names the one bug that the process has. A bug is one line
+//! where it would be made, `if planted::on("touch-skipped")`, and one entry of [`BUGS`]; a bug of the function that runs
+//! in Redis is a marked line of its text that is replaced before it is loaded.
+
+/// The environment variable that names the planted bug.
+pub const VARIABLE: &str = "FALLOW_PLANTED";
+
+/// Every bug that can be planted: its name, and what is done wrong. In order of name.
+pub const BUGS: &[(&str, &str)] = &[
+    ("absence-not-compared", "a record that was expected to be absent may be there"),
+    ("conflict-writes", "a commit of which one record has changed is written all the same"),
+    ("deletion-forgotten", "a deleted record stays live"),
+    ("digest-not-compared", "a request id that was used for another body answers as it did for that"),
+    ("history-not-compared", "a store of another history takes commits"),
+    ("loss-not-noticed", "a store that is behind what it acknowledged takes commits"),
+    ("outcome-not-stored", "a request id is forgotten at once"),
+    ("replay-answers-another", "a repeated request is given the revision of the last commit of all"),
+    ("request-id-not-scoped", "two trusts that use the same request id get each other's answers"),
+    ("revision-not-dense", "revisions go up by two"),
+    ("trimmed-unarchived", "the log keeps its last hundred changes, archived or not"),
+    ("ttl-used", "outcomes have a time to live of a second"),
+    ("version-not-compared", "a record may have changed since it was read"),
+    ("write-not-logged", "the last record of a commit is live and not in the log"),
+];
+
+/// Says whether a bug is planted in this process.
+#[cfg(not(feature = "planted"))]
+#[must_use]
+pub const fn on(_bug: &str) -> bool {
+    false
+}
+
+/// Says whether a bug is planted in this process.
+#[cfg(feature = "planted")]
+#[must_use]
+pub fn on(bug: &str) -> bool {
+    debug_assert!(BUGS.iter().any(|(name, _)| *name == bug), "{bug} is not in the list of bugs");
+    planted() == Some(bug)
+}
+
+/// Returns the name of the bug that is planted in this process.
+#[cfg(feature = "planted")]
+#[must_use]
+pub fn planted() -> Option<&'static str> {
+    static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    // No setting: a bug is nothing that a deployment chooses.
+    #[expect(clippy::disallowed_methods)]
+    let read = || std::env::var(VARIABLE).ok().filter(|name| !name.is_empty());
+    PLANTED.get_or_init(read).as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bug_has_a_name_of_its_own_in_order() {
+        assert!(BUGS.windows(2).all(|pair| pair[0].0 < pair[1].0), "the list of bugs is out of order");
+    }
+}
