@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fallow::dev::{Demonstration, DevArgs, Tally};
 use fallow_domain::invariants;
-use fallow_domain::proposal::ProposalState;
+use fallow_domain::proposal::{Proposal, ProposalState};
 use fallow_domain::transfer::TransferState;
 use jiff::SignedDuration;
 
@@ -49,6 +49,8 @@ async fn a_day_passes_with_every_outcome_and_no_failure() {
         let count = records.proposals.values().filter(|proposal| proposal.state == state).count();
         assert!(count > 0, "no proposal is {state}");
     }
+    let joined = |proposal: &Proposal| proposal.team.is_some() && proposal.state == ProposalState::Confirmed;
+    assert!(records.proposals.values().any(joined), "no team was lent to a session without one");
     let completed = records.transfers.values().filter(|transfer| transfer.state == TransferState::Completed);
     assert!(completed.count() > 0, "no transfer is completed");
     shown.end(Duration::from_secs(10)).await.unwrap();

@@ -11,6 +11,8 @@ pub(super) enum Side {
     Supporting,
     /// The trust whose need it is.
     Home,
+    /// The trust whose team it is, where the session has none.
+    Lender,
 }
 
 /// An answer, and after how many minutes it comes.
@@ -51,6 +53,9 @@ const SUPPORTING: [DeclineReason; 6] = [
     DeclineReason::InfectionControl,
 ];
 
+/// Reasons of a trust that lends a team.
+const LENDER: [DeclineReason; 2] = [DeclineReason::Staffing, DeclineReason::CapacityChanged];
+
 /// Reasons of a home trust.
 const HOME: [DeclineReason; 4] = [
     DeclineReason::PatientDeclined,
@@ -73,13 +78,14 @@ pub(super) fn reply(
     let (then, part) = (dice.between(6, 14), dice.chance(30));
     // Accept, provisional, decline, silence.
     let weights = match (side, unhurried) {
-        (Side::Supporting, false) => [70, 9, 14, 7],
-        (Side::Supporting, true) => [46, 8, 11, 35],
+        (Side::Supporting | Side::Lender, false) => [70, 9, 14, 7],
+        (Side::Supporting | Side::Lender, true) => [46, 8, 11, 35],
         (Side::Home, false) => [90, 0, 6, 4],
         (Side::Home, true) => [60, 0, 5, 35],
     };
     let reasons: &[DeclineReason] = match side {
         Side::Supporting => &SUPPORTING,
+        Side::Lender => &LENDER,
         Side::Home => &HOME,
     };
     match dice.weighted(&weights) {

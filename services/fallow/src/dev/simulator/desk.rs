@@ -71,11 +71,13 @@ impl Desk {
 
     /// Returns the answer that this trust gives now, if any.
     fn due_answer(&self, proposal: &v1::Proposal, now: Timestamp) -> Option<v1::AnswerProposalRequest> {
-        let is_home = proposal.home_trust == self.trust;
-        let (side, own, theirs, other) = if is_home {
-            (Side::Home, &proposal.home, &proposal.supporting, &proposal.supporting_trust)
-        } else {
-            (Side::Supporting, &proposal.supporting, &proposal.home, &proposal.home_trust)
+        let (home, supporting) = (&proposal.home_trust, &proposal.supporting_trust);
+        let (side, own, theirs, other) = match &proposal.team {
+            _ if *home == self.trust => (Side::Home, &proposal.home, &proposal.supporting, supporting),
+            _ if *supporting == self.trust => (Side::Supporting, &proposal.supporting, &proposal.home, home),
+            Some(team) => (Side::Lender, &team.answer, &proposal.home, home),
+            // Seen for another reason, such as by who must approve it.
+            None => return None,
         };
         let (own, theirs) = (own.as_ref()?, theirs.as_ref()?);
         let case = self.cases.of(&proposal.need);
