@@ -15,7 +15,8 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
-use crate::world::{Running, World, gold, manager};
+use crate::examples::{gold, manager};
+use crate::world::{Running, World};
 
 type Client = MatchingServiceClient<MatchingServiceServer<Matching>>;
 

@@ -6,7 +6,8 @@ use fallow_matching::Facts;
 use fallow_matching::engine::{Because, Chore, chores, next_deadline, plan};
 use jiff::SignedDuration;
 
-use crate::world::{World, beds, gold, need, report};
+use crate::examples::{beds, gold, need, report};
+use crate::world::World;
 
 fn facts(world: &World) -> Facts {
     Facts::of(&world.live, world.now()).unwrap()

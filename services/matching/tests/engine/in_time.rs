@@ -10,7 +10,8 @@ use fallow_ledger::RecordKind;
 use fallow_ledger::record::{Record, offer_key, source_claim_key};
 use jiff::SignedDuration;
 
-use crate::world::{World, manager, need, report};
+use crate::examples::{manager, need, report};
+use crate::world::World;
 
 fn need_state(world: &World, id: &str) -> Option<NeedState> {
     world.records().needs.values().find(|need| need.id.as_str() == id).map(|need| need.state)

@@ -5,6 +5,7 @@
 
 mod answering;
 mod deciding;
+mod examples;
 mod handing_over;
 mod in_time;
 mod promises;

@@ -6,7 +6,8 @@ use fallow_domain::offer::Freshness;
 use fallow_domain::proposal::{Proposal, SupportingDecline};
 use fallow_domain::records::Records;
 
-use crate::world::{World, need};
+use crate::examples::need;
+use crate::world::World;
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);

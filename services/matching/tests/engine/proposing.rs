@@ -5,7 +5,8 @@ use fallow_domain::need::Priority;
 use fallow_domain::proposal::ProposalState;
 use fallow_ledger::RecordKind;
 
-use crate::world::{World, beds, need, report};
+use crate::examples::{beds, need, report};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_need_and_an_offer_that_fit_become_a_proposal() {

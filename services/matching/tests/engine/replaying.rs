@@ -11,7 +11,8 @@ use fallow_matching::engine::{Placement, plan};
 use fallow_matching::replay::{Decider, Divergence, LogFlaw, OtherPolicy, Replay, Tally, Window};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::{World, gold, need};
+use crate::examples::{gold, need};
+use crate::world::World;
 
 /// A morning: beds and needs, a decline, holds that run out, an urgent need that displaces, a trust under pressure, a
 /// stale offer that is confirmed.
@@ -113,7 +114,7 @@ async fn the_same_input_gives_the_same_decisions() {
     assert!(tally.placements >= 6 && tally.chores >= 2, "{tally:?}");
     assert_eq!(tally.commits, u64::try_from(log.len()).unwrap());
     // A window leaves out what was decided before it, but not what was there.
-    let from = crate::world::start() + SignedDuration::from_mins(30);
+    let from = crate::examples::start() + SignedDuration::from_mins(30);
     let late = Window { from, to: Timestamp::MAX };
     let (later, found) = replay(&world, &log, Decider::default(), late).unwrap();
     assert_eq!(found, []);

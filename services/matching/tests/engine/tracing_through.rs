@@ -3,7 +3,8 @@
 use fallow_domain::need::Priority;
 use fallow_host::telemetry::{continue_trace, in_memory, trace_id};
 
-use crate::world::{World, need};
+use crate::examples::need;
+use crate::world::World;
 
 #[tokio::test]
 async fn a_proposal_goes_on_in_the_trace_of_what_caused_it() {

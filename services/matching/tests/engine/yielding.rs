@@ -4,7 +4,8 @@ use fallow_domain::decide::proposal::{HomeReply, SupportingReply};
 use fallow_domain::need::Priority;
 use fallow_domain::proposal::ProposalState;
 
-use crate::world::{World, beds, need, report};
+use crate::examples::{beds, need, report};
+use crate::world::World;
 
 #[tokio::test]
 async fn an_urgent_need_takes_the_units_of_a_later_band_that_nobody_has_answered() {

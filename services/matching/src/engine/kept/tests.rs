@@ -1,22 +1,20 @@
 //! Random logs: what is kept decides what a look at everything decides, at every step.
 
-use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::actor::Actor;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::offer::{self as offers, OfferReport};
 use fallow_domain::decide::proposal::{
     HomeReply, SupportingReply, Terms, answer_home, answer_supporting, answer_team,
 };
-use fallow_domain::ids::{
-    CollaborativeId, Label, Note, ProposalId, RegionId, SourceKey, TransferId, TrustCode,
-};
-use fallow_domain::need::{NeedState, Patient, Priority, Scope, TransferReason};
-use fallow_domain::offer::{Limits, OfferState, Source, Suspension, Team, Window};
+use fallow_domain::ids::{CollaborativeId, Label, Note, ProposalId, RegionId, TransferId, TrustCode};
+use fallow_domain::need::Priority;
+use fallow_domain::offer::{OfferState, Suspension, Team, Window};
 use fallow_domain::proposal::{HomeDecline, SupportingDecline};
 use fallow_domain::quantity::Count;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::Refusal;
 use fallow_domain::region::{Mode, Region};
-use fallow_domain::resource::{Code, Level, Resource, Specialty};
+use fallow_domain::resource::{Code, Resource, Specialty};
 use fallow_domain::standing::{Declaration, ModeChange, RegionState, TrustState};
 use fallow_ledger::record::{need_key, offer_key, region_key, trust_key};
 use fallow_live::neighbours;
@@ -25,6 +23,10 @@ use jiff::SignedDuration;
 use super::*;
 use crate::engine::{chores, next_deadline, of_chore, of_placement, plan};
 use crate::then::facts_of;
+use examples::{beds, manager, need, report, start};
+
+#[path = "../../../tests/engine/examples.rs"]
+mod examples;
 
 /// How a log differs from others.
 #[derive(Debug, Clone, Copy)]
@@ -62,10 +64,6 @@ impl Dice {
 
 const TRUSTS: [&str; 4] = ["ZA1", "ZA2", "ZA3", "ZA4"];
 
-fn start() -> Timestamp {
-    "2026-11-23T10:00:00Z".parse().unwrap()
-}
-
 fn region_toml(kind: Kind) -> String {
     let allowance = if kind.fair_step > 0 { "fair_allowance = 1" } else { "" };
     let mut text = format!(
@@ -79,17 +77,14 @@ fn region_toml(kind: Kind) -> String {
             "[[site]]\ncode = \"{trust}01\"\ntrust = \"{trust}\"\nname = \"{trust}\"\nlat = 53.{at}\nlon = -2.0\nkind = \"HOSPITAL\"\n"
         );
     }
+    // A trust's reserve is over all its sites: one far from the rest.
+    text += "[[site]]\ncode = \"ZA102\"\ntrust = \"ZA1\"\nname = \"ZA1 far\"\nlat = 54.0\nlon = -2.0\nkind = \"HOSPITAL\"\n";
     text += "[[collaborative]]\nid = \"all\"\nname = \"All\"\nkind = \"ACUTE\"\nmembers = [\"ZA1\", \"ZA2\", \"ZA3\", \"ZA4\"]\nshares = [\"BED\", \"THEATRE\", \"STAFF\"]\n";
     text
 }
 
 fn engine_actor() -> Actor {
     crate::engine::engine()
-}
-
-fn manager(trust: TrustCode) -> Actor {
-    let subject = Label::parse(&format!("manager-{trust}")).unwrap();
-    Actor { subject, kind: ActorKind::Person, role: Role::BedManager, trust: Some(trust) }
 }
 
 fn random_resource(dice: &mut Dice, kind: Kind) -> Resource {
@@ -101,11 +96,8 @@ fn random_resource(dice: &mut Dice, kind: Kind) -> Resource {
         level_scheme: None,
     };
     match dice.below(if kind.theatres { 10 } else { 5 }) {
-        0..=2 => of(ResourceKind::Bed, "GA_ADULT"),
-        3 | 4 => Resource {
-            level: Level::new(if dice.chance(50) { 2 } else { 3 }),
-            ..of(ResourceKind::Bed, "CC_ADULT")
-        },
+        0..=2 => beds("GA_ADULT", None),
+        3 | 4 => beds("CC_ADULT", Some(if dice.chance(50) { 2 } else { 3 })),
         8 | 9 => of(ResourceKind::Staff, "ODP"),
         _ => {
             let specialty = *dice.pick(&[110, 300]);
@@ -223,80 +215,45 @@ impl Log {
         let from = self.at + hours(1 + self.dice.small(60));
         let is_staff = resource.kind == ResourceKind::Staff;
         let is_unstaffed = is_theatre && self.dice.chance(40);
+        let site =
+            if trust == "ZA1" && self.dice.chance(50) { "ZA102".to_owned() } else { format!("{trust}01") };
         let report = OfferReport {
-            source_key: Some(SourceKey::parse(id.as_str()).unwrap()),
-            trust: trust.parse().unwrap(),
-            site: format!("{trust}01").parse().unwrap(),
+            site: site.parse().unwrap(),
             resource,
-            staffed: Count::new(staffed),
-            occupied: Count::ZERO,
-            blocked: Count::ZERO,
             window: Window {
                 from: (is_theatre || (!is_staff && self.dice.chance(50))).then_some(from),
                 until: from + hours(if is_staff { 80 } else { 4 + self.dice.small(40) }),
             },
-            capabilities: Vec::new(),
-            limits: Limits::default(),
             team: if is_unstaffed {
                 Team { staffed: false, needs: vec![Label::parse("ODP").unwrap()] }
             } else {
                 Team::default()
             },
-            shared_with: Vec::new(),
             release_at: self.dice.chance(10).then(|| self.at + SignedDuration::from_mins(40)),
-            campaign: Label::default(),
-            reported_at: self.at,
-            source: Source::Feed,
-            source_seq: None,
             cadence: hours(1 + self.dice.small(8)),
-            note: Note::default(),
+            ..report(trust, id.as_str(), staffed, self.at)
         };
-        let (by, at) = (manager(report.trust), self.at);
+        let (by, at) = (manager(trust), self.at);
         self.try_to(offers::publish(&Records::default(), &id, report, true, &by, at));
     }
 
     fn new_need(&mut self) {
         self.made += 1;
-        let id = NeedId::parse(&format!("n{:03}", self.dice.below(900) * 1_000 + self.made)).unwrap();
+        let id = format!("n{:03}", self.dice.below(900) * 1_000 + self.made);
         let trust = *self.dice.pick(&TRUSTS);
         let resource = random_resource(&mut self.dice, self.kind);
         let is_theatre = resource.kind == ResourceKind::Theatre;
         let later = |dice: &mut Dice, hours: u64| SignedDuration::from_hours(dice.small(hours).into());
+        let priority = *self.dice.pick(Priority::ALL);
         let need = Need {
-            id,
-            case_ref: None,
-            trust: trust.parse().unwrap(),
-            site: format!("{trust}01").parse().unwrap(),
             resource,
             units: Count::new(1 + self.dice.small(2)),
             minutes_per_case: Count::new(if is_theatre { 30 + 10 * self.dice.small(9) } else { 0 }),
-            priority: *self.dice.pick(Priority::ALL),
             listed_at: self.at - later(&mut self.dice, 200),
             earliest: self.dice.chance(30).then(|| self.at + later(&mut self.dice, 30)),
             needed_by: self.dice.chance(40).then(|| self.at + later(&mut self.dice, 60)),
-            requires: Vec::new(),
-            patient: Patient::default(),
             max_travel_minutes: self.dice.chance(30).then(|| 20 + self.dice.small(30)),
-            imd_decile: None,
-            risk: None,
-            reason: TransferReason::Capacity,
-            scope: Scope::WholePathway,
-            fragile_service: false,
-            brings_team: false,
-            home_area: Label::default(),
-            pathway: None,
-            discharge_pathway: None,
-            funding_route: Label::default(),
-            cost_centre: Label::default(),
-            state: NeedState::Open,
-            review_at: None,
-            raised_at: None,
-            agreed_at: None,
-            units_proposed: Count::ZERO,
-            units_committed: Count::ZERO,
-            units_arrived: Count::ZERO,
-            note: Note::default(),
-            generation: 0,
+            ..need(trust, &id, priority, self.at)
         };
         self.put_need(need);
     }
@@ -357,11 +314,27 @@ impl Log {
         let changes = match self.dice.below(4) {
             0 => {
                 let reply = HomeReply::Accept { units: None };
-                answer_home(&self.live, &id, reply, &note, &transfer, &manager(proposal.home_trust), at)
+                answer_home(
+                    &self.live,
+                    &id,
+                    reply,
+                    &note,
+                    &transfer,
+                    &manager(proposal.home_trust.as_str()),
+                    at,
+                )
             }
             1 => {
                 let reply = HomeReply::Decline { code: HomeDecline::PatientDeclined };
-                answer_home(&self.live, &id, reply, &note, &transfer, &manager(proposal.home_trust), at)
+                answer_home(
+                    &self.live,
+                    &id,
+                    reply,
+                    &note,
+                    &transfer,
+                    &manager(proposal.home_trust.as_str()),
+                    at,
+                )
             }
             which => {
                 let region = self.region();
@@ -377,11 +350,11 @@ impl Log {
                 };
                 match proposal.third_trust() {
                     Some(lender) if self.dice.chance(50) => {
-                        let by = manager(lender);
+                        let by = manager(lender.as_str());
                         answer_team(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
                     }
                     Some(_) | None => {
-                        let by = manager(proposal.supporting_trust);
+                        let by = manager(proposal.supporting_trust.as_str());
                         answer_supporting(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
                     }
                 }
@@ -390,15 +363,21 @@ impl Log {
         self.try_to(changes);
     }
 
+    /// A trust says what it declares, and how many adult beds it keeps for itself.
+    fn keep(&mut self, ods: TrustCode, declared: Option<Declaration>, beds: u32) {
+        let reserves = [("BED/GA_ADULT".parse().unwrap(), Count::new(beds))].into();
+        let said = TrustState { ods, declared, reserves };
+        self.commit(vec![(trust_key(ods), Some(Record::Trust(said)))]);
+    }
+
     fn change_region(&mut self) {
         let by = engine_actor();
         if self.dice.chance(80) {
             let ods = self.dice.pick(&TRUSTS).parse().unwrap();
             let declared =
                 Declaration { opel: 1 + u8::try_from(self.dice.below(4)).unwrap(), at: self.at, by };
-            let reserves = [("BED/GA_ADULT".parse().unwrap(), Count::new(self.dice.small(3)))].into();
-            let said = TrustState { ods, declared: Some(declared), reserves };
-            return self.commit(vec![(trust_key(ods), Some(Record::Trust(said)))]);
+            let keeps = self.dice.small(3);
+            return self.keep(ods, Some(declared), keeps);
         }
         let key = region_key(&RegionId::parse("Y99").unwrap());
         let Record::Region(state) = &*self.records[&key].record else { panic!("no region") };
@@ -445,9 +424,8 @@ impl Log {
         }
     }
 
-    /// Holds what is kept against everything, and carries out what is decided, but for some that is refused or overtaken.
-    fn decide(&mut self, seed: u64, step: usize, what: &str) -> usize {
-        let tell = format!("seed {seed}, step {step}: {what}");
+    /// Holds what is kept against everything, and returns what is decided.
+    fn look(&mut self, tell: &str) -> (Vec<Chore>, Vec<Placement>) {
         self.kept.look(self.at);
         let facts = facts_of(self.at, self.revision, &self.records).unwrap();
         assert_eq!(self.kept.facts().versions, facts.versions, "{tell}");
@@ -457,6 +435,28 @@ impl Log {
         let (placements, of_everything) = (self.kept.placements(), plan(&facts));
         assert_eq!(in_short(&placements), in_short(&of_everything), "{tell}");
         assert_eq!(placements, of_everything, "{tell}");
+        (due, placements)
+    }
+
+    /// Carries out a placement; says whether the rules allowed it.
+    fn place(&mut self, placement: &Placement) -> bool {
+        let mut ids = Vec::new();
+        for _ in &placement.suggest {
+            self.made += 1;
+            let id = |letter: char| format!("{letter}{:04}", self.made);
+            ids.push((ProposalId::parse(&id('p')).unwrap(), TransferId::parse(&id('t')).unwrap()));
+        }
+        let region = self.region();
+        let terms = (&*region, &self.calendar);
+        let changes = of_placement(placement, &ids, &self.live, terms, &engine_actor(), self.at);
+        let is_done = changes.is_ok();
+        self.try_to(changes);
+        is_done
+    }
+
+    /// Looks, and carries out what is decided, but for some that is refused or overtaken.
+    fn decide(&mut self, tell: &str) -> usize {
+        let (due, placements) = self.look(tell);
         for chore in due {
             if self.dice.chance(85) {
                 let changes = of_chore(&chore, &self.live, &engine_actor(), self.at);
@@ -465,25 +465,10 @@ impl Log {
         }
         let mut count = 0;
         for placement in placements {
-            if !self.dice.chance(85) {
-                continue;
+            if self.dice.chance(85) && self.place(&placement) {
+                self.joined += placement.suggest.iter().filter(|suggest| suggest.team.is_some()).count();
+                count += 1;
             }
-            let ids: Vec<(ProposalId, TransferId)> = placement
-                .suggest
-                .iter()
-                .map(|_| {
-                    self.made += 1;
-                    let id = |letter: char| format!("{letter}{:04}", self.made);
-                    (ProposalId::parse(&id('p')).unwrap(), TransferId::parse(&id('t')).unwrap())
-                })
-                .collect();
-            let region = self.region();
-            let terms = (&*region, &self.calendar);
-            let changes = of_placement(&placement, &ids, &self.live, terms, &engine_actor(), self.at);
-            let joins = placement.suggest.iter().filter(|suggest| suggest.team.is_some()).count();
-            self.joined += if changes.is_ok() { joins } else { 0 };
-            count += usize::from(changes.is_ok());
-            self.try_to(changes);
         }
         count
     }
@@ -516,7 +501,7 @@ fn at_every_step_of_random_logs_what_is_kept_decides_what_a_look_at_everything_d
             for _ in 0..=log.dice.below(3) {
                 what.push(log.happen());
             }
-            proposed += log.decide(seed, step, &what.join(", "));
+            proposed += log.decide(&format!("seed {seed}, step {step}: {}", what.join(", ")));
         }
         joined += log.joined;
     }
