@@ -1,6 +1,7 @@
 //! What is to be looked at again after a change, and no more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fallow_domain::ids::{NeedId, OfferId, ProposalId};
 use fallow_domain::matching::eligible::iter_objections;
@@ -135,19 +136,22 @@ impl Kept {
         }
         let key = self.parts.key(&offer.resource);
         let Some(part) = self.parts.get(&key) else { return };
+        let is_theatre = offer.resource.kind == ResourceKind::Theatre;
+        // A trust's reserve is over all its offers of the resource: what changes of one may set free another. Theatres keep
+        // none.
+        let concerned: Vec<Arc<Offer>> = if is_theatre {
+            vec![offer.clone()]
+        } else {
+            self.shelf(&shelf(&offer)).filter_map(|id| self.facts.offers.get(id).cloned()).collect()
+        };
         let todo = self.look.parts.entry(key).or_default();
         // Others might do better with it.
-        if !offer.figures.free().is_zero() {
-            let might = part.unanswered().filter(|hold| {
-                let Some((need, held)) = self.facts.holds.get(*hold).and_then(|hold| pair(&self.facts, hold))
-                else {
-                    return false;
-                };
-                is_better_by_enough(self.plan.bare(), need, held, &offer)
-            });
-            todo.restless.extend(might.cloned());
-        }
-        let is_theatre = offer.resource.kind == ResourceKind::Theatre;
+        let might = part.unanswered().filter(|hold| {
+            let pair = self.facts.holds.get(*hold).and_then(|hold| pair(&self.facts, hold));
+            let is_better = |need, held, other| is_better_by_enough(self.plan.bare(), need, held, other);
+            pair.is_some_and(|(need, held)| concerned.iter().any(|other| is_better(need, held, other)))
+        });
+        todo.restless.extend(might.cloned());
         let latest = latest_band(&self.facts, &self.parts, &offer);
         // Of units that are free the kept plan knows.
         if latest.is_none() && !is_theatre {
@@ -161,7 +165,7 @@ impl Kept {
             let fits = is_theatre && need.minutes_per_case <= free;
             let may_fit = !is_theatre || need.minutes_per_case <= most;
             let may_come_in = fits || (may_fit && latest.is_some_and(|band| need.priority < band));
-            if may_come_in && might_use(&self.plan, need, &offer) {
+            if may_come_in && concerned.iter().any(|offer| might_use(&self.plan, need, offer)) {
                 todo.wait(&need.id);
             }
         }

@@ -27,6 +27,7 @@ use examples::{beds, manager, need, report, start};
 
 #[path = "../../../tests/engine/examples.rs"]
 mod examples;
+mod touching;
 
 /// How a log differs from others.
 #[derive(Debug, Clone, Copy)]

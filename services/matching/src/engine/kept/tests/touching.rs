@@ -1,0 +1,70 @@
+//! What a change touches, one case at a time.
+
+use super::*;
+
+const QUIET: Kind = Kind { fair_step: 0, theatres: false };
+
+impl Log {
+    /// Publishes adult beds of a trust's first site, or of its far one.
+    fn beds(&mut self, site: &str, id: &str, free: u32) {
+        let report = OfferReport { site: site.parse().unwrap(), ..report(&site[..3], id, free, self.at) };
+        self.publish(report);
+    }
+
+    fn publish(&mut self, report: OfferReport) {
+        let id = OfferId::parse(report.source_key.as_ref().unwrap().as_str()).unwrap();
+        let (by, at) = (manager(report.trust.as_str()), self.at);
+        let changes = offers::publish(&self.live, &id, report, true, &by, at);
+        self.commit(neighbours::writes(changes.unwrap()));
+    }
+
+    /// Looks, carries everything out, and returns what it was in short.
+    fn settle(&mut self) -> Vec<String> {
+        let (due, placements) = self.look("a step");
+        assert_eq!(due, []);
+        for placement in &placements {
+            assert!(self.place(placement));
+        }
+        in_short(&placements)
+    }
+
+    fn keep_one_bed(&mut self) {
+        self.keep("ZA1".parse().unwrap(), None, 1);
+    }
+}
+
+/// The trust's reserve stands between a hold and the trust's near beds, until a bed far away has it covered.
+#[test]
+fn a_unit_of_a_sibling_sets_free_what_the_reserve_kept() {
+    let mut log = Log::new(0, QUIET);
+    log.keep_one_bed();
+    log.beds("ZA101", "near", 1);
+    log.beds("ZA102", "sibling", 0);
+    log.beds("ZA401", "farther", 1);
+    log.put_need(need("ZA2", "n", Priority::P2, start()));
+    assert_eq!(log.settle(), ["n: [\"1 of farther\"] for []"]);
+    assert_eq!(log.settle(), [""; 0]);
+    log.beds("ZA102", "sibling", 1);
+    assert_eq!(log.settle(), ["n: [\"1 of near\"] for [p0001]"]);
+}
+
+/// What an urgent need can use is kept back by the reserve while a later need holds a bed that is of no use to it.
+#[test]
+fn a_hold_on_a_sibling_gives_way_for_what_the_reserve_keeps() {
+    let mut log = Log::new(0, QUIET);
+    let dialysis = || vec![Label::parse("dialysis").unwrap()];
+    log.keep_one_bed();
+    log.beds("ZA101", "near", 1);
+    let far = OfferReport { capabilities: dialysis(), ..report("ZA1", "sibling", 1, start()) };
+    log.publish(OfferReport { site: "ZA102".parse().unwrap(), ..far });
+    let mut other = Need { requires: dialysis(), ..need("ZA3", "other", Priority::P1A, start()) };
+    log.put_need(other.clone());
+    assert_eq!(log.settle(), ["other: [\"1 of sibling\"] for []"]);
+    let urgent = need("ZA2", "urgent", Priority::P1B, start());
+    log.put_need(Need { max_travel_minutes: Some(60), ..urgent });
+    assert_eq!(log.settle(), [""; 0]);
+    other = log.live.needs[&other.id].clone();
+    other.priority = Priority::P3;
+    log.put_need(other);
+    assert_eq!(log.settle(), ["urgent: [\"1 of near\"] for [p0001]"]);
+}
