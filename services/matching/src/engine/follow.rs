@@ -1,15 +1,17 @@
 //! Following the log: what the engine keeps in memory is what the picture shows, change by change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fallow_api::status::Failure;
-use fallow_ledger::picture::Seen;
+use fallow_ledger::picture::{Applied, Seen};
 use fallow_ledger::watch::{Event, Watch, WatchEnd};
-use fallow_ledger::{Key, RecordKind};
+use fallow_ledger::{Key, RecordKind, Revision};
 use fallow_live::call::new_id;
 use fallow_live::{Live, RETRY_AFTER};
 use jiff::Timestamp;
 
+use super::chores::Chore;
 use super::kept::Kept;
 use super::plan::Placement;
 use crate::then::NoFacts;
@@ -31,10 +33,6 @@ pub(super) struct Follower {
     /// Boxed, for it goes to another thread and back where something takes long.
     kept: Box<Kept>,
 }
-
-/// Changes were missed, or another region is to be read: start again from everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StartAgain;
 
 impl Follower {
     /// Starts from everything that the picture shows.
@@ -70,39 +68,27 @@ impl Follower {
         &self.kept
     }
 
-    /// What is kept, to be asked what is to be done.
-    pub(super) fn kept_mut(&mut self) -> &mut Kept {
-        &mut self.kept
-    }
-
-    /// Takes in every change that the picture shows, and looks at a time.
+    /// Takes in every change that the picture shows, looks at a time, and returns what is to be done then; `None` when
+    /// changes were missed, or another region is to be read: start again from everything.
     ///
-    /// # Errors
-    /// [`StartAgain`].
-    pub(super) async fn look(&mut self, live: &Live, at: Timestamp) -> Result<(), StartAgain> {
-        let shown = live.picture().revision();
-        while self.kept.facts().revision < shown {
-            match self.watch.next().await {
-                Ok((Event::Change(change), _)) => {
-                    self.kept.take(change.revision, &change.items).map_err(|_| StartAgain)?;
-                }
-                Ok((Event::Record(..) | Event::SnapshotDone | Event::Bookmark, _)) => {}
-                Err(WatchEnd::TooSlow { cursor }) => {
-                    self.watch = live.picture().watch(&KINDS, Some(&cursor)).map_err(|_| StartAgain)?;
-                }
-                Err(WatchEnd::CursorGone | WatchEnd::NotYet) => return Err(StartAgain),
+    /// Only the waiting is done here. What the changes mean is found on a thread of its own kind, for another region file or
+    /// mode makes all of it anew.
+    pub(super) async fn look(
+        self,
+        live: &Live,
+        at: Timestamp,
+    ) -> Result<Option<(Self, Vec<Chore>)>, Failure> {
+        let Self { mut watch, mut kept } = self;
+        let Ok(changes) = unseen(&mut watch, live, kept.facts().revision).await else { return Ok(None) };
+        let looked = aside(move || {
+            for change in changes {
+                kept.take(change.revision, &change.items)?;
             }
-        }
-        if self.is_behind(live) {
-            return Err(StartAgain);
-        }
-        self.kept.look(at);
-        Ok(())
-    }
-
-    /// Says whether the picture was drawn afresh, at a revision before what is kept: of another history.
-    fn is_behind(&self, live: &Live) -> bool {
-        live.picture().revision() < self.kept.facts().revision
+            kept.look(at);
+            let chores = kept.chores();
+            Ok::<_, NoFacts>((kept, chores))
+        });
+        Ok(looked.await?.ok().map(|(kept, chores)| (Self { watch, kept }, chores)))
     }
 
     /// Returns what to propose. It is found on a thread of its own kind: where much has changed, that takes longer than
@@ -118,6 +104,29 @@ impl Follower {
     }
 }
 
+/// Returns the changes that the picture shows after a revision, oldest first.
+///
+/// # Errors
+/// Changes were missed, or the picture was drawn afresh at a revision before what is kept: of another history.
+async fn unseen(watch: &mut Watch, live: &Live, kept: Revision) -> Result<Vec<Arc<Applied>>, WatchEnd> {
+    let shown = live.picture().revision();
+    let (mut seen, mut changes) = (kept, Vec::new());
+    while seen < shown {
+        match watch.next().await {
+            Ok((Event::Change(change), _)) => {
+                seen = change.revision;
+                changes.push(change);
+            }
+            Ok((Event::Record(..) | Event::SnapshotDone | Event::Bookmark, _)) => {}
+            Err(WatchEnd::TooSlow { cursor }) => {
+                *watch = live.picture().watch(&KINDS, Some(&cursor))?;
+            }
+            Err(end @ (WatchEnd::CursorGone | WatchEnd::NotYet)) => return Err(end),
+        }
+    }
+    if live.picture().revision() < seen { Err(WatchEnd::CursorGone) } else { Ok(changes) }
+}
+
 /// Does something that may take long.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
@@ -125,4 +134,68 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         tracing::error!(%error, trace_id, "the engine could not plan");
         Failure::Bug { trace_id }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use fallow_domain::actor::Actor;
+    use fallow_domain::ids::RegionId;
+    use fallow_domain::standing::RegionState;
+    use fallow_host::tasks::Tasks;
+    use fallow_ledger::MemoryLedger;
+    use fallow_ledger::follow::follow;
+    use fallow_ledger::picture::Picture;
+    use fallow_ledger::record::{Record, region_key};
+    use fallow_ledger::transact::Step;
+    use fallow_live::pages::PageKey;
+
+    use super::*;
+    use crate::engine::{by_engine, engine};
+
+    fn region(version: u64, by: Actor) -> Record {
+        let at = Timestamp::UNIX_EPOCH;
+        let toml = "[region]\nid = \"Y99\"\nname = \"Tests\"\n".to_owned();
+        Record::Region(RegionState { toml, version, modes: BTreeMap::new(), applied_at: at, applied_by: by })
+    }
+
+    async fn put(live: &Live, version: u64) {
+        let key = region_key(live.region_id());
+        let write = |_: &_| {
+            let writes = vec![(key.clone(), Some(region(version, engine())))];
+            Ok(Step::Write { writes, answer: () })
+        };
+        let mutation = by_engine("put", Timestamp::UNIX_EPOCH, None);
+        live.mutate(&mutation, vec![key.clone()], write).await.unwrap();
+    }
+
+    #[test]
+    fn what_changes_mean_is_found_beside_the_thread_of_the_others() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (ledger, picture) = (Arc::new(MemoryLedger::new()), Arc::new(Picture::default()));
+            let (tasks, followed) = (Tasks::new(), follow(ledger.clone(), picture.clone()));
+            let stopping = tasks.stopping();
+            tasks.spawn("follower", async move {
+                tokio::select! { () = followed => {}, () = stopping => {} }
+            });
+            let live = Live::new(RegionId::parse("Y99").unwrap(), ledger, picture, PageKey::new(b"test"));
+            put(&live, 1).await;
+            let at = Timestamp::UNIX_EPOCH;
+            let follower = Follower::start(&live, at).await.unwrap();
+            put(&live, 2).await;
+            // The only thread for what takes long is taken.
+            let (release, released) = mpsc::channel::<()>();
+            let other = tokio::task::spawn_blocking(move || released.recv());
+            let mut look = Box::pin(follower.look(&live, at));
+            assert!(futures::poll!(&mut look).is_pending(), "it was looked on the thread of the others");
+            drop(release);
+            let (follower, chores) = look.await.unwrap().expect("nothing was missed");
+            assert_eq!((follower.kept().facts().revision, chores), (Revision(2), vec![]));
+            assert!(other.await.unwrap().is_err());
+            tasks.stop();
+        });
+    }
 }

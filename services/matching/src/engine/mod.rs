@@ -45,7 +45,7 @@ pub use plan::{Because, Placement, Suggest, SuggestTeam, plan};
 pub use retire::KEPT;
 
 use carry::{Carried, Carrier};
-use follow::{Follower, StartAgain};
+use follow::Follower;
 use lease::{Asked, Lease};
 use retire::Retiring;
 
@@ -209,9 +209,8 @@ impl Engine {
         if self.is_another() {
             return Ok(Round::LeaseLost);
         }
-        let Some(mut follower) = self.look(at).await? else { return Ok(Round::Again) };
-        let kept = follower.kept_mut();
-        let due = kept.chores();
+        let Some((follower, due)) = self.look(at).await? else { return Ok(Round::Again) };
+        let kept = follower.kept();
         let (seen, deadline) = (kept.facts().revision, kept.next_deadline());
         let is_due = !due.is_empty();
         let mut is_done = false;
@@ -258,19 +257,17 @@ impl Engine {
         Ok(Round::Rest(seen, [deadline, again].into_iter().flatten().min()))
     }
 
-    /// Takes in what has changed and looks; `None` when everything has to be looked at anew.
-    async fn look(&mut self, at: Timestamp) -> Result<Option<Follower>, Failure> {
-        let mut follower = match self.follower.take() {
+    /// Takes in what has changed, looks, and returns what is to be done; `None` when everything has to be looked at anew.
+    async fn look(&mut self, at: Timestamp) -> Result<Option<(Follower, Vec<Chore>)>, Failure> {
+        let follower = match self.follower.take() {
             Some(follower) => follower,
             None => Follower::start(&self.live, at).await?,
         };
-        match follower.look(&self.live, at).await {
-            Ok(()) => Ok(Some(follower)),
-            Err(StartAgain) => {
-                tracing::info!("the engine has missed changes and starts again from everything");
-                Ok(None)
-            }
+        let looked = follower.look(&self.live, at).await?;
+        if looked.is_none() {
+            tracing::info!("the engine has missed changes and starts again from everything");
         }
+        Ok(looked)
     }
 
     /// Deletes one batch of what ended long ago; says whether there was any.
