@@ -2,13 +2,14 @@
 //!
 //! All keys of a region carry the hash tag `{region}`, so that they lie in one slot of a Cluster and one function
 //! call may touch them all. None has a time to live: a key that vanished by itself would lose units. The only
-//! writer of all of them is `commit.lua`.
+//! writer of all of them is `commit.lua`; the archive's `keeper.lua` notes in `meta` what is archived, trims `log`, and
+//! fills a region that is empty.
 
 /// The keys of one region.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// Hash. `history`: the id of the history, written once. `revision`: the last commit's number, in decimal.
-    /// Bound: two fields.
+    /// `archived`: what the archive has on disk, see `keeper.lua`. Bound: these fields.
     pub meta: String,
     /// Hash. `kind/id` → revision in decimal, a space, body. Bound: one field per live record; bodies of at most
     /// `BODY_BYTES`.
@@ -24,6 +25,9 @@ pub struct Keys {
     pub outcome_times: String,
     /// Hash. Scope → how many of its requests are in `outcomes`. Bound: one field per scope.
     pub outcome_counts: String,
+    /// Hash, as `live`: records put aside for a region that is being restored, of which one step makes `live`. Written by
+    /// `keeper.lua` alone. Bound: as `live`; absent but for the minute of a restore.
+    pub restoring: String,
 }
 
 impl Keys {
@@ -37,6 +41,7 @@ impl Keys {
             outcomes: key("outcomes"),
             outcome_times: key("outcome-times"),
             outcome_counts: key("outcome-counts"),
+            restoring: key("restoring"),
         }
     }
 

@@ -1,12 +1,14 @@
 //! The ledger over Redis 7.0 or later, or Valkey.
 //!
-//! One function, `commit.lua`, is the only writer; reads are plain commands. All keys are named in [`keys`].
+//! One function, `commit.lua`, is the only writer, but for what the archive alone may do (`keeper.lua`); reads are plain
+//! commands. All keys are named in [`keys`].
 //!
 //! Invariants: nobody else in the tree knows Redis; no business rule is here; a commit whose answer was lost is said to
 //! be of unknown outcome, never to have failed.
 
 mod decode;
 mod errors;
+mod keeper;
 pub mod keys;
 mod link;
 pub mod planted;
@@ -146,14 +148,19 @@ impl RedisLedger {
         Ok((history.into(), decode::revision(&revision)?))
     }
 
-    /// Calls a function, loading it first if the server does not have it.
+    /// Calls a function of `commit.lua`.
     async fn call<T: FromRedisValue>(&self, call: &Cmd) -> Result<T, Failed> {
+        self.call_of(&planted::spoil(FUNCTIONS), call).await
+    }
+
+    /// Calls a function, loading the library that it is of first if the server does not have it.
+    async fn call_of<T: FromRedisValue>(&self, library: &str, call: &Cmd) -> Result<T, Failed> {
         let mut line = self.link.line().await.map_err(Failed::NotSent)?;
         let mut answer = call.query_async(&mut line.connection).await;
         if let Err(error) = &answer
             && errors::is_function_missing(error)
         {
-            self.load(&mut line).await.map_err(Failed::NotSent)?;
+            self.load(&mut line, library).await.map_err(Failed::NotSent)?;
             answer = call.query_async(&mut line.connection).await;
         }
         match answer {
@@ -165,13 +172,13 @@ impl RedisLedger {
         }
     }
 
-    async fn load(&self, line: &mut link::Line) -> Result<(), Trouble> {
+    async fn load(&self, line: &mut link::Line, library: &str) -> Result<(), Trouble> {
         if !self.options.load_functions {
-            let detail = format!("the function {COMMIT} is not loaded; the user deploy loads it");
+            let detail = "the functions are not loaded; the user deploy loads them".to_owned();
             return Err(Trouble::Misconfigured { detail });
         }
         let mut load = redis::cmd("FUNCTION");
-        load.arg("LOAD").arg("REPLACE").arg(planted::spoil(FUNCTIONS));
+        load.arg("LOAD").arg("REPLACE").arg(library);
         let loaded: Result<String, RedisError> = load.query_async(&mut line.connection).await;
         loaded.map(drop).map_err(|error| errors::not_sent("load the function", &error))
     }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::Ledger;
 use crate::commit::{Change, Changes, Commit, Digest, Outcome, RequestKey, Versioned, check_read};
 use crate::cursor::{Cursor, Revision};
+use crate::keeper::{Archived, Keeper, KeeperError, Reach};
 use crate::key::Key;
 use crate::limits;
 use crate::trouble::Trouble;
@@ -19,7 +20,6 @@ const CHANGES_KEPT: usize = 100_000;
 
 /// A ledger in the memory of one process, with the same answers as the one over Redis.
 pub struct MemoryLedger {
-    history: Arc<str>,
     changes_kept: usize,
     requests_per_scope: usize,
     state: Mutex<State>,
@@ -29,11 +29,13 @@ pub struct MemoryLedger {
 
 #[derive(Default)]
 struct State {
+    history: Arc<str>,
     revision: Revision,
     live: BTreeMap<Key, Versioned>,
     /// The last changes, dense; the first is the one after `forgotten`.
     log: VecDeque<Change>,
     forgotten: Revision,
+    archived: Option<Archived>,
     requests: Requests,
 }
 
@@ -55,11 +57,11 @@ struct Answered {
 impl MemoryLedger {
     /// Makes an empty ledger with a history of its own.
     pub fn new() -> MemoryLedger {
+        let history = uuid::Uuid::new_v4().simple().to_string().into();
         MemoryLedger {
-            history: uuid::Uuid::new_v4().simple().to_string().into(),
             changes_kept: CHANGES_KEPT,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
-            state: Mutex::default(),
+            state: Mutex::new(State { history, ..State::default() }),
             head: watch::Sender::new(Revision::ABSENT),
         }
     }
@@ -90,7 +92,7 @@ impl MemoryLedger {
     fn changes_now(&self, cursor: &Cursor, limit: usize) -> Result<Changes, Trouble> {
         let state = self.state();
         let after = cursor.revision();
-        if *cursor.history() != self.history || after > state.revision || after < state.forgotten {
+        if *cursor.history() != state.history || after > state.revision || after < state.forgotten {
             return Err(Trouble::CursorGone);
         }
         let known = state.log.partition_point(|change| change.revision <= after);
@@ -116,7 +118,7 @@ impl Ledger for MemoryLedger {
 
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
         let state = self.state();
-        let cursor = Cursor::new(self.history.clone(), state.revision);
+        let cursor = state.head();
         Ok((state.live.values().cloned().collect(), cursor))
     }
 
@@ -161,7 +163,71 @@ impl Ledger for MemoryLedger {
     }
 }
 
+#[async_trait::async_trait]
+impl Keeper for MemoryLedger {
+    async fn reach(&self) -> Result<Reach, Trouble> {
+        let state = self.state();
+        Ok(Reach { oldest: state.forgotten.next(), head: state.head(), archived: state.archived.clone() })
+    }
+
+    async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {
+        let mut state = self.state();
+        state.is_of(&note.cursor)?;
+        if note.cursor.revision() > state.revision {
+            return Err(KeeperError::Ahead { archived: note.cursor.revision(), head: state.revision });
+        }
+        if state.archived_through().is_none_or(|through| through < note.cursor.revision()) {
+            state.archived = Some(note.clone());
+        }
+        Ok(())
+    }
+
+    async fn trim(&self, through: &Cursor) -> Result<u64, KeeperError> {
+        let mut state = self.state();
+        state.is_of(through)?;
+        let archived = state.archived_through();
+        if archived.is_none_or(|archived| archived < through.revision()) {
+            return Err(KeeperError::NotArchived { asked: through.revision(), archived });
+        }
+        let before = state.log.len();
+        state.forget(through.revision());
+        Ok((before - state.log.len()) as u64)
+    }
+
+    async fn restore(&self, records: &[Versioned], note: &Archived) -> Result<(), KeeperError> {
+        let mut state = self.state();
+        if state.revision > Revision::ABSENT || !state.live.is_empty() {
+            return Err(KeeperError::NotEmpty { head: state.revision, records: state.live.len() as u64 });
+        }
+        state.history = note.cursor.history().clone();
+        state.revision = note.cursor.revision();
+        state.forgotten = state.revision;
+        state.live = records.iter().map(|record| (record.key.clone(), record.clone())).collect();
+        state.archived = Some(note.clone());
+        self.head.send_replace(state.revision);
+        Ok(())
+    }
+}
+
 impl State {
+    fn head(&self) -> Cursor {
+        Cursor::new(self.history.clone(), self.revision)
+    }
+
+    fn is_of(&self, cursor: &Cursor) -> Result<(), KeeperError> {
+        if *cursor.history() == self.history {
+            return Ok(());
+        }
+        let (asked, found) = (cursor.history().clone(), self.history.clone());
+        Err(KeeperError::OtherHistory { asked, found })
+    }
+
+    /// The last revision of this history that was noted as archived.
+    fn archived_through(&self) -> Option<Revision> {
+        let cursor = &self.archived.as_ref()?.cursor;
+        (*cursor.history() == self.history).then(|| cursor.revision())
+    }
+
     fn conflicts(&self, expects: &BTreeMap<Key, Revision>) -> Vec<Key> {
         let revision = |key| self.live.get(key).map_or(Revision::ABSENT, |record| record.revision);
         expects

@@ -5,8 +5,9 @@ mod faulty;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fallow_ledger::conformance::keeping::KeeperMaker;
 use fallow_ledger::conformance::{self, Forget, Maker, REQUESTS_PER_SCOPE, twin};
-use fallow_ledger::{Ledger, MemoryLedger, Revision};
+use fallow_ledger::{Keeper, Ledger, MemoryLedger, Revision};
 use faulty::{Bug, Faulty};
 
 struct Memory;
@@ -39,6 +40,15 @@ async fn in_memory() -> Memory {
 }
 
 fallow_ledger::conformance_tests!(in_memory);
+
+#[async_trait]
+impl KeeperMaker for Memory {
+    async fn keeper(&self) -> Arc<dyn Keeper> {
+        Arc::new(memory())
+    }
+}
+
+fallow_ledger::keeper_tests!(in_memory);
 
 /// A maker of ledgers with one bug.
 struct Broken(Bug);

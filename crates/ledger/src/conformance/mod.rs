@@ -6,6 +6,7 @@
 
 mod changes;
 mod commits;
+pub mod keeping;
 mod reads;
 mod requests;
 pub mod twin;
