@@ -167,6 +167,43 @@ for (const scripts of [true, false]) {
     await who.page.waitForSelector('.flash:has-text("Declined. Fallow asks the next in line.")')
   })
 
+  test(`who lends a team is asked for it alone, and answers for it, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'bed-manager.ZA3', scripts })
+    await who.go('/proposals')
+    const lent = 'article:has(h3:has-text("Main theatre"))'
+    const said = await who.text(lent)
+    assert.match(said, /You lend/)
+    assert.match(said, /anaesthetist/i)
+    assert.match(said, /Brackwater Hospitals: Accepted/)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    await who.page.click(`${lent} button.primary`)
+    await who.page.waitForSelector('.flash:has-text("Accepted. Waiting for Aldermoor University Hospitals.")')
+  })
+
+  test(`a list is answered at once, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'bed-manager.ZA6', scripts })
+    await who.go('/proposals')
+    assert.match(await who.text('.block h3'), /Saturday list at Garrow/)
+    assert.equal(await who.page.$$eval('.block article', (all) => all.length), 2)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    await who.click('.block button.primary')
+    await who.page.waitForSelector('.flash')
+    assert.match(await who.text('.flash'), /Accepted 2 cases/)
+    assert.equal(who.clicks, 1)
+    assert.equal(await who.page.$('.block'), null, 'nothing of it waits any more')
+  })
+
+  test(`a list is declined with one reason, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'bed-manager.ZA6', scripts })
+    await who.go('/proposals')
+    await who.page.click('.block > details > summary')
+    await who.page.check('.block .decline >> text=Staffing')
+    await who.page.click('.block > details button.warning')
+    await who.page.waitForSelector('.flash')
+    assert.match(await who.text('.flash'), /Declined 2 cases/)
+    assert.equal(await who.page.$('.block'), null)
+  })
+
   test(`a typed number meets a change: both are shown, ${how}`, async ({ person }) => {
     const [who, other] = [await person({ scripts }), await person({ user: 'site-lead.ZA4' })]
     await who.go('/capacity')

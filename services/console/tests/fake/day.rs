@@ -3,7 +3,7 @@
 use fallow_api::v1::*;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Records;
+use super::{Records, saturday};
 
 const TRUSTS: [(&str, &str, i32, Freshness); 6] = [
     ("ZA1", "Aldermoor University Hospitals", 2, Freshness::Fresh),
@@ -48,17 +48,25 @@ pub(crate) fn resource(key: &str) -> Resource {
     Resource { kind: kind.into(), code: code.to_owned(), specialties, level, level_scheme: 0 }
 }
 
-struct Day(Timestamp);
+pub(super) struct Day(Timestamp);
 
 impl Day {
     /// Returns the time so many minutes from now.
-    fn at(&self, minutes: i64) -> Option<prost_types::Timestamp> {
+    pub(super) fn at(&self, minutes: i64) -> Option<prost_types::Timestamp> {
         let at = self.0 + SignedDuration::from_mins(minutes);
         Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 })
     }
 
     /// Makes an offer of free units, reported so many minutes ago with an hour's cadence.
-    fn offer(&self, id: &str, site: &str, key: &str, figures: [i64; 5], age: i64, source: Source) -> Offer {
+    pub(super) fn offer(
+        &self,
+        id: &str,
+        site: &str,
+        key: &str,
+        figures: [i64; 5],
+        age: i64,
+        source: Source,
+    ) -> Offer {
         let [staffed, free, held, committed, blocked] = figures;
         let occupied = staffed - free - held - committed - blocked;
         Offer {
@@ -77,7 +85,15 @@ impl Day {
         }
     }
 
-    fn need(&self, id: &str, site: &str, key: &str, units: i64, case_ref: &str, priority: Priority) -> Need {
+    pub(super) fn need(
+        &self,
+        id: &str,
+        site: &str,
+        key: &str,
+        units: i64,
+        case_ref: &str,
+        priority: Priority,
+    ) -> Need {
         Need {
             id: id.to_owned(),
             case_ref: case_ref.to_owned(),
@@ -94,7 +110,7 @@ impl Day {
         }
     }
 
-    fn proposal(&self, id: &str, need: &Need, offer: &Offer, minutes_left: i64) -> Proposal {
+    pub(super) fn proposal(&self, id: &str, need: &Need, offer: &Offer, minutes_left: i64) -> Proposal {
         Proposal {
             id: id.to_owned(),
             need: need.id.clone(),
@@ -225,7 +241,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         revision: 100,
         ..Transfer::default()
     };
-    Records {
+    let mut records = Records {
         offers,
         needs,
         proposals,
@@ -234,7 +250,10 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         situation: situation(&day),
         revision: 100,
         request_ids: Vec::new(),
-    }
+    };
+    saturday::lend_a_team(&day, &mut records);
+    saturday::offer_a_list(&day, &mut records);
+    records
 }
 
 fn region() -> Region {

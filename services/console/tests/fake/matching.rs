@@ -9,6 +9,39 @@ use tonic::{Request, Response, Status};
 
 use super::{World, expect};
 
+/// The answer of a trust that a proposal asks.
+fn side_of<'a>(proposal: &'a Proposal, trust: &str) -> Option<&'a Answer> {
+    match &proposal.team {
+        _ if proposal.home_trust == trust => proposal.home.as_ref(),
+        Some(team) if team.trust == trust => team.answer.as_ref(),
+        Some(_) | None => proposal.supporting.as_ref(),
+    }
+}
+
+fn side_of_mut<'a>(proposal: &'a mut Proposal, trust: &str) -> &'a mut Option<Answer> {
+    match &mut proposal.team {
+        _ if proposal.home_trust == trust => &mut proposal.home,
+        Some(team) if team.trust == trust => &mut team.answer,
+        Some(_) | None => &mut proposal.supporting,
+    }
+}
+
+fn answer_of(verdict: Verdict, reason: i32, at: prost_types::Timestamp) -> Answer {
+    let state = match verdict {
+        Verdict::Accept => answer::State::Accepted,
+        Verdict::Provisional => answer::State::Provisional,
+        Verdict::Decline | Verdict::Unspecified => answer::State::Declined,
+    };
+    Answer { state: state.into(), reason, at: Some(at), ..Answer::default() }
+}
+
+fn all_say_yes(proposal: &Proposal) -> bool {
+    let yes = |side: &Option<Answer>| side.as_ref().is_some_and(|one| one.state() == answer::State::Accepted);
+    yes(&proposal.home)
+        && yes(&proposal.supporting)
+        && proposal.team.as_ref().is_none_or(|team| yes(&team.answer))
+}
+
 #[tonic::async_trait]
 impl MatchingService for World {
     async fn list_proposals(
@@ -21,9 +54,10 @@ impl MatchingService for World {
         let states = if filter.states.is_empty() { held } else { filter.states };
         let records = self.records();
         let proposals = records.proposals.iter().filter(|one| {
-            let sides = [&one.home_trust, &one.supporting_trust];
-            let ours = if one.home_trust == trust { &one.home } else { &one.supporting };
-            let waits = ours.as_ref().is_none_or(|side| side.state() == answer::State::Pending);
+            let lender = one.team.as_ref().map(|team| &team.trust);
+            let sides: Vec<&String> =
+                [&one.home_trust, &one.supporting_trust].into_iter().chain(lender).collect();
+            let waits = side_of(one, &trust).is_none_or(|side| side.state() == answer::State::Pending);
             states.contains(&one.state)
                 && (filter.trusts.is_empty() || sides.iter().any(|side| filter.trusts.contains(side)))
                 && (!filter.waiting_for_me || (sides.contains(&&trust) && waits))
@@ -49,29 +83,17 @@ impl MatchingService for World {
             expect(asked.expected_revision, records.proposals[at].revision)?;
             let revision = records.bump(&asked.request_id);
             let proposal = &mut records.proposals[at];
-            let state = match asked.verdict() {
-                Verdict::Accept => answer::State::Accepted,
-                Verdict::Provisional => answer::State::Provisional,
-                Verdict::Decline | Verdict::Unspecified => answer::State::Declined,
-            };
-            let said =
-                Answer { state: state.into(), reason: asked.reason, at: Some(now), ..Answer::default() };
-            if proposal.home_trust == trust {
-                proposal.home = Some(said);
-            } else {
-                proposal.supporting = Some(said);
-            }
+            let said = answer_of(asked.verdict(), asked.reason, now);
+            let state = said.state();
+            *side_of_mut(proposal, &trust) = Some(said);
             if asked.units > 0 {
                 proposal.units = asked.units;
             }
             proposal.revision = revision;
-            let yes = |side: &Option<Answer>| {
-                side.as_ref().is_some_and(|one| one.state() == answer::State::Accepted)
-            };
             let mut transfer = None;
             if state == answer::State::Declined {
                 proposal.set_state(proposal::State::Declined);
-            } else if yes(&proposal.home) && yes(&proposal.supporting) {
+            } else if all_say_yes(proposal) {
                 proposal.set_state(proposal::State::Confirmed);
                 transfer = Some(Transfer {
                     id: format!("t-{revision}"),
@@ -94,6 +116,33 @@ impl MatchingService for World {
         })
     }
 
+    async fn answer_campaign(
+        &self,
+        request: Request<AnswerCampaignRequest>,
+    ) -> Result<Response<AnswerCampaignResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let revision = records.bump(&asked.request_id);
+            let mut answered = 0;
+            for proposal in records.proposals.iter_mut().filter(|one| asked.proposals.contains(&one.id)) {
+                if proposal.block != asked.block {
+                    return Err(Status::invalid_argument("a proposal is not of this block"));
+                }
+                *side_of_mut(proposal, &trust) = Some(answer_of(asked.verdict(), asked.reason, now));
+                proposal.revision = revision;
+                match asked.verdict() {
+                    Verdict::Decline => proposal.set_state(proposal::State::Declined),
+                    _ if all_say_yes(proposal) => proposal.set_state(proposal::State::Confirmed),
+                    _ => {}
+                }
+                answered += 1;
+            }
+            Ok(Response::new(AnswerCampaignResponse { answered, revision, ..Default::default() }))
+        })
+    }
+
     async fn retract_answer(
         &self,
         request: Request<RetractAnswerRequest>,
@@ -105,9 +154,7 @@ impl MatchingService for World {
             let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
             let revision = records.bump(&asked.request_id);
             let proposal = &mut records.proposals[at];
-            let side =
-                if proposal.home_trust == trust { &mut proposal.home } else { &mut proposal.supporting };
-            *side = None;
+            *side_of_mut(proposal, &trust) = None;
             proposal.revision = revision;
             Ok(Response::new(RetractAnswerResponse { proposal: Some(proposal.clone()), revision }))
         })

@@ -22,6 +22,7 @@ mod day;
 mod demand;
 mod matching;
 mod monitor;
+mod saturday;
 
 /// Everything there is.
 #[derive(Default)]

@@ -37,14 +37,23 @@ impl Stage {
         let at = format!("http://{}", services.local_addr().expect("an address"));
         world.serve(services, &behind);
 
-        let trusts: Vec<TrustCode> = ["ZA1", "ZA4"].map(|code| code.parse().expect("a code")).to_vec();
+        let trusts: Vec<TrustCode> =
+            ["ZA1", "ZA3", "ZA4", "ZA6"].map(|code| code.parse().expect("a code")).to_vec();
         let issuer =
             |name: &str| TokenIssuer::new(signer.clone(), built_in::user(name, &region).expect("a user"));
         let user = |name: &String| BuiltInUser {
             place: name.split_once('.').map_or("Region", |(_, trust)| trust).to_owned(),
             issuer: issuer(name),
         };
-        let people = ["bed-manager.ZA1", "bed-manager.ZA4", "site-lead.ZA4", "duty-lead"].map(str::to_owned);
+        let people = [
+            "bed-manager.ZA1",
+            "bed-manager.ZA3",
+            "bed-manager.ZA4",
+            "bed-manager.ZA6",
+            "site-lead.ZA4",
+            "duty-lead",
+        ];
+        let people = people.map(str::to_owned);
         assert!(people.iter().all(|name| built_in::names(&trusts).contains(name)));
         let settings = Settings {
             endpoints: Endpoints::all_at(&Endpoint::from_shared(at).expect("an address")),
