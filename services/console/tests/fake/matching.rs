@@ -132,10 +132,10 @@ impl MatchingService for World {
                 }
                 *side_of_mut(proposal, &trust) = Some(answer_of(asked.verdict(), asked.reason, now));
                 proposal.revision = revision;
-                match asked.verdict() {
-                    Verdict::Decline => proposal.set_state(proposal::State::Declined),
-                    _ if all_say_yes(proposal) => proposal.set_state(proposal::State::Confirmed),
-                    _ => {}
+                if asked.verdict() == Verdict::Decline {
+                    proposal.set_state(proposal::State::Declined);
+                } else if all_say_yes(proposal) {
+                    proposal.set_state(proposal::State::Confirmed);
                 }
                 answered += 1;
             }
