@@ -1,4 +1,4 @@
-#!lua name=fallow_ledger_v1
+#!lua name=fallow_ledger_v2
 -- The only writer of the ledger. It holds no business rule, and checks everything before it writes anything, for a
 -- function that fails half-way does not roll back. Keys: see keys.rs. Its name ends in a version, so that processes
 -- of two releases can each call their own.
@@ -17,6 +17,20 @@ local function open(keys, args)
   return redis.call('HMGET', keys[1], 'history', 'revision')
 end
 
+-- Writes the least there is: a wait for replicas counts nothing unless its connection has written something, and then
+-- covers all that was written before.
+-- KEYS meta
+local function touch(keys)
+  redis.call('HSET', keys[1], 'touched', '1')
+  return 'OK'
+end
+
+local function touch_if(wanted, meta)
+  if wanted == '1' then
+    touch({ meta })
+  end
+end
+
 -- Forgets outcomes from before a time, oldest first. Housekeeping: it happens whether or not the commit does.
 local function prune(outcomes, times, counts, before_ms, at_most)
   local old = redis.call('ZRANGEBYSCORE', times, '-inf', '(' .. before_ms, 'LIMIT', 0, at_most)
@@ -32,10 +46,10 @@ local function prune(outcomes, times, counts, before_ms, at_most)
 end
 
 -- KEYS meta, live, log, outcomes, outcome-times, outcome-counts
--- ARGV 1 history and 2 highest revision that the caller has seen
---      3 time, and 4 the time before which outcomes are forgotten, in ms since 1970; 5 how many at most
---      6 request or '', 7 its scope, 8 digest, 9 answer, 10 how many requests a scope may have
---      11 cause, 12 number of expected records, then (record, revision) each, then (record, '=' body or '-') each
+-- ARGV 1 history and 2 highest revision that the caller has seen; 3 whether an answer that writes nothing is to touch
+--      4 time, and 5 the time before which outcomes are forgotten, in ms since 1970; 6 how many at most
+--      7 request or '', 8 its scope, 9 digest, 10 answer, 11 how many requests a scope may have
+--      12 cause, 13 number of expected records, then (record, revision) each, then (record, '=' body or '-') each
 -- Gives 'committed' revision | 'replayed' revision answer | 'conflict' record… | 'reused' | 'full' | 'sealed' detail
 local function commit(keys, args)
   local meta, live, log, outcomes, times, counts = unpack(keys)
@@ -47,37 +61,39 @@ local function commit(keys, args)
     return { 'sealed', 'the last commit is ' .. head .. ', but ' .. args[2] .. ' was acknowledged' }
   end
 
-  local request, digest = args[6], args[8]
+  local request, digest = args[7], args[9]
   if request ~= '' then
     local known = redis.call('HGET', outcomes, request)
     if known then
       if string.sub(known, 1, 32) ~= digest then
         return { 'reused' }
       end
+      touch_if(args[3], meta)
       local space = string.find(known, ' ', 33, true)
       return { 'replayed', string.sub(known, 33, space - 1), string.sub(known, space + 1) }
     end
   end
 
-  prune(outcomes, times, counts, args[4], args[5])
-  if request ~= '' and tonumber(redis.call('HGET', counts, args[7]) or 0) >= tonumber(args[10]) then
+  prune(outcomes, times, counts, args[5], args[6])
+  if request ~= '' and tonumber(redis.call('HGET', counts, args[8]) or 0) >= tonumber(args[11]) then
     return { 'full' }
   end
 
-  local expected = tonumber(args[12])
-  local first_write = 13 + 2 * expected
+  local expected = tonumber(args[13])
+  local first_write = 14 + 2 * expected
   if expected > 0 then
     local names, differ = {}, { 'conflict' }
-    for i = 13, first_write - 1, 2 do
+    for i = 14, first_write - 1, 2 do
       names[#names + 1] = args[i]
     end
     for i, found in ipairs(redis.call('HMGET', live, unpack(names))) do
       local revision = found and string.sub(found, 1, string.find(found, ' ', 1, true) - 1) or '0'
-      if revision ~= args[12 + 2 * i] then
+      if revision ~= args[13 + 2 * i] then
         differ[#differ + 1] = names[i]
       end
     end
     if #differ > 1 then
+      touch_if(args[3], meta)
       return differ
     end
   end
@@ -86,7 +102,7 @@ local function commit(keys, args)
   -- expect nothing, and the first write is the one that Redis itself checks (the log takes only rising ids).
   redis.call('HEXISTS', live, '')
   local revision = decimal(tonumber(head) + 1)
-  redis.call('XADD', log, revision .. '-0', 'cause', args[11], unpack(args, first_write))
+  redis.call('XADD', log, revision .. '-0', 'cause', args[12], unpack(args, first_write))
   redis.call('HSET', meta, 'revision', revision)
   local puts, deletions = {}, {}
   for i = first_write, #args, 2 do
@@ -105,12 +121,13 @@ local function commit(keys, args)
     redis.call('HDEL', live, unpack(deletions))
   end
   if request ~= '' then
-    redis.call('HSET', outcomes, request, digest .. revision .. ' ' .. args[9])
-    redis.call('ZADD', times, args[3], request)
-    redis.call('HINCRBY', counts, args[7], 1)
+    redis.call('HSET', outcomes, request, digest .. revision .. ' ' .. args[10])
+    redis.call('ZADD', times, args[4], request)
+    redis.call('HINCRBY', counts, args[8], 1)
   end
   return { 'committed', revision }
 end
 
-redis.register_function('fallow_open_v1', open)
-redis.register_function('fallow_commit_v1', commit)
+redis.register_function('fallow_open_v2', open)
+redis.register_function('fallow_commit_v2', commit)
+redis.register_function('fallow_touch_v2', touch)

@@ -37,6 +37,11 @@ pub(crate) fn is_function_missing(error: &RedisError) -> bool {
     error.code() == Some("ERR") && error.to_string().contains("Function not found")
 }
 
+/// Whether the server is no primary, or no longer that of our slot: another has taken its place.
+pub(crate) fn is_no_primary(error: &RedisError) -> bool {
+    matches!(error.code(), Some("READONLY" | "MOVED" | "ASK" | "MASTERDOWN" | "CLUSTERDOWN"))
+}
+
 /// Whether the connection is of no more use.
 pub(crate) fn is_connection_lost(error: &RedisError) -> bool {
     error.code().is_none() && (error.is_unrecoverable_error() || error.is_io_error())

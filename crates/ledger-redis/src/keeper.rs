@@ -5,7 +5,8 @@ use fallow_ledger::{Archived, Cursor, Keeper, KeeperError, Reach, Trouble, Versi
 use jiff::Timestamp;
 use redis::Cmd;
 
-use crate::{Failed, RedisLedger, decode, errors};
+use crate::store::Failed;
+use crate::{RedisLedger, decode, errors};
 
 const FUNCTIONS: &str = include_str!("keeper.lua");
 
@@ -18,13 +19,19 @@ impl RedisLedger {
     /// Calls a function of `keeper.lua`. All of them can be repeated, so a lost answer is nothing worse than no answer.
     async fn keep(&self, doing: &str, call: &Cmd) -> Result<Vec<String>, Trouble> {
         let failed = |failed: Failed| failed.into_trouble(|error| errors::of_read(doing, error));
-        self.call_of(FUNCTIONS, call).await.map_err(failed)
+        self.store.call_of(FUNCTIONS, call).await.map_err(failed)
     }
 
     async fn stage(&self, word: &str, records: &[Versioned]) -> Result<(), KeeperError> {
         let mut call = redis::cmd("FCALL");
         call.arg("fallow_keeper_stage_v1").arg(4);
-        call.arg(&[&self.keys.meta, &self.keys.live, &self.keys.log, &self.keys.restoring]).arg(word);
+        call.arg(&[
+            &self.store.keys.meta,
+            &self.store.keys.live,
+            &self.store.keys.log,
+            &self.store.keys.restoring,
+        ])
+        .arg(word);
         for record in records {
             let stored = [record.revision.to_string().as_bytes(), b" ", &record.body].concat();
             call.arg(record.key.to_string()).arg(stored);
@@ -36,17 +43,18 @@ impl RedisLedger {
 #[async_trait]
 impl Keeper for RedisLedger {
     async fn reach(&self) -> Result<Reach, Trouble> {
-        self.opened().await?;
+        self.store.opened().await?;
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        pipeline.cmd("HMGET").arg(&self.keys.meta).arg("history").arg("revision").arg("archived");
-        pipeline.cmd("XRANGE").arg(&self.keys.log).arg("-").arg("+").arg("COUNT").arg(1);
+        pipeline.cmd("HMGET").arg(&self.store.keys.meta).arg("history").arg("revision").arg("archived");
+        pipeline.cmd("XRANGE").arg(&self.store.keys.log).arg("-").arg("+").arg("COUNT").arg(1);
         type Meta = (Option<String>, Option<Vec<u8>>, Option<String>);
         type Answer = (Meta, Vec<decode::Entry>);
-        let ((history, head, archived), first): Answer = self.query("read the reach", &pipeline).await?;
+        let ((history, head, archived), first): Answer =
+            self.store.query("read the reach", &pipeline).await?;
         let (history, head) = match (history, head) {
             (Some(history), Some(head)) => (history.into(), decode::revision(&head)?),
-            (None, _) | (_, None) => self.open().await?,
+            (None, _) | (_, None) => self.store.open().await?,
         };
         let first = first.into_iter().next().map(decode::change).transpose()?;
         Ok(Reach {
@@ -57,9 +65,9 @@ impl Keeper for RedisLedger {
     }
 
     async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {
-        self.opened().await?;
+        self.store.opened().await?;
         let mut call = redis::cmd("FCALL");
-        call.arg("fallow_keeper_note_v1").arg(1).arg(&self.keys.meta).arg(&words(note));
+        call.arg("fallow_keeper_note_v1").arg(1).arg(&self.store.keys.meta).arg(&words(note));
         let said = self.keep("note what is archived", &call).await?;
         match said.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["done"] => Ok(()),
@@ -73,9 +81,9 @@ impl Keeper for RedisLedger {
     }
 
     async fn trim(&self, through: &Cursor) -> Result<u64, KeeperError> {
-        self.opened().await?;
+        self.store.opened().await?;
         let mut call = redis::cmd("FCALL");
-        call.arg("fallow_keeper_trim_v1").arg(2).arg(&self.keys.meta).arg(&self.keys.log);
+        call.arg("fallow_keeper_trim_v1").arg(2).arg(&self.store.keys.meta).arg(&self.store.keys.log);
         call.arg(&**through.history()).arg(through.revision().0).arg(TRIMMED_AT_ONCE);
         let mut gone = 0;
         loop {
@@ -102,7 +110,7 @@ impl Keeper for RedisLedger {
 
     async fn restore(&self, records: &[Versioned], note: &Archived) -> Result<(), KeeperError> {
         // Not opened: that would give the region a history of its own.
-        self.check_server().await?;
+        self.store.check_server().await?;
         let mut word = "first";
         let mut rest = records;
         loop {
@@ -121,7 +129,12 @@ impl Keeper for RedisLedger {
         }
         let mut call = redis::cmd("FCALL");
         call.arg("fallow_keeper_restore_v1").arg(4);
-        call.arg(&[&self.keys.meta, &self.keys.live, &self.keys.log, &self.keys.restoring]);
+        call.arg(&[
+            &self.store.keys.meta,
+            &self.store.keys.live,
+            &self.store.keys.log,
+            &self.store.keys.restoring,
+        ]);
         call.arg(&words(note)).arg(records.len());
         done(&self.keep("restore the region", &call).await?)
     }

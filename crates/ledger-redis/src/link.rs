@@ -32,6 +32,7 @@ pub(crate) struct Link {
     current: Mutex<Current>,
     /// How often a connection was tried, so that those who queued behind a failure do not each wait for their own.
     attempts: AtomicU64,
+    losses: AtomicU64,
     waiters: StdMutex<Vec<MultiplexedConnection>>,
 }
 
@@ -52,6 +53,7 @@ impl Link {
             shared,
             current: Mutex::default(),
             attempts: AtomicU64::new(0),
+            losses: AtomicU64::new(0),
             waiters: StdMutex::default(),
         }
     }
@@ -91,8 +93,24 @@ impl Link {
         let mut current = self.current.lock().await;
         if current.line.as_ref().is_some_and(|(number, _)| *number == line.number) {
             current.line = None;
+            self.losses.fetch_add(1, Ordering::AcqRel);
         }
         true
+    }
+
+    /// Makes a connection for one user alone. A call on it is given up after `response_timeout`.
+    pub(crate) async fn alone(&self, response_timeout: Duration) -> Result<MultiplexedConnection, Trouble> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(response_timeout));
+        let made = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        made.map_err(|error| not_sent("connect", &error))
+    }
+
+    /// Returns a number that changes whenever the shared connection was lost: others to the same server are then best made
+    /// anew too.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Acquire)
     }
 
     /// Takes a connection for one blocking call. It has no timeout of its own: the caller sets one.

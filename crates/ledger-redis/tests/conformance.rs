@@ -67,17 +67,17 @@ async fn redis_and_memory_agree_answer_by_answer() {
 
 /// One thing done wrong in the function, and the check that must find it: what is there, and what is there instead.
 const BUGS: [(&str, &str, &str); 14] = [
-    ("of_32_racers_on_one_record_one_wins", "if revision ~= args[12 + 2 * i] then", "if false then"),
-    ("a_deleted_record_is_absent", "or '0'\n", "or args[12 + 2 * i]\n"),
+    ("of_32_racers_on_one_record_one_wins", "if revision ~= args[13 + 2 * i] then", "if false then"),
+    ("a_deleted_record_is_absent", "or '0'\n", "or args[13 + 2 * i]\n"),
     ("nothing_is_written_if_any_record_has_changed", "if #differ > 1 then", "if #differ > 2 then"),
     ("a_conflict_names_every_record_that_differs", "return differ", "return { 'conflict', differ[2] }"),
     ("of_50_repetitions_one_has_an_effect", "if known then", "if false then"),
     ("with_another_digest_it_is_refused", "~= digest then", "~= digest and false then"),
     ("an_outcome_is_remembered_for_72_hours", "'(' .. before_ms", "'+inf'"),
-    ("a_full_scope_is_refused_and_makes_room_by_itself", "redis.call('HINCRBY', counts, args[7], 1)", ""),
+    ("a_full_scope_is_refused_and_makes_room_by_itself", "redis.call('HINCRBY', counts, args[8], 1)", ""),
     (
         "a_full_scope_is_refused_and_makes_room_by_itself",
-        "prune(outcomes, times, counts, args[4], args[5])",
+        "prune(outcomes, times, counts, args[5], args[6])",
         "",
     ),
     ("a_deleted_record_is_absent", "redis.call('HDEL', live, unpack(deletions))", ""),
@@ -86,12 +86,12 @@ const BUGS: [(&str, &str, &str); 14] = [
         "decimal(tonumber(head) + 1)",
         "decimal(tonumber(head) + 2)",
     ),
-    ("changes_come_oldest_first", "'cause', args[11]", "'cause', ''"),
+    ("changes_come_oldest_first", "'cause', args[12]", "'cause', ''"),
     ("bytes_come_back_as_written", "string.sub(body, 2)", "string.gsub(string.sub(body, 2), '%z', '')"),
     (
         "an_expected_absence_is_compared",
-        "if revision ~= args[12 + 2 * i] then",
-        "if args[12 + 2 * i] ~= '0' and revision ~= args[12 + 2 * i] then",
+        "if revision ~= args[13 + 2 * i] then",
+        "if args[13 + 2 * i] ~= '0' and revision ~= args[13 + 2 * i] then",
     ),
 ];
 

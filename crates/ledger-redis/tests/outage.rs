@@ -153,14 +153,17 @@ async fn a_commit_whose_answer_is_lost_is_of_unknown_outcome_unless_its_request_
     let lossy = Lossy::before(&server.url()).await;
     let options = Options { durability: Durability::Unsafe, ..Options::default() };
     let ledger = RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap();
+    // The connection of commits is there.
+    ledger.commit(write("0")).await.unwrap();
 
     lossy.swallow_next_answer();
     let lost = ledger.commit(write("1")).await;
     assert!(matches!(lost, Err(Trouble::Unknown { .. })), "{lost:?}");
     assert_eq!(body(&ledger).await, Ok(Some("1".to_owned())), "it was written all the same");
 
+    ledger.commit(write("1")).await.unwrap();
     lossy.swallow_next_answer();
-    let told = Outcome::Replayed { revision: Revision(2), answer: "done".into() };
+    let told = Outcome::Replayed { revision: Revision(4), answer: "done".into() };
     assert_eq!(ledger.commit(requested("2")).await, Ok(told), "found by its request id");
 
     lossy.swallow_next_answer();
@@ -251,7 +254,7 @@ async fn a_function_that_may_not_be_loaded_is_asked_for_by_name() {
     let options = Options { durability: Durability::Unsafe, load_functions: false, ..Options::default() };
     let refused = RedisLedger::connect(&server.url(), REGION, options.clone()).await.err();
     assert!(
-        matches!(&refused, Some(Trouble::Misconfigured { detail }) if detail.contains("fallow_commit_v1"))
+        matches!(&refused, Some(Trouble::Misconfigured { detail }) if detail.contains("the user deploy"))
     );
     connect(&server, Durability::Unsafe).await.unwrap();
     assert!(RedisLedger::connect(&server.url(), REGION, options).await.is_ok());

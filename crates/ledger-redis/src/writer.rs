@@ -1,0 +1,317 @@
+//! The one way of commits to the store.
+//!
+//! All commits of a process go over a connection of their own, in batches, one batch at a time: what comes in while a
+//! batch is under way is the next batch, so nothing waits for company. Where replicas must hold a write, `WAIT` ends
+//! each batch on the same connection, and covers everything before it on that server.
+//!
+//! Invariants: a caller that goes away stops nobody else's commit. What was surely not sent is `Unavailable`; what was
+//! sent and not answered, or is not on as many replicas as asked, is `Unknown`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fallow_ledger::{Commit, Outcome, Trouble, planted};
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::decode::{self, Said};
+use crate::errors;
+use crate::store::Store;
+
+/// The most commits of a batch: some milliseconds of the server's time, and far fewer than its reply buffers hold.
+const BATCH: usize = 256;
+
+/// When a batch takes no further commit, in bytes: below what a server's query buffer takes with ease.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// How much may be queued, in KiB, each commit counted as one at least: some seconds of a busy region, and a bound on
+/// memory while the store is slow.
+const QUEUE_KIB: u32 = 64 * 1024;
+
+/// A commit that waits for its answer.
+struct Job {
+    commit: Commit,
+    since: Instant,
+    /// Whether it was sent once already, and its answer lost with the connection.
+    sent_before: bool,
+    answer: oneshot::Sender<Result<Said, Trouble>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// Answers. What was sent before is perhaps written, whatever became of it now.
+    fn fail(self, trouble: Trouble) {
+        let trouble = match self.sent_before && trouble.is_passing() {
+            true => Trouble::Unknown { detail: trouble.to_string() },
+            false => trouble,
+        };
+        self.tell(Err(trouble));
+    }
+
+    fn tell(self, answer: Result<Said, Trouble>) {
+        // The caller may have gone away: there is nobody to tell.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// Where commits are handed in.
+pub(crate) struct Queue {
+    jobs: mpsc::UnboundedSender<Job>,
+    room: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Queue {
+    /// Hands a commit in and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`] when there is no room within the response timeout; else what the store said.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Said, Trouble> {
+        let kib = u32::try_from(bytes(&commit) / 1024 + 1).unwrap_or(QUEUE_KIB).min(QUEUE_KIB);
+        let room = tokio::time::timeout(self.patience, self.room.clone().acquire_many_owned(kib)).await;
+        let Ok(Ok(room)) = room else {
+            let detail = "commit: too many wait for the store already".to_owned();
+            return Err(Trouble::Unavailable { detail });
+        };
+        let (answer, told) = oneshot::channel();
+        let job = Job { commit, since: Instant::now(), sent_before: false, answer, _room: room };
+        if self.jobs.send(job).is_err() {
+            return Err(Trouble::Unavailable { detail: "commit: the process ends".to_owned() });
+        }
+        let ended = || Trouble::Unknown { detail: "commit: the process ends".to_owned() };
+        told.await.unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+/// Returns about how large a commit is when it is sent.
+fn bytes(commit: &Commit) -> usize {
+    let bodies: usize = commit.writes.values().flatten().map(bytes::Bytes::len).sum();
+    bodies + commit.cause.len() + commit.answer.len() + 64 * (commit.expects.len() + commit.writes.len())
+}
+
+/// Takes commits from the queue and writes them.
+pub(crate) struct Writer {
+    store: Arc<Store>,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    /// The connection, and how often the shared one had been lost when it was made.
+    line: Option<(u64, MultiplexedConnection)>,
+    /// Whether the replicas must be seen to follow before anything more is written: a store that writes on without them
+    /// only adds to what may be lost.
+    in_doubt: bool,
+}
+
+impl Writer {
+    /// Makes a writer and the queue that it serves.
+    pub(crate) fn new(store: Arc<Store>) -> (Queue, Writer) {
+        let (sender, jobs) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(QUEUE_KIB as usize));
+        let queue = Queue { jobs: sender, room, patience: store.options.response_timeout };
+        (queue, Writer { store, jobs, line: None, in_doubt: false })
+    }
+
+    /// Writes until the queue is closed.
+    pub(crate) async fn run(mut self) {
+        while let Some(first) = self.jobs.recv().await {
+            let mut size = bytes(&first.commit);
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && size < BATCH_BYTES
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                size += bytes(&job.commit);
+                batch.push(job);
+            }
+            // A second try for what a lost connection or a missing function left open, and no third.
+            let again = self.write(batch, true).await;
+            if !again.is_empty() {
+                self.write(again, false).await;
+            }
+        }
+    }
+
+    /// Writes a batch and answers it, but for what is to be tried again.
+    async fn write(&mut self, mut batch: Vec<Job>, may_try_again: bool) -> Vec<Job> {
+        let patience = self.store.options.response_timeout;
+        batch.retain(|job| !job.answer.is_closed());
+        let (late, batch): (Vec<Job>, Vec<Job>) =
+            batch.into_iter().partition(|job| !job.sent_before && job.since.elapsed() > patience);
+        fail_all(late, &unavailable("commit: the store is too slow"));
+        if batch.is_empty() {
+            return batch;
+        }
+        let mut line = match self.ready().await {
+            Ok(line) => line,
+            Err(trouble) => {
+                fail_all(batch, &trouble);
+                return Vec::new();
+            }
+        };
+        match self.send(&mut line, &batch).await {
+            Ok((answers, held)) => self.tell(&mut line, batch, answers, held, may_try_again).await,
+            Err(error) => {
+                self.line = None;
+                // With a request id a second try can have no second effect, and tells what became of the first. After
+                // a timeout it would only add to the load.
+                let lost = may_try_again && errors::is_connection_lost(&error) && !error.is_timeout();
+                let (again, lost): (Vec<Job>, Vec<Job>) =
+                    batch.into_iter().partition(|job| lost && job.commit.request.is_some());
+                fail_all(lost, &errors::of_commit(&error));
+                again.into_iter().map(|job| Job { sent_before: true, ..job }).collect()
+            }
+        }
+    }
+
+    /// Gives the connection, once nothing speaks against writing over it.
+    async fn ready(&mut self) -> Result<MultiplexedConnection, Trouble> {
+        self.store.opened().await?;
+        let losses = self.store.link.losses();
+        let mut line = match &self.line {
+            Some((then, line)) if *then == losses => line.clone(),
+            Some(_) | None => {
+                // The replicas have as long as the server, and the answer comes after both.
+                let line = self.store.link.alone(self.store.options.response_timeout * 2).await?;
+                self.in_doubt = self.store.options.replicas > 0;
+                self.line.insert((losses, line)).1.clone()
+            }
+        };
+        if self.in_doubt {
+            self.see_replicas(&mut line).await?;
+        }
+        Ok(line)
+    }
+
+    /// Makes sure that the replicas follow: a small write, and a wait for it.
+    async fn see_replicas(&mut self, line: &mut MultiplexedConnection) -> Result<(), Trouble> {
+        let mut pipeline = redis::pipe();
+        pipeline.add_command(self.store.touch_call());
+        let (mut answers, held) = match self.exchange(line, pipeline).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.line = None;
+                return Err(errors::not_sent("see the replicas", &error));
+            }
+        };
+        if let Some(Err(error)) = answers.pop() {
+            match errors::is_function_missing(&error) {
+                // What it would have touched is not there either: the batch finds out for itself.
+                true => return self.store.load(line).await,
+                false => return Err(self.refused(&error)),
+            }
+        }
+        held.map_err(|detail| unavailable(&detail))?;
+        self.in_doubt = false;
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        line: &mut MultiplexedConnection,
+        batch: &[Job],
+    ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
+        let mut pipeline = redis::pipe();
+        for job in batch {
+            pipeline.add_command(self.store.commit_call(&job.commit));
+        }
+        self.exchange(line, pipeline).await
+    }
+
+    /// Sends commands, and the wait for the replicas after them. Gives their answers, and whether enough replicas hold
+    /// what was written, or why not.
+    async fn exchange(
+        &self,
+        line: &mut MultiplexedConnection,
+        mut pipeline: Pipeline,
+    ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
+        let wanted = self.store.options.replicas;
+        if wanted > 0 {
+            let patience_ms = u64::try_from(self.store.options.response_timeout.as_millis());
+            // 0 would wait for ever.
+            pipeline.cmd("WAIT").arg(wanted).arg(patience_ms.unwrap_or(u64::MAX).clamp(1, 60_000));
+        }
+        let mut answers: Vec<RedisResult<Value>> = pipeline.ignore_errors().query_async(line).await?;
+        if wanted == 0 || planted::on("reply-before-wait") {
+            return Ok((answers, Ok(())));
+        }
+        let held = match answers.pop() {
+            Some(Ok(Value::Int(found))) if found >= i64::from(wanted) => Ok(()),
+            Some(Ok(Value::Int(found))) => Err(format!("{found} of {wanted} replicas hold it")),
+            Some(Err(error)) => Err(format!("wait for the replicas: {error}")),
+            Some(Ok(_)) | None => Err("wait for the replicas: no number".to_owned()),
+        };
+        Ok((answers, held))
+    }
+
+    /// Tells each caller what the store answered. Gives what the store has surely not run, and what may be tried again.
+    async fn tell(
+        &mut self,
+        line: &mut MultiplexedConnection,
+        batch: Vec<Job>,
+        answers: Vec<RedisResult<Value>>,
+        held: Result<(), String>,
+        may_try_again: bool,
+    ) -> Vec<Job> {
+        self.in_doubt |= held.is_err();
+        let mut missing = Vec::new();
+        let mut answers = answers.into_iter();
+        for job in batch {
+            match answers.next() {
+                Some(Ok(answer)) => {
+                    let said =
+                        Vec::from_redis_value(answer).map_err(|error| errors::of_commit(&error.into()));
+                    match said.and_then(decode::said).and_then(|said| self.judge(said, &held)) {
+                        Ok(said) => job.tell(Ok(said)),
+                        Err(trouble) => job.fail(trouble),
+                    }
+                }
+                Some(Err(error)) if may_try_again && errors::is_function_missing(&error) => missing.push(job),
+                Some(Err(error)) => {
+                    let trouble = self.refused(&error);
+                    job.fail(trouble);
+                }
+                None => job.fail(Trouble::Unknown { detail: "commit: no answer".to_owned() }),
+            }
+        }
+        if !missing.is_empty()
+            && let Err(trouble) = self.store.load(line).await
+        {
+            fail_all(missing, &trouble);
+            return Vec::new();
+        }
+        missing
+    }
+
+    /// Holds what the function said against what the replicas hold.
+    fn judge(&self, said: Said, held: &Result<(), String>) -> Result<Said, Trouble> {
+        let Said::Outcome(outcome) = &said else { return Ok(said) };
+        match (outcome, held) {
+            (Outcome::Committed { revision } | Outcome::Replayed { revision, .. }, Ok(())) => {
+                self.store.saw(*revision);
+                Ok(said)
+            }
+            (Outcome::Committed { .. } | Outcome::Replayed { .. }, Err(detail)) => {
+                Err(Trouble::Unknown { detail: detail.clone() })
+            }
+            (Outcome::Conflict { .. } | Outcome::RequestIdReused, Ok(())) => Ok(said),
+            // Nothing was written, but what this rests on may yet be lost.
+            (Outcome::Conflict { .. } | Outcome::RequestIdReused, Err(detail)) => Err(unavailable(detail)),
+        }
+    }
+
+    /// What a refusal of the server means. One that is no primary is looked for anew.
+    fn refused(&mut self, error: &RedisError) -> Trouble {
+        if errors::is_no_primary(error) {
+            self.line = None;
+        }
+        errors::of_commit(error)
+    }
+}
+
+fn unavailable(detail: &str) -> Trouble {
+    Trouble::Unavailable { detail: detail.to_owned() }
+}
+
+fn fail_all(jobs: Vec<Job>, trouble: &Trouble) {
+    jobs.into_iter().for_each(|job| job.fail(trouble.clone()));
+}
