@@ -37,9 +37,25 @@ pub(crate) fn is_function_missing(error: &RedisError) -> bool {
     error.code() == Some("ERR") && error.to_string().contains("Function not found")
 }
 
-/// Whether the server is no primary, or no longer that of our slot: another has taken its place.
+/// Whether the server is no primary, or no longer that of our slot: another has taken its place. It has then run nothing.
 pub(crate) fn is_no_primary(error: &RedisError) -> bool {
-    matches!(error.code(), Some("READONLY" | "MOVED" | "ASK" | "MASTERDOWN" | "CLUSTERDOWN"))
+    // In a transaction, the refusal of its parts is an aborted whole.
+    const ELSEWHERE: [&str; 8] =
+        ["READONLY", "MOVED", "ASK", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "LOADING", "EXECABORT"];
+    error.code().is_some_and(|code| ELSEWHERE.contains(&code))
+}
+
+/// Whether the server answers, but is not of the kind that the settings say, or does not let us in.
+pub(crate) fn is_misuse(error: &RedisError) -> bool {
+    match error.code() {
+        Some("NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED") => true,
+        Some("ERR") => {
+            let said = error.to_string();
+            said.contains("unknown command") || said.contains("cluster support disabled")
+        }
+        Some(_) => false,
+        None => error.kind() == ErrorKind::AuthenticationFailed,
+    }
 }
 
 /// Whether the connection is of no more use.

@@ -51,6 +51,14 @@ impl Keys {
     }
 }
 
+/// Returns the slot of a Cluster in which all keys of a region lie: CRC-16 of its hash tag (XMODEM: polynomial 0x1021),
+/// modulo 16,384.
+pub(crate) fn slot(region: &str) -> u16 {
+    let shift = |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+    let take = |crc: u16, byte| (0..8).fold(crc ^ (u16::from(byte) << 8), shift);
+    region.bytes().fold(0, take) % 16_384
+}
+
 /// Names a request: the length of its scope, a colon, the scope, the id. No two pairs of scope and id share a name.
 pub(crate) fn request(scope: &str, id: &str) -> String {
     if fallow_ledger::planted::on("request-id-not-scoped") {
@@ -69,6 +77,14 @@ mod tests {
         for key in keys.all() {
             assert!(key.starts_with("fallow:{north-vale}:"), "{key}");
             assert_eq!(keys.all().iter().filter(|other| **other == key).count(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_slot_is_that_of_the_specification() {
+        // The check value of CRC-16/XMODEM is 0x31C3; the others are what CLUSTER KEYSLOT answers.
+        for (tag, expected) in [("123456789", 0x31C3), ("", 0), ("foo", 12_182), ("north-vale", 10_488)] {
+            assert_eq!(slot(tag), expected, "{tag}");
         }
     }
 

@@ -6,6 +6,7 @@
 //! Invariants: nobody else in the tree knows Redis; no business rule is here; a commit whose answer was lost is said to
 //! be of unknown outcome, never to have failed.
 
+mod access;
 mod decode;
 mod errors;
 mod keeper;
@@ -16,6 +17,7 @@ mod settings;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod whereabouts;
 mod writer;
 
 use std::collections::HashMap;
@@ -26,14 +28,15 @@ use async_trait::async_trait;
 use fallow_ledger::{
     Change, Changes, Commit, Cursor, Key, Ledger, Outcome, Revision, Trouble, Versioned, check_read, limits,
 };
-use redis::Client;
 use tokio::task::JoinSet;
 
+pub use access::Access;
 use decode::Said;
 use keys::Keys;
 use link::Link;
 pub use settings::{Durability, ServerReport};
 use store::Store;
+use whereabouts::Whereabouts;
 use writer::{Queue, Writer};
 
 /// The usual [`Options::response_timeout`]: above the slowest fsync of a healthy disk, below a person's patience.
@@ -47,6 +50,8 @@ const WAIT_GRACE: Duration = Duration::from_secs(2);
 pub struct Options {
     /// What the deployment says of the server's durability.
     pub durability: Durability,
+    /// Passwords and certificates.
+    pub access: Access,
     /// Whether to load the function when the server does not have it. In production the user `deploy` loads it.
     pub load_functions: bool,
     /// How many request ids are remembered per scope.
@@ -63,6 +68,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             durability: Durability::Checked,
+            access: Access::default(),
             load_functions: true,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
             replicas: 0,
@@ -81,7 +87,12 @@ pub struct RedisLedger {
 impl RedisLedger {
     /// Connects to the server, checks that it keeps what it acknowledges, and opens the ledger of a region.
     ///
-    /// `url` is `redis://[user:password@]host:port[/db]`. The region's name has no braces.
+    /// `url` is one of these, with TLS where it begins with `rediss`:
+    /// - `redis://[user[:password]@]host[:port][/db]`, one server;
+    /// - `redis+sentinel://[user[:password]@]host[:port],…/service[?db=N]`, the primary that Sentinels name;
+    /// - `redis+cluster://[user[:password]@]host[:port],…`, the primary of the region's slot, found by any of the hosts.
+    ///
+    /// The region's name has no braces.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`] when the server cannot be reached; [`Trouble::Misconfigured`] when the URL is none, the
@@ -98,10 +109,8 @@ impl RedisLedger {
     /// # Errors
     /// [`Trouble::Misconfigured`] when the URL is none.
     pub fn lazy(url: &str, region: &str, options: Options) -> Result<RedisLedger, Trouble> {
-        // The URL may hold a password: it is not repeated.
-        let client = Client::open(url)
-            .map_err(|error| Trouble::Misconfigured { detail: format!("the URL of the store: {error}") })?;
-        let link = Link::new(client, options.response_timeout);
+        let whereabouts = Whereabouts::new(url, &options.access, keys::slot(region))?;
+        let link = Link::new(whereabouts, options.response_timeout);
         let store = Arc::new(Store::new(link, Keys::of(region), options));
         Ok(RedisLedger { store, running: OnceLock::new() })
     }

@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fallow_ledger::Trouble;
+use redis::RedisError;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
 use tokio::sync::Mutex;
 
-use crate::errors::{is_connection_lost, not_sent};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::errors::{is_connection_lost, is_no_primary};
+use crate::whereabouts::Whereabouts;
 
 /// How many idle connections for blocking calls are kept; one process has one reader of the log.
 const IDLE_WAITERS: usize = 4;
@@ -27,8 +26,8 @@ pub(crate) struct Line {
 }
 
 pub(crate) struct Link {
-    client: Client,
-    shared: AsyncConnectionConfig,
+    whereabouts: Whereabouts,
+    response_timeout: Duration,
     current: Mutex<Current>,
     /// How often a connection was tried, so that those who queued behind a failure do not each wait for their own.
     attempts: AtomicU64,
@@ -44,13 +43,10 @@ struct Current {
 
 impl Link {
     /// Makes a link that connects when it is first used. A call on it is given up after `response_timeout`.
-    pub(crate) fn new(client: Client, response_timeout: Duration) -> Link {
-        let shared = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(response_timeout));
+    pub(crate) fn new(whereabouts: Whereabouts, response_timeout: Duration) -> Link {
         Link {
-            client,
-            shared,
+            whereabouts,
+            response_timeout,
             current: Mutex::default(),
             attempts: AtomicU64::new(0),
             losses: AtomicU64::new(0),
@@ -71,25 +67,26 @@ impl Link {
             return Err(failure.clone());
         }
         let number = self.attempts.fetch_add(1, Ordering::AcqRel) + 1;
-        match self.client.get_multiplexed_async_connection_with_config(&self.shared).await {
+        match self.whereabouts.connect(Some(self.response_timeout)).await {
             Ok(connection) => {
                 *current = Current { line: Some((number, connection.clone())), failure: None };
                 Ok(Line { connection, number })
             }
-            Err(error) => {
-                let failure = not_sent("connect", &error);
+            Err(failure) => {
                 current.failure = Some(failure.clone());
                 Err(failure)
             }
         }
     }
 
-    /// Lets go of a connection after an error that has made it useless; the next caller gets a new one.
-    /// Returns whether it was.
+    /// Lets go of a connection after an error that has made it useless, or has shown that it no longer leads to the
+    /// primary; the next caller gets a new one. Returns whether it was.
     pub(crate) async fn lost(&self, line: &Line, error: &RedisError) -> bool {
-        if !is_connection_lost(error) {
+        if !is_connection_lost(error) && !is_no_primary(error) {
             return false;
         }
+        // Those that wait lead to the same place.
+        self.waiters().clear();
         let mut current = self.current.lock().await;
         if current.line.as_ref().is_some_and(|(number, _)| *number == line.number) {
             current.line = None;
@@ -100,11 +97,7 @@ impl Link {
 
     /// Makes a connection for one user alone. A call on it is given up after `response_timeout`.
     pub(crate) async fn alone(&self, response_timeout: Duration) -> Result<MultiplexedConnection, Trouble> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(response_timeout));
-        let made = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        made.map_err(|error| not_sent("connect", &error))
+        self.whereabouts.connect(Some(response_timeout)).await
     }
 
     /// Returns a number that changes whenever the shared connection was lost: others to the same server are then best made
@@ -118,11 +111,7 @@ impl Link {
         if let Some(idle) = self.waiters().pop() {
             return Ok(idle);
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None);
-        let made = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        made.map_err(|error| not_sent("connect", &error))
+        self.whereabouts.connect(None).await
     }
 
     /// Gives back a connection whose blocking call has ended well. One that is not given back is closed.

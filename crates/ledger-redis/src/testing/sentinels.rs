@@ -57,13 +57,23 @@ impl SentinelTrio {
         format!("redis+sentinel://{}/{service}", hosts.join(","))
     }
 
-    /// Gives the server that the Sentinels take for the primary.
+    /// Gives the server that the last of the Sentinels takes for the primary.
     ///
     /// # Panics
-    /// When they name none of the pair.
+    /// When it is away or names none of the pair.
     pub async fn primary(&mut self) -> &mut RedisServer {
-        let answer = self.sentinels[0].command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]).await;
-        let (_, port): (String, u16) = redis::from_redis_value(answer).expect("an address");
+        let port = self.primary_port().await;
         self.servers.iter_mut().find(|server| server.port() == port).expect("one of the pair")
+    }
+
+    /// Gives the port of the server that the last of the Sentinels takes for the primary.
+    ///
+    /// # Panics
+    /// When it is away.
+    pub async fn primary_port(&self) -> u16 {
+        let asked = self.sentinels.last().expect("three");
+        let answer = asked.command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]).await;
+        let (_, port): (String, u16) = redis::from_redis_value(answer).expect("an address");
+        port
     }
 }
