@@ -60,6 +60,18 @@ impl Chore {
         }
     }
 
+    /// Returns the proposal that it ends.
+    pub(super) fn ends(&self) -> Option<&ProposalId> {
+        match self {
+            Self::Lapse(id) | Self::Supersede(id, _) => Some(id),
+            Self::ResumeOffer(_)
+            | Self::ExpireOffer(_)
+            | Self::GiveUpNeed(_)
+            | Self::ExpireNeed(_)
+            | Self::CallBack(_) => None,
+        }
+    }
+
     /// Returns the key of the record that it is about.
     #[must_use]
     pub fn root(&self) -> Key {
@@ -89,8 +101,9 @@ pub fn chores(facts: &Facts) -> Vec<Chore> {
     let parts = Parts::of(facts);
     let mut all: Vec<Chore> = timed(facts).filter_map(|one| due(facts, &parts, &one)).collect();
     let found = parts.shelves().values().flat_map(|offers| groundless(facts, &parts, offers));
-    all.extend(newest_first(found.collect()));
-    all.extend(super::joined::groundless(facts, &parts));
+    let found = newest_first(found.collect());
+    let joined = super::joined::groundless(facts, &parts, &found);
+    all.extend(found.into_iter().chain(joined));
     all
 }
 

@@ -288,8 +288,9 @@ impl Joining<'_> {
 }
 
 /// Finds the joins that nobody has answered and that have lost their ground, newest first: of several that a trust's
-/// reserve no longer bears, only as many end as must.
-pub(super) fn groundless(facts: &Facts, parts: &Parts) -> Vec<Chore> {
+/// reserve no longer bears, only as many end as must. What the other proposals hold that were found to end (`ended`) counts
+/// as given back, so that no join ends for what they leave.
+pub(super) fn groundless(facts: &Facts, parts: &Parts, ended: &[Chore]) -> Vec<Chore> {
     let joined = parts.joined().iter().filter_map(|id| facts.holds.get(id));
     let mut joined: Vec<&Arc<Proposal>> =
         joined.filter(|hold| !hold.is_answered() && facts.at < hold.held_until).collect();
@@ -307,7 +308,11 @@ pub(super) fn groundless(facts: &Facts, parts: &Parts) -> Vec<Chore> {
             offers.extend(of_shelf.filter_map(|id| Some((id.clone(), facts.offers.get(id)?.clone()))));
         }
     }
+    let ended = ended.iter().filter_map(Chore::ends).filter_map(|id| facts.holds.get(id));
+    let ended: Vec<&Arc<Proposal>> = ended.collect();
+    holds.extend(ended.iter().map(|hold| (hold.id.clone(), Arc::clone(hold))));
     let mut world = World::with(facts, offers, needs, holds);
+    world.release_all(&ended.iter().map(|hold| hold.id.clone()).collect());
     let mut found = Vec::new();
     for hold in joined {
         let Some(released) = world.release(&hold.id) else { continue };

@@ -183,8 +183,9 @@ impl Kept {
             found.extend(ended);
             is_due
         });
-        all.extend(newest_first(found));
-        all.extend(joined::groundless(facts, parts));
+        let found = newest_first(found);
+        let joined = joined::groundless(facts, parts, &found);
+        all.extend(found.into_iter().chain(joined));
         all
     }
 

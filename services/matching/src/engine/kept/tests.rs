@@ -88,23 +88,21 @@ fn engine_actor() -> Actor {
     crate::engine::engine()
 }
 
+fn resource(kind: ResourceKind, code: &str) -> Resource {
+    Resource { kind, code: Code::new(code), specialties: Vec::new(), level: None, level_scheme: None }
+}
+
+fn theatre(specialty: u16) -> Resource {
+    let specialties = vec![Specialty::new(specialty).unwrap()];
+    Resource { specialties, ..resource(ResourceKind::Theatre, "MAIN") }
+}
+
 fn random_resource(dice: &mut Dice, kind: Kind) -> Resource {
-    let of = |kind, code: &str| Resource {
-        kind,
-        code: Code::new(code),
-        specialties: Vec::new(),
-        level: None,
-        level_scheme: None,
-    };
     match dice.below(if kind.theatres { 10 } else { 5 }) {
         0..=2 => beds("GA_ADULT", None),
         3 | 4 => beds("CC_ADULT", Some(if dice.chance(50) { 2 } else { 3 })),
-        8 | 9 => of(ResourceKind::Staff, "ODP"),
-        _ => {
-            let specialty = *dice.pick(&[110, 300]);
-            let specialties = vec![Specialty::new(specialty).unwrap()];
-            Resource { specialties, ..of(ResourceKind::Theatre, "MAIN") }
-        }
+        8 | 9 => resource(ResourceKind::Staff, "ODP"),
+        _ => theatre(*dice.pick(&[110, 300])),
     }
 }
 
@@ -364,9 +362,9 @@ impl Log {
         self.try_to(changes);
     }
 
-    /// A trust says what it declares, and how many adult beds it keeps for itself.
-    fn keep(&mut self, ods: TrustCode, declared: Option<Declaration>, beds: u32) {
-        let reserves = [("BED/GA_ADULT".parse().unwrap(), Count::new(beds))].into();
+    /// A trust says what it declares, and how many units of a resource it keeps for itself.
+    fn keep(&mut self, ods: TrustCode, declared: Option<Declaration>, (resource, units): (&str, u32)) {
+        let reserves = [(resource.parse().unwrap(), Count::new(units))].into();
         let said = TrustState { ods, declared, reserves };
         self.commit(vec![(trust_key(ods), Some(Record::Trust(said)))]);
     }
@@ -378,7 +376,7 @@ impl Log {
             let declared =
                 Declaration { opel: 1 + u8::try_from(self.dice.below(4)).unwrap(), at: self.at, by };
             let keeps = self.dice.small(3);
-            return self.keep(ods, Some(declared), keeps);
+            return self.keep(ods, Some(declared), ("BED/GA_ADULT", keeps));
         }
         let key = region_key(&RegionId::parse("Y99").unwrap());
         let Record::Region(state) = &*self.records[&key].record else { panic!("no region") };

@@ -1,5 +1,7 @@
 //! What a change touches, one case at a time.
 
+use fallow_domain::reason::NotUsed;
+
 use super::*;
 
 const QUIET: Kind = Kind { fair_step: 0, theatres: false };
@@ -29,7 +31,7 @@ impl Log {
     }
 
     fn keep_one_bed(&mut self) {
-        self.keep("ZA1".parse().unwrap(), None, 1);
+        self.keep("ZA1".parse().unwrap(), None, ("BED/GA_ADULT", 1));
     }
 }
 
@@ -67,4 +69,36 @@ fn a_hold_on_a_sibling_gives_way_for_what_the_reserve_keeps() {
     other.priority = Priority::P3;
     log.put_need(other);
     assert_eq!(log.settle(), ["urgent: [\"1 of near\"] for [p0001]"]);
+}
+
+/// Of a proposal and a join that a raised reserve no longer bears together, one ends.
+#[test]
+fn what_a_raised_reserve_asks_for_ends_one_hold_only() {
+    let mut log = Log::new(0, Kind { theatres: true, ..QUIET });
+    let from = start() + SignedDuration::from_hours(24);
+    let teams =
+        OfferReport { resource: resource(ResourceKind::Staff, "ODP"), ..report("ZA3", "teams", 2, start()) };
+    log.publish(teams);
+    log.publish(OfferReport {
+        resource: theatre(110),
+        window: Window { from: Some(from), until: from + SignedDuration::from_hours(4) },
+        team: Team { staffed: false, needs: vec![Label::parse("ODP").unwrap()] },
+        ..report("ZA1", "session", 240, start())
+    });
+    let case = Need {
+        resource: theatre(110),
+        minutes_per_case: Count::new(90),
+        ..need("ZA2", "case", Priority::P2, start())
+    };
+    log.put_need(case);
+    log.put_need(Need {
+        resource: resource(ResourceKind::Staff, "ODP"),
+        ..need("ZA4", "list", Priority::P2, start())
+    });
+    let mut held = log.settle();
+    held.extend(log.settle());
+    assert_eq!(held, ["list: [\"1 of teams\"] for []", "case: [\"1 of session\"] for []"]);
+    log.keep("ZA3".parse().unwrap(), None, ("STAFF/ODP", 1));
+    let (due, _) = log.look("a reserve is raised");
+    assert_eq!(due, [Chore::Supersede(ProposalId::parse("p0001").unwrap(), NotUsed::BelowReserve)]);
 }
