@@ -22,6 +22,7 @@ stories!(
     a_home_trust_that_has_the_team_answers_once,
     a_session_that_finds_its_own_team_needs_nobody_elses,
     a_team_that_falls_ill_is_replaced_by_the_engine_that_took_over,
+    gold_approves_where_the_lenders_collaborative_alone_is_in_incident,
 );
 
 /// Dunmere has a case and Aldermoor a theatre without its team; Brackwater and, farther away, Calverleigh have one each.
@@ -306,4 +307,35 @@ async fn a_team_that_falls_ill_is_replaced_by_the_engine_that_took_over(world: &
     };
     let back = call!(far.matching(), retract_answer, request).unwrap().proposal.unwrap();
     assert_eq!(back.team.unwrap().answer.unwrap().state(), answer::State::Pending);
+}
+
+/// Eastholme has the case: of no collaborative in incident, but the theatre's trust and the team's are in one together.
+async fn gold_approves_where_the_lenders_collaborative_alone_is_in_incident(world: &mut World) {
+    let rule = "[[policy.approval]]\nkinds = [\"STAFF\"]\nrole = \"icb\"\n";
+    let file = include_str!("../../regions/north-vale.toml");
+    world
+        .user("platform-admin")
+        .apply_region(file.replacen("[[trust]]", &format!("{rule}\n[[trust]]"), 1))
+        .await;
+    cast(world).await;
+    let (home, gold) = (world.user("bed-manager.ZA5"), world.user("duty-lead"));
+    let raised = home.raise(case("ZA501", "hip 1", v1::Priority::P2)).await;
+    let proposed = home.proposal_of(&raised).await;
+    let approve = || v1::ApproveProposalRequest {
+        request_id: fresh_request_id(),
+        proposal: proposed.id.clone(),
+        ..Default::default()
+    };
+    let routine = call!(gold.matching(), approve_proposal, approve()).unwrap_err();
+    assert_eq!(routine.reason, reasons::NOT_INCIDENT_MODE);
+    let incident = v1::SetModeRequest {
+        request_id: fresh_request_id(),
+        collaborative: "vale-critical-care".into(),
+        mode: v1::Mode::Incident.into(),
+        reason: "flood".into(),
+        ..Default::default()
+    };
+    call!(gold.monitor(), set_mode, incident).unwrap();
+    let approved = call!(gold.matching(), approve_proposal, approve()).unwrap().proposal.unwrap();
+    assert_eq!(approved.authority.unwrap().state(), v1::authority::State::Approved);
 }

@@ -10,6 +10,7 @@ use crate::lifecycle::proposal::AnswerState;
 use crate::offer::Offer;
 use crate::proposal::{Answer, HomeDecline, Proposal, Side, SupportingDecline};
 use crate::quantity::Count;
+use crate::region::Region;
 use crate::transfer::Transfer;
 
 /// Units of an offer of staff that go to a session: a unit is a whole team.
@@ -94,6 +95,14 @@ impl Proposal {
     #[must_use]
     pub fn third_trust(&self) -> Option<TrustCode> {
         self.team.as_ref().filter(|team| team.side.is_some()).map(|team| team.trust)
+    }
+
+    /// Says whether a collaborative is in incident mode that joins the supporting trust with the home trust, or with a third
+    /// one whose team comes to its session.
+    #[must_use]
+    pub fn is_in_incident(&self, region: &Region) -> bool {
+        let with = |trust| region.is_incident_between(trust, self.supporting_trust);
+        with(self.home_trust) || self.third_trust().is_some_and(with)
     }
 
     /// Returns the side that speaks for an offer of the proposal: where the team's trust has no side of its own it is

@@ -71,7 +71,7 @@ pub mod reason {
         HOLD_TOO_LONG,
         /// Ten seconds have passed, or the other side has answered.
         TOO_LATE_TO_RETRACT,
-        /// No collaborative that joins the two trusts is in incident mode.
+        /// No collaborative that joins trusts of the proposal is in incident mode.
         NOT_INCIDENT_MODE,
         /// A reason in words is required.
         REASON_REQUIRED,

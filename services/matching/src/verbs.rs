@@ -99,7 +99,8 @@ pub(crate) fn transfer_for(call: &Call, id: &TransferId) -> Result<(Transfer, Re
     Ok((visible.into_inner(), seen.revision))
 }
 
-/// Returns on what terms the two trusts of a proposal deal, and whether an incident concerns them.
+/// Returns on what terms the home and the supporting trust of a proposal deal, and whether an incident concerns any of its
+/// trusts.
 pub(crate) fn terms<'a>(
     call: &'a Call,
     calendar: &'a WorkingCalendar,
@@ -112,7 +113,7 @@ pub(crate) fn terms<'a>(
         calendar,
         turnover_minutes: region.policy.turnover_minutes,
     };
-    (terms, is_incident)
+    (terms, proposal.is_in_incident(region))
 }
 
 /// Makes the id that a transfer gets if this answer is the last yes.

@@ -42,7 +42,7 @@ super::section!("A rule says no":
         operator: "Nothing."
         developer: "Offer the way back for ten seconds only."
     NOT_INCIDENT_MODE [FailedPrecondition]
-        "No collaborative that joins the two trusts is in incident mode."
+        "No collaborative that joins trusts of the proposal is in incident mode."
         user: "Switch the collaborative to incident mode first, with a reason."
         operator: "Nothing."
         developer: "Offer the bypass in incident mode only."

@@ -1,4 +1,4 @@
-//! Whoever must approve above the two trusts does, or does not.
+//! Whoever must approve above the trusts of a proposal does, or does not.
 
 use jiff::Timestamp;
 
@@ -17,14 +17,15 @@ use crate::refusal::{Refusal, reason};
 pub enum Ruling {
     /// Yes.
     Approve,
-    /// No; both trusts see why.
+    /// No; every trust of it sees why.
     Refuse {
         /// Why; not empty.
         because: Note,
     },
 }
 
-/// Approves or refuses a proposal as the authority that the policy names; gold may in incident mode whoever is named.
+/// Approves or refuses a proposal as the authority that the policy names; gold may in incident mode whoever is named:
+/// `is_incident` as [`Proposal::is_in_incident`](crate::proposal::Proposal::is_in_incident) says it.
 /// The last yes that is needed commits the units and creates the transfer under the id given.
 ///
 /// # Errors
@@ -55,7 +56,10 @@ pub fn rule(
         }
         Ruling::Refuse { because } => {
             if because.is_empty() {
-                return Err(Refusal::new(reason::REASON_REQUIRED, "both trusts see why: give a reason"));
+                return Err(Refusal::new(
+                    reason::REASON_REQUIRED,
+                    "every trust of the proposal sees why: give a reason",
+                ));
             }
             proposal.authority = Authority::Refused { by: actor.clone(), at, because: because.clone() };
             let (need, offer) = (proposal.need.clone(), proposal.offer.clone());

@@ -126,8 +126,8 @@ pub fn supersede(
     Ok(desk.finish())
 }
 
-/// Ends a proposal that nobody has answered on gold's word, with a reason that both trusts see. `is_incident` says
-/// whether a collaborative that joins the two trusts is in incident mode.
+/// Ends a proposal that nobody has answered on gold's word, with a reason that every trust of it sees. `is_incident` says
+/// whether a collaborative that joins trusts of it is in incident mode ([`Proposal::is_in_incident`]).
 ///
 /// # Errors
 /// `NOT_INCIDENT_MODE`, `REASON_REQUIRED`, `ALREADY_ANSWERED`, `HOLD_EXPIRED`, `WRONG_SIDE`, `ILLEGAL_TRANSITION`,
@@ -147,11 +147,14 @@ pub fn bypass(
     if !is_incident {
         return Err(Refusal::new(
             reason::NOT_INCIDENT_MODE,
-            "no collaborative that joins the two trusts is in incident mode",
+            "no collaborative that joins trusts of the proposal is in incident mode",
         ));
     }
     if because.is_empty() {
-        return Err(Refusal::new(reason::REASON_REQUIRED, "both trusts see why: give a reason"));
+        return Err(Refusal::new(
+            reason::REASON_REQUIRED,
+            "every trust of the proposal sees why: give a reason",
+        ));
     }
     if proposal.is_answered() {
         return Err(already_answered());
