@@ -1,7 +1,7 @@
 //! Decisions about offers.
 //!
-//! Give each: the offer, all its HELD proposals and the needs and other offers of those. `withdraw`, `replace` and `expire` also want the
-//! offer's transfers that have not arrived.
+//! Give each: the offer, all its HELD proposals and the needs and other offers of those. `withdraw`, `replace` and `expire`
+//! also want the offer's transfers that have not arrived.
 
 mod expire;
 mod publish;

@@ -14,7 +14,8 @@ use crate::refusal::Refusal;
 use crate::transfer::{AbortCode, TransferState};
 
 /// Aborts a transfer and gives its units back: the offer's are free again, a team's too, the need's are looked for
-/// again. The pair, or where the team's trust calls it off the need and the team, is remembered as declined, so that the engine looks elsewhere until one of the two changes.
+/// again. The pair, or where the team's trust calls it off the need and the team, is remembered as declined, so that the
+/// engine looks elsewhere until one of the two changes.
 ///
 /// # Errors
 /// `ILLEGAL_TRANSITION` (it has arrived or ended), `WRONG_SIDE`, `CHANGED_MEANWHILE`.

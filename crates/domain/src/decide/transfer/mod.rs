@@ -1,7 +1,7 @@
 //! Decisions about transfers.
 //!
-//! Give each the transfer; `advance` and `abort` also want its need and its offers (a team's is a second one), which stay live for that long: an
-//! ended offer or need is kept while units of it are held or on their way.
+//! Give each the transfer; `advance` and `abort` also want its need and its offers (a team's is a second one), which stay
+//! live for that long: an ended offer or need is kept while units of it are held or on their way.
 
 mod abort;
 mod advance;
