@@ -8,9 +8,7 @@ use crate::actor::{Actor, ActorKind, Role};
 use crate::calendar::WorkingCalendar;
 use crate::decide::need::Raised;
 use crate::decide::offer::OfferReport;
-use crate::decide::proposal::{
-    HomeReply, Room, Suggestion, SupportingReply, Terms, answer_home, answer_supporting, propose,
-};
+use crate::decide::proposal::{HomeReply, Reply, Room, Suggestion, SupportingReply, Terms, answer, propose};
 use crate::decide::{need, offer};
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SourceKey, TransferId};
 use crate::matching::explanation::{After, Explanation, Fairness, RankFacts};
@@ -253,28 +251,23 @@ impl World {
         Room::of(self.records.offers.values(), (offer.trust, &key), reserve.into(), self.at)
     }
 
+    /// A trust answers for a side.
+    pub(crate) fn answer_as(&mut self, id: &str, reply: Reply, trust: &str) -> Result<(), &'static str> {
+        let (transfer, by) = (transfer_id(&format!("t-{id}")), manager(trust));
+        let (id, none) = (proposal_id(id), Note::default());
+        self.take(answer(&self.records, &id, reply, &none, &transfer, &self.terms(), &by, self.at))
+    }
+
     /// The supporting trust of a proposal answers.
     pub(crate) fn support(&mut self, id: &str, reply: SupportingReply) -> Result<(), &'static str> {
-        let by = manager(self.proposal(id).supporting_trust.as_str());
-        let transfer = transfer_id(&format!("t-{id}"));
-        self.take(answer_supporting(
-            &self.records,
-            &proposal_id(id),
-            reply,
-            &Note::default(),
-            &transfer,
-            &self.terms(),
-            &by,
-            self.at,
-        ))
+        let trust = self.proposal(id).supporting_trust;
+        self.answer_as(id, Reply::Supporting(reply), trust.as_str())
     }
 
     /// The home trust of a proposal answers.
     pub(crate) fn home(&mut self, id: &str, reply: HomeReply) -> Result<(), &'static str> {
-        let by = manager(self.proposal(id).home_trust.as_str());
-        let transfer = transfer_id(&format!("t-{id}"));
-        let id = proposal_id(id);
-        self.take(answer_home(&self.records, &id, reply, &Note::default(), &transfer, &by, self.at))
+        let trust = self.proposal(id).home_trust;
+        self.answer_as(id, Reply::Home(reply), trust.as_str())
     }
 
     /// Both trusts say yes to all.

@@ -199,11 +199,13 @@ impl World {
         if room.free < u64::from(room.reserve.get()) + units { Shortage::OfTrust } else { Shortage::None }
     }
 
-    /// Ends holds and gives their units back.
-    pub(crate) fn release_all(&mut self, holds: &BTreeSet<ProposalId>) {
+    /// A copy in which holds have ended and given their units back.
+    pub(crate) fn without(&self, holds: &BTreeSet<ProposalId>) -> Self {
+        let mut without = self.clone();
         for id in holds {
-            self.release(id);
+            without.release(id);
         }
+        without
     }
 
     /// The holds that may give way to a need of a band: nobody has answered, and their own need is of a later one.
@@ -215,10 +217,7 @@ impl World {
 
     /// Returns what the trust of an offer has left of its resource.
     pub(crate) fn room(&self, offer: &Offer) -> Room {
-        let key = offer.resource.key();
-        let trust = self.region.trusts.get(&offer.trust);
-        let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
-        Room::of(self.offers.values().map(|offer| &**offer), (offer.trust, &key), reserve, self.at)
+        Room::around(offer, self.offers.values().map(|offer| &**offer), &self.region, self.at)
     }
 }
 

@@ -72,11 +72,10 @@ impl Problem {
         setting
     }
 
-    /// Returns the units that a trust keeps for itself of a resource.
+    /// Returns the units that a trust keeps for itself of a resource, to be taken off what is free.
     #[must_use]
     pub fn reserve(&self, trust: TrustCode, key: &ResourceKey) -> i64 {
-        let trust = self.region.trusts.get(&trust);
-        trust.and_then(|trust| trust.reserve.get(key)).map_or(0, |units| i64::from(units.get()))
+        i64::from(self.region.reserve(trust, key).get())
     }
 }
 

@@ -152,6 +152,12 @@ impl Region {
         Some(measured.copied().unwrap_or_else(|| place::travel_minutes(a.coordinates, b.coordinates)))
     }
 
+    /// Returns the units that a trust keeps for itself of a resource.
+    #[must_use]
+    pub fn reserve(&self, trust: TrustCode, key: &ResourceKey) -> Count {
+        self.trusts.get(&trust).and_then(|trust| trust.reserve.get(key)).copied().unwrap_or_default()
+    }
+
     /// Returns the collaboratives that have both trusts, in order of id.
     pub fn joining(&self, a: TrustCode, b: TrustCode) -> impl Iterator<Item = &Collaborative> {
         self.collaboratives.iter().filter(move |c| c.members.contains(&a) && c.members.contains(&b))

@@ -1,10 +1,8 @@
 //! A session without its team and teams that could come to it.
 
-use super::{
-    World, engine, manager, minutes, new_need, offer_id, proposal_id, report, resource, transfer_id,
-};
+use super::{World, engine, minutes, new_need, offer_id, report, resource};
 use crate::decide::proposal::{self, Reply, SuggestedTeam, SupportingReply};
-use crate::ids::{Label, Note};
+use crate::ids::Label;
 use crate::offer::Team;
 use crate::quantity::Count;
 use crate::resource::ResourceKind;
@@ -67,13 +65,6 @@ impl World {
     pub(crate) fn lend(&mut self, id: &str, reply: SupportingReply) -> Result<(), &'static str> {
         let lender = self.proposal(id).team.as_ref().unwrap().trust;
         self.answer_as(id, Reply::Team(reply), lender.as_str())
-    }
-
-    pub(crate) fn answer_as(&mut self, id: &str, reply: Reply, trust: &str) -> Result<(), &'static str> {
-        let (transfer, by) = (transfer_id(&format!("t-{id}")), manager(trust));
-        let id = proposal_id(id);
-        let none = Note::default();
-        self.take(proposal::answer(&self.records, &id, reply, &none, &transfer, &self.terms(), &by, self.at))
     }
 
     pub(crate) fn is_whole(&self, id: &str) -> bool {

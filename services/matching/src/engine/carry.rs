@@ -160,9 +160,8 @@ impl<'a> Carrier<'a> {
             bound.extend([offer_key(&offer.id), trust_key(offer.trust), decline_key(&need.id, &offer.id)]);
             causes.push(offer_key(&offer.id));
             let key = offer.resource.key();
-            let trust = facts.region.trusts.get(&offer.trust);
             // Where a trust keeps nothing for itself, what else it has left says nothing of this hold.
-            if trust.and_then(|trust| trust.reserve.get(&key)).is_some_and(|kept| !kept.is_zero()) {
+            if !facts.region.reserve(offer.trust, &key).is_zero() {
                 also.extend(kept.shelf(&(offer.trust, key)).map(offer_key));
             }
         }

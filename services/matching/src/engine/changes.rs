@@ -75,7 +75,7 @@ pub fn of_placement(
         let gone = || Refusal::new(reason::CHANGED_MEANWHILE, "a need or an offer of the plan is gone");
         let offer = working.offers.get(&suggest.offer).ok_or_else(gone)?;
         let need = working.needs.get(&placement.need).ok_or_else(gone)?;
-        let room = room_of(offer, &working, region, at);
+        let room = |offer: &Offer| Room::around(offer, working.offers.values(), region, at);
         let is_incident = region.is_incident_between(need.trust, offer.trust);
         let terms = Terms {
             in_force: region.policy.in_force(is_incident),
@@ -91,7 +91,7 @@ pub fn of_placement(
             transfer: transfer.clone(),
         };
         let change = match &suggest.team {
-            None => propose(&working, suggestion, room, &terms, by, at)?,
+            None => propose(&working, suggestion, room(offer), &terms, by, at)?,
             Some(team) => {
                 let lent = working.offers.get(&team.offer).ok_or_else(gone)?;
                 let is_incident = region.is_incident_between(lent.trust, offer.trust);
@@ -99,22 +99,14 @@ pub fn of_placement(
                     offer: &team.offer,
                     travel_minutes: team.travel_minutes,
                     others: team.others,
-                    room: room_of(lent, &working, region, at),
+                    room: room(lent),
                     in_force: region.policy.in_force(is_incident),
                 };
-                propose_joined(&working, suggestion, team, room, &terms, by, at)?
+                propose_joined(&working, suggestion, team, room(offer), &terms, by, at)?
             }
         };
         working.apply(change.clone());
         changes.apply(change);
     }
     Ok(changes)
-}
-
-/// Returns what the trust of an offer has left of its resource.
-fn room_of(offer: &Offer, read: &Records, region: &Region, at: Timestamp) -> Room {
-    let key = offer.resource.key();
-    let trust = region.trusts.get(&offer.trust);
-    let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
-    Room::of(read.offers.values(), (offer.trust, &key), reserve, at)
 }

@@ -8,9 +8,9 @@ use fallow_api::status::Failure;
 use fallow_domain::actor::Actor;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::offer::OfferReport;
-use fallow_domain::decide::proposal::{HomeReply, SupportingReply, Terms, answer_home, answer_supporting};
+use fallow_domain::decide::proposal::{HomeReply, Reply, SupportingReply, Terms, answer};
 use fallow_domain::decide::{need as needs, offer as offers};
-use fallow_domain::ids::{Label, Note, OfferId, RegionId, TransferId};
+use fallow_domain::ids::{Label, Note, OfferId, RegionId, TransferId, TrustCode};
 use fallow_domain::invariants;
 use fallow_domain::need::{Need, Priority};
 use fallow_domain::offer::Offer;
@@ -249,12 +249,8 @@ impl World {
         self.live.decide(&mutation, vec![root], |read| Ok((decide(read)?, ()))).await.map(|_| ())
     }
 
-    pub(crate) async fn try_support(
-        &self,
-        proposal: &Proposal,
-        reply: SupportingReply,
-    ) -> Result<(), Failure> {
-        let (by, at) = (manager(proposal.supporting_trust.as_str()), self.now());
+    async fn try_answer(&self, proposal: &Proposal, reply: Reply, by: TrustCode) -> Result<(), Failure> {
+        let (by, at) = (manager(by.as_str()), self.now());
         let region = self.live.region().unwrap();
         let terms = Terms {
             in_force: region.region.policy.in_force(false),
@@ -264,9 +260,17 @@ impl World {
         let transfer = TransferId::parse(&format!("t-{}", proposal.id)).unwrap();
         let key = fallow_ledger::record::proposal_key(&proposal.id);
         self.try_to(&by, key, |read| {
-            answer_supporting(read, &proposal.id, reply, &Note::default(), &transfer, &terms, &by, at)
+            answer(read, &proposal.id, reply, &Note::default(), &transfer, &terms, &by, at)
         })
         .await
+    }
+
+    pub(crate) async fn try_support(
+        &self,
+        proposal: &Proposal,
+        reply: SupportingReply,
+    ) -> Result<(), Failure> {
+        self.try_answer(proposal, Reply::Supporting(reply), proposal.supporting_trust).await
     }
 
     pub(crate) async fn support(&self, proposal: &Proposal, reply: SupportingReply) {
@@ -279,13 +283,7 @@ impl World {
     }
 
     pub(crate) async fn try_home(&self, proposal: &Proposal, reply: HomeReply) -> Result<(), Failure> {
-        let (by, at) = (manager(proposal.home_trust.as_str()), self.now());
-        let transfer = TransferId::parse(&format!("t-{}", proposal.id)).unwrap();
-        let key = fallow_ledger::record::proposal_key(&proposal.id);
-        self.try_to(&by, key, |read| {
-            answer_home(read, &proposal.id, reply, &Note::default(), &transfer, &by, at)
-        })
-        .await
+        self.try_answer(proposal, Reply::Home(reply), proposal.home_trust).await
     }
 
     pub(crate) async fn home(&self, proposal: &Proposal, reply: HomeReply) {

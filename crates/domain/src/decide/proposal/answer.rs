@@ -61,10 +61,14 @@ pub enum Reply {
     Team(SupportingReply),
 }
 
-/// Answers for a side.
+/// Answers for a side: the home trust's, the supporting trust's or, where that is a third one, that of the team's trust. The
+/// last yes that is needed commits the units and creates the transfer under the id given. Fewer units than proposed give the
+/// rest back at once. A no is remembered of the need and what was declined: after that of the team's trust, the session may
+/// be proposed with another team.
 ///
 /// # Errors
-/// What [`answer_supporting`], [`answer_home`] and [`answer_team`] refuse.
+/// `HOLD_EXPIRED` at or after its end, `ALREADY_ACCEPTED`, `ALREADY_EXTENDED`, `SECOND_PERSON_REQUIRED`,
+/// `NOT_ENOUGH_UNITS`, `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CALENDAR_ENDS`, `CHANGED_MEANWHILE`.
 #[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
 pub fn answer(
     read: &Records,
@@ -76,50 +80,12 @@ pub fn answer(
     actor: &Actor,
     at: Timestamp,
 ) -> Result<Records, Refusal> {
+    let gives = |side, reply| answer_giving(read, id, (side, reply), note, transfer, terms, actor, at);
     match reply {
-        Reply::Supporting(reply) => answer_supporting(read, id, reply, note, transfer, terms, actor, at),
+        Reply::Supporting(reply) => gives(Party::Supporting, reply),
         Reply::Home(reply) => answer_home(read, id, reply, note, transfer, actor, at),
-        Reply::Team(reply) => answer_team(read, id, reply, note, transfer, terms, actor, at),
+        Reply::Team(reply) => gives(Party::Team, reply),
     }
-}
-
-/// Answers for the supporting trust. The last yes that is needed commits the units and creates the transfer under the id
-/// given. Fewer units than proposed give the rest back at once.
-///
-/// # Errors
-/// `HOLD_EXPIRED` at or after its end, `ALREADY_ACCEPTED`, `ALREADY_EXTENDED`, `SECOND_PERSON_REQUIRED`,
-/// `NOT_ENOUGH_UNITS`, `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CALENDAR_ENDS`, `CHANGED_MEANWHILE`.
-#[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
-pub fn answer_supporting(
-    read: &Records,
-    id: &ProposalId,
-    reply: SupportingReply,
-    note: &Note,
-    transfer: &TransferId,
-    terms: &Terms<'_>,
-    actor: &Actor,
-    at: Timestamp,
-) -> Result<Records, Refusal> {
-    answer_giving(read, id, (Party::Supporting, reply), note, transfer, terms, actor, at)
-}
-
-/// Answers for the trust of the team, where that is a third one; as [`answer_supporting`] does for the session's. A no
-/// is remembered of the need and the team: the session may be proposed with another one.
-///
-/// # Errors
-/// As [`answer_supporting`].
-#[allow(clippy::too_many_arguments)] // an answer is what, by whom, when and on what terms
-pub fn answer_team(
-    read: &Records,
-    id: &ProposalId,
-    reply: SupportingReply,
-    note: &Note,
-    transfer: &TransferId,
-    terms: &Terms<'_>,
-    actor: &Actor,
-    at: Timestamp,
-) -> Result<Records, Refusal> {
-    answer_giving(read, id, (Party::Team, reply), note, transfer, terms, actor, at)
 }
 
 /// Answers for a trust that gives something.
@@ -171,11 +137,8 @@ fn answer_giving(
     Ok(desk.finish())
 }
 
-/// Answers for the home trust. The last yes that is needed commits the units and creates the transfer under the id given.
-///
-/// # Errors
-/// As [`answer_supporting`], without `ALREADY_EXTENDED`.
-pub fn answer_home(
+/// Answers for the home trust.
+fn answer_home(
     read: &Records,
     id: &ProposalId,
     reply: HomeReply,

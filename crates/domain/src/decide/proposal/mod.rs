@@ -13,7 +13,7 @@ mod join;
 mod propose;
 mod retract;
 
-pub use answer::{HomeReply, Reply, SupportingReply, answer, answer_home, answer_supporting, answer_team};
+pub use answer::{HomeReply, Reply, SupportingReply, answer};
 pub use authority::{Ruling, rule};
 pub use campaign::answer_campaign;
 pub use hold::{bypass, extend, lapse, supersede};

@@ -18,6 +18,7 @@ use crate::proposal::{Answer, Generations, Proposal, ProposalState, Side};
 use crate::quantity::Count;
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
+use crate::region::Region;
 use crate::resource::ResourceKey;
 
 /// What the engine suggests.
@@ -33,7 +34,7 @@ pub struct Suggestion {
     pub units: Count,
     /// Why.
     pub explanation: Explanation,
-    /// The id the transfer gets if both trusts had agreed beforehand.
+    /// The id the transfer gets if every trust had agreed beforehand.
     pub transfer: TransferId,
 }
 
@@ -48,6 +49,19 @@ pub struct Room {
 }
 
 impl Room {
+    /// Returns what the trust of an offer has left of its resource, over the offers given: all of the trust's that are live,
+    /// and any others.
+    #[must_use]
+    pub fn around<'a>(
+        offer: &Offer,
+        offers: impl IntoIterator<Item = &'a Offer>,
+        region: &Region,
+        at: Timestamp,
+    ) -> Self {
+        let key = offer.resource.key();
+        Self::of(offers, (offer.trust, &key), region.reserve(offer.trust, &key), at)
+    }
+
     /// Adds up what a trust has left of a resource over the offers given; those of other trusts and resources, and those
     /// that cannot be proposed, count nothing.
     #[must_use]
@@ -71,7 +85,7 @@ impl Room {
     }
 }
 
-/// Proposes units of an offer for a need and holds them. A side that has agreed beforehand answers at once; where both
+/// Proposes units of an offer for a need and holds them. A side that has agreed beforehand answers at once; where all
 /// have, and nobody must approve, the transfer is there at once too.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-use crate::actor::Role;
+use crate::actor::{Actor, Role};
 use crate::decide::proposal::{self, HomeReply, Reply, Ruling, SupportingReply};
 use crate::decide::{offer, transfer};
 use crate::ids::{Label, Note};
@@ -111,19 +111,12 @@ fn each_side_answers_for_itself_alone_and_no_person_twice() {
     let both = actor("one-and-the-same", Role::SiteLead, Some("ZA1"));
     let other = actor("one-and-the-same", Role::SiteLead, Some("ZA3"));
     let (id, transfer, none) = (proposal_id("p-1"), transfer_id("t"), Note::default());
-    let first = proposal::answer_supporting(
-        &world.records,
-        &id,
-        YES,
-        &none,
-        &transfer,
-        &world.terms(),
-        &both,
-        world.at,
-    );
+    let answer = |world: &World, reply, by: &Actor| {
+        proposal::answer(&world.records, &id, reply, &none, &transfer, &world.terms(), by, world.at)
+    };
+    let first = answer(&world, Reply::Supporting(YES), &both);
     world.take(first).unwrap();
-    let second =
-        proposal::answer_team(&world.records, &id, YES, &none, &transfer, &world.terms(), &other, world.at);
+    let second = answer(&world, Reply::Team(YES), &other);
     assert_eq!(world.take(second), Err("SECOND_PERSON_REQUIRED"));
     world.lend("p-1", YES).unwrap();
 }

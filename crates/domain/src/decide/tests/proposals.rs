@@ -1,7 +1,7 @@
 use jiff::SignedDuration;
 
 use crate::actor::Role;
-use crate::decide::proposal::{self, HomeReply, Ruling, SupportingReply};
+use crate::decide::proposal::{self, HomeReply, Reply, Ruling, SupportingReply};
 use crate::lifecycle::Party;
 use crate::need::NeedState;
 use crate::proposal::{Answer, HomeDecline, ProposalState, SupportingDecline};
@@ -252,12 +252,13 @@ fn an_answer_is_taken_back_within_ten_seconds_while_the_other_side_is_silent() {
 fn each_trust_answers_for_its_side_and_by_different_people() {
     let world = proposed();
     let (id, transfer) = (proposal_id("p-1"), transfer_id("t"));
-    let support = |world: &World, by: &crate::actor::Actor| {
+    let answer = |world: &World, reply, by: &crate::actor::Actor| {
         let terms = world.terms();
         let answered =
-            proposal::answer_supporting(&world.records, &id, ALL, &note(""), &transfer, &terms, by, world.at);
+            proposal::answer(&world.records, &id, reply, &note(""), &transfer, &terms, by, world.at);
         answered.map_err(|r| r.reason)
     };
+    let support = |world: &World, by: &crate::actor::Actor| answer(world, Reply::Supporting(ALL), by);
     for (by, party) in [
         (manager("ZA2"), Party::Home),
         (manager("ZA3"), Party::Other),
@@ -270,9 +271,7 @@ fn each_trust_answers_for_its_side_and_by_different_people() {
     let mut world = world;
     let both = |trust| actor("works-at-both", Role::BedManager, Some(trust));
     world.take(support(&world, &both("ZA1")).map_err(|_| unreachable!())).unwrap();
-    let home =
-        proposal::answer_home(&world.records, &id, HOME_ALL, &note(""), &transfer, &both("ZA2"), world.at);
-    assert_eq!(home.map_err(|r| r.reason), Err("SECOND_PERSON_REQUIRED"));
+    assert_eq!(answer(&world, Reply::Home(HOME_ALL), &both("ZA2")), Err("SECOND_PERSON_REQUIRED"));
 }
 
 #[test]

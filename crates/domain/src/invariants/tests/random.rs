@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::actor::{Actor, Role};
 use crate::decide::need::{self, Raised};
 use crate::decide::offer;
-use crate::decide::proposal::{self, HomeReply, Ruling, SupportingReply};
+use crate::decide::proposal::{self, HomeReply, Reply, Ruling, SupportingReply};
 use crate::decide::transfer::{self, Progress};
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TransferId};
 use crate::invariants::check_reserve;
@@ -310,19 +310,18 @@ impl Run {
                     },
                     _ => SupportingReply::Accept { units },
                 };
-                if let Some(team) = team.filter(|_| op.verb == 21) {
-                    return Some(proposal::answer_team(
-                        records, &id, reply, &empty, &transfer, &terms, &team, at,
-                    ));
-                }
-                proposal::answer_supporting(records, &id, reply, &empty, &transfer, &terms, &supporting, at)
+                let (reply, by) = match team.filter(|_| op.verb == 21) {
+                    Some(team) => (Reply::Team(reply), team),
+                    None => (Reply::Supporting(reply), supporting),
+                };
+                proposal::answer(records, &id, reply, &empty, &transfer, &terms, &by, at)
             }
             22 | 23 => {
                 let reply = match op.number {
                     0 => HomeReply::Decline { code: HomeDecline::NotFit },
                     _ => HomeReply::Accept { units },
                 };
-                proposal::answer_home(records, &id, reply, &empty, &transfer, &home, at)
+                proposal::answer(records, &id, Reply::Home(reply), &empty, &transfer, &terms, &home, at)
             }
             24 if matches!(proposal.authority, Authority::Pending { .. }) => {
                 let icb = actor("icb", Role::Icb, None);

@@ -3,9 +3,7 @@
 use fallow_domain::actor::Actor;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::offer::{self as offers, OfferReport};
-use fallow_domain::decide::proposal::{
-    HomeReply, SupportingReply, Terms, answer_home, answer_supporting, answer_team,
-};
+use fallow_domain::decide::proposal::{HomeReply, Reply, SupportingReply, Terms, answer};
 use fallow_domain::ids::{CollaborativeId, Label, Note, ProposalId, RegionId, TransferId, TrustCode};
 use fallow_domain::need::Priority;
 use fallow_domain::offer::{OfferState, Suspension, Team, Window};
@@ -28,6 +26,7 @@ use examples::{beds, manager, need, report, start};
 #[path = "../../../tests/engine/examples.rs"]
 mod examples;
 mod touching;
+
 
 /// How a log differs from others.
 #[derive(Debug, Clone, Copy)]
@@ -310,55 +309,30 @@ impl Log {
         self.made += 1;
         let transfer = TransferId::parse(&format!("t{}", self.made)).unwrap();
         let (at, note) = (self.at, Note::default());
-        let changes = match self.dice.below(4) {
-            0 => {
-                let reply = HomeReply::Accept { units: None };
-                answer_home(
-                    &self.live,
-                    &id,
-                    reply,
-                    &note,
-                    &transfer,
-                    &manager(proposal.home_trust.as_str()),
-                    at,
-                )
-            }
+        let gives = |reply, dice: &mut Dice| match proposal.third_trust() {
+            Some(lender) if dice.chance(50) => (Reply::Team(reply), lender),
+            Some(_) | None => (Reply::Supporting(reply), proposal.supporting_trust),
+        };
+        let (reply, by) = match self.dice.below(4) {
+            0 => (Reply::Home(HomeReply::Accept { units: None }), proposal.home_trust),
             1 => {
-                let reply = HomeReply::Decline { code: HomeDecline::PatientDeclined };
-                answer_home(
-                    &self.live,
-                    &id,
-                    reply,
-                    &note,
-                    &transfer,
-                    &manager(proposal.home_trust.as_str()),
-                    at,
-                )
+                let code = HomeDecline::PatientDeclined;
+                (Reply::Home(HomeReply::Decline { code }), proposal.home_trust)
             }
-            which => {
-                let region = self.region();
-                let terms = Terms {
-                    in_force: region.policy.in_force(false),
-                    calendar: &self.calendar,
-                    turnover_minutes: region.policy.turnover_minutes,
-                };
-                let reply = if which == 2 {
-                    SupportingReply::Accept { units: None }
-                } else {
-                    SupportingReply::Decline { code: SupportingDecline::Staffing, set_free: None }
-                };
-                match proposal.third_trust() {
-                    Some(lender) if self.dice.chance(50) => {
-                        let by = manager(lender.as_str());
-                        answer_team(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
-                    }
-                    Some(_) | None => {
-                        let by = manager(proposal.supporting_trust.as_str());
-                        answer_supporting(&self.live, &id, reply, &note, &transfer, &terms, &by, at)
-                    }
-                }
+            2 => gives(SupportingReply::Accept { units: None }, &mut self.dice),
+            _ => {
+                let (code, set_free) = (SupportingDecline::Staffing, None);
+                gives(SupportingReply::Decline { code, set_free }, &mut self.dice)
             }
         };
+        let region = self.region();
+        let terms = Terms {
+            in_force: region.policy.in_force(false),
+            calendar: &self.calendar,
+            turnover_minutes: region.policy.turnover_minutes,
+        };
+        let by = manager(by.as_str());
+        let changes = answer(&self.live, &id, reply, &note, &transfer, &terms, &by, at);
         self.try_to(changes);
     }
 
