@@ -27,7 +27,7 @@ use super::parts::{Parts, shelf};
 use super::plan::{Because, Placement, Suggest};
 use super::shares::Shares;
 use crate::facts::Facts;
-use crate::world::{Shortage, Solved, World, solve};
+use crate::world::{Solved, World, solve};
 
 /// The team of a suggestion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn join(facts: &Facts, parts: &Parts, shares: &Shares, placed: &[Plac
         joining.place(free, &BTreeSet::new());
         let may_yield = joining.later(*band);
         if !may_yield.is_empty() {
-            let displacing = found(&without(&joining.world, &may_yield), *band);
+            let displacing = found(&joining.world.without(&may_yield), *band);
             joining.place(displacing, &may_yield);
         }
     }
@@ -111,14 +111,6 @@ fn line(need: &NeedId, offer: &OfferId, units: u32) -> Allocation {
     Allocation { need: need.clone(), offer: offer.clone(), units, minutes: 0, burden: 0, fairness: 0 }
 }
 
-fn without(world: &World, holds: &BTreeSet<ProposalId>) -> World {
-    let mut without = world.clone();
-    for id in holds {
-        without.release(id);
-    }
-    without
-}
-
 /// Finds joins for the needs of a band. The world holds all that the plan gives away, so what is free is left over.
 fn found(world: &World, band: Priority) -> Vec<Join> {
     let unserved = lacking(world, ResourceKind::Theatre, band);
@@ -154,10 +146,8 @@ struct Joining<'a> {
 impl Joining<'_> {
     /// The joins that may give way to a need of a band: nobody has answered, and their own need is of a later one.
     fn later(&self, band: Priority) -> BTreeSet<ProposalId> {
-        let is_later =
-            |hold: &Proposal| self.world.needs.get(&hold.need).is_some_and(|need| need.priority > band);
-        let joined = self.world.holds.values().filter(|hold| hold.team.is_some() && !hold.is_answered());
-        joined.filter(|hold| is_later(hold)).map(|hold| hold.id.clone()).collect()
+        let is_join = |id: &ProposalId| self.world.holds.get(id).is_some_and(|hold| hold.team.is_some());
+        self.world.later(band).into_iter().filter(is_join).collect()
     }
 
     /// Lets needs for staff of a band have what joins for later bands hold.
@@ -166,7 +156,7 @@ impl Joining<'_> {
         if short.is_empty() || may_yield.is_empty() {
             return;
         }
-        let free = without(&self.world, &may_yield);
+        let free = self.world.without(&may_yield);
         let solved = solve(free.problem(
             |need| short.contains_key(&need.id),
             |offer| offer.resource.kind == ResourceKind::Staff,
@@ -182,11 +172,9 @@ impl Joining<'_> {
         lines.sort_by_cached_key(|line| (order(line), line.need.clone(), line.offer.clone()));
         for line in lines {
             let Some(offer) = self.world.offers.get(&line.offer).cloned() else { continue };
-            let Some(supersede) = self.make_room(&offer, line.units, None, &may_yield) else { continue };
-            if self.world.shortage(&line) != Shortage::None {
-                continue;
-            }
+            // Room is made for what can be told of, and for nothing else.
             let Some(explanation) = explainer.proposal(&line, &self.context(&line)) else { continue };
+            let Some(supersede) = self.make_room(&offer, line.units, None, &may_yield) else { continue };
             self.world.hold(&line);
             let units = Count::new(line.units);
             let suggest = vec![Suggest { offer: line.offer, units, team: None, explanation }];
@@ -199,11 +187,11 @@ impl Joining<'_> {
     fn place(&mut self, found: Vec<Join>, may_yield: &BTreeSet<ProposalId>) {
         for join in found {
             let Some(team) = self.world.offers.get(&join.team).cloned() else { continue };
+            let Some((line, explanation)) = self.explained(&join) else { continue };
             let Some(supersede) = self.make_room(&team, TEAM_UNITS.get(), Some(&join.session), may_yield)
             else {
                 continue;
             };
-            let Some((line, explanation)) = self.explained(&join) else { continue };
             self.world.hold(&line);
             self.world.lend(&join.team, TEAM_UNITS);
             let team =
@@ -312,7 +300,9 @@ pub(super) fn groundless(facts: &Facts, parts: &Parts, ended: &[Chore]) -> Vec<C
     let ended: Vec<&Arc<Proposal>> = ended.collect();
     holds.extend(ended.iter().map(|hold| (hold.id.clone(), Arc::clone(hold))));
     let mut world = World::with(facts, offers, needs, holds);
-    world.release_all(&ended.iter().map(|hold| hold.id.clone()).collect());
+    for hold in ended {
+        world.release(&hold.id);
+    }
     let mut found = Vec::new();
     for hold in joined {
         let Some(released) = world.release(&hold.id) else { continue };
@@ -352,4 +342,32 @@ fn objections_to(world: &World, hold: &Proposal) -> Vec<NotUsed> {
         found.push(NotUsed::BelowReserve);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::kept::tests::a_contested_team;
+
+    #[test]
+    fn room_is_made_for_no_join_that_cannot_be_told_of() {
+        let facts = a_contested_team();
+        let (parts, shares) = (Parts::of(&facts), Shares::default());
+        let world = after(&facts, &parts, &[]);
+        let (before, placements) = (world.clone(), Vec::new());
+        // A plan that knows nothing of the session cannot explain it.
+        let of_nobody = solve(world.problem(|_| false, |_| false));
+        let (facts, parts, shares) = (&facts, &parts, &shares);
+        let mut joining = Joining { facts, parts, shares, world, before: Some(of_nobody), placements };
+        let later = joining.later(Priority::P1A);
+        let urgent = found(&before.without(&later), Priority::P1A);
+        assert_eq!((later.len(), urgent.len()), (1, 1));
+        joining.place(urgent.clone(), &later);
+        assert_eq!((joining.placements.len(), &joining.world.holds), (0, &before.holds));
+        assert_eq!(joining.world.offers, before.offers);
+        joining.before = None;
+        joining.place(urgent, &later);
+        assert_eq!(joining.placements.len(), 1);
+        assert!(joining.placements.iter().all(|one| one.supersede.iter().eq(&later)));
+    }
 }

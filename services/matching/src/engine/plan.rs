@@ -148,8 +148,7 @@ pub(super) fn hopeful(facts: &Facts, part: &Part, asking: &BTreeSet<NeedId>) -> 
         if !asking.iter().any(|id| all.needs.get(id).is_some_and(|need| need.priority == *band)) {
             continue;
         }
-        let mut open = all.clone();
-        open.release_all(&all.later(*band));
+        let open = all.without(&all.later(*band));
         let is_asked = |need: &Need| need.priority == *band && asking.contains(&need.id);
         let problem = open.problem(is_asked, |offer| !offer.figures.free().is_zero());
         let prepared = Prepared::new(&problem);
@@ -238,8 +237,7 @@ impl Planning<'_> {
             fixed.hold(line);
         }
         let short: BTreeSet<NeedId> = self.short(solved, band).map(|(need, _)| need.id.clone()).collect();
-        fixed.release_all(&later);
-        let around = solve(fixed.problem(|need| short.contains(&need.id), |_| true));
+        let around = solve(fixed.without(&later).problem(|need| short.contains(&need.id), |_| true));
         let left = |solved: &Solved| -> u32 {
             let unserved = solved.plan.unserved.iter();
             let counted = unserved
@@ -249,8 +247,7 @@ impl Planning<'_> {
         let left_around = left(&around);
         if left_around > 0 {
             // Then with the places of other needs of these bands moved about, if that serves more.
-            let mut open = self.world.clone();
-            open.release_all(&later);
+            let open = self.world.without(&later);
             let moved = solve(open.problem(|need| need.priority <= band, |_| true));
             if left(&moved) < left_around {
                 self.place(&moved, moved.plan.allocations.clone(), &later);
@@ -280,8 +277,9 @@ impl Planning<'_> {
             let mut supersede = Vec::new();
             let mut suggest = Vec::new();
             for line in lines {
-                let Some(yielding) = self.make_room(&line, may_yield) else { continue };
+                // Room is made for what can be told of, and for nothing else.
                 let Some(explanation) = explainer.proposal(&line, &self.context(&line)) else { continue };
+                let Some(yielding) = self.make_room(&line, may_yield) else { continue };
                 self.world.hold(&line);
                 supersede.extend(yielding);
                 suggest.push(Suggest {
@@ -348,5 +346,36 @@ impl Planning<'_> {
             policy: self.facts.policy.clone(),
             fairness: self.question.shares.fairness(trust),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fallow_domain::ids::ProposalId;
+
+    use super::*;
+    use crate::engine::kept::tests::a_contested_bed;
+
+    #[test]
+    fn room_is_made_for_nothing_that_cannot_be_told_of() {
+        let facts = a_contested_bed();
+        let (parts, shares) = (Parts::of(&facts), Shares::default());
+        let part = parts.all().values().next().unwrap();
+        let (asking, restless) = (part.asking().cloned().collect(), BTreeSet::new());
+        let question = Question { facts: &facts, part, shares: &shares, asking, restless };
+        let world = world(&facts, part, &question.asking);
+        let (crowd, placements) = (OnceCell::new(), Vec::new());
+        let mut planning = Planning { facts: &facts, question: &question, world, crowd, placements };
+        let (later, before) = (planning.world.later(Priority::P1A), planning.world.clone());
+        let urgent = planning.world.without(&later).solve();
+        assert_eq!((later.len(), urgent.plan.allocations.len()), (1, 1));
+        // A plan that knows nothing of the line cannot explain it.
+        let of_nobody = solve(planning.world.problem(|_| false, |_| true));
+        planning.place(&of_nobody, urgent.plan.allocations.clone(), &later);
+        assert_eq!((planning.placements.len(), &planning.world.holds), (0, &before.holds));
+        assert_eq!(planning.world.offers, before.offers);
+        planning.place(&urgent, urgent.plan.allocations.clone(), &later);
+        let ended: Vec<&ProposalId> = planning.placements.iter().flat_map(|one| &one.supersede).collect();
+        assert_eq!(ended, before.holds.keys().collect::<Vec<_>>());
     }
 }

@@ -451,4 +451,4 @@ fn is_live(record: &Record) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

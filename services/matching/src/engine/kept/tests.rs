@@ -27,6 +27,7 @@ use examples::{beds, manager, need, report, start};
 mod examples;
 mod touching;
 
+pub(in crate::engine) use touching::{a_contested_bed, a_contested_team};
 
 /// How a log differs from others.
 #[derive(Debug, Clone, Copy)]

@@ -35,6 +35,16 @@ impl Log {
     }
 }
 
+/// The only bed is held for a planned need, and an urgent one has come.
+pub(in crate::engine) fn a_contested_bed() -> Facts {
+    let mut log = Log::new(0, QUIET);
+    log.beds("ZA101", "bed", 1);
+    log.put_need(need("ZA2", "planned", Priority::P3, start()));
+    assert_eq!(log.settle().len(), 1);
+    log.put_need(need("ZA3", "urgent", Priority::P1A, start()));
+    Facts::clone(log.kept.facts())
+}
+
 /// The trust's reserve stands between a hold and the trust's near beds, until a bed far away has it covered.
 #[test]
 fn a_unit_of_a_sibling_sets_free_what_the_reserve_kept() {
@@ -71,30 +81,48 @@ fn a_hold_on_a_sibling_gives_way_for_what_the_reserve_keeps() {
     assert_eq!(log.settle(), ["urgent: [\"1 of near\"] for [p0001]"]);
 }
 
-/// Of a proposal and a join that a raised reserve no longer bears together, one ends.
-#[test]
-fn what_a_raised_reserve_asks_for_ends_one_hold_only() {
-    let mut log = Log::new(0, Kind { theatres: true, ..QUIET });
+fn teams(id: &str, units: u32) -> OfferReport {
+    OfferReport { resource: resource(ResourceKind::Staff, "ODP"), ..report("ZA3", id, units, start()) }
+}
+
+fn unstaffed_session() -> OfferReport {
     let from = start() + SignedDuration::from_hours(24);
-    let teams =
-        OfferReport { resource: resource(ResourceKind::Staff, "ODP"), ..report("ZA3", "teams", 2, start()) };
-    log.publish(teams);
-    log.publish(OfferReport {
+    OfferReport {
         resource: theatre(110),
         window: Window { from: Some(from), until: from + SignedDuration::from_hours(4) },
         team: Team { staffed: false, needs: vec![Label::parse("ODP").unwrap()] },
         ..report("ZA1", "session", 240, start())
-    });
-    let case = Need {
-        resource: theatre(110),
-        minutes_per_case: Count::new(90),
-        ..need("ZA2", "case", Priority::P2, start())
-    };
-    log.put_need(case);
-    log.put_need(Need {
-        resource: resource(ResourceKind::Staff, "ODP"),
-        ..need("ZA4", "list", Priority::P2, start())
-    });
+    }
+}
+
+fn case(trust: &str, id: &str, priority: Priority) -> Need {
+    let minutes_per_case = Count::new(90);
+    Need { resource: theatre(110), minutes_per_case, ..need(trust, id, priority, start()) }
+}
+
+fn shift(trust: &str, id: &str, priority: Priority) -> Need {
+    Need { resource: resource(ResourceKind::Staff, "ODP"), ..need(trust, id, priority, start()) }
+}
+
+/// The only session and the only team are held for a planned case, and an urgent one has come.
+pub(in crate::engine) fn a_contested_team() -> Facts {
+    let mut log = Log::new(0, Kind { theatres: true, ..QUIET });
+    log.publish(teams("team", 1));
+    log.publish(unstaffed_session());
+    log.put_need(case("ZA2", "planned", Priority::P3));
+    assert_eq!(log.settle().len(), 1);
+    log.put_need(case("ZA4", "urgent", Priority::P1A));
+    Facts::clone(log.kept.facts())
+}
+
+/// Of a proposal and a join that a raised reserve no longer bears together, one ends.
+#[test]
+fn what_a_raised_reserve_asks_for_ends_one_hold_only() {
+    let mut log = Log::new(0, Kind { theatres: true, ..QUIET });
+    log.publish(teams("teams", 2));
+    log.publish(unstaffed_session());
+    log.put_need(case("ZA2", "case", Priority::P2));
+    log.put_need(shift("ZA4", "list", Priority::P2));
     let mut held = log.settle();
     held.extend(log.settle());
     assert_eq!(held, ["list: [\"1 of teams\"] for []", "case: [\"1 of session\"] for []"]);
