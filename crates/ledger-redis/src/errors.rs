@@ -11,6 +11,9 @@ pub(crate) fn not_sent(doing: &str, error: &RedisError) -> Trouble {
 /// A failure of a read, which can always be repeated.
 pub(crate) fn of_read(doing: &str, error: &RedisError) -> Trouble {
     let detail = format!("{doing}: {error}");
+    if is_misuse(error) {
+        return Trouble::Misconfigured { detail };
+    }
     match error.code() {
         Some("ERR" | "WRONGTYPE") => Trouble::Corrupt { key: None, detail },
         Some(_) => Trouble::Unavailable { detail },
@@ -22,6 +25,9 @@ pub(crate) fn of_read(doing: &str, error: &RedisError) -> Trouble {
 /// A failure of a commit that was sent.
 pub(crate) fn of_commit(error: &RedisError) -> Trouble {
     let detail = format!("commit: {error}");
+    if is_misuse(error) {
+        return Trouble::Misconfigured { detail };
+    }
     match error.code() {
         // The function ran into what cannot be: its first write is refused, or a key is of another type.
         Some("ERR" | "WRONGTYPE") => Trouble::Corrupt { key: None, detail },

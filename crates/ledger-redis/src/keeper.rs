@@ -8,7 +8,7 @@ use redis::Cmd;
 use crate::store::Failed;
 use crate::{RedisLedger, decode, errors};
 
-const FUNCTIONS: &str = include_str!("keeper.lua");
+pub(crate) const FUNCTIONS: &str = include_str!("keeper.lua");
 
 /// Changes that one call trims: some milliseconds of the server's time.
 const TRIMMED_AT_ONCE: usize = 10_000;

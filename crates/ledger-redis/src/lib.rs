@@ -8,6 +8,7 @@
 
 mod access;
 mod decode;
+mod deploy;
 mod errors;
 mod keeper;
 pub mod keys;
@@ -32,6 +33,7 @@ use tokio::task::JoinSet;
 
 pub use access::Access;
 use decode::Said;
+pub use deploy::deploy;
 use keys::Keys;
 use link::Link;
 pub use settings::{Durability, ServerReport};

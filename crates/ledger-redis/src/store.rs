@@ -13,7 +13,7 @@ use crate::link::Link;
 use crate::settings::{self, ServerReport};
 use crate::{Options, decode, errors, planted};
 
-const FUNCTIONS: &str = include_str!("commit.lua");
+pub(crate) const FUNCTIONS: &str = include_str!("commit.lua");
 const COMMIT: &str = "fallow_commit_v2";
 const OPEN: &str = "fallow_open_v2";
 const TOUCH: &str = "fallow_touch_v2";
@@ -101,13 +101,16 @@ impl Store {
 
     async fn load_library(&self, line: &mut MultiplexedConnection, library: &str) -> Result<(), Trouble> {
         if !self.options.load_functions {
-            let detail = "the functions are not loaded; the user deploy loads them".to_owned();
-            return Err(Trouble::Misconfigured { detail });
+            return Err(not_loaded());
         }
         let mut load = redis::cmd("FUNCTION");
         load.arg("LOAD").arg("REPLACE").arg(library);
         let loaded: Result<String, RedisError> = load.query_async(line).await;
-        loaded.map(drop).map_err(|error| errors::not_sent("load the function", &error))
+        loaded.map(drop).map_err(|error| match errors::is_misuse(&error) {
+            // In production the services' own user may not.
+            true => not_loaded(),
+            false => errors::not_sent("load the function", &error),
+        })
     }
 
     /// Reads, once more over a new connection when the one at hand turns out to be lost.
@@ -186,6 +189,12 @@ impl Store {
         }
         call
     }
+}
+
+fn not_loaded() -> Trouble {
+    let detail =
+        "the store does not have this release's functions; the user deploy loads them: fallow ledger deploy";
+    Trouble::Misconfigured { detail: detail.to_owned() }
 }
 
 /// A call of a function that failed.

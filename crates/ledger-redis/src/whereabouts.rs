@@ -43,8 +43,14 @@ pub(crate) struct Whereabouts {
     to_sentinels: Way,
     /// Who is asked first: another at each time, so that one that knows only the past does not hold us up for ever.
     turn: AtomicUsize,
-    /// Servers of the Cluster that were learnt of besides the seeds.
-    learnt: Mutex<Vec<Host>>,
+    /// Servers of the Cluster, as one of them last told it.
+    learnt: Mutex<Vec<Known>>,
+}
+
+/// A server of the Cluster.
+struct Known {
+    host: Host,
+    is_primary: bool,
 }
 
 /// Why one who was asked is of no help.
@@ -117,11 +123,30 @@ impl Whereabouts {
                 self.ask_around(sentinels.clone(), response_timeout).await
             }
             Topology::Cluster { seeds } => {
-                let mut known = seeds.clone();
-                known.extend(self.learnt().iter().filter(|host| !seeds.contains(host)).cloned());
+                let learnt = self.known(|_| true).into_iter().filter(|host| !seeds.contains(host));
+                let known = seeds.iter().cloned().chain(learnt).collect();
                 self.ask_around(known, response_timeout).await
             }
         }
+    }
+
+    /// Connects to every primary that can hold a region.
+    ///
+    /// # Errors
+    /// As [`Whereabouts::connect`]; also when one of several cannot be reached.
+    pub(crate) async fn primaries(&self) -> Result<Vec<(String, MultiplexedConnection)>, Trouble> {
+        let Topology::Cluster { .. } = &self.topology else {
+            return Ok(vec![("the primary".to_owned(), self.connect(Some(CONNECT_TIMEOUT)).await?)]);
+        };
+        // Once connected to one of them, all are known.
+        self.connect(Some(CONNECT_TIMEOUT)).await?;
+        let mut primaries = Vec::new();
+        for host in self.known(|known| known.is_primary) {
+            let connected = self.primary(&host, Some(CONNECT_TIMEOUT)).await;
+            let unreached = |why| Trouble::Unavailable { detail: format!("connect to {host}: {why}") };
+            primaries.push((host.to_string(), connected.map_err(unreached)?));
+        }
+        Ok(primaries)
     }
 
     /// Asks one after the other where the primary is, until one of their answers leads to a primary.
@@ -222,16 +247,23 @@ impl Whereabouts {
     }
 
     fn learn(&self, ranges: &[Range]) {
-        let mut found: Vec<Host> = Vec::new();
-        for host in ranges.iter().flat_map(|range| &range.servers) {
-            if !found.contains(host) {
-                found.push(host.clone());
+        let mut found: Vec<Known> = Vec::new();
+        for range in ranges {
+            for (place, host) in range.servers.iter().enumerate() {
+                if !found.iter().any(|known| known.host == *host) {
+                    found.push(Known { host: host.clone(), is_primary: place == 0 });
+                }
             }
         }
         *self.learnt() = found;
     }
 
-    fn learnt(&self) -> std::sync::MutexGuard<'_, Vec<Host>> {
+    /// Lists the servers of the Cluster that were learnt of and are wanted.
+    fn known(&self, wanted: impl Fn(&Known) -> bool) -> Vec<Host> {
+        self.learnt().iter().filter(|known| wanted(known)).map(|known| known.host.clone()).collect()
+    }
+
+    fn learnt(&self) -> std::sync::MutexGuard<'_, Vec<Known>> {
         self.learnt.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

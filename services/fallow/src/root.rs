@@ -43,6 +43,9 @@ pub enum Command {
     /// Makes keys, and tokens that are signed with them.
     #[command(subcommand)]
     Token(crate::token::TokenCommand),
+    /// Looks after the store that the ledger lies in.
+    #[command(subcommand)]
+    Ledger(cli::ledger::LedgerCommand),
     /// A client command.
     #[command(flatten)]
     Client(Box<cli::Verb>),
@@ -59,6 +62,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Serve(args) => crate::serve::run(&args),
             Command::Healthcheck(args) => crate::healthcheck::run(&args),
             Command::Token(command) => crate::token::run(&command),
+            Command::Ledger(command) => cli::ledger::run(&command),
             Command::Client(verb) => client(*verb, root.global),
         },
         Err(error) => {

@@ -39,7 +39,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use store::open as open_ledger;
+pub use store::{open as open_ledger, redis_options};
 
 /// How long the start waits before it tries a store again that could not be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(1);

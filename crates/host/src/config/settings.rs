@@ -58,6 +58,16 @@ section!(
     }
 );
 
+/// How the address of a store begins.
+const STORE_SCHEMES: [&str; 6] = [
+    "redis://",
+    "rediss://",
+    "redis+sentinel://",
+    "rediss+sentinel://",
+    "redis+cluster://",
+    "rediss+cluster://",
+];
+
 /// Where live state lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +87,16 @@ section!(
         url: Masked,
         /// The file with the Redis password; empty for none.
         password_file: String,
+        /// The file with the authorities of the servers' certificates; empty for those of the machine.
+        ca_file: String,
+        /// The file with the certificate of this process; empty for none.
+        certificate_file: String,
+        /// The file with its key; empty for none.
+        key_file: String,
+        /// The user at the Sentinels; empty for none.
+        sentinel_user: String,
+        /// The file with the password at the Sentinels; empty for none.
+        sentinel_password_file: String,
         /// Whether to write where acknowledged writes can be lost.
         allow_unsafe_durability: bool,
         /// Replicas that must hold a write, 0 to 5.
@@ -289,7 +309,10 @@ impl Settings {
         }
         check.range("store.replicas", store.replicas, 0..=5);
         check.range("store.command_timeout_ms", store.command_timeout_ms, 50..=20_000);
-        check.scheme("store.url", store.url.reveal(), &["redis://", "rediss://"]);
+        check.scheme("store.url", store.url.reveal(), &STORE_SCHEMES);
+        if store.certificate_file.is_empty() != store.key_file.is_empty() {
+            check.problem("store.certificate_file", "must be set together with store.key_file");
+        }
         for (path, url) in [
             ("endpoints.capacity", &endpoints.capacity),
             ("endpoints.demand", &endpoints.demand),
@@ -369,6 +392,24 @@ impl Store {
     #[must_use]
     pub fn password_file(&self) -> Option<&Path> {
         set_path(&self.password_file)
+    }
+
+    /// Returns the path of the authorities' certificates, if one is set.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<&Path> {
+        set_path(&self.ca_file)
+    }
+
+    /// Returns the paths of this process's certificate and its key, if they are set.
+    #[must_use]
+    pub fn certificate_files(&self) -> Option<(&Path, &Path)> {
+        set_path(&self.certificate_file).zip(set_path(&self.key_file))
+    }
+
+    /// Returns the path of the file with the password at the Sentinels, if one is set.
+    #[must_use]
+    pub fn sentinel_password_file(&self) -> Option<&Path> {
+        set_path(&self.sentinel_password_file)
     }
 }
 

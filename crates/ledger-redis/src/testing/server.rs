@@ -236,7 +236,25 @@ impl RedisServer {
     /// # Errors
     /// The server cannot be reached or refuses the command.
     pub async fn try_command(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
-        let mut connection = self.client()?.get_multiplexed_async_connection().await?;
+        let keeper = self.setup.keeper.as_ref();
+        self.send(keeper.map(|(user, password)| (&**user, &**password)), words).await
+    }
+
+    /// As [`RedisServer::try_command`], as this user.
+    ///
+    /// # Errors
+    /// The server cannot be reached, does not know the user, or refuses the command.
+    pub async fn try_as(
+        &self,
+        user: &str,
+        password: &str,
+        words: &[&str],
+    ) -> redis::RedisResult<redis::Value> {
+        self.send(Some((user, password)), words).await
+    }
+
+    async fn send(&self, who: Option<(&str, &str)>, words: &[&str]) -> redis::RedisResult<redis::Value> {
+        let mut connection = self.client(who)?.get_multiplexed_async_connection().await?;
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {
             command.arg(*word);
@@ -244,12 +262,14 @@ impl RedisServer {
         command.query_async(&mut connection).await
     }
 
-    fn client(&self) -> redis::RedisResult<redis::Client> {
-        let mut info = self.url().into_connection_info()?;
-        if let Some((user, password)) = &self.setup.keeper {
-            let settings = info.redis_settings().clone().set_username(user).set_password(password);
-            info = info.set_redis_settings(settings);
+    fn client(&self, who: Option<(&str, &str)>) -> redis::RedisResult<redis::Client> {
+        let info = self.url().into_connection_info()?;
+        // A user may not be allowed the call by which the library gives its name.
+        let mut settings = info.redis_settings().clone().set_skip_set_lib_name();
+        if let Some((user, password)) = who {
+            settings = settings.set_username(user).set_password(password);
         }
+        let info = info.set_redis_settings(settings);
         match &self.setup.certificates {
             None => redis::Client::open(info),
             Some(certificates) => redis::Client::build_with_tls(info, certificates.of_client()),

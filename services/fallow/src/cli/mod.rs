@@ -10,6 +10,7 @@ mod codes;
 mod context;
 mod demand;
 mod failure;
+pub(crate) mod ledger;
 mod options;
 mod output;
 mod page;

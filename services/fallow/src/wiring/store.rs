@@ -1,10 +1,11 @@
 //! The ledger that the settings name.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use fallow_host::config::{Config, StoreKind};
+use fallow_host::config::{Config, Store, StoreKind};
 use fallow_ledger::{Ledger, MemoryLedger};
-use fallow_ledger_redis::{Durability, Options, RedisLedger};
+use fallow_ledger_redis::{Access, Durability, Options, RedisLedger};
 
 use super::{StartError, read};
 
@@ -13,47 +14,50 @@ use super::{StartError, read};
 /// # Errors
 /// A setting of the store cannot be used.
 pub fn open(config: &Config) -> Result<Arc<dyn Ledger>, StartError> {
-    let store = &config.store;
-    match store.kind {
+    match config.store.kind {
         StoreKind::Embedded => Ok(Arc::new(MemoryLedger::new())),
         StoreKind::Redis => {
-            if store.replicas > 0 {
-                return Err(StartError::Setting(
-                    "store.replicas: this version waits for no replicas; an OK that does not wait for them must not \
-                     look as if it did",
-                ));
-            }
-            let url = match store.password_file() {
-                Some(path) => {
-                    let text = read("store.password_file", path)?;
-                    with_password(store.url.reveal(), text.lines().next().unwrap_or_default())
-                }
-                None => store.url.reveal().to_owned(),
-            };
-            let durability =
-                if store.allow_unsafe_durability { Durability::Unsafe } else { Durability::Checked };
-            let options =
-                Options { durability, response_timeout: store.command_timeout(), ..Options::default() };
-            let ledger = RedisLedger::lazy(&url, config.region.id.as_str(), options)
+            let url = config.store.url.reveal();
+            let ledger = RedisLedger::lazy(url, config.region.id.as_str(), redis_options(config)?)
                 .map_err(|trouble| StartError::Store(trouble.to_string()))?;
             Ok(Arc::new(ledger))
         }
     }
 }
 
-/// Puts a password into a URL, in place of one that is there.
-fn with_password(url: &str, password: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (credentials, host) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let user = credentials.split(':').next().unwrap_or_default();
-    let escaped: String = password
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    format!("{scheme}://{user}:{escaped}@{host}")
+/// Returns how the settings want Redis to be used.
+///
+/// # Errors
+/// A file that a setting names cannot be read.
+pub fn redis_options(config: &Config) -> Result<Options, StartError> {
+    let store = &config.store;
+    let durability = if store.allow_unsafe_durability { Durability::Unsafe } else { Durability::Checked };
+    Ok(Options {
+        durability,
+        access: access(store)?,
+        replicas: store.replicas,
+        response_timeout: store.command_timeout(),
+        ..Options::default()
+    })
+}
+
+/// Reads the passwords and certificates that the settings name.
+fn access(store: &Store) -> Result<Access, StartError> {
+    let first_line = |setting, path: Option<&Path>| {
+        let text = path.map(|path| read(setting, path)).transpose()?;
+        Ok::<_, StartError>(text.map(|text| text.lines().next().unwrap_or_default().to_owned()))
+    };
+    let pem = |setting, path| Ok::<_, StartError>(read(setting, path)?.into_bytes());
+    let certificate = store.certificate_files().map(|(certificate, key)| {
+        Ok::<_, StartError>((pem("store.certificate_file", certificate)?, pem("store.key_file", key)?))
+    });
+    Ok(Access {
+        password: first_line("store.password_file", store.password_file())?,
+        sentinel_user: Some(store.sentinel_user.clone()).filter(|user| !user.is_empty()),
+        sentinel_password: first_line("store.sentinel_password_file", store.sentinel_password_file())?,
+        authorities: store.ca_file().map(|path| pem("store.ca_file", path)).transpose()?,
+        certificate: certificate.transpose()?,
+    })
 }
 
 #[cfg(test)]
@@ -65,14 +69,31 @@ mod tests {
     }
 
     #[test]
-    fn a_password_goes_into_the_url_whatever_its_letters() {
-        for (url, password, expected) in [
-            ("redis://host:6379", "plain", "redis://:plain@host:6379"),
-            ("redis://svc@host:6379/1", "p@ss:/#%", "redis://svc:p%40ss%3A%2F%23%25@host:6379/1"),
-            ("redis://svc:old@host", "né", "redis://svc:n%C3%A9@host"),
-        ] {
-            assert_eq!(with_password(url, password), expected);
-        }
+    fn secrets_come_from_the_first_lines_of_their_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (one, two) = (file("one", "p@ss:/#% né\nsecond"), file("two", "other\n"));
+        let ca = file("ca", "pem");
+        let store = config(&[
+            ("store.password_file", &one),
+            ("store.sentinel_user", "watch"),
+            ("store.sentinel_password_file", &two),
+            ("store.ca_file", &ca),
+            ("store.certificate_file", &ca),
+            ("store.key_file", &one),
+            ("store.replicas", "1"),
+        ]);
+        let options = redis_options(&store).unwrap();
+        assert_eq!(options.replicas, 1);
+        assert_eq!(options.access.password.as_deref(), Some("p@ss:/#% né"));
+        assert_eq!(options.access.sentinel_user.as_deref(), Some("watch"));
+        assert_eq!(options.access.sentinel_password.as_deref(), Some("other"));
+        assert_eq!(options.access.authorities.as_deref(), Some(&b"pem"[..]));
+        assert_eq!(options.access.certificate.unwrap().0, b"pem");
     }
 
     #[tokio::test]
@@ -83,18 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_refused() {
-        let replicas = config(&[("store.kind", "redis"), ("store.replicas", "1")]);
-        assert!(
-            matches!(open(&replicas).err(), Some(StartError::Setting(text)) if text.contains("replicas"))
-        );
+    fn what_cannot_be_used_is_named() {
         let missing = config(&[("store.kind", "redis"), ("store.password_file", "/nowhere")]);
         assert!(matches!(
             open(&missing).err(),
             Some(StartError::File { setting: "store.password_file", .. })
         ));
-        let tls = config(&[("store.kind", "redis"), ("store.url", "rediss://secret@host")]);
-        let refusal = open(&tls).err().unwrap().to_string();
+        let bad = config(&[("store.kind", "redis"), ("store.url", "redis+sentinel://u:secret@host")]);
+        let refusal = open(&bad).err().unwrap().to_string();
         assert!(!refusal.contains("secret"), "{refusal}");
     }
 }

@@ -1,5 +1,7 @@
 //! The ledger over Sentinel, over Cluster and over Valkey: it conforms on each, and follows when its primary changes.
 
+mod access;
+mod fixtures;
 mod site;
 
 use std::cell::Cell;
