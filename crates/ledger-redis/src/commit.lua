@@ -8,26 +8,57 @@ local function decimal(number)
   return string.format('%.0f', number)
 end
 
--- Opens the ledger: gives it its history if it has none.
--- KEYS meta · ARGV id of the history that it gets when it has none · gives history, revision
-local function open(keys, args)
-  if redis.call('HSETNX', keys[1], 'history', args[1]) == 1 then
+-- The id of the server's replication, which is another after every restart and promotion. It is asked for each time: one
+-- that a caller or this library remembered could be of before the server was made a replica and a primary again.
+local function replid()
+  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+end
+
+-- Looks at how the ledger stands, see seal.rs. Refused by a replica, as every function that may write.
+-- KEYS meta · gives replication id, history, revision, seal, highest revision known to be on the replicas
+local function look(keys)
+  local history, revision, seal, kept = unpack(redis.call('HMGET', keys[1], 'history', 'revision', 'seal', 'kept'))
+  return { replid(), history or '', revision or '0', seal or '', kept or '0' }
+end
+
+-- Changes the seal, if all of it is as it was when that was decided.
+-- KEYS meta · ARGV 1 replication id and 2 seal as found; 3 revision as found, or '' where it may have moved on;
+--      4 new seal, 5 the epoch that commits must name, '' for none; 6 new history, or '' to keep it · gives 1 or 0
+local function seal(keys, args)
+  local revision, found = unpack(redis.call('HMGET', keys[1], 'revision', 'seal'))
+  if replid() ~= args[1] or (found or '') ~= args[2] or (args[3] ~= '' and (revision or '0') ~= args[3]) then
+    return 0
+  end
+  redis.call('HSET', keys[1], 'seal', args[4], 'epoch', args[5])
+  if args[6] ~= '' then
+    redis.call('HSET', keys[1], 'history', args[6])
+  end
+  if not revision then
     redis.call('HSET', keys[1], 'revision', '0')
   end
-  return redis.call('HMGET', keys[1], 'history', 'revision')
+  return 1
+end
+
+-- The higher of two revisions in decimal.
+local function higher(one, other)
+  return tonumber(one or '0') < tonumber(other) and other or one
 end
 
 -- Writes the least there is: a wait for replicas counts nothing unless its connection has written something, and then
 -- covers all that was written before.
--- KEYS meta
-local function touch(keys)
-  redis.call('HSET', keys[1], 'touched', '1')
+-- KEYS meta · ARGV epoch, highest revision that the caller knows to be on the replicas
+local function touch(keys, args)
+  local epoch, kept = unpack(redis.call('HMGET', keys[1], 'epoch', 'kept'))
+  if epoch == args[1] then
+    kept = higher(kept, args[2])
+  end
+  redis.call('HSET', keys[1], 'kept', kept or '0')
   return 'OK'
 end
 
-local function touch_if(wanted, meta)
-  if wanted == '1' then
-    touch({ meta })
+local function touch_if(args, meta)
+  if args[3] == '1' then
+    touch({ meta }, args)
   end
 end
 
@@ -46,19 +77,23 @@ local function prune(outcomes, times, counts, before_ms, at_most)
 end
 
 -- KEYS meta, live, log, outcomes, outcome-times, outcome-counts
--- ARGV 1 history and 2 highest revision that the caller has seen; 3 whether an answer that writes nothing is to touch
+-- ARGV 1 epoch in which the caller believes the ledger to be, and 2 highest revision that it knows; 3 '1' where replicas
+--      must hold what is acknowledged
 --      4 time, and 5 the time before which outcomes are forgotten, in ms since 1970; 6 how many at most
 --      7 request or '', 8 its scope, 9 digest, 10 answer, 11 how many requests a scope may have
 --      12 cause, 13 number of expected records, then (record, revision) each, then (record, '=' body or '-') each
--- Gives 'committed' revision | 'replayed' revision answer | 'conflict' record… | 'reused' | 'full' | 'sealed' detail
+-- Gives 'committed' revision | 'replayed' revision answer | 'conflict' record… | 'reused' | 'full' | 'changed'
 local function commit(keys, args)
   local meta, live, log, outcomes, times, counts = unpack(keys)
-  local history, head = unpack(redis.call('HMGET', meta, 'history', 'revision'))
-  if history ~= args[1] then
-    return { 'sealed', 'the history is ' .. (history or 'gone') .. ', not ' .. args[1] }
+  local epoch, head, kept = unpack(redis.call('HMGET', meta, 'epoch', 'revision', 'kept'))
+  if epoch ~= args[1] then
+    return { 'changed' }
+  end
+  if string.sub(epoch, 1, 40) ~= replid() then
+    return { 'changed' }
   end
   if tonumber(head) < tonumber(args[2]) then
-    return { 'sealed', 'the last commit is ' .. head .. ', but ' .. args[2] .. ' was acknowledged' }
+    return { 'changed' }
   end
 
   local request, digest = args[7], args[9]
@@ -68,7 +103,7 @@ local function commit(keys, args)
       if string.sub(known, 1, 32) ~= digest then
         return { 'reused' }
       end
-      touch_if(args[3], meta)
+      touch_if(args, meta)
       local space = string.find(known, ' ', 33, true)
       return { 'replayed', string.sub(known, 33, space - 1), string.sub(known, space + 1) }
     end
@@ -93,7 +128,7 @@ local function commit(keys, args)
       end
     end
     if #differ > 1 then
-      touch_if(args[3], meta)
+      touch_if(args, meta)
       return differ
     end
   end
@@ -103,7 +138,11 @@ local function commit(keys, args)
   redis.call('HEXISTS', live, '')
   local revision = decimal(tonumber(head) + 1)
   redis.call('XADD', log, revision .. '-0', 'cause', args[12], unpack(args, first_write))
-  redis.call('HSET', meta, 'revision', revision)
+  if args[3] == '1' then
+    redis.call('HSET', meta, 'revision', revision, 'kept', higher(kept, args[2]))
+  else
+    redis.call('HSET', meta, 'revision', revision)
+  end
   local puts, deletions = {}, {}
   for i = first_write, #args, 2 do
     local body = args[i + 1]
@@ -128,6 +167,7 @@ local function commit(keys, args)
   return { 'committed', revision }
 end
 
-redis.register_function('fallow_open_v2', open)
+redis.register_function('fallow_look_v2', look)
+redis.register_function('fallow_seal_v2', seal)
 redis.register_function('fallow_commit_v2', commit)
 redis.register_function('fallow_touch_v2', touch)

@@ -60,7 +60,8 @@ fn write((name, value): (Vec<u8>, Vec<u8>)) -> Result<(Key, Option<Bytes>), Trou
 pub(crate) enum Said {
     Outcome(Outcome),
     Full,
-    Sealed(String),
+    /// The ledger is not open, or is not the one that the caller saw open: nothing was done.
+    Changed,
 }
 
 /// Reads the answer of the commit function.
@@ -80,7 +81,7 @@ pub(crate) fn said(answer: Vec<Vec<u8>>) -> Result<Said, Trouble> {
         }
         b"reused" => Said::Outcome(Outcome::RequestIdReused),
         b"full" => Said::Full,
-        b"sealed" => Said::Sealed(String::from_utf8_lossy(&part()?).into_owned()),
+        b"changed" => Said::Changed,
         _ => return Err(corrupt(None, "a commit was answered in words that are not known")),
     })
 }

@@ -14,6 +14,8 @@ mod keeper;
 pub mod keys;
 mod link;
 pub mod planted;
+mod presence;
+pub mod seal;
 mod settings;
 mod store;
 #[cfg(feature = "testing")]
@@ -37,12 +39,21 @@ pub use deploy::deploy;
 use keys::Keys;
 use link::Link;
 pub use settings::{Durability, ServerReport};
-use store::Store;
+use store::{Head, Store};
 use whereabouts::Whereabouts;
 use writer::{Queue, Writer};
 
 /// The usual [`Options::response_timeout`]: above the slowest fsync of a healthy disk, below a person's patience.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The usual [`Options::settle`]: several times what a process needs to find the server that took another's place.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// The usual [`Options::look_every`]: a changed server is noticed within it by those who neither read nor write.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The usual [`Options::check_every`].
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 /// How much longer than asked a blocking read may take before its connection is held to be dead.
 const WAIT_GRACE: Duration = Duration::from_secs(2);
@@ -63,6 +74,13 @@ pub struct Options {
     /// How long a call may take before it is given up, and how long replicas may take after that. A commit that takes
     /// longer is of unknown outcome.
     pub response_timeout: Duration,
+    /// How long a changed server waits for writers that do not say what they know, once one that was there has. Only how
+    /// soon writes resume depends on it: a writer that knows better and comes later still closes the ledger.
+    pub settle: Duration,
+    /// How often a process that nothing stirs looks whether the ledger is still as it saw it.
+    pub look_every: Duration,
+    /// How often the server is asked again for its version and settings.
+    pub check_every: Duration,
 }
 
 impl Default for Options {
@@ -75,6 +93,9 @@ impl Default for Options {
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
             replicas: 0,
             response_timeout: RESPONSE_TIMEOUT,
+            settle: SETTLE,
+            look_every: LOOK_EVERY,
+            check_every: CHECK_EVERY,
         }
     }
 }
@@ -101,7 +122,7 @@ impl RedisLedger {
     /// server is too old or would lose acknowledged writes, or the function is missing and may not be loaded.
     pub async fn connect(url: &str, region: &str, options: Options) -> Result<RedisLedger, Trouble> {
         let ledger = RedisLedger::lazy(url, region, options)?;
-        ledger.store.opened().await?;
+        ledger.opened().await?;
         Ok(ledger)
     }
 
@@ -125,14 +146,30 @@ impl RedisLedger {
         self.store.check_server().await
     }
 
-    fn queue(&self) -> &Queue {
+    /// Says for the last time what this process knows, so that nobody waits for it after the next restart of the server.
+    /// To be called when nothing is under way any more.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`].
+    pub async fn leave(&self) -> Result<(), Trouble> {
+        // Who never saw it has nothing to say.
+        match self.running.get() {
+            Some(_) => self.store.leave().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the ledger and gives the queue of commits, unless that has been done.
+    async fn opened(&self) -> Result<&Queue, Trouble> {
+        self.store.opened().await?;
         let (queue, _) = self.running.get_or_init(|| {
             let (queue, writer) = Writer::new(self.store.clone());
             let mut tasks = JoinSet::new();
             tasks.spawn(writer.run());
+            tasks.spawn(self.store.clone().look_after());
             (queue, tasks)
         });
-        queue
+        Ok(queue)
     }
 
     /// The changes after the cursor that are there now.
@@ -140,7 +177,7 @@ impl RedisLedger {
         let after = cursor.revision();
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        pipeline.cmd("HMGET").arg(&self.store.keys.meta).arg("history").arg("revision");
+        pipeline.add_command(self.store.head_call());
         pipeline
             .cmd("XRANGE")
             .arg(&self.store.keys.log)
@@ -148,14 +185,12 @@ impl RedisLedger {
             .arg("+")
             .arg("COUNT")
             .arg(limit);
-        type Answer = ((Option<String>, Option<Vec<u8>>), Vec<decode::Entry>);
-        let ((history, head), entries): Answer = self.store.query("read the log", &pipeline).await?;
-        let (Some(history), Some(head)) = (history, head) else { return Err(Trouble::CursorGone) };
-        let head = decode::revision(&head)?;
-        if history != **cursor.history() || after > head {
+        type Answer = (Head, Vec<decode::Entry>);
+        let (head, entries): Answer = self.store.query("read the log", &pipeline).await?;
+        let Some((history, head)) = self.store.saw(head)? else { return Err(Trouble::CursorGone) };
+        if history != *cursor.history() || after > head {
             return Err(Trouble::CursorGone);
         }
-        self.store.saw_in(&history, head);
         let changes = entries.into_iter().map(decode::change).collect::<Result<Vec<Change>, Trouble>>()?;
         follows(after, head, &changes)?;
         let cursor = changes.last().map_or_else(|| cursor.clone(), |last| cursor.at(last.revision));
@@ -207,11 +242,14 @@ impl Ledger for RedisLedger {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.store.opened().await?;
+        self.opened().await?;
         let names: Vec<String> = keys.iter().map(Key::to_string).collect();
         let mut pipeline = redis::pipe();
         pipeline.cmd("HMGET").arg(&self.store.keys.live).arg(names);
-        let (found,): (Vec<Option<Vec<u8>>>,) = self.store.query("read records", &pipeline).await?;
+        // Asked for afterwards, the head is no earlier than anything read.
+        pipeline.add_command(self.store.head_call());
+        let (found, head): (Vec<Option<Vec<u8>>>, Head) = self.store.query("read records", &pipeline).await?;
+        self.store.saw(head)?;
         let records = keys.iter().zip(found);
         records
             .map(|(key, stored)| stored.map(|stored| decode::live(key.clone(), stored)).transpose())
@@ -219,19 +257,18 @@ impl Ledger for RedisLedger {
     }
 
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
-        self.store.opened().await?;
+        self.opened().await?;
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        pipeline.cmd("HMGET").arg(&self.store.keys.meta).arg("history").arg("revision");
+        pipeline.add_command(self.store.head_call());
         pipeline.cmd("HGETALL").arg(&self.store.keys.live);
-        type Answer = ((Option<String>, Option<Vec<u8>>), HashMap<Vec<u8>, Vec<u8>>);
-        let ((history, head), live): Answer = self.store.query("take a snapshot", &pipeline).await?;
-        let (history, head) = match (history, head) {
-            (Some(history), Some(head)) => (history.into(), decode::revision(&head)?),
+        type Answer = (Head, HashMap<Vec<u8>, Vec<u8>>);
+        let (head, live): Answer = self.store.query("take a snapshot", &pipeline).await?;
+        let (history, head) = match self.store.saw(head)? {
+            Some(found) => found,
             // Wiped since: what is there now, nothing, is the beginning of another history.
-            (None, _) | (_, None) => self.store.open().await?,
+            None => self.store.open().await?,
         };
-        self.store.saw_in(&history, head);
         let records = live.into_iter().map(|(name, stored)| decode::live(decode::key(&name)?, stored));
         let mut records = records.collect::<Result<Vec<Versioned>, Trouble>>()?;
         records.sort_unstable_by(|one, other| one.key.cmp(&other.key));
@@ -239,7 +276,7 @@ impl Ledger for RedisLedger {
     }
 
     async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {
-        self.store.opened().await?;
+        self.opened().await?;
         let limit = limit.clamp(1, limits::CHANGES_PAGE);
         let now = self.changes_now(cursor, limit).await?;
         if !now.changes.is_empty() || wait.is_zero() {
@@ -251,15 +288,17 @@ impl Ledger for RedisLedger {
 
     async fn commit(&self, commit: Commit) -> Result<Outcome, Trouble> {
         commit.check()?;
-        self.store.opened().await?;
+        let queue = self.opened().await?;
         let scope = commit.request.as_ref().map(|request| request.scope.clone()).unwrap_or_default();
-        match self.queue().commit(commit).await? {
+        match queue.commit(commit).await? {
             Said::Outcome(outcome) => Ok(outcome),
             Said::Full => {
                 let allowed = self.store.options.requests_per_scope;
                 Err(Trouble::TooManyRequests { scope: scope.to_string(), allowed })
             }
-            Said::Sealed(detail) => Err(Trouble::Sealed { detail }),
+            Said::Changed => {
+                Err(Trouble::Sealed { detail: "the ledger is not the one that was opened".to_owned() })
+            }
         }
     }
 }

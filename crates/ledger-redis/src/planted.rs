@@ -11,7 +11,7 @@ pub const IN_FUNCTION: &[(&str, &str, &str)] = &[
     ("conflict-writes", "if #differ > 1 then", "if #differ > 2 then"),
     ("deletion-forgotten", "redis.call('HDEL', live, unpack(deletions))", ""),
     ("digest-not-compared", "~= digest then", "~= digest and false then"),
-    ("history-not-compared", "if history ~= args[1] then", "if not history then"),
+    ("epoch-ignored", "if epoch ~= args[1] then", "if not epoch then"),
     ("loss-not-noticed", "if tonumber(head) < tonumber(args[2]) then", "if false then"),
     (
         "outcome-not-stored",
@@ -20,9 +20,10 @@ pub const IN_FUNCTION: &[(&str, &str, &str)] = &[
     ),
     ("replay-answers-another", "string.sub(known, 33, space - 1)", "head"),
     ("revision-not-dense", "decimal(tonumber(head) + 1)", "decimal(tonumber(head) + 2)"),
+    ("seal-skipped", "if string.sub(epoch, 1, 40) ~= replid() then", "if false then"),
     (
         "trimmed-unarchived",
-        "redis.call('HSET', meta, 'revision', revision)",
+        "redis.call('HSET', meta, 'revision', revision)\n",
         "redis.call('HSET', meta, 'revision', revision) redis.call('XTRIM', log, 'MAXLEN', 100)",
     ),
     (

@@ -32,17 +32,29 @@ pub struct ServerReport {
     pub version: String,
     /// What would lose acknowledged writes, each as `name is value, must be wanted`; empty when nothing would.
     pub shortcomings: Vec<String>,
+    /// What makes it less safe than it looks, and is no reason to refuse it.
+    pub warnings: Vec<String>,
+    /// How many replicas are connected.
+    pub replicas: u32,
 }
 
 /// Asks the server what it is.
-pub(crate) async fn report(connection: &mut MultiplexedConnection) -> Result<ServerReport, Trouble> {
-    let info: String = redis::cmd("INFO")
-        .arg("server")
+///
+/// `wanted` is how many replicas are to hold a write before it is acknowledged.
+pub(crate) async fn report(
+    connection: &mut MultiplexedConnection,
+    wanted: u32,
+) -> Result<ServerReport, Trouble> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("INFO").arg("server");
+    pipeline.cmd("INFO").arg("replication");
+    let (server, replication): (String, String) = pipeline
         .query_async(connection)
         .await
         .map_err(|error| of_read("read the server's version", &error))?;
-    let version =
-        info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown").trim();
+    let version = field(&server, "redis_version").unwrap_or("unknown");
+    let replicas =
+        field(&replication, "connected_slaves").and_then(|number| number.parse().ok()).unwrap_or(0);
     let names = WANTED.map(|(name, _)| name);
     let asked =
         redis::cmd("CONFIG").arg("GET").arg(&names).query_async::<HashMap<String, String>>(connection).await;
@@ -52,7 +64,27 @@ pub(crate) async fn report(connection: &mut MultiplexedConnection) -> Result<Ser
         Err(error) if error.code().is_some() => vec![format!("the server hides its settings ({error})")],
         Err(error) => return Err(of_read("read the server's settings", &error)),
     };
-    Ok(ServerReport { version: version.to_owned(), shortcomings })
+    let warnings = warnings(wanted, replicas);
+    Ok(ServerReport { version: version.to_owned(), shortcomings, warnings, replicas })
+}
+
+/// Finds a field in what the server tells of itself, lines of `name:value`.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// What is to be told of replicas. `WAIT` tells the truth of each write, so none of it is a reason to refuse.
+fn warnings(wanted: u32, replicas: u32) -> Vec<String> {
+    match (wanted, replicas) {
+        (wanted, replicas) if replicas < wanted => {
+            vec![format!("{replicas} replicas are connected, and {wanted} must hold each write")]
+        }
+        (0, 1..) => vec![format!(
+            "{replicas} replicas are connected and none need hold a write: a failover may lose what was acknowledged, \
+             and then closes the ledger"
+        )],
+        (_, _) => Vec::new(),
+    }
 }
 
 fn shortcomings(found: &HashMap<String, String>) -> Vec<String> {
@@ -83,6 +115,10 @@ pub(crate) fn judge(report: &ServerReport, durability: &Durability) -> Result<()
 mod tests {
     use super::*;
 
+    fn reported(version: &str, shortcomings: Vec<String>) -> ServerReport {
+        ServerReport { version: version.to_owned(), shortcomings, warnings: vec![], replicas: 0 }
+    }
+
     #[test]
     fn a_server_that_would_lose_writes_is_named_setting_by_setting() {
         let set =
@@ -91,7 +127,7 @@ mod tests {
         let expected =
             ["appendfsync is everysec, must be always", "maxmemory-policy is not set, must be noeviction"];
         assert_eq!(found, expected);
-        let report = ServerReport { version: "7.0.15".into(), shortcomings: found };
+        let report = reported("7.0.15", found);
         let detail = expected.join("; ");
         assert_eq!(judge(&report, &Durability::Checked), Err(Trouble::Misconfigured { detail }));
         assert_eq!(judge(&report, &Durability::Unsafe), Ok(()));
@@ -101,14 +137,14 @@ mod tests {
     #[test]
     fn an_old_or_unknown_version_is_refused_whatever_is_allowed() {
         for version in ["6.2.14", "unknown", ""] {
-            let report = ServerReport { version: version.into(), shortcomings: vec![] };
+            let report = reported(version, vec![]);
             assert!(
                 matches!(judge(&report, &Durability::Unsafe), Err(Trouble::Misconfigured { .. })),
                 "{version}"
             );
         }
         for version in ["7.0.15", "8.0.1", "10.0.0"] {
-            let report = ServerReport { version: version.into(), shortcomings: vec![] };
+            let report = reported(version, vec![]);
             assert_eq!(judge(&report, &Durability::Checked), Ok(()), "{version}");
         }
     }

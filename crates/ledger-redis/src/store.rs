@@ -1,7 +1,6 @@
 //! One region of one server, as everything in this crate sees it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fallow_ledger::{Commit, Revision, Trouble, limits};
 use redis::aio::MultiplexedConnection;
@@ -10,40 +9,49 @@ use tokio::sync::OnceCell;
 
 use crate::keys::{self, Keys};
 use crate::link::Link;
+use crate::presence::Presence;
 use crate::settings::{self, ServerReport};
 use crate::{Options, decode, errors, planted};
 
 pub(crate) const FUNCTIONS: &str = include_str!("commit.lua");
 const COMMIT: &str = "fallow_commit_v2";
-const OPEN: &str = "fallow_open_v2";
 const TOUCH: &str = "fallow_touch_v2";
+
+/// Where the ledger is, as `meta` says: history, revision, epoch, and the highest revision known to be on the replicas.
+pub(crate) type Head = (Option<String>, Option<Vec<u8>>, Option<String>, Option<Vec<u8>>);
 
 pub(crate) struct Store {
     pub(crate) link: Link,
     pub(crate) keys: Keys,
     pub(crate) options: Options,
-    /// The history that was found when the ledger was opened. A store of another history is closed to this process'
-    /// writes.
-    history: OnceCell<Arc<str>>,
-    /// The highest revision that the store has told this process. A store that is behind it has lost something.
-    seen: AtomicU64,
+    /// What this process has seen.
+    pub(crate) presence: Presence,
+    opened: OnceCell<()>,
+    /// Why the server's settings forbid writing, as of the last check.
+    unsafe_settings: Mutex<Option<Trouble>>,
 }
 
 impl Store {
     pub(crate) fn new(link: Link, keys: Keys, options: Options) -> Store {
-        Store { link, keys, options, history: OnceCell::new(), seen: AtomicU64::new(0) }
+        Store {
+            link,
+            keys,
+            options,
+            presence: Presence::new(),
+            opened: OnceCell::new(),
+            unsafe_settings: Mutex::default(),
+        }
     }
 
-    /// Gives the history of the ledger, opening it first if that has not been done yet.
-    pub(crate) async fn opened(&self) -> Result<&Arc<str>, Trouble> {
+    /// Checks the server and opens the ledger, unless that has been done.
+    ///
+    /// A ledger that is closed to writes is open for reads: that is no trouble here.
+    pub(crate) async fn opened(&self) -> Result<(), Trouble> {
         let open = async || {
-            let report = self.check_server().await?;
-            tracing::info!(version = report.version, shortcomings = ?report.shortcomings, "store checked");
-            let (history, revision) = self.open().await?;
-            self.saw(revision);
-            Ok(history)
+            self.check_server().await?;
+            self.attest(false).await.map(drop)
         };
-        self.history.get_or_try_init(open).await
+        self.opened.get_or_try_init(open).await.copied()
     }
 
     /// Asks the server for its version and settings, and holds them against what the deployment asks for.
@@ -52,27 +60,46 @@ impl Store {
     /// [`Trouble::Misconfigured`] naming each setting that is wrong; [`Trouble::Unavailable`].
     pub(crate) async fn check_server(&self) -> Result<ServerReport, Trouble> {
         let mut line = self.link.line().await?;
-        let report = settings::report(&mut line.connection).await?;
-        settings::judge(&report, &self.options.durability)?;
-        Ok(report)
+        let report = settings::report(&mut line.connection, self.options.replicas).await?;
+        let verdict = settings::judge(&report, &self.options.durability);
+        let now = verdict.as_ref().err().cloned();
+        let before = std::mem::replace(
+            &mut *self.unsafe_settings.lock().unwrap_or_else(PoisonError::into_inner),
+            now.clone(),
+        );
+        if self.opened.get().is_none() || before != now {
+            match &now {
+                None => {
+                    tracing::info!(version = report.version, found = ?report, "the store may be written to")
+                }
+                Some(trouble) => tracing::error!(error = %trouble, "the store may not be written to"),
+            }
+        }
+        verdict.map(|()| report)
     }
 
-    /// Gives the history and the last revision, making a history if there is none.
-    pub(crate) async fn open(&self) -> Result<(Arc<str>, Revision), Trouble> {
-        let new = uuid::Uuid::new_v4().simple().to_string();
-        let mut call = redis::cmd("FCALL");
-        call.arg(OPEN).arg(1).arg(&self.keys.meta).arg(new);
-        // Opening twice is harmless: the history is only written when there is none.
-        let (history, revision): (String, Vec<u8>) = self
-            .call(&call)
-            .await
-            .map_err(|failed| failed.into_trouble(|e| errors::of_read("open the ledger", e)))?;
-        Ok((history.into(), decode::revision(&revision)?))
+    /// Says whether the server's settings allow writing, as of the last check.
+    ///
+    /// # Errors
+    /// [`Trouble::Misconfigured`].
+    pub(crate) fn settings_allow(&self) -> Result<(), Trouble> {
+        let trouble = self.unsafe_settings.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone().map_or(Ok(()), Err)
     }
 
     /// Calls a function of `commit.lua`.
     pub(crate) async fn call<T: FromRedisValue>(&self, call: &Cmd) -> Result<T, Failed> {
         self.call_of(&planted::spoil(FUNCTIONS), call).await
+    }
+
+    /// Calls a function that may be called twice, once more over a new connection when the one at hand turns out to be lost.
+    pub(crate) async fn call_again<T: FromRedisValue>(&self, call: &Cmd) -> Result<T, Failed> {
+        match self.call(call).await {
+            Err(Failed::Sent(error)) if errors::is_connection_lost(&error) && !error.is_timeout() => {
+                self.call(call).await
+            }
+            answered => answered,
+        }
     }
 
     /// Calls a function, loading the library that it is of first if the server does not have it.
@@ -135,14 +162,28 @@ impl Store {
         }
     }
 
-    pub(crate) fn saw(&self, revision: Revision) {
-        self.seen.fetch_max(revision.0, Ordering::AcqRel);
+    /// Asks where the ledger is.
+    pub(crate) fn head_call(&self) -> Cmd {
+        let mut call = redis::cmd("HMGET");
+        call.arg(&self.keys.meta).arg(&["history", "revision", "epoch", "kept"]);
+        call
     }
 
-    pub(crate) fn saw_in(&self, history: &str, revision: Revision) {
-        if self.history.get().is_some_and(|ours| history == &**ours) {
-            self.saw(revision);
-        }
+    /// Remembers where the ledger was found to be. Gives its history and last revision, or nothing when it has none.
+    pub(crate) fn saw(&self, head: Head) -> Result<Option<(Arc<str>, Revision)>, Trouble> {
+        let (history, revision, epoch, kept) = head;
+        let (Some(history), Some(revision)) = (history, revision) else {
+            self.presence.doubt();
+            return Ok(None);
+        };
+        let revision = decode::revision(&revision)?;
+        let kept = match kept {
+            Some(kept) if self.options.replicas > 0 => decode::revision(&kept)?,
+            None if self.options.replicas > 0 => Revision::ABSENT,
+            Some(_) | None => revision,
+        };
+        self.presence.read(epoch.as_deref(), revision, kept);
+        Ok(Some((history.into(), revision)))
     }
 
     /// Whether an answer that writes nothing is to leave a mark all the same, so that a wait for replicas covers what it
@@ -154,16 +195,16 @@ impl Store {
     /// The smallest write there is.
     pub(crate) fn touch_call(&self) -> Cmd {
         let mut call = redis::cmd("FCALL");
-        call.arg(TOUCH).arg(1).arg(&self.keys.meta);
+        let (epoch, kept) = self.presence.place();
+        call.arg(TOUCH).arg(1).arg(&self.keys.meta).arg(epoch).arg(kept);
         call
     }
 
     /// Writes a commit as the function takes it.
-    pub(crate) fn commit_call(&self, commit: &Commit) -> Cmd {
-        let history = self.history.get().map_or("", |history| &**history);
+    pub(crate) fn commit_call(&self, (epoch, known): &(String, u64), commit: &Commit) -> Cmd {
         let mut call = redis::cmd("FCALL");
         call.arg(COMMIT).arg(self.keys.all().len()).arg(&self.keys.all());
-        call.arg(history).arg(self.seen.load(Ordering::Acquire)).arg(self.touches());
+        call.arg(epoch).arg(known).arg(self.touches());
         let at_ms = commit.at.as_millisecond();
         call.arg(at_ms).arg(at_ms - limits::REQUEST_MEMORY.as_secs() * 1_000);
         call.arg(limits::REQUESTS_PRUNED_PER_COMMIT);

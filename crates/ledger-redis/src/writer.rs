@@ -30,6 +30,9 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// memory while the store is slow.
 const QUEUE_KIB: u32 = 64 * 1024;
 
+/// How often a commit is tried: once for each thing that may be found out of date.
+const TRIES: u32 = 4;
+
 /// A commit that waits for its answer.
 struct Job {
     commit: Commit,
@@ -43,7 +46,7 @@ struct Job {
 impl Job {
     /// Answers. What was sent before is perhaps written, whatever became of it now.
     fn fail(self, trouble: Trouble) {
-        let trouble = match self.sent_before && trouble.is_passing() {
+        let trouble = match self.sent_before {
             true => Trouble::Unknown { detail: trouble.to_string() },
             false => trouble,
         };
@@ -100,6 +103,8 @@ pub(crate) struct Writer {
     /// Whether the replicas must be seen to follow before anything more is written: a store that writes on without them
     /// only adds to what may be lost.
     in_doubt: bool,
+    /// The epoch of the last batch.
+    epoch: String,
 }
 
 impl Writer {
@@ -108,7 +113,7 @@ impl Writer {
         let (sender, jobs) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(QUEUE_KIB as usize));
         let queue = Queue { jobs: sender, room, patience: store.options.response_timeout };
-        (queue, Writer { store, jobs, line: None, in_doubt: false })
+        (queue, Writer { store, jobs, line: None, in_doubt: false, epoch: String::new() })
     }
 
     /// Writes until the queue is closed.
@@ -123,10 +128,12 @@ impl Writer {
                 size += bytes(&job.commit);
                 batch.push(job);
             }
-            // A second try for what a lost connection or a missing function left open, and no third.
-            let again = self.write(batch, true).await;
-            if !again.is_empty() {
-                self.write(again, false).await;
+            // What a lost connection, a missing function or a ledger that had changed left open is tried again, each once.
+            for tries_left in (0..TRIES).rev() {
+                if batch.is_empty() {
+                    break;
+                }
+                batch = self.write(batch, tries_left > 0).await;
             }
         }
     }
@@ -155,8 +162,9 @@ impl Writer {
                 // With a request id a second try can have no second effect, and tells what became of the first. After
                 // a timeout it would only add to the load.
                 let lost = may_try_again && errors::is_connection_lost(&error) && !error.is_timeout();
-                let (again, lost): (Vec<Job>, Vec<Job>) =
-                    batch.into_iter().partition(|job| lost && job.commit.request.is_some());
+                let (again, lost): (Vec<Job>, Vec<Job>) = batch
+                    .into_iter()
+                    .partition(|job| lost && !job.sent_before && job.commit.request.is_some());
                 fail_all(lost, &errors::of_commit(&error));
                 again.into_iter().map(|job| Job { sent_before: true, ..job }).collect()
             }
@@ -165,17 +173,23 @@ impl Writer {
 
     /// Gives the connection, once nothing speaks against writing over it.
     async fn ready(&mut self) -> Result<MultiplexedConnection, Trouble> {
-        self.store.opened().await?;
+        self.store.settings_allow()?;
         let losses = self.store.link.losses();
         let mut line = match &self.line {
             Some((then, line)) if *then == losses => line.clone(),
             Some(_) | None => {
                 // The replicas have as long as the server, and the answer comes after both.
                 let line = self.store.link.alone(self.store.options.response_timeout * 2).await?;
-                self.in_doubt = self.store.options.replicas > 0;
+                self.store.presence.doubt();
                 self.line.insert((losses, line)).1.clone()
             }
         };
+        self.store.writable().await?;
+        let (epoch, _) = self.store.presence.place();
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.in_doubt = self.store.options.replicas > 0;
+        }
         if self.in_doubt {
             self.see_replicas(&mut line).await?;
         }
@@ -210,9 +224,10 @@ impl Writer {
         line: &mut MultiplexedConnection,
         batch: &[Job],
     ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
+        let place = (self.epoch.clone(), self.store.presence.place().1);
         let mut pipeline = redis::pipe();
         for job in batch {
-            pipeline.add_command(self.store.commit_call(&job.commit));
+            pipeline.add_command(self.store.commit_call(&place, &job.commit));
         }
         self.exchange(line, pipeline).await
     }
@@ -253,7 +268,7 @@ impl Writer {
         may_try_again: bool,
     ) -> Vec<Job> {
         self.in_doubt |= held.is_err();
-        let mut missing = Vec::new();
+        let (mut missing, mut again) = (Vec::new(), Vec::new());
         let mut answers = answers.into_iter();
         for job in batch {
             match answers.next() {
@@ -261,6 +276,11 @@ impl Writer {
                     let said =
                         Vec::from_redis_value(answer).map_err(|error| errors::of_commit(&error.into()));
                     match said.and_then(decode::said).and_then(|said| self.judge(said, &held)) {
+                        Ok(Said::Changed) if may_try_again => again.push(job),
+                        Ok(Said::Changed) => {
+                            let detail = "the ledger is not the one that was opened".to_owned();
+                            job.fail(Trouble::Sealed { detail });
+                        }
                         Ok(said) => job.tell(Ok(said)),
                         Err(trouble) => job.fail(trouble),
                     }
@@ -273,13 +293,18 @@ impl Writer {
                 None => job.fail(Trouble::Unknown { detail: "commit: no answer".to_owned() }),
             }
         }
-        if !missing.is_empty()
-            && let Err(trouble) = self.store.load(line).await
-        {
-            fail_all(missing, &trouble);
-            return Vec::new();
+        if !again.is_empty() {
+            // The connection may be to a server whose place another has taken.
+            self.line = None;
+            self.store.presence.doubt();
         }
-        missing
+        if !missing.is_empty() {
+            match self.store.load(line).await {
+                Ok(()) => again.extend(missing),
+                Err(trouble) => fail_all(missing, &trouble),
+            }
+        }
+        again
     }
 
     /// Holds what the function said against what the replicas hold.
@@ -287,8 +312,10 @@ impl Writer {
         let Said::Outcome(outcome) = &said else { return Ok(said) };
         match (outcome, held) {
             (Outcome::Committed { revision } | Outcome::Replayed { revision, .. }, Ok(())) => {
-                self.store.saw(*revision);
-                Ok(said)
+                match self.store.presence.acknowledged(&self.epoch, *revision) {
+                    true => Ok(said),
+                    false => Err(Trouble::Unknown { detail: "the store changed meanwhile".to_owned() }),
+                }
             }
             (Outcome::Committed { .. } | Outcome::Replayed { .. }, Err(detail)) => {
                 Err(Trouble::Unknown { detail: detail.clone() })

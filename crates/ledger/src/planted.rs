@@ -11,20 +11,35 @@ pub const VARIABLE: &str = "FALLOW_PLANTED";
 /// Every bug that can be planted: its name, and what is done wrong. In order of name.
 pub const BUGS: &[(&str, &str)] = &[
     ("absence-not-compared", "a record that was expected to be absent may be there"),
+    ("attestation-ignored", "what a witness knows is not held against what the store has"),
     ("conflict-writes", "a commit of which one record has changed is written all the same"),
     ("deletion-forgotten", "a deleted record stays live"),
     ("digest-not-compared", "a request id that was used for another body answers as it did for that"),
-    ("history-not-compared", "a store of another history takes commits"),
+    ("epoch-ignored", "a commit may name an epoch that is over"),
+    (
+        "fork-not-noticed",
+        "a place behind the end of an ended epoch is taken for one of the line that went on",
+    ),
+    ("leaves-without-a-word", "a process that ends takes what it knows with it"),
     ("loss-not-noticed", "a store that is behind what it acknowledged takes commits"),
     ("outcome-not-stored", "a request id is forgotten at once"),
+    ("reads-not-remembered", "a process that only reads knows nothing of what it read"),
     ("replay-answers-another", "a repeated request is given the revision of the last commit of all"),
     ("reply-before-wait", "a commit is acknowledged whether or not the replicas hold it"),
     ("request-id-not-scoped", "two trusts that use the same request id get each other's answers"),
     ("revision-not-dense", "revisions go up by two"),
+    ("seal-skipped", "the server's replication id is not looked at by a commit"),
+    ("settings-asked-once", "a server that is tuned into losing data later goes on taking writes"),
+    (
+        "settles-without-witness",
+        "a changed server is opened after a while though nobody who saw it before has spoken",
+    ),
+    ("silent-writer-not-waited-for", "a changed server is opened at once though a writer has not spoken"),
     ("touch-skipped", "a repeated request is acknowledged by a wait for replicas that covers nothing"),
     ("trimmed-unarchived", "the log keeps its last hundred changes, archived or not"),
     ("ttl-used", "outcomes have a time to live of a second"),
     ("version-not-compared", "a record may have changed since it was read"),
+    ("witness-saw-nothing", "a process that never saw the ledger open is taken for a witness"),
     ("write-not-logged", "the last record of a commit is live and not in the log"),
 ];
 

@@ -1,0 +1,333 @@
+//! What this process has seen of the ledger, and how it speaks of it to the store.
+//!
+//! It outlives every connection: what was seen once is held against whatever server is found later.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fallow_ledger::{Revision, Trouble, planted};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::seal::{self, Found, Known, Ruling, Seal, Standing, Witness};
+use crate::store::{Failed, Store};
+use crate::{decode, errors};
+
+const LOOK: &str = "fallow_look_v2";
+const SEAL: &str = "fallow_seal_v2";
+
+/// How often a word is spoken again that others overtook. Each time one of them has got through.
+const ATTEMPTS: u32 = 64;
+
+/// How often a commit looks whether a ledger that is closed has opened.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What the process knows.
+#[derive(Default)]
+struct Memory {
+    /// The furthest place that is known, on the epoch that was last seen open.
+    known: Option<Known>,
+    /// The furthest revision on the same epoch that was read, known to be kept or not.
+    shown: u64,
+    /// Whether the ledger was open when it was last looked at, and whether this process is written down as one that
+    /// writes.
+    open: bool,
+    registered: bool,
+    /// Since when the ledger has been waiting for others, and for which server.
+    waiting: Option<(String, Instant)>,
+    /// What was last logged of how it stands.
+    told: Option<Standing>,
+}
+
+/// The process as a witness.
+pub(crate) struct Presence {
+    id: String,
+    memory: Mutex<Memory>,
+    /// One word at a time: an older look must not be learnt from after a newer one.
+    speaking: tokio::sync::Mutex<()>,
+    /// Told when something was seen that asks for a look.
+    pub(crate) stirred: Notify,
+}
+
+impl Presence {
+    pub(crate) fn new() -> Presence {
+        Presence {
+            id: fresh(),
+            memory: Mutex::default(),
+            speaking: tokio::sync::Mutex::default(),
+            stirred: Notify::new(),
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Each change is whole in itself.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the epoch and the furthest revision that are known, for a commit; an empty epoch fits none.
+    pub(crate) fn place(&self) -> (String, u64) {
+        let memory = self.memory();
+        memory.known.as_ref().map_or_else(Default::default, |known| (known.line.clone(), known.revision))
+    }
+
+    /// Notes what the store acknowledged in an epoch. Returns whether that is still the epoch in which this process sees
+    /// the ledger: if not, what was acknowledged may be gone already.
+    pub(crate) fn acknowledged(&self, epoch: &str, revision: Revision) -> bool {
+        let mut memory = self.memory();
+        match &mut memory.known {
+            Some(known) if known.line == epoch => known.revision = known.revision.max(revision.0),
+            Some(_) | None => return false,
+        }
+        memory.shown = memory.shown.max(revision.0);
+        true
+    }
+
+    /// Notes what was read: the epoch of the ledger, its last revision, and the last of it that is known to be kept.
+    pub(crate) fn read(&self, epoch: Option<&str>, head: Revision, kept: Revision) {
+        let mut memory = self.memory();
+        match &mut memory.known {
+            Some(known) if epoch == Some(&*known.line) => {
+                if !planted::on("reads-not-remembered") {
+                    known.revision = known.revision.max(kept.0);
+                }
+                memory.shown = memory.shown.max(head.0);
+            }
+            Some(_) | None => {
+                memory.open = false;
+                self.stirred.notify_one();
+            }
+        }
+    }
+
+    /// Notes that the store is not what it was, or may not be.
+    pub(crate) fn doubt(&self) {
+        self.memory().open = false;
+        self.stirred.notify_one();
+    }
+
+    fn may_write(&self) -> bool {
+        let memory = self.memory();
+        memory.open && memory.registered
+    }
+
+    /// Returns what this process knows now. What is found later must have it.
+    fn witness(&self, writes: bool) -> Witness {
+        let memory = self.memory();
+        Witness {
+            id: self.id.clone(),
+            knows: memory.known.clone(),
+            shown: memory.shown,
+            writes: writes || memory.registered,
+            waited: false,
+        }
+    }
+
+    /// Says whether this process has waited long enough for those who are silent about a server.
+    fn has_waited(&self, found: &Found, settle: Duration) -> bool {
+        let is_over =
+            |(replid, since): &(String, Instant)| *replid == found.replid && since.elapsed() >= settle;
+        self.memory().waiting.as_ref().is_some_and(is_over)
+    }
+
+    /// Takes in how the ledger stands, once the store has it so.
+    fn learn(&self, found: &Found, kept: Revision, witness: &Witness, ruling: &Ruling) {
+        let seal = ruling.seal.as_ref().unwrap_or(&found.seal);
+        let mut memory = self.memory();
+        let is_news =
+            |told: &Standing| std::mem::discriminant(told) != std::mem::discriminant(&ruling.standing);
+        if memory.told.as_ref().is_none_or(is_news) {
+            tell(&ruling.standing);
+            memory.told = Some(ruling.standing.clone());
+        }
+        match &ruling.standing {
+            Standing::Open => {
+                // What was known before is on the line that goes on, or was given up.
+                let before = memory.known.take().filter(|known| !seal.given_up.contains(&known.line));
+                let before = before.map_or(0, |known| known.revision);
+                let same = witness.knows.as_ref().is_some_and(|known| known.line == seal.epoch);
+                memory.shown = if same { memory.shown.max(found.head) } else { found.head };
+                memory.known = Some(Known { line: seal.epoch.clone(), revision: before.max(kept.0) });
+                memory.open = true;
+                memory.registered = witness.writes;
+                memory.waiting = None;
+            }
+            Standing::Waiting(_) => {
+                memory.open = false;
+                let is_new = memory.waiting.as_ref().is_none_or(|(replid, _)| *replid != found.replid);
+                if is_new {
+                    memory.waiting = Some((found.replid.clone(), Instant::now()));
+                }
+            }
+            Standing::Closed(_) => memory.open = false,
+        }
+    }
+}
+
+/// Returns an id that was never used.
+pub(crate) fn fresh() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// How the ledger was found, with what goes beside the seal.
+pub(crate) struct Look {
+    pub(crate) found: Found,
+    /// The seal as the store keeps it.
+    text: String,
+    /// The highest revision that is known to be kept: the last where no replicas are asked for.
+    pub(crate) kept: Revision,
+}
+
+impl Store {
+    /// Looks at how the ledger stands.
+    pub(crate) async fn look(&self) -> Result<Look, Trouble> {
+        let mut call = redis::cmd("FCALL");
+        call.arg(LOOK).arg(1).arg(&self.keys.meta);
+        type Answer = (String, String, Vec<u8>, String, Vec<u8>);
+        let (replid, history, head, text, kept): Answer = self.call_again(&call).await.map_err(of_look)?;
+        let seal = match text.as_str() {
+            "" => Seal::default(),
+            text => serde_json::from_str(text).map_err(|error| Trouble::Corrupt {
+                key: None,
+                detail: format!("the seal of the ledger cannot be read: {error}"),
+            })?,
+        };
+        let (head, kept) = (decode::revision(&head)?, decode::revision(&kept)?);
+        let kept = if self.options.replicas > 0 { kept } else { head };
+        let history = Some(history).filter(|history| !history.is_empty());
+        Ok(Look { found: Found { replid, history, head: head.0, seal }, text, kept })
+    }
+
+    /// Changes the seal, if the ledger is still as it was found. Returns whether it was.
+    pub(crate) async fn set_seal(
+        &self,
+        look: &Look,
+        seal: &Seal,
+        renews_history: bool,
+    ) -> Result<bool, Trouble> {
+        let found = &look.found;
+        let is_moving = found.seal.standing(&found.replid) == Standing::Open;
+        let head = if is_moving { String::new() } else { found.head.to_string() };
+        let text = serde_json::to_string(seal).map_err(|error| Trouble::Corrupt {
+            key: None,
+            detail: format!("the seal of the ledger cannot be written: {error}"),
+        })?;
+        let epoch = if seal.lost.is_some() { "" } else { &*seal.epoch };
+        let history = if renews_history { fresh() } else { String::new() };
+        let mut call = redis::cmd("FCALL");
+        call.arg(SEAL).arg(1).arg(&self.keys.meta);
+        call.arg(&found.replid).arg(&look.text).arg(head).arg(text).arg(epoch).arg(history);
+        let done: u8 = self.call(&call).await.map_err(of_look)?;
+        Ok(done == 1)
+    }
+
+    /// Says what this process knows, and learns how the ledger stands.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
+    pub(crate) async fn attest(&self, writes: bool) -> Result<(Standing, Look), Trouble> {
+        self.speak(|| self.presence.witness(writes), seal::attest).await
+    }
+
+    /// Says what this process knows for the last time: nobody waits for it any more.
+    pub(crate) async fn leave(&self) -> Result<(), Trouble> {
+        let witness = || Witness { writes: false, ..self.presence.witness(false) };
+        self.speak(witness, seal::leave).await.map(drop)
+    }
+
+    async fn speak(
+        &self,
+        witness: impl Fn() -> Witness,
+        rule: impl Fn(&Found, &Witness, &str) -> Ruling,
+    ) -> Result<(Standing, Look), Trouble> {
+        let _alone = self.presence.speaking.lock().await;
+        for _ in 0..ATTEMPTS {
+            // First what is known, then the look: the store goes on meanwhile.
+            let mut witness = witness();
+            let look = self.look().await?;
+            witness.waited = self.presence.has_waited(&look.found, self.options.settle);
+            let ruling = rule(&look.found, &witness, &fresh());
+            let done = match &ruling.seal {
+                Some(seal) => self.set_seal(&look, seal, ruling.renews_history).await?,
+                None => true,
+            };
+            if done {
+                self.presence.learn(&look.found, look.kept, &witness, &ruling);
+                return Ok((ruling.standing, look));
+            }
+        }
+        Err(Trouble::Unavailable { detail: "speak of the ledger: others keep changing it".to_owned() })
+    }
+
+    /// Gives the history and the last revision, making a history if there is none.
+    pub(crate) async fn open(&self) -> Result<(Arc<str>, Revision), Trouble> {
+        loop {
+            let Look { found, .. } = self.look().await?;
+            match found.history {
+                Some(history) => return Ok((history.into(), Revision(found.head))),
+                None => self.attest(false).await?,
+            };
+        }
+    }
+
+    /// Waits until this process may write: it is written down as a writer, and the ledger is open.
+    ///
+    /// # Errors
+    /// [`Trouble::Sealed`] when it does not open within the response timeout; [`Trouble::Unavailable`].
+    pub(crate) async fn writable(&self) -> Result<(), Trouble> {
+        let since = Instant::now();
+        while !self.presence.may_write() {
+            match self.attest(true).await?.0 {
+                Standing::Open => {}
+                Standing::Waiting(_) if since.elapsed() < self.options.response_timeout => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Standing::Waiting(detail) | Standing::Closed(detail) => {
+                    return Err(Trouble::Sealed { detail });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks after the ledger beside the calls: speaks for this process whenever something may have changed, so that a
+    /// process that only reads is a witness too.
+    pub(crate) async fn look_after(self: Arc<Self>) {
+        let mut checked = Instant::now();
+        loop {
+            // Whether the time is up or something stirred makes no difference.
+            let _ = tokio::time::timeout(self.options.look_every, self.presence.stirred.notified()).await;
+            match self.attest(false).await {
+                Ok((_, look)) => self.tell_kept(&look).await,
+                // The store is away, as every call of this process finds out: it is told of there.
+                Err(_trouble) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+            if checked.elapsed() >= self.options.check_every && !planted::on("settings-asked-once") {
+                checked = Instant::now();
+                // What it finds, it keeps and tells of itself.
+                let _ = self.check_server().await;
+            }
+        }
+    }
+
+    /// Tells the store what this process knows to be on the replicas, when it does not know it yet: those who only read
+    /// learn it there.
+    async fn tell_kept(&self, look: &Look) {
+        if self.options.replicas > 0 && self.presence.place().1 > look.kept.0 {
+            // It is told again later if it fails.
+            let _: Result<String, Failed> = self.call(&self.touch_call()).await;
+        }
+    }
+}
+
+fn of_look(failed: Failed) -> Trouble {
+    failed.into_trouble(|error| errors::of_read("look at the ledger", error))
+}
+
+/// Logs a change of how the ledger stands.
+fn tell(standing: &Standing) {
+    match standing {
+        Standing::Open => tracing::info!("the ledger takes writes"),
+        Standing::Waiting(why) => tracing::warn!(%why, "the ledger is closed to writes for now"),
+        Standing::Closed(why) => tracing::error!(%why, "the ledger is sealed: it has lost something"),
+    }
+}

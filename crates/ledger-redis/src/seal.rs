@@ -1,0 +1,364 @@
+//! The history seal: whether a store still has everything that anyone knows of, and so may take writes. Pure.
+//!
+//! A server that restarts or is promoted has another replication id than before, and may be behind what was
+//! acknowledged. The ledger is therefore open for one replication id at a time: an *epoch*. Whoever has seen an epoch
+//! open knows a place in it, (epoch, revision), and since an epoch is written by one server alone, such a place names one
+//! content. When the replication id changes, the ledger is closed until those who were there have said what they know,
+//! and the store has all of it. Whoever knows a place that the store does not have closes it for good, whoever opened it
+//! meanwhile, until a person accepts the loss.
+//!
+//! Nothing here asks for the time. That a silent writer is no longer waited for is the caller's word ([`Witness::waited`]);
+//! a witness that speaks later still closes the ledger.
+
+use fallow_ledger::planted;
+use serde::{Deserialize, Serialize};
+
+/// How many ended lines, writers and given-up lines are remembered, the latest of each: restarts of many weeks, and many
+/// times the processes of a region.
+const REMEMBERED: usize = 256;
+
+/// A place in the log that someone knows to have been written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The line that it is on: an epoch, or a history, which may span several.
+    pub line: String,
+    /// The revision.
+    pub revision: u64,
+}
+
+/// A line that is written no further.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its name.
+    pub line: String,
+    /// The last revision on it.
+    pub end: u64,
+}
+
+/// What someone knew that the store does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Who said so.
+    pub by: String,
+    /// What they knew.
+    pub knew: Known,
+    /// The last revision of the store at that time.
+    pub head: u64,
+}
+
+/// Whose word opened a ledger that had lost something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// Who accepted the loss.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When, by their clock (RFC 3339).
+    pub at: String,
+    /// What was lost, where a witness had said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// The answers of witnesses about one replication id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// The replication id.
+    pub replid: String,
+    /// Who has spoken, and what they knew. The store has all of it.
+    pub answers: Vec<(String, Known)>,
+}
+
+/// The seal as the store keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Seal {
+    /// The epoch that is open or was last: the server's replication id, a dash, an id of its own. Empty: none yet.
+    pub epoch: String,
+    /// The last revision before this epoch.
+    pub began: u64,
+    /// The lines before, oldest first.
+    pub ended: Vec<Ended>,
+    /// The processes that may write in this epoch and have not left, in the order in which they came.
+    pub writers: Vec<String>,
+    /// The answers about a replication id for which the ledger is not open yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asking: Option<Asking>,
+    /// Why the ledger is closed for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+    /// Lines whose loss a person has accepted: who knows a place on one knows nothing any more.
+    pub given_up: Vec<String>,
+    /// Who is accepting a loss just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepting: Option<Acceptance>,
+    /// Who last accepted a loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
+}
+
+/// What is found in the store, all at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The server's replication id.
+    pub replid: String,
+    /// The history, if there is one.
+    pub history: Option<String>,
+    /// The last revision.
+    pub head: u64,
+    /// The seal.
+    pub seal: Seal,
+}
+
+/// Someone who speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// Who: an id of their own for as long as they live.
+    pub id: String,
+    /// The furthest place that they know; nothing for those who have never seen the ledger open.
+    pub knows: Option<Known>,
+    /// The furthest revision on the same line that they have shown to others. With replicas that is more than they know:
+    /// what is shown before the replicas hold it may yet be lost.
+    pub shown: u64,
+    /// Whether they mean to write.
+    pub writes: bool,
+    /// Whether they have waited long enough for those who are silent.
+    pub waited: bool,
+}
+
+/// How the ledger stands for one who has spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It takes writes.
+    Open,
+    /// It will open by itself, or by a person.
+    Waiting(String),
+    /// It stays closed until a person accepts the loss.
+    Closed(String),
+}
+
+/// What comes of a word: how the ledger stands, and what to write into the store if anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// How it stands.
+    pub standing: Standing,
+    /// The new seal, if it changes.
+    pub seal: Option<Seal>,
+    /// Whether the ledger gets another history, so that every cursor given out before is gone.
+    pub renews_history: bool,
+}
+
+/// Rules on a witness' word. `fresh` is an id that was never used.
+pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
+    let mut seal = found.seal.clone();
+    let mut renews_history = found.history.is_none();
+    let given_up = |known: &&Known| !found.seal.given_up.contains(&known.line);
+    let known = witness.knows.as_ref().filter(given_up);
+    if let Some(known) = known {
+        match place(found, known) {
+            Place::Kept => {}
+            Place::Ended(end) => renews_history |= witness.shown > end,
+            Place::Lost => {
+                let lost = Lost { by: witness.id.clone(), knew: known.clone(), head: found.head };
+                seal.lost.get_or_insert(lost);
+            }
+        }
+    }
+    if seal.lost.is_none() && seal.accepting.is_none() && !seal.is_of(&found.replid) {
+        seal.hear(found, witness, known);
+        if seal.may_open(witness) {
+            seal.open(found, fresh);
+        }
+    }
+    if let Some(history) = found.history.as_ref().filter(|_| renews_history) {
+        seal.end(history, found.head);
+    }
+    let standing = seal.standing(&found.replid);
+    if standing == Standing::Open && witness.writes {
+        seal.register(&witness.id);
+    }
+    let seal = (seal != found.seal || renews_history).then_some(seal);
+    Ruling { standing, seal, renews_history }
+}
+
+/// Rules on the last word of one who leaves and is not to be waited for.
+pub fn leave(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
+    let mut ruling = match planted::on("leaves-without-a-word") {
+        true => Ruling { standing: Standing::Open, seal: None, renews_history: false },
+        false => attest(found, witness, fresh),
+    };
+    let mut seal = ruling.seal.take().unwrap_or_else(|| found.seal.clone());
+    seal.writers.retain(|writer| *writer != witness.id);
+    ruling.seal = (seal != found.seal || ruling.renews_history).then_some(seal);
+    ruling
+}
+
+/// Begins to open a ledger that may have lost something, on a person's word: from now on only who knows the new epoch can
+/// write, and nobody else is told of it before [`accepted`].
+pub fn accepting(found: &Found, word: Acceptance, fresh: &str) -> Seal {
+    let before = &found.seal;
+    let asked = before.asking.iter().flat_map(|asking| asking.answers.iter().map(|(_, known)| &known.line));
+    let lines = before.ended.iter().map(|ended| &ended.line);
+    let lines = lines.chain([&before.epoch]).chain(&found.history).chain(asked);
+    let lines = lines.chain(before.lost.iter().map(|lost| &lost.knew.line)).filter(|line| !line.is_empty());
+    let mut given_up = before.given_up.clone();
+    for line in lines {
+        if !given_up.contains(line) {
+            given_up.push(line.clone());
+        }
+    }
+    keep_latest(&mut given_up);
+    let lost = before.lost.clone().or_else(|| before.accepting.as_ref().and_then(|word| word.lost.clone()));
+    Seal {
+        epoch: epoch(&found.replid, fresh),
+        began: found.head,
+        given_up,
+        accepting: Some(Acceptance { lost, ..word }),
+        accepted: before.accepted.clone(),
+        ..Seal::default()
+    }
+}
+
+/// Opens the ledger after [`accepting`].
+pub fn accepted(seal: &Seal) -> Seal {
+    let mut seal = seal.clone();
+    seal.accepted = seal.accepting.take().or(seal.accepted);
+    seal
+}
+
+fn epoch(replid: &str, fresh: &str) -> String {
+    format!("{replid}-{fresh}")
+}
+
+fn keep_latest<T>(list: &mut Vec<T>) {
+    list.drain(..list.len().saturating_sub(REMEMBERED));
+}
+
+/// Where a place is that someone knows.
+enum Place {
+    /// On a line that goes on.
+    Kept,
+    /// On a line that ended there or later, at this revision.
+    Ended(u64),
+    /// Not in this store.
+    Lost,
+}
+
+fn place(found: &Found, known: &Known) -> Place {
+    let seal = &found.seal;
+    let goes_on =
+        found.history.is_some() && (known.line == seal.epoch || Some(&known.line) == found.history.as_ref());
+    let ended = seal.ended.iter().rev().find(|ended| ended.line == known.line);
+    match ended {
+        _ if goes_on && known.revision <= found.head => Place::Kept,
+        _ if planted::on("attestation-ignored") => Place::Kept,
+        Some(ended) if known.revision <= ended.end || planted::on("fork-not-noticed") => {
+            Place::Ended(ended.end)
+        }
+        Some(_) | None => Place::Lost,
+    }
+}
+
+impl Seal {
+    /// Whether the last epoch is of this server as it is now.
+    fn is_of(&self, replid: &str) -> bool {
+        self.epoch.strip_prefix(replid).is_some_and(|rest| rest.starts_with('-'))
+    }
+
+    /// Returns how the ledger stands on a server.
+    pub fn standing(&self, replid: &str) -> Standing {
+        if let Some(lost) = &self.lost {
+            let Lost { by, knew, head } = lost;
+            return Standing::Closed(format!(
+                "{by} knows revision {} of {}, and the store, which had {head}, does not have it",
+                knew.revision, knew.line
+            ));
+        }
+        if let Some(word) = &self.accepting {
+            return Standing::Waiting(format!("{} is accepting a loss: {}", word.by, word.reason));
+        }
+        if self.is_of(replid) { Standing::Open } else { Standing::Waiting(self.missing()) }
+    }
+
+    /// Says who has not spoken since the server changed.
+    fn missing(&self) -> String {
+        let silent = self.silent().collect::<Vec<_>>();
+        let spoken = self.asking.as_ref().map_or(0, |asking| asking.answers.len());
+        let witness = match self.has_witness() {
+            true => "a witness has spoken",
+            false => "nobody who saw it before has spoken",
+        };
+        let names = silent.join(", ");
+        let silent = silent.len();
+        format!(
+            "the server restarted or was replaced; {witness} ({spoken} answers), {silent} writers are silent: {names}"
+        )
+    }
+
+    /// Returns the writers that have not spoken about the server as it is now.
+    pub fn silent(&self) -> impl Iterator<Item = &str> {
+        let spoke = |id: &str| {
+            self.asking.iter().any(|asking| asking.answers.iter().any(|(answered, _)| answered == id))
+        };
+        self.writers.iter().map(String::as_str).filter(move |id| !spoke(id))
+    }
+
+    /// Takes down an answer that the store bears out.
+    fn hear(&mut self, found: &Found, witness: &Witness, known: Option<&Known>) {
+        let asking = match self.asking.take() {
+            Some(asking) if asking.replid == found.replid => asking,
+            Some(_) | None => Asking { replid: found.replid.clone(), answers: Vec::new() },
+        };
+        let asking = self.asking.insert(asking);
+        let unseen = || Known { line: self.epoch.clone(), revision: 0 };
+        let known = known.cloned().or_else(|| planted::on("witness-saw-nothing").then(unseen));
+        let Some(known) = known else { return };
+        asking.answers.retain(|(id, _)| *id != witness.id);
+        asking.answers.push((witness.id.clone(), known));
+        keep_latest(&mut asking.answers);
+    }
+
+    /// Whether someone has spoken who was there in the last epoch.
+    fn has_witness(&self) -> bool {
+        let Some(asking) = &self.asking else { return false };
+        // A place on a history, which the archive knows, speaks of the last epoch if it is not before it.
+        let was_there = |known: &Known| {
+            known.line == self.epoch || self.is_no_ended(known) && known.revision >= self.began
+        };
+        asking.answers.iter().any(|(_, known)| was_there(known))
+    }
+
+    fn is_no_ended(&self, known: &Known) -> bool {
+        !self.ended.iter().any(|ended| ended.line == known.line)
+    }
+
+    /// Whether enough have spoken: all who could have written, or one who was there while the rest stay silent.
+    fn may_open(&self, witness: &Witness) -> bool {
+        let all = self.silent().next().is_none() || planted::on("silent-writer-not-waited-for");
+        all || witness.waited && (self.has_witness() || planted::on("settles-without-witness"))
+    }
+
+    /// Begins an epoch for the server as it is now.
+    fn open(&mut self, found: &Found, fresh: &str) {
+        let asking = self.asking.take();
+        self.writers
+            .retain(|id| asking.iter().any(|asking| asking.answers.iter().any(|(spoke, _)| spoke == id)));
+        let before = std::mem::replace(&mut self.epoch, epoch(&found.replid, fresh));
+        if !before.is_empty() {
+            self.end(&before, found.head);
+        }
+        self.began = found.head;
+    }
+
+    fn end(&mut self, line: &str, end: u64) {
+        self.ended.push(Ended { line: line.to_owned(), end });
+        keep_latest(&mut self.ended);
+    }
+
+    fn register(&mut self, id: &str) {
+        if !self.writers.iter().any(|writer| writer == id) {
+            self.writers.push(id.to_owned());
+            keep_latest(&mut self.writers);
+        }
+    }
+}
