@@ -1,5 +1,7 @@
 //! Bugs that can be planted in the function that runs in Redis, see [`fallow_ledger::planted`].
 
+use std::borrow::Cow;
+
 /// Each bug of the function: its name, what is there, and what is there instead. What is there stands once in
 /// `commit.lua`, and is found by the test below when it no longer does.
 pub const IN_FUNCTION: &[(&str, &str, &str)] = &[
@@ -41,16 +43,16 @@ pub const IN_FUNCTION: &[(&str, &str, &str)] = &[
 
 /// Returns the text of the function with the bug that is planted in this process, if it is one of the function.
 #[cfg(feature = "planted")]
-pub(crate) fn spoil(right: &str) -> String {
+pub(crate) fn spoil(right: &str) -> Cow<'_, str> {
     let planted = fallow_ledger::planted::planted();
     let bug = IN_FUNCTION.iter().find(|(name, ..)| Some(*name) == planted);
-    bug.map_or_else(|| right.to_owned(), |(_, there, instead)| right.replace(there, instead))
+    bug.map_or(Cow::Borrowed(right), |(_, there, instead)| right.replace(there, instead).into())
 }
 
 /// Returns the text of the function: nothing is planted in this build.
 #[cfg(not(feature = "planted"))]
-pub(crate) const fn spoil(right: &str) -> &str {
-    right
+pub(crate) const fn spoil(right: &str) -> Cow<'_, str> {
+    Cow::Borrowed(right)
 }
 
 #[cfg(test)]
