@@ -10,7 +10,12 @@ use crate::people::call;
 use crate::wire;
 use crate::world::{World, counted, stories};
 
-stories!(one_effect_of_fifty_sent_at_once, another_body_is_refused, an_id_is_a_trusts_own);
+stories!(
+    one_effect_of_fifty_sent_at_once,
+    a_late_repetition_is_answered_as_before,
+    another_body_is_refused,
+    an_id_is_a_trusts_own
+);
 
 /// The same request fifty times at once, of each kind that carries a request id in another way.
 async fn one_effect_of_fifty_sent_at_once(world: &mut World) {
@@ -45,6 +50,21 @@ async fn one_effect_of_fifty_sent_at_once(world: &mut World) {
     assert_eq!(records.needs.len(), 1);
     assert_eq!(records.offers.len(), 1);
     assert_eq!(records.offers.values().next().unwrap().figures.staffed.get(), 7);
+}
+
+/// What has changed since is not in the answer: it stands at the revision that the answer names.
+async fn a_late_repetition_is_answered_as_before(world: &mut World) {
+    let aldermoor = world.user("bed-manager.ZA1");
+    let offer = aldermoor.publish_beds("ZA101", 5).await;
+    let adjust = v1::AdjustOfferRequest {
+        request_id: fresh_request_id(),
+        offer: offer.id.clone(),
+        by: 2,
+        ..Default::default()
+    };
+    let first = call!(aldermoor.capacity(), adjust_offer, adjust.clone()).unwrap();
+    aldermoor.adjust(&offer, -1).await;
+    assert_eq!(call!(aldermoor.capacity(), adjust_offer, adjust).unwrap(), first);
 }
 
 async fn another_body_is_refused(world: &mut World) {

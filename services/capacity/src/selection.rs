@@ -43,13 +43,21 @@ pub(crate) fn resolve(call: &Call, trust: TrustCode, selection: &Selection) -> R
     }
 }
 
-/// Offers that a call changed. Under its request id only their ids are remembered: the records of a whole site would be
-/// more than one outcome may hold.
+/// So many offers are remembered under a request id as they were decided on.
+const REMEMBERED_WHOLE: usize = 16;
+
+/// Offers that a call changed. Under its request id a few are remembered as they were decided on, so that a repeated
+/// request is answered as before; of more than a few only the ids, for the records of a whole site would be more than
+/// one outcome may hold.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Offers {
     ids: Vec<OfferId>,
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "are_many")]
     decided: Vec<Offer>,
+}
+
+fn are_many(offers: &Vec<Offer>) -> bool {
+    offers.len() > REMEMBERED_WHOLE
 }
 
 impl Offers {
@@ -58,7 +66,7 @@ impl Offers {
         Self { ids: decided.iter().map(|offer| offer.id.clone()).collect(), decided }
     }
 
-    /// Returns the offers as they were decided on or, for a repeated request, as they now are.
+    /// Returns the offers as they were decided on or, for a repeated request on many, as they now are.
     pub(crate) fn resolve(self, call: &Call) -> Vec<Offer> {
         if !self.decided.is_empty() {
             return self.decided;
