@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod demo;
+mod faults;
 mod lint;
 mod shell;
 mod stopwatch;
@@ -34,6 +35,8 @@ enum Task {
     Demo(demo::Options),
     /// Measures the engine beside other solvers; without more, lists what can be measured.
     Bench(bench::Options),
+    /// Breaks services and Redis on purpose, round after round, and checks that nothing they said was wrong.
+    Faults(faults::Options),
     /// Checks formatting, lints, documentation and licences.
     Lint,
     /// Runs what continuous integration runs: the lints, then every ring of tests.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Faults(options) => faults::run(&options),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
     };

@@ -5,7 +5,7 @@ use super::tree::{Breach, Package, Tree};
 /// The layer of each folder: a package may depend only on packages of a lower layer.
 ///
 /// The longest matching folder counts.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("crates/domain", 0),
     ("crates/ledger", 1),
     ("crates/api", 1),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("services", 3),
     ("services/fallow", 4),
     ("crates/bench", 5),
+    ("crates/faults", 5),
     ("tests", 5),
     ("xtask", 5),
     ("fuzz", 5),

@@ -1,0 +1,257 @@
+//! The log itself: its numbers, every rule of the records at every revision, what is live, and what watchers have.
+
+use std::collections::BTreeMap;
+
+use fallow_domain::decide::proposal::Room;
+use fallow_domain::invariants::{self, Violation};
+use fallow_domain::proposal::ProposalState;
+use fallow_domain::records::Records;
+use fallow_domain::region::{Region, file};
+use fallow_ledger::record::Record;
+use fallow_ledger::{Key, RecordKind, Revision};
+
+use super::{Breach, Evidence};
+use crate::fleet::REGION_FILE;
+use crate::tail::Entry;
+use crate::watchers::{Drawn, Seen};
+
+/// Checks the log and everything that is made of it.
+pub(super) fn check(evidence: &Evidence<'_>) -> Vec<Breach> {
+    let mut breaches = dense(evidence.log);
+    breaches.extend(replay(evidence.log));
+    if let Some((live, cursor)) = evidence.live {
+        breaches.extend(live_equals_replay(evidence.log, live, cursor.revision()));
+        for (kind, drawn) in evidence.pictures {
+            breaches.extend(picture_equals_replay(kind, drawn, evidence.log));
+        }
+    }
+    breaches
+}
+
+/// `dense_revisions`: the log begins at 1, since nothing of it is archived here, and each entry is one more.
+fn dense(log: &[Entry]) -> Vec<Breach> {
+    let place = log.iter().zip(1_u64..).find(|(entry, expected)| entry.change.revision.0 != *expected);
+    let found =
+        place.map(|(entry, expected)| format!("{} stands where {expected} must", entry.change.revision));
+    found.map(|text| Breach::new("dense_revisions", text)).into_iter().collect()
+}
+
+fn named(violation: &Violation, revision: Revision) -> Breach {
+    let text = format!("at revision {revision}, {}: {}", violation.record, violation.found);
+    Breach::new(violation.rule.as_str(), text)
+}
+
+/// Every rule of the records, at every revision and over every step.
+fn replay(log: &[Entry]) -> Vec<Breach> {
+    let Some(region) = region() else {
+        return vec![Breach::new("harness", format!("{REGION_FILE} cannot be read"))];
+    };
+    let mut breaches = Vec::new();
+    let mut world = Records::default();
+    for entry in log {
+        let revision = entry.change.revision;
+        let Some(cause) = &entry.cause else {
+            breaches.push(Breach::new("no_wrong_answer", format!("revision {revision} has no cause")));
+            continue;
+        };
+        let mut changes = Records::default();
+        let mut gone = Vec::new();
+        for (key, body) in &entry.change.writes {
+            match body.as_ref().map(|body| Record::decode(key.kind, body)) {
+                Some(Ok(record)) => put(&mut changes, record),
+                Some(Err(why)) => {
+                    breaches
+                        .push(Breach::new("no_wrong_answer", format!("revision {revision}, {key}: {why}")));
+                }
+                None => gone.push(key.clone()),
+            }
+        }
+        let found = invariants::check_step(&world, &changes, cause.at);
+        breaches.extend(found.iter().map(|violation| named(violation, revision)));
+        breaches.extend(own_side(&world, &changes, cause, revision));
+        let new_holds: Vec<_> = changes
+            .proposals
+            .values()
+            .filter(|p| p.state == ProposalState::Held && !world.proposals.contains_key(&p.id))
+            .cloned()
+            .collect();
+        world.apply(changes);
+        for hold in new_holds {
+            if let Some(offer) = world.offers.get(&hold.offer) {
+                let key = offer.resource.key();
+                let trust = region.trusts.get(&offer.trust);
+                let reserve = trust.and_then(|trust| trust.reserve.get(&key)).copied().unwrap_or_default();
+                let room = Room::of(world.offers.values(), (offer.trust, &key), reserve, cause.at);
+                breaches.extend(invariants::check_reserve(&hold, room).iter().map(|v| named(v, revision)));
+            }
+        }
+        let found = invariants::check(&world);
+        breaches.extend(found.iter().map(|violation| named(violation, revision)));
+        for key in gone {
+            remove(&mut world, &key);
+        }
+        if breaches.len() > 50 {
+            break;
+        }
+    }
+    breaches
+}
+
+/// `own_side_only`: a trust publishes and answers only for itself.
+fn own_side(
+    before: &Records,
+    changes: &Records,
+    cause: &fallow_ledger::cause::Cause,
+    revision: Revision,
+) -> Vec<Breach> {
+    let Some(by) = cause.by.trust else { return Vec::new() };
+    let mut breaches = Vec::new();
+    let mut breach = |text: String| {
+        breaches.push(Breach::new(
+            "own_side_only",
+            format!("revision {revision}, {} by {by}: {text}", cause.verb),
+        ));
+    };
+    if matches!(cause.verb.as_str(), "PublishOffer" | "AdjustOffer" | "WithdrawOffer") {
+        for offer in changes.offers.values().filter(|offer| offer.trust != by) {
+            breach(format!("offer {} is of {}", offer.id, offer.trust));
+        }
+    }
+    if matches!(cause.verb.as_str(), "RaiseNeed" | "WithdrawNeed") {
+        for need in changes.needs.values().filter(|need| need.trust != by) {
+            breach(format!("need {} is of {}", need.id, need.trust));
+        }
+    }
+    if cause.verb == "AnswerProposal" {
+        for new in changes.proposals.values() {
+            let Some(old) = before.proposals.get(&new.id) else { continue };
+            let home = old.home.answer.state() != new.home.answer.state() && new.home_trust != by;
+            let supporting =
+                old.supporting.answer.state() != new.supporting.answer.state() && new.supporting_trust != by;
+            if home || supporting {
+                breach(format!("answered another side of proposal {}", new.id));
+            }
+        }
+    }
+    breaches
+}
+
+/// `picture_equals_replay`, of the store: what is live is what the log makes.
+fn live_equals_replay(log: &[Entry], live: &[fallow_ledger::Versioned], head: Revision) -> Vec<Breach> {
+    let mut made: BTreeMap<&Key, (Revision, &bytes::Bytes)> = BTreeMap::new();
+    for entry in log.iter().take_while(|entry| entry.change.revision <= head) {
+        for (key, body) in &entry.change.writes {
+            match body {
+                Some(body) => drop(made.insert(key, (entry.change.revision, body))),
+                None => drop(made.remove(key)),
+            }
+        }
+    }
+    let mut breaches = Vec::new();
+    for record in live {
+        match made.remove(&record.key) {
+            Some((revision, body)) if revision == record.revision && *body == record.body => {}
+            Some((revision, _)) => {
+                let text = format!("{} is live at {} and logged at {revision}", record.key, record.revision);
+                breaches.push(Breach::new("picture_equals_replay", text));
+            }
+            None => {
+                let text = format!("{} is live at {} and not in the log", record.key, record.revision);
+                breaches.push(Breach::new("picture_equals_replay", text));
+            }
+        }
+    }
+    for (key, (revision, _)) in made {
+        let text = format!("{key} is logged at {revision} and not live");
+        breaches.push(Breach::new("picture_equals_replay", text));
+    }
+    breaches
+}
+
+/// `picture_equals_replay`, of a watcher: what it was told, applied, is what the log makes.
+fn picture_equals_replay(kind: &'static str, drawn: &Drawn, log: &[Entry]) -> Vec<Breach> {
+    let mut breaches: Vec<Breach> =
+        drawn.wrong.iter().map(|text| Breach::new("picture_equals_replay", text.clone())).collect();
+    let mut made: BTreeMap<String, Seen> = BTreeMap::new();
+    for entry in log {
+        let revision = i64::try_from(entry.change.revision.0).unwrap_or(i64::MAX);
+        for (key, body) in &entry.change.writes {
+            if key.kind.as_str() != kind {
+                continue;
+            }
+            match body.as_ref().and_then(|body| Record::decode(key.kind, body).ok()) {
+                Some(record) => drop(made.insert(key.id.to_string(), seen(&record, revision))),
+                None => drop(made.remove(&*key.id)),
+            }
+        }
+    }
+    for (id, has) in &drawn.records {
+        match made.remove(id) {
+            Some(is) if is == *has => {}
+            is => {
+                let text = format!("{kind} {id} is {is:?}, and a watcher has {has:?}");
+                breaches.push(Breach::new("picture_equals_replay", text));
+            }
+        }
+    }
+    for (id, is) in made {
+        let text = format!("{kind} {id} is {is:?}, and a watcher has none");
+        breaches.push(Breach::new("picture_equals_replay", text));
+    }
+    breaches
+}
+
+fn seen(record: &Record, revision: i64) -> Seen {
+    let (state, figures) = match record {
+        Record::Offer(offer) => {
+            let f = offer.figures;
+            let figures = [f.staffed, f.occupied, f.blocked, f.held, f.committed];
+            (offer.state.to_string(), figures.map(|count| i64::from(count.get())))
+        }
+        Record::Need(need) => (need.state.to_string(), [0; 5]),
+        Record::Proposal(proposal) => (proposal.state.to_string(), [0; 5]),
+        Record::Transfer(transfer) => (transfer.state.to_string(), [0; 5]),
+        Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_) => (String::new(), [0; 5]),
+    };
+    Seen { revision, state: plain(&state), figures }
+}
+
+/// Returns a state's name as both the wire and the log can be brought to write it.
+pub(crate) fn plain(state: &str) -> String {
+    state.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn put(records: &mut Records, record: Record) {
+    match record {
+        Record::Offer(offer) => records.put_offer(offer),
+        Record::Need(need) => records.put_need(need),
+        Record::Proposal(proposal) => records.put_proposal(proposal),
+        Record::Transfer(transfer) => records.put_transfer(transfer),
+        Record::Decline(decline) => records.put_decline(decline),
+        Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+    }
+}
+
+fn remove(records: &mut Records, key: &Key) {
+    let id = &*key.id;
+    match key.kind {
+        RecordKind::Offer => records.offers.retain(|of, _| of.as_str() != id),
+        RecordKind::Need => records.needs.retain(|of, _| of.as_str() != id),
+        RecordKind::Proposal => records.proposals.retain(|of, _| of.as_str() != id),
+        RecordKind::Transfer => records.transfers.retain(|of, _| of.as_str() != id),
+        RecordKind::Decline => {
+            records.declines.retain(|(need, offer), _| format!("{need} {offer}") != id);
+        }
+        RecordKind::Trust | RecordKind::Feed | RecordKind::Region | RecordKind::Lease | RecordKind::Claim => {
+        }
+    }
+}
+
+fn region() -> Option<Region> {
+    file::parse(&std::fs::read_to_string(REGION_FILE).ok()?).ok()
+}

@@ -1,0 +1,176 @@
+//! The Redis servers of a round, as production runs them, and what is done to them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use fallow_ledger::conformance::twin::Dice;
+
+use crate::clock::{Shim, Stepped};
+use crate::process::{Process, Start};
+use crate::proxy::{Acknowledged, Target};
+use crate::resp;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a stopped server's last answers may take through the proxies: they lie in this machine's memory.
+const DRAINED: Duration = Duration::from_millis(50);
+
+/// A server of Redis.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) clock: Stepped,
+    port: u16,
+    folder: PathBuf,
+    acknowledged: Acknowledged,
+    /// Whether its folder is a small disk of its own.
+    pub(crate) has_small_disk: AtomicBool,
+}
+
+impl Server {
+    /// Makes a server that keeps every acknowledged write; `replica_of` names the port of its primary.
+    ///
+    /// # Errors
+    /// Its folder cannot be made.
+    pub(crate) fn new(
+        name: &str,
+        (port, replica_of): (u16, Option<u16>),
+        (folder, logs): (&Path, &Path),
+        shim: &Shim,
+    ) -> Result<Self> {
+        let data = folder.join(name);
+        std::fs::create_dir_all(&data)?;
+        let clock = Stepped::new(folder.join(format!("{name}.clock")))?;
+        let port_text = port.to_string();
+        let words = [
+            "redis-server",
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port_text,
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--maxmemory-policy",
+            "noeviction",
+            // One file throughout, so that its length says what is on disk.
+            "--auto-aof-rewrite-percentage",
+            "0",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--dir",
+        ];
+        let mut command: Vec<String> = words.map(ToOwned::to_owned).into();
+        command.push(data.display().to_string());
+        if let Some(primary) = replica_of {
+            command.extend(["--replicaof".to_owned(), "127.0.0.1".to_owned(), primary.to_string()]);
+        }
+        let start = Start {
+            name: name.to_owned(),
+            command,
+            environment: shim.environment(&clock).into(),
+            folder: folder.to_owned(),
+        };
+        let aof = data.join("appendonlydir/appendonly.aof.1.incr.aof");
+        Ok(Self {
+            process: Process::new(start, logs),
+            clock,
+            port,
+            folder: data,
+            acknowledged: Acknowledged::of(aof),
+            has_small_disk: AtomicBool::new(false),
+        })
+    }
+
+    /// Returns where a proxy leads to reach it.
+    pub(crate) fn target(&self) -> Target {
+        Target { port: self.port, acknowledged: self.acknowledged.clone() }
+    }
+
+    /// Returns its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until it answers and has loaded its files.
+    ///
+    /// # Errors
+    /// It does not in time, or ends at once again and again.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        let ready = async {
+            loop {
+                let info = resp::ask(self.port, &["INFO"]).await.unwrap_or_default();
+                if info.lines().any(|line| line == "loading:0") {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(READY_WITHIN, ready).await.is_err() {
+            bail!("{} does not answer:\n{}", self.process.name(), self.process.tail(10));
+        }
+        Ok(())
+    }
+
+    /// Cuts the power: what is not on disk is gone. The log is cut anywhere at or after what was acknowledged, in the
+    /// middle of a write or not. Returns how many bytes were lost.
+    ///
+    /// # Errors
+    /// The log cannot be cut.
+    pub(crate) async fn cut_power(&self, dice: &mut Dice) -> Result<u64> {
+        // Stopped first, so that every answer that it gave passes before the lengths are compared.
+        self.process.pause();
+        tokio::time::sleep(DRAINED).await;
+        let kept = self.acknowledged.bytes();
+        self.process.kill();
+        let path = self.folder.join("appendonlydir/appendonly.aof.1.incr.aof");
+        let Ok(found) = std::fs::metadata(&path) else { return Ok(0) };
+        let loose = found.len().saturating_sub(kept);
+        let lost = dice.below(loose + 1);
+        let file = std::fs::OpenOptions::new().write(true).open(&path)?;
+        file.set_len(found.len() - lost)?;
+        file.sync_all()?;
+        Ok(lost)
+    }
+
+    /// Gives the server's folder a small disk of its own, before it is started; says whether that could be done.
+    pub(crate) fn small_disk(&self, megabytes: u32) -> bool {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(&self.folder)
+            .output()
+            .is_ok_and(|done| done.status.success());
+        self.has_small_disk.store(mounted, Ordering::Release);
+        mounted
+    }
+
+    /// Fills the small disk to its last byte.
+    pub(crate) fn fill_disk(&self) {
+        use std::io::Write as _;
+        let Ok(mut file) = std::fs::File::create(self.folder.join("filler")) else { return };
+        let block = [0_u8; 4096];
+        while file.write_all(&block).is_ok() {}
+    }
+
+    /// Makes room on the disk again.
+    pub(crate) fn free_disk(&self) {
+        // It may not have been filled.
+        let _ = std::fs::remove_file(self.folder.join("filler"));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.has_small_disk.load(Ordering::Acquire) {
+            self.process.kill();
+            let copy = self.folder.with_extension("kept");
+            // What a failing round leaves behind is looked at after the disk is gone.
+            let _ = std::process::Command::new("cp").arg("-r").arg(&self.folder).arg(copy).output();
+            let _ = std::process::Command::new("umount").arg(&self.folder).output();
+        }
+    }
+}

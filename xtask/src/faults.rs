@@ -1,0 +1,50 @@
+//! `cargo xtask faults`: breaks real services over a real Redis on purpose, and checks that nothing they said was wrong.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::shell::{self, cargo, program};
+
+/// Options of `cargo xtask faults`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many rounds; 40 take some minutes, 300 are the long run.
+    #[arg(long, default_value_t = 40)]
+    rounds: u64,
+    /// The seed of the first round; each further one has the next.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many rounds are played at a time.
+    #[arg(long, default_value_t = 2)]
+    jobs: u32,
+    /// Seconds after the last fault within which everything must be served again.
+    #[arg(long, default_value_t = 10)]
+    patience: u64,
+}
+
+/// Plays the rounds and returns a failure when one fails.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    build()?;
+    shell::run(&mut rounds(options)).map(|()| ExitCode::SUCCESS)
+}
+
+/// The debug build, which every other ring uses too.
+fn build() -> Result<()> {
+    shell::run(cargo().args(["build", "--workspace", "--bins", "--locked"]))
+}
+
+fn rounds(options: &Options) -> Command {
+    let built = shell::target().join("debug");
+    let mut command = program(built.join("fallow-faults"), ".");
+    for (name, value) in [
+        ("--rounds", options.rounds),
+        ("--seed", options.seed),
+        ("--jobs", options.jobs.into()),
+        ("--patience", options.patience),
+    ] {
+        command.args([name, &value.to_string()]);
+    }
+    command.arg("--binary").arg(built.join("fallow")).arg("--keep").arg(shell::target().join("faults"));
+    command
+}
