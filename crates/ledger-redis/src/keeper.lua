@@ -17,7 +17,7 @@ local function note(keys, args)
     return { 'ahead', head }
   end
   local of, through = parts(before)
-  if of ~= history or tonumber(through) < tonumber(args[2]) then
+  if of ~= history or tonumber(through) <= tonumber(args[2]) then
     redis.call('HSET', keys[1], 'archived', table.concat(args, ' '))
   end
   return { 'done' }

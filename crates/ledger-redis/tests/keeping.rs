@@ -55,7 +55,7 @@ const BUGS: [(&str, &str, &str); 13] = [
     ),
     (
         "a_note_never_goes_back",
-        "or tonumber(through) < tonumber(args[2]) then\n    redis",
+        "or tonumber(through) <= tonumber(args[2]) then\n    redis",
         "or true then\n    redis",
     ),
     ("a_ledger_that_is_not_empty_is_not_filled", "head ~= '0' or records > 0 or", "records > 0 or"),

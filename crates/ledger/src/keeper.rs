@@ -94,7 +94,8 @@ pub trait Keeper: Ledger {
 
     /// Notes that everything through a place of the log is archived.
     ///
-    /// A note never goes back: an older one of the same history is passed over.
+    /// A note never goes back: one of an earlier revision of the same history is passed over. One of the same revision
+    /// takes the place of the one before.
     ///
     /// # Errors
     /// [`KeeperError::Ahead`], [`KeeperError::OtherHistory`], [`KeeperError::Trouble`].

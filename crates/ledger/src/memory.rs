@@ -176,7 +176,7 @@ impl Keeper for MemoryLedger {
         if note.cursor.revision() > state.revision {
             return Err(KeeperError::Ahead { archived: note.cursor.revision(), head: state.revision });
         }
-        if state.archived_through().is_none_or(|through| through < note.cursor.revision()) {
+        if state.archived_through().is_none_or(|through| through <= note.cursor.revision()) {
             state.archived = Some(note.clone());
         }
         Ok(())

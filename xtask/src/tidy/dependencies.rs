@@ -13,6 +13,7 @@ const LAYERS: [(&str, u8); 14] = [
     ("crates/host", 2),
     ("crates/live", 2),
     ("crates/ledger-redis", 2),
+    ("crates/archive", 2),
     ("services", 3),
     ("services/fallow", 4),
     ("crates/bench", 5),
@@ -59,7 +60,7 @@ pub(crate) fn redis_in_one_place(tree: &Tree) -> Vec<Breach> {
 /// Finds ways from the domain or a ledger to a crate of the wire, also through others of our crates.
 pub(crate) fn core_without_wire(tree: &Tree) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    for core in ["crates/domain", "crates/ledger", "crates/ledger-redis"] {
+    for core in ["crates/domain", "crates/ledger", "crates/ledger-redis", "crates/archive"] {
         for (package, way) in reached(tree, core) {
             let edges = package.dependencies.iter().filter(|edge| !edge.dev || way.is_empty());
             for edge in edges.filter(|edge| WIRE.iter().any(|wire| in_family(&edge.name, wire))) {

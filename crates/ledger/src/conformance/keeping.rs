@@ -119,6 +119,9 @@ pub async fn what_was_last_noted_is_given_back(maker: &dyn KeeperMaker) -> Verdi
         ledger.archived(&note).await?;
         same!(ledger.reach().await?.archived, Some(note), "the note");
     }
+    let again = Archived { chain: [0xAB; 32], ..note(&head) };
+    ledger.archived(&again).await?;
+    same!(ledger.reach().await?.archived, Some(again), "another note of the same revision");
     Ok(())
 }
 

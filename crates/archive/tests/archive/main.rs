@@ -1,0 +1,9 @@
+//! The archive over the embedded ledger: what it keeps, what it finds, and how it comes back.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+mod attacker;
+mod crashing;
+mod keeping_up;
+mod tampering;
+mod world;
