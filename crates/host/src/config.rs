@@ -12,8 +12,8 @@ use thiserror::Error;
 mod settings;
 
 pub use settings::{
-    Dev, Endpoints, Engine, Identity, Limits, Listen, LogFormat, Masked, Region, Server, Settings, Store,
-    StoreKind, Telemetry,
+    Archive, Dev, Endpoints, Engine, Identity, Limits, Listen, LogFormat, Masked, Region, Server, Settings,
+    Store, StoreKind, Telemetry,
 };
 
 /// The defaults: every setting with its unit, range and reason.

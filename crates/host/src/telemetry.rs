@@ -206,6 +206,24 @@ pub(crate) fn record_call(method: &'static str, status: &'static str, seconds: f
     );
 }
 
+/// A number that goes up and down, for the collector. Made after telemetry was started.
+#[derive(Clone, Debug)]
+pub struct Gauge(opentelemetry::metrics::Gauge<u64>);
+
+impl Gauge {
+    /// Makes a gauge. The name begins with `fallow.`; the unit is one of UCUM, or `{changes}` and the like.
+    #[must_use]
+    pub fn new(name: &'static str, unit: &'static str, description: &'static str) -> Self {
+        let meter = global::meter(SCOPE);
+        Self(meter.u64_gauge(name).with_unit(unit).with_description(description).build())
+    }
+
+    /// Sets it.
+    pub fn set(&self, value: u64) {
+        self.0.record(value, &[]);
+    }
+}
+
 struct Headers<'h>(&'h HeaderMap);
 
 impl Extractor for Headers<'_> {

@@ -17,7 +17,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::cli::Exit;
 use crate::serve::{Role, chain};
-use crate::wiring::reachable;
+use crate::wiring::{Service, reachable};
 
 /// Longest head of an answer that is read: the status line is all that counts.
 const HEAD_BYTES: u64 = 1_024;
@@ -64,15 +64,23 @@ pub fn run(args: &HealthcheckArgs) -> ExitCode {
 
 fn configured(args: &HealthcheckArgs) -> Result<SocketAddr, ConfigError> {
     let config = Config::load(args.config.as_deref(), std::env::vars())?;
-    let port = args.role.service().map_or(config.listen.console, |service| service.port(&config));
+    let port = match (args.role.service(), args.role) {
+        (Some(service), _) => service.port(&config),
+        (None, Role::Archive) => config.listen.archive,
+        (None, Role::Capacity | Role::Demand | Role::Matching | Role::Monitor | Role::Console) => {
+            config.listen.console
+        }
+    };
     Ok(reachable(SocketAddr::new(config.listen.bind, port)))
 }
 
 async fn ask(role: Role, address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    match role.service() {
+    // The archive has no service of its own: the empty name is the process as a whole.
+    let asked = role.service().map(Service::full_name).or((role == Role::Archive).then_some(""));
+    match asked {
         Some(service) => {
             let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
-            let ask = HealthCheckRequest { service: service.full_name().to_owned() };
+            let ask = HealthCheckRequest { service: service.to_owned() };
             let answer = HealthClient::new(channel).check(ask).await?.into_inner().status();
             if answer != ServingStatus::Serving {
                 return Err(answer.as_str_name().into());

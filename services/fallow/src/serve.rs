@@ -13,7 +13,7 @@ use fallow_host::shutdown;
 use fallow_host::telemetry::Telemetry;
 
 use crate::cli::Exit;
-use crate::wiring::{Ports, Process, Service, StartError, open_ledger};
+use crate::wiring::{Ports, Process, Service, StartError, archive, open_keeper, open_ledger};
 
 /// Runs roles of Fallow in this process until it is told to stop.
 ///
@@ -51,10 +51,12 @@ pub enum Role {
     Monitor,
     /// The pages
     Console,
+    /// The log in files outside the store, and the audit
+    Archive,
 }
 
 impl Role {
-    /// Returns the gRPC service of the role; the console is none.
+    /// Returns the gRPC service of the role; the console and the archive have none.
     #[must_use]
     pub const fn service(self) -> Option<Service> {
         match self {
@@ -62,7 +64,7 @@ impl Role {
             Self::Demand => Some(Service::Demand),
             Self::Matching => Some(Service::Matching),
             Self::Monitor => Some(Service::Monitor),
-            Self::Console => None,
+            Self::Console | Self::Archive => None,
         }
     }
 
@@ -73,6 +75,7 @@ impl Role {
             Self::Matching => "fallow-matching",
             Self::Monitor => "fallow-monitor",
             Self::Console => "fallow-console",
+            Self::Archive => "fallow-archive",
         }
     }
 }
@@ -110,6 +113,9 @@ fn check(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
     if !roles.is_empty() {
         refuse_lonely_store(&config, roles)?;
         open_ledger(&config)?;
+        if roles.contains(&Role::Archive) {
+            archive::settings(&config)?;
+        }
         let process = Process::new(config, Clock::system())?;
         process.check_region_file()?;
         if roles.contains(&Role::Console) && process.identity.signer.is_none() {
@@ -163,10 +169,16 @@ async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(),
 
 async fn start(process: &Process, roles: &BTreeSet<Role>) -> Result<(), StartError> {
     let wanted: BTreeSet<Service> = roles.iter().filter_map(|role| role.service()).collect();
-    let services = match wanted.is_empty() {
-        true => None,
-        false => Some(process.services(&wanted, Ports::Each, open_ledger(&process.config)?).await?),
+    let has_archive = roles.contains(&Role::Archive);
+    // One for all: an embedded ledger lies in this process.
+    let keeper = (has_archive || !wanted.is_empty()).then(|| open_keeper(&process.config)).transpose()?;
+    let services = match keeper.clone().filter(|_| !wanted.is_empty()) {
+        None => None,
+        Some(ledger) => Some(process.services(&wanted, Ports::Each, ledger).await?),
     };
+    if let Some(keeper) = keeper.filter(|_| has_archive) {
+        process.archive(keeper).await?;
+    }
     if roles.contains(&Role::Console) {
         process.console(services.as_ref()).await?;
     }
@@ -179,7 +191,8 @@ async fn start(process: &Process, roles: &BTreeSet<Role>) -> Result<(), StartErr
 /// Refuses a store that only this process would see, when other processes are to see the same.
 fn refuse_lonely_store(config: &Config, roles: &BTreeSet<Role>) -> Result<(), StartError> {
     let served = roles.iter().filter(|role| role.service().is_some()).count();
-    if config.store.kind == StoreKind::Embedded && served > 0 && served < Service::ALL.len() {
+    let shares = served > 0 || roles.contains(&Role::Archive);
+    if config.store.kind == StoreKind::Embedded && shares && served < Service::ALL.len() {
         return Err(StartError::Setting(
             "store.kind: embedded lies in this process alone; set redis, or serve capacity, demand, matching and \
              monitor together",

@@ -34,12 +34,13 @@ use jiff::SignedDuration;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub(crate) mod archive;
 mod console;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use store::{open as open_ledger, redis_options};
+pub use store::{open as open_ledger, open_keeper, redis_options};
 
 /// How long the start waits before it tries a store again that could not be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -113,6 +114,9 @@ pub enum StartError {
     /// The console, which signs its own credential, has no key.
     #[error("set identity.signing_key_file: the console signs its own credential")]
     NoSigningKey,
+    /// The archive's key cannot be used.
+    #[error("archive.key_file: {0}")]
+    ArchiveKey(String),
     /// A file that the settings name cannot be read.
     #[error("{setting}: cannot read {}", path.display())]
     File {

@@ -43,6 +43,8 @@ section!(
         telemetry: Telemetry,
         /// How the engine runs.
         engine: Engine,
+        /// The archive.
+        archive: Archive,
         /// The demonstration.
         dev: Dev,
     }
@@ -121,6 +123,8 @@ section!(
         matching: u16,
         /// The monitor service's port.
         monitor: u16,
+        /// The archive's port, for health.
+        archive: u16,
     }
 );
 
@@ -247,6 +251,28 @@ section!(
 );
 
 section!(
+    /// The archive.
+    Archive {
+        /// Its folder; empty for none.
+        folder: String,
+        /// Size at which a segment is closed, in megabytes, 1 to 1,024.
+        segment_megabytes: u32,
+        /// Age at which a segment is closed, in minutes, 1 to 10,080.
+        segment_minutes: u32,
+        /// Hours for which an archived change stays in the store's log, 1 to 8,760.
+        keep_hours: u32,
+        /// Changes that stay whatever their age, 1,000 to 10,000,000.
+        keep_changes: u32,
+        /// The file with the private key that signs; empty for none.
+        key_file: String,
+        /// Whether to archive without a key.
+        allow_unsigned: bool,
+        /// Minutes between full audits, 1 to 1,440.
+        audit_minutes: u32,
+    }
+);
+
+section!(
     /// The demonstration.
     Dev {
         /// Whether this is a development process.
@@ -300,8 +326,19 @@ impl Serialize for Masked {
 impl Settings {
     /// Finds every value out of its range, and every contradiction between two.
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let Self { region, store, listen: _, endpoints, server, identity, limits, telemetry, engine, dev } =
-            self;
+        let Self {
+            region,
+            store,
+            listen: _,
+            endpoints,
+            server,
+            identity,
+            limits,
+            telemetry,
+            engine,
+            archive,
+            dev,
+        } = self;
         let mut check = Check { problems: Vec::new() };
         // A region id becomes part of keys, so it is held to the stricter rule of live services.
         if let Err(error) = RegionId::parse(region.id.as_str()) {
@@ -367,6 +404,11 @@ impl Settings {
         check.range("engine.lease_seconds", engine.lease_seconds, 2..=300);
         check.range("engine.tick_ms", engine.tick_ms, 10..=60_000);
         check.range("engine.commit_attempts", engine.commit_attempts, 1..=100);
+        check.range("archive.segment_megabytes", archive.segment_megabytes, 1..=1_024);
+        check.range("archive.segment_minutes", archive.segment_minutes, 1..=10_080);
+        check.range("archive.keep_hours", archive.keep_hours, 1..=8_760);
+        check.range("archive.keep_changes", archive.keep_changes, 1_000..=10_000_000);
+        check.range("archive.audit_minutes", archive.audit_minutes, 1..=1_440);
         check.range("dev.speed", dev.speed, 1..=3_600);
         check.filled("dev.scenario", &dev.scenario);
         check.problems
@@ -432,6 +474,20 @@ impl Identity {
     #[must_use]
     pub fn signing_key_file(&self) -> Option<PathBuf> {
         set_path(&self.signing_key_file).map(Path::to_owned)
+    }
+}
+
+impl Archive {
+    /// Returns the folder of the archive, if one is set.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        set_path(&self.folder)
+    }
+
+    /// Returns the path of the key that signs, if one is set.
+    #[must_use]
+    pub fn key_file(&self) -> Option<&Path> {
+        set_path(&self.key_file)
     }
 }
 

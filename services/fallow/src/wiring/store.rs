@@ -4,17 +4,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fallow_host::config::{Config, Store, StoreKind};
-use fallow_ledger::{Ledger, MemoryLedger};
+use fallow_ledger::{Keeper, Ledger, MemoryLedger};
 use fallow_ledger_redis::{Access, Durability, Options, RedisLedger};
 
 use super::{StartError, read};
 
-/// Opens the ledger that the settings name. A store behind the network is reached when it is first used.
+/// Opens the ledger that the settings name, for services. As [`open_keeper`].
 ///
 /// # Errors
 /// A setting of the store cannot be used.
 pub fn open(config: &Config) -> Result<Arc<dyn Ledger>, StartError> {
-    match config.store.kind {
+    Ok(open_keeper(config)?)
+}
+
+/// Opens the ledger that the settings name, for the archive and for commands of an operator, who alone may trim and fill
+/// it. A store behind the network is reached when it is first used.
+///
+/// # Errors
+/// A setting of the store cannot be used.
+pub fn open_keeper(config: &Config) -> Result<Arc<dyn Keeper>, StartError> {
+    let store = &config.store;
+    match store.kind {
         StoreKind::Embedded => Ok(Arc::new(MemoryLedger::new())),
         StoreKind::Redis => {
             let url = config.store.url.reveal();
