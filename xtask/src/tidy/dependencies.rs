@@ -5,7 +5,7 @@ use super::tree::{Breach, Package, Tree};
 /// The layer of each folder: a package may depend only on packages of a lower layer.
 ///
 /// The longest matching folder counts.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("crates/domain", 0),
     ("crates/ledger", 1),
     ("crates/api", 1),
