@@ -5,15 +5,18 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use fallow_host::clock::Clock;
 use fallow_host::config::{Config, StoreKind};
 use fallow_host::shutdown;
 use fallow_host::telemetry::Telemetry;
+use fallow_ledger::Keeper;
+use fallow_ledger_redis::RedisLedger;
 
 use crate::cli::Exit;
-use crate::wiring::{Ports, Process, Service, StartError, archive, open_keeper, open_ledger};
+use crate::wiring::{Ports, Process, Service, StartError, archive, open_keeper, open_ledger, open_redis};
 
 /// Runs roles of Fallow in this process until it is told to stop.
 ///
@@ -145,11 +148,16 @@ fn serve(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
 
 async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
     let drain = config.server.drain();
+    let serves = roles.iter().any(|role| role.service().is_some() || *role == Role::Archive);
+    let redis = match config.store.kind {
+        StoreKind::Redis if serves => Some(Arc::new(open_redis(&config)?)),
+        StoreKind::Redis | StoreKind::Embedded => None,
+    };
     let process = Process::new(config, Clock::system())?;
     // Signals are heard from the beginning: a start may take as long as the store is away.
     let stopped = async { shutdown::on_signal(&process.tasks).await };
     let started = async {
-        let started = start(&process, roles).await;
+        let started = start(&process, roles, redis.clone()).await;
         if started.is_err() {
             process.tasks.stop();
         }
@@ -157,6 +165,14 @@ async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(),
     };
     let (stopped, started) = tokio::join!(stopped, started);
     let finished = process.tasks.finish(drain * 2).await;
+    if let Some(ledger) = redis {
+        // Nothing is under way any more. Whoever leaves without a word is waited for after the store's next restart.
+        match tokio::time::timeout(process.config.store.command_timeout(), ledger.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "could not tell the store that this process leaves"),
+            Err(_elapsed) => tracing::warn!("could not tell the store in time that this process leaves"),
+        }
+    }
     match started {
         Ok(()) | Err(StartError::Stopped) => {}
         Err(error) => return Err(error.into()),
@@ -167,11 +183,18 @@ async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(),
     Ok(())
 }
 
-async fn start(process: &Process, roles: &BTreeSet<Role>) -> Result<(), StartError> {
+async fn start(
+    process: &Process,
+    roles: &BTreeSet<Role>,
+    redis: Option<Arc<RedisLedger>>,
+) -> Result<(), StartError> {
     let wanted: BTreeSet<Service> = roles.iter().filter_map(|role| role.service()).collect();
     let has_archive = roles.contains(&Role::Archive);
     // One for all: an embedded ledger lies in this process.
-    let keeper = (has_archive || !wanted.is_empty()).then(|| open_keeper(&process.config)).transpose()?;
+    let keeper: Option<Arc<dyn Keeper>> = match redis {
+        Some(ledger) => Some(ledger),
+        None => (has_archive || !wanted.is_empty()).then(|| open_keeper(&process.config)).transpose()?,
+    };
     let services = match keeper.clone().filter(|_| !wanted.is_empty()) {
         None => None,
         Some(ledger) => Some(process.services(&wanted, Ports::Each, ledger).await?),

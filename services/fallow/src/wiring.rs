@@ -40,7 +40,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use store::{open as open_ledger, open_keeper, redis_options};
+pub use store::{open as open_ledger, open_keeper, open_redis, redis_options};
 
 /// How long the start waits before it tries a store again that could not be reached.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -343,6 +343,8 @@ impl Services {
                 Err(
                     failure @ (Failure::StoreAway { .. }
                     | Failure::OutcomeUnknown { .. }
+                    | Failure::StoreSealed
+                    | Failure::StoreMisconfigured { .. }
                     | Failure::ChangedMeanwhile { .. }),
                 ) => {
                     tracing::warn!(error = %failure, "the region file is not applied yet: trying again");

@@ -101,10 +101,14 @@ section!(
         sentinel_password_file: String,
         /// Whether to write where acknowledged writes can be lost.
         allow_unsafe_durability: bool,
+        /// Who has looked at the server's settings, and when; empty where the server is asked.
+        durability_attested: String,
         /// Replicas that must hold a write, 0 to 5.
         replicas: u32,
         /// Longest wait for the store in milliseconds, 50 to 20,000.
         command_timeout_ms: u32,
+        /// How long silent writers are waited for after a change of the server, in milliseconds, 500 to 60,000.
+        settle_ms: u32,
     }
 );
 
@@ -346,6 +350,10 @@ impl Settings {
         }
         check.range("store.replicas", store.replicas, 0..=5);
         check.range("store.command_timeout_ms", store.command_timeout_ms, 50..=20_000);
+        check.range("store.settle_ms", store.settle_ms, 500..=60_000);
+        if store.allow_unsafe_durability && !store.durability_attested.is_empty() {
+            check.problem("store.durability_attested", "contradicts store.allow_unsafe_durability");
+        }
         check.scheme("store.url", store.url.reveal(), &STORE_SCHEMES);
         if store.certificate_file.is_empty() != store.key_file.is_empty() {
             check.problem("store.certificate_file", "must be set together with store.key_file");
@@ -428,6 +436,12 @@ impl Store {
     #[must_use]
     pub fn command_timeout(&self) -> Duration {
         Duration::from_millis(self.command_timeout_ms.into())
+    }
+
+    /// Returns how long silent writers are waited for after a change of the server.
+    #[must_use]
+    pub fn settle(&self) -> Duration {
+        Duration::from_millis(self.settle_ms.into())
     }
 
     /// Returns the path of the password file, if one is set.

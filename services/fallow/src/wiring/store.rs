@@ -26,13 +26,18 @@ pub fn open_keeper(config: &Config) -> Result<Arc<dyn Keeper>, StartError> {
     let store = &config.store;
     match store.kind {
         StoreKind::Embedded => Ok(Arc::new(MemoryLedger::new())),
-        StoreKind::Redis => {
-            let url = config.store.url.reveal();
-            let ledger = RedisLedger::lazy(url, config.region.id.as_str(), redis_options(config)?)
-                .map_err(|trouble| StartError::Store(trouble.to_string()))?;
-            Ok(Arc::new(ledger))
-        }
+        StoreKind::Redis => Ok(Arc::new(open_redis(config)?)),
     }
+}
+
+/// Opens the ledger of the settings' Redis, whatever the kind of store that they name. It is reached when it is first used.
+///
+/// # Errors
+/// A setting of the store cannot be used.
+pub fn open_redis(config: &Config) -> Result<RedisLedger, StartError> {
+    let url = config.store.url.reveal();
+    RedisLedger::lazy(url, config.region.id.as_str(), redis_options(config)?)
+        .map_err(|trouble| StartError::Store(trouble.to_string()))
 }
 
 /// Returns how the settings want Redis to be used.
@@ -41,12 +46,17 @@ pub fn open_keeper(config: &Config) -> Result<Arc<dyn Keeper>, StartError> {
 /// A file that a setting names cannot be read.
 pub fn redis_options(config: &Config) -> Result<Options, StartError> {
     let store = &config.store;
-    let durability = if store.allow_unsafe_durability { Durability::Unsafe } else { Durability::Checked };
+    let durability = match store.durability_attested.as_str() {
+        _ if store.allow_unsafe_durability => Durability::Unsafe,
+        "" => Durability::Checked,
+        who_and_when => Durability::Attested(who_and_when.to_owned()),
+    };
     Ok(Options {
         durability,
         access: access(store)?,
         replicas: store.replicas,
         response_timeout: store.command_timeout(),
+        settle: store.settle(),
         ..Options::default()
     })
 }
