@@ -21,6 +21,7 @@ mod regions;
 mod repeats;
 mod replaying;
 mod rights;
+mod tap;
 mod trace;
 mod watching;
 mod what_if;

@@ -13,19 +13,23 @@ use fallow_domain::records::Records;
 use fallow_host::clock::Clock;
 use fallow_host::config::Config;
 use fallow_host::identity::{Identity, built_in};
-use fallow_ledger::record::Record;
+use fallow_ledger::record::{Record, lease_key};
 use fallow_ledger::{Ledger, MemoryLedger};
 use fallow_ledger_redis::testing::RedisServer;
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
+use fallow_matching::engine::Standing;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::people::User;
 use crate::process::Process;
 use crate::replaying;
+use crate::tap::{Deeds, Tap};
 use crate::wire;
 
 /// How long a story waits for anything before it fails. A healthy step takes milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a story looks for what nobody is told of.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// How long a credential of a story lasts.
 const TOKEN_LIFE: Duration = Duration::from_secs(3_600);
 
@@ -37,11 +41,14 @@ pub(crate) struct World {
     identity: Identity,
     store: Store,
     processes: Vec<Process>,
+    /// How many processes were started.
+    started: usize,
+    deeds: Deeds,
 }
 
 enum Store {
     Memory(Arc<MemoryLedger>),
-    Redis(RedisServer),
+    Redis(Box<RedisServer>),
 }
 
 impl World {
@@ -52,14 +59,13 @@ impl World {
 
     /// Starts the system over a Redis of its own.
     pub(crate) async fn over_redis() -> Self {
-        Self::start(Store::Redis(RedisServer::start().await)).await
+        Self::start(Store::Redis(Box::new(RedisServer::start().await))).await
     }
 
     async fn start(store: Store) -> Self {
         let settings = [
             ("dev.enabled", "true"),
             ("identity.built_in_users", "true"),
-            // The time stands still: the lease of an engine lasts as long as the settings say.
             ("dev.speed", "1"),
             ("listen.capacity", "0"),
             // Races of a story are not what the limits are for; they have tests of their own.
@@ -74,21 +80,76 @@ impl World {
         let config = Config::load(None, []).unwrap().with(&settings).unwrap();
         let identity = Identity::open(&config).unwrap();
         let clock = Clock::manual("2026-11-24T08:00:00Z".parse().unwrap());
-        let mut world = Self { clock, config, identity, store, processes: Vec::new() };
+        let (processes, deeds) = (Vec::new(), Deeds::default());
+        let mut world = Self { clock, config, identity, store, processes, started: 0, deeds };
         world.add_process().await;
         world
     }
 
     /// Starts another process' worth of services, with a connection and a picture of its own, over the same store.
     pub(crate) async fn add_process(&mut self) {
-        let ledger = self.connect().await;
-        let process = Process::start(&self.config, &self.identity, &self.clock, ledger).await;
+        let tap = Tap::new(self.connect().await, self.started, self.deeds.clone());
+        self.started += 1;
+        let process = Process::start(&self.config, &self.identity, &self.clock, tap).await;
         self.processes.push(process);
     }
 
     /// Stops a process; those after it move up.
     pub(crate) async fn stop_process(&mut self, process: usize) {
         self.processes.remove(process).finish().await;
+    }
+
+    /// Ends a process as if it had died: it does nothing more with the store. Those after it move up.
+    pub(crate) async fn kill_process(&mut self, process: usize) {
+        let process = self.processes.remove(process);
+        process.tap.cut();
+        process.finish().await;
+    }
+
+    /// Returns a process's way to the store.
+    pub(crate) fn tap(&self, process: usize) -> Arc<Tap> {
+        self.processes[process].tap.clone()
+    }
+
+    /// Returns what a process's copy of the engine is.
+    pub(crate) fn standing(&self, process: usize) -> &Standing {
+        &self.processes[process].standing
+    }
+
+    /// Returns the life of the engine's lease.
+    pub(crate) fn lease(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.config.engine.lease_seconds.into())
+    }
+
+    /// Returns how many engines have had the lease one after the other, straight from the store.
+    pub(crate) async fn epoch(&self) -> u64 {
+        let found = self.connect().await.read(&[lease_key()]).await.unwrap().remove(0);
+        let Some(found) = found else { return 0 };
+        let Record::Lease(lease) = Record::decode(found.key.kind, &found.body).unwrap() else {
+            panic!("{found:?}")
+        };
+        lease.epoch
+    }
+
+    /// Lets time pass until another engine has the lease.
+    pub(crate) async fn until_taken_over(&self, before: u64) {
+        let taken_over = async {
+            while self.epoch().await == before {
+                self.pass(self.lease());
+                tokio::time::sleep(A_MOMENT).await;
+            }
+        };
+        soon("another engine", taken_over).await;
+    }
+
+    /// Waits until something is so that nobody is told of.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let waited = async {
+            while !is_so() {
+                tokio::time::sleep(A_MOMENT).await;
+            }
+        };
+        soon(what, waited).await;
     }
 
     async fn connect(&self) -> Arc<dyn Ledger> {
@@ -160,6 +221,7 @@ impl World {
     /// Ends the system, after a story: every rule of the live records holds, the log replayed gives the same decisions,
     /// and nothing broke on the way.
     async fn finish(self) {
+        self.deeds.check();
         assert_eq!(invariants::check(&self.records().await), []);
         replaying::same_decisions(&*self.connect().await).await;
         for process in self.processes {

@@ -80,12 +80,21 @@ pub struct ModeChange {
 /// The right to act as a region's engine. Every engine commit names the version of this record among what it read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineLease {
-    /// Which process holds it.
+    /// Which process holds it; empty when its holder has given it up.
     pub holder: Label,
     /// Counts the holders, from 1.
     pub epoch: u64,
-    /// Another may try from then on. Safety does not rest on it: versions do that.
+    /// Until when it was taken or renewed, by its holder's clock. For people: no engine compares it with a clock of its
+    /// own.
     pub until: Timestamp,
+}
+
+impl EngineLease {
+    /// Says whether nobody holds it.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.holder.is_empty()
+    }
 }
 
 /// A name that at most one live record may hold, such as a trust's source key.

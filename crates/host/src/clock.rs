@@ -2,6 +2,8 @@
 //!
 //! Everything else takes the time as an argument or asks a [`Clock`]. There are three: the system's, a scaled one for
 //! the demonstration, whose hours pass in seconds, and one for tests that stands still until it is advanced.
+//!
+//! Each also counts [steadily](Clock::steady), whatever it is set to: for what has to be measured and not dated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +21,16 @@ pub struct Clock(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    System,
+    System { started: Instant },
     Scaled { epoch: Timestamp, started: Instant, speed: u32 },
-    Manual(Arc<watch::Sender<Timestamp>>),
+    Manual { start: Timestamp, shown: Arc<watch::Sender<Timestamp>> },
 }
 
 impl Clock {
     /// Returns the system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Kind::System)
+        Self(Kind::System { started: Instant::now() })
     }
 
     /// Returns a clock that shows `epoch` now and runs at `speed` times the real time from here on, 1 to 3,600;
@@ -41,7 +43,7 @@ impl Clock {
     /// Returns a clock for tests that shows `start` until [`Clock::advance`] moves it.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Kind::Manual(Arc::new(watch::Sender::new(start))))
+        Self(Kind::Manual { start, shown: Arc::new(watch::Sender::new(start)) })
     }
 
     /// Returns the time that the clock shows.
@@ -50,19 +52,19 @@ impl Clock {
     #[expect(clippy::disallowed_methods)]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Kind::System => Timestamp::now(),
+            Kind::System { .. } => Timestamp::now(),
             Kind::Scaled { epoch, started, speed } => {
                 let passed = started.elapsed().saturating_mul(*speed);
                 add(*epoch, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
             }
-            Kind::Manual(shown) => *shown.borrow(),
+            Kind::Manual { shown, .. } => *shown.borrow(),
         }
     }
 
     /// Sleeps until the clock shows `deadline` or later. Returns at once when it already does.
     pub async fn sleep_until(&self, deadline: Timestamp) {
         match &self.0 {
-            Kind::System => {
+            Kind::System { .. } => {
                 while let Some(left) = self.left(deadline) {
                     tokio::time::sleep(left.min(LOOK_AGAIN)).await;
                 }
@@ -73,7 +75,7 @@ impl Clock {
                     tokio::time::sleep(left / *speed + Duration::from_millis(1)).await;
                 }
             }
-            Kind::Manual(shown) => {
+            Kind::Manual { shown, .. } => {
                 let mut shown = shown.subscribe();
                 // An error means that the sender is gone; it is not, this clock holds it.
                 let _ = shown.wait_for(|now| *now >= deadline).await;
@@ -86,10 +88,39 @@ impl Clock {
         self.sleep_until(add(self.now(), duration)).await;
     }
 
+    /// Returns how long the clock has run. It never goes back and never jumps, also when the system's clock is set, and is
+    /// compared with nothing but itself. Real seconds, also of a scaled clock; a clock for tests runs when it is advanced.
+    #[must_use]
+    pub fn steady(&self) -> Duration {
+        match &self.0 {
+            Kind::System { started } | Kind::Scaled { started, .. } => started.elapsed(),
+            Kind::Manual { start, shown } => {
+                Duration::try_from(shown.borrow().duration_since(*start)).unwrap_or(Duration::ZERO)
+            }
+        }
+    }
+
+    /// Sleeps until the clock has run for so long. Returns at once when it already has.
+    pub async fn sleep_until_steady(&self, deadline: Duration) {
+        match &self.0 {
+            Kind::System { started } | Kind::Scaled { started, .. } => match started.checked_add(deadline) {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            },
+            Kind::Manual { start, .. } => {
+                self.sleep_until(add(
+                    *start,
+                    SignedDuration::try_from(deadline).unwrap_or(SignedDuration::MAX),
+                ))
+                .await;
+            }
+        }
+    }
+
     /// Moves a clock for tests forward and wakes those whose time has come. The other clocks move by themselves, and
     /// so does time never go back: on them, and for a negative duration, nothing happens.
     pub fn advance(&self, by: SignedDuration) {
-        if let Kind::Manual(shown) = &self.0
+        if let Kind::Manual { shown, .. } = &self.0
             && by.is_positive()
         {
             shown.send_modify(|now| *now = add(*now, by));
@@ -153,6 +184,29 @@ mod tests {
         clock.sleep(SignedDuration::from_millis(5)).await;
         assert!(clock.now().duration_since(before) >= SignedDuration::from_millis(5));
         clock.sleep_until(Timestamp::MIN).await;
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_counts_what_it_is_advanced() {
+        let clock = Clock::manual(time("2026-11-24T08:00:00Z"));
+        assert_eq!(clock.steady(), Duration::ZERO);
+        let sleeper = clock.clone();
+        let mut sleep = std::pin::pin!(sleeper.sleep_until_steady(Duration::from_secs(5)));
+        clock.advance(SignedDuration::from_secs(4));
+        assert!(futures::poll!(&mut sleep).is_pending());
+        clock.advance(SignedDuration::from_secs(1));
+        assert!(futures::poll!(&mut sleep).is_ready());
+        assert_eq!(clock.steady(), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_counts_real_seconds() {
+        for clock in [Clock::scaled(time("2026-11-24T08:00:00Z"), 60), Clock::system()] {
+            let before = clock.steady();
+            clock.sleep_until_steady(before + Duration::from_secs(5)).await;
+            let passed = clock.steady() - before;
+            assert!((Duration::from_secs(5)..Duration::from_secs(6)).contains(&passed), "{passed:?}");
+        }
     }
 
     #[test]

@@ -435,7 +435,7 @@ mod tests {
         let text = config.effective();
         assert!(text.contains("url = \"rediss://***@store:6379/0\""), "{text}");
         assert!(text.contains("# the environment (FALLOW__STORE__URL)"), "{text}");
-        assert!(text.contains("lease_seconds = 10") && text.contains("# default"), "{text}");
+        assert!(text.contains("lease_seconds = 5") && text.contains("# default"), "{text}");
         assert!(!text.contains("hunter2") && !format!("{config:?}").contains("hunter2"), "{text}");
         // What is printed can be read again.
         let again = load(&text, &[]).unwrap();

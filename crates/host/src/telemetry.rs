@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
 use http::HeaderMap;
-use opentelemetry::metrics::Histogram;
+use opentelemetry::metrics::{Histogram, Meter};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue, global};
@@ -224,6 +224,37 @@ impl Gauge {
     }
 }
 
+/// Shows a number that goes up and down, such as whether something is so (1) or not (0): asked for whenever metrics are
+/// sent. Telemetry must have been started; without a collector nobody asks.
+pub fn show_gauge(name: &'static str, about: &'static str, now: impl Fn() -> u64 + Send + Sync + 'static) {
+    gauge_on(&global::meter(SCOPE), name, about, now);
+}
+
+/// Shows a number that only grows, as [`show_gauge`] does.
+pub fn show_counter(name: &'static str, about: &'static str, now: impl Fn() -> u64 + Send + Sync + 'static) {
+    counter_on(&global::meter(SCOPE), name, about, now);
+}
+
+fn gauge_on(
+    meter: &Meter,
+    name: &'static str,
+    about: &'static str,
+    now: impl Fn() -> u64 + Send + Sync + 'static,
+) {
+    let gauge = meter.u64_observable_gauge(name).with_description(about);
+    gauge.with_callback(move |seen| seen.observe(now(), &[])).build();
+}
+
+fn counter_on(
+    meter: &Meter,
+    name: &'static str,
+    about: &'static str,
+    now: impl Fn() -> u64 + Send + Sync + 'static,
+) {
+    let counter = meter.u64_observable_counter(name).with_description(about);
+    counter.with_callback(move |seen| seen.observe(now(), &[])).build();
+}
+
 struct Headers<'h>(&'h HeaderMap);
 
 impl Extractor for Headers<'_> {
@@ -278,6 +309,40 @@ mod tests {
         assert_eq!(find("effect").span_context.trace_id().to_string(), id);
         assert_ne!(find("linked").span_context.trace_id().to_string(), id);
         assert_eq!(find("linked").links[0].span_context.trace_id().to_string(), id);
+    }
+
+    #[test]
+    fn what_is_shown_is_sent_as_it_is_then() {
+        use opentelemetry::metrics::MeterProvider as _;
+        use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+        use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader};
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicU64, Ordering};
+
+        let sent = InMemoryMetricExporter::default();
+        let reader = PeriodicReader::builder(sent.clone()).build();
+        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        let meter = provider.meter(SCOPE);
+        let number = Arc::new(AtomicU64::new(0));
+        let (gauge, counter) = (number.clone(), number.clone());
+        gauge_on(&meter, "fallow.test.now", "now", move || gauge.load(Ordering::Relaxed));
+        counter_on(&meter, "fallow.test.ever", "ever", move || counter.load(Ordering::Relaxed) + 1);
+        number.store(6, Ordering::Relaxed);
+        provider.force_flush().unwrap();
+        let mut shown = Vec::new();
+        for metrics in sent.get_finished_metrics().unwrap() {
+            for metric in metrics.scope_metrics().flat_map(|scope| scope.metrics()) {
+                let AggregatedMetrics::U64(data) = metric.data() else { panic!("{metric:?}") };
+                let value = match data {
+                    MetricData::Gauge(one) => one.data_points().next().unwrap().value(),
+                    MetricData::Sum(one) => one.data_points().next().unwrap().value(),
+                    MetricData::Histogram(_) | MetricData::ExponentialHistogram(_) => panic!("{data:?}"),
+                };
+                shown.push((metric.name().to_owned(), value));
+            }
+        }
+        shown.sort();
+        assert_eq!(shown, [("fallow.test.ever".to_owned(), 7), ("fallow.test.now".to_owned(), 6)]);
     }
 
     #[test]

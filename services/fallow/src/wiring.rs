@@ -21,6 +21,7 @@ use fallow_host::identity::{Identity, KeyError};
 use fallow_host::limits::Limits;
 use fallow_host::serve::{Running, ServeError, Server};
 use fallow_host::tasks::Tasks;
+use fallow_host::telemetry;
 use fallow_host::wire::Wire;
 use fallow_host::working_time::{self, WorkingTimeError};
 use fallow_ledger::picture::Picture;
@@ -30,7 +31,6 @@ use fallow_live::Live;
 use fallow_live::pages::PageKey;
 use fallow_matching::{Matching, engine};
 use fallow_monitor::Monitor;
-use jiff::SignedDuration;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -169,6 +169,8 @@ pub struct Services {
     pub addresses: BTreeMap<Service, SocketAddr>,
     /// The ledger and its picture.
     pub live: Live,
+    /// What this process's copy of the engine is, where it runs one.
+    pub engine: Option<Arc<engine::Standing>>,
     clock: Clock,
     tasks: Tasks,
     region_file: Option<String>,
@@ -209,9 +211,7 @@ impl Process {
                 () = stopping => {}
             }
         });
-        if services.contains(&Service::Matching) {
-            self.start_engine(&live);
-        }
+        let engine = services.contains(&Service::Matching).then(|| self.start_engine(&live));
         let wire = Wire::new(self.identity.verifier.clone(), Limits::new(&config.limits), &config.server);
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
@@ -233,6 +233,7 @@ impl Process {
         Ok(Services {
             addresses,
             live,
+            engine,
             clock: self.clock.clone(),
             tasks: self.tasks.clone(),
             region_file: self.region_file.clone(),
@@ -255,20 +256,17 @@ impl Process {
         Ok(())
     }
 
-    /// Starts this process's copy of the engine: it acts while it holds the region's lease, and waits otherwise.
-    fn start_engine(&self, live: &Live) {
-        // A lease of the demonstration's fast minutes would be renewed many times a second.
-        let speed = if self.config.dev.enabled { self.config.dev.speed.max(1) } else { 1 };
-        let lease = SignedDuration::from_secs(i64::from(self.config.engine.lease_seconds) * i64::from(speed));
-        let settings = engine::Settings { lease };
-        let run = engine::run(live.clone(), self.clock.clone(), self.calendar.clone(), settings);
-        let stopping = self.tasks.stopping();
-        self.tasks.spawn_vital("engine", async move {
-            tokio::select! {
-                () = run => {}
-                () = stopping => {}
-            }
-        });
+    /// Starts this process's copy of the engine: it acts while it holds the region's lease, and stands by otherwise. Health
+    /// does not depend on which: every copy serves.
+    fn start_engine(&self, live: &Live) -> Arc<engine::Standing> {
+        let settings =
+            engine::Settings { lease: Duration::from_secs(self.config.engine.lease_seconds.into()) };
+        let standing = Arc::new(engine::Standing::default());
+        show(&standing);
+        let (live, clock, calendar) = (live.clone(), self.clock.clone(), self.calendar.clone());
+        let run = engine::run(live, clock, calendar, settings, standing.clone(), self.tasks.stopping());
+        self.tasks.spawn_vital("engine", run);
+        standing
     }
 
     fn add(&self, service: Service, server: Server, live: &Live) -> Server {
@@ -360,6 +358,26 @@ impl Services {
     pub fn url(&self, service: Service) -> Option<String> {
         self.addresses.get(&service).map(|address| format!("http://{}", reachable(*address)))
     }
+}
+
+/// Shows what this process's copy of the engine is at the moment.
+fn show(standing: &Arc<engine::Standing>) {
+    let (active, takeovers, lost) = (standing.clone(), standing.clone(), standing.clone());
+    telemetry::show_gauge(
+        "fallow.engine.active",
+        "Whether this copy is the region's active engine.",
+        move || u64::from(active.is_active()),
+    );
+    telemetry::show_counter(
+        "fallow.engine.takeovers",
+        "How often this copy has become the active engine.",
+        move || takeovers.takeovers(),
+    );
+    telemetry::show_counter(
+        "fallow.engine.lease_lost",
+        "How often this copy has found its lease to be another's, and stepped down.",
+        move || lost.leases_lost(),
+    );
 }
 
 /// Makes the key that page numbers are signed with. The copies of a service share it by sharing their keys' file; a

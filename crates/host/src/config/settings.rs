@@ -245,7 +245,7 @@ section!(
 section!(
     /// How the engine runs.
     Engine {
-        /// Life of the lease in seconds, 2 to 300.
+        /// Life of the lease in real seconds, 2 to 300.
         lease_seconds: u32,
         /// Time between looks at deadlines in milliseconds, 10 to 60,000.
         tick_ms: u32,

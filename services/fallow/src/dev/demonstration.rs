@@ -35,10 +35,6 @@ const NORTH_VALE: &str = include_str!("../../../../regions/north-vale.toml");
 const FIRST_USER: &str = "bed-manager.ZA4";
 /// Life of the credentials of the simulated people and the command line: longer than any demonstration.
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3_600);
-/// Life of the engine's lease, in real seconds, as near as its range allows.
-const LEASE_REAL_SECONDS: u32 = 10;
-/// Greatest value of `engine.lease_seconds`.
-const LEASE_SECONDS_MAX: u32 = 300;
 
 /// Why a demonstration cannot be shown.
 #[derive(Debug, Error)]
@@ -236,14 +232,13 @@ impl Demonstration {
     }
 }
 
-/// Returns the settings: the environment's, and what the arguments say. Limits and the lease are in seconds that are
-/// shorter here, and one process stands for all trusts' systems.
+/// Returns the settings: the environment's, and what the arguments say. Limits are in seconds that are shorter
+/// here, and one process stands for all trusts' systems.
 fn settings(args: &DevArgs, region: &Region) -> Result<Config, DevError> {
     let plain = Config::load(None, std::env::vars())?;
     let limits = &plain.limits;
     let faster =
         |per_second: u32| per_second.saturating_mul(args.speed.div_ceil(60)).min(100_000).to_string();
-    let lease = LEASE_REAL_SECONDS.saturating_mul(args.speed).min(LEASE_SECONDS_MAX);
     let mut given = vec![
         ("region.id", region.id.to_string()),
         ("dev.enabled", "true".to_owned()),
@@ -253,7 +248,6 @@ fn settings(args: &DevArgs, region: &Region) -> Result<Config, DevError> {
         ("identity.built_in_users", "true".to_owned()),
         ("listen.console", args.port.to_string()),
         ("listen.capacity", args.grpc_port.to_string()),
-        ("engine.lease_seconds", lease.to_string()),
         ("limits.publish_per_second", faster(limits.publish_per_second)),
         ("limits.publish_burst", faster(limits.publish_burst)),
         ("limits.need_per_second", faster(limits.need_per_second)),

@@ -20,6 +20,7 @@ mod parts;
 mod plan;
 mod retire;
 mod shares;
+mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +44,11 @@ pub use deadline::next_deadline;
 pub use kept::Kept;
 pub use plan::{Because, Placement, Suggest, SuggestTeam, plan};
 pub use retire::KEPT;
+pub use standing::Standing;
 
 use carry::{Carried, Carrier};
 use follow::Follower;
-use lease::{Asked, Lease};
+use lease::{Asking, Chance, Lease, Vigil};
 use retire::Retiring;
 
 /// How long the engine waits after trouble with the store, by the real clock.
@@ -57,36 +59,35 @@ const AFTER_REFUSAL: SignedDuration = SignedDuration::from_secs(30);
 /// How the engine runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Life of the lease, by the engine's clock: another copy takes over within it.
-    pub lease: SignedDuration,
+    /// Life of the lease in real time: a standby takes over when it has seen no renewal for so long. It is renewed three
+    /// times as often.
+    pub lease: Duration,
 }
 
-/// Runs the engine until it is dropped.
+/// Runs a copy of the engine until it is told to stop: it acts while it holds the region's lease, and stands by
+/// otherwise. `standing` says which.
 ///
-/// A copy that does not hold the lease only waits for it.
-pub async fn run(live: Live, clock: Clock, calendar: Arc<WorkingCalendar>, settings: Settings) {
+/// Told to stop, it gives its lease up, so that the next takes over at once; dropped, it leaves it to run out. It ends by
+/// itself only when the picture is gone, and with it the process.
+pub async fn run(
+    live: Live,
+    clock: Clock,
+    calendar: Arc<WorkingCalendar>,
+    settings: Settings,
+    standing: Arc<Standing>,
+    stopping: impl Future<Output = ()>,
+) {
     let holder = Label::parse(&format!("engine-{}", new_id())).unwrap_or_default();
-    let retiring = Retiring::default();
-    let mut engine = Engine { live, clock, calendar, settings, holder, follower: None, retiring };
-    let mut revisions = engine.live.picture().revisions();
-    // An error means that the picture is gone, and with it the process.
-    while revisions.wait_for(Option::is_some).await.is_ok() {
-        if engine.live.region().is_err() {
-            // Without a region there is nothing to match; its file comes with some later change.
-            if revisions.changed().await.is_err() {
-                return;
-            }
-            continue;
-        }
-        match engine.hold_lease().await {
-            Ok(lease) => {
-                tracing::info!(epoch = lease.epoch(), "this engine is the active one");
-                if let Err(failure) = engine.act(lease).await {
-                    engine.wait_out(&failure).await;
-                }
-            }
-            Err(failure) => engine.wait_out(&failure).await,
-        }
+    let (follower, epoch, retiring) = (None, None, Retiring::default());
+    let mut engine = Engine { live, clock, calendar, settings, standing, holder, epoch, follower, retiring };
+    let is_stopped = tokio::select! {
+        biased;
+        () = stopping => true,
+        () = engine.run() => false,
+    };
+    engine.standing.stand_down(false);
+    if is_stopped {
+        engine.asking().give_up().await;
     }
 }
 
@@ -95,7 +96,10 @@ struct Engine {
     clock: Clock,
     calendar: Arc<WorkingCalendar>,
     settings: Settings,
+    standing: Arc<Standing>,
     holder: Label,
+    /// The epoch of the lease that it had last.
+    epoch: Option<u64>,
     /// `None` until it is the active engine, and when it has to start again from everything.
     follower: Option<Follower>,
     retiring: Retiring,
@@ -111,6 +115,8 @@ enum Woken {
     Changed,
     /// The time has come.
     Time,
+    /// The lease is to be renewed.
+    Renew,
     /// The picture is gone, and with it the process.
     Gone,
 }
@@ -126,56 +132,127 @@ enum Round {
     LeaseLost,
 }
 
+/// Why an engine is no longer the active one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Another engine has the lease.
+    LeaseLost,
+    /// The picture is gone, and with it the process.
+    PictureGone,
+}
+
 impl Engine {
-    /// Waits until the lease is this engine's.
-    async fn hold_lease(&self) -> Result<Lease, Failure> {
-        loop {
-            match Lease::ask(&self.live, &self.holder, self.settings.lease, self.clock.now()).await? {
-                Asked::Ours(lease) => return Ok(lease),
-                Asked::Theirs(until) => self.clock.sleep_until(until).await,
+    /// Stands by and acts, by turns.
+    async fn run(&mut self) {
+        let mut revisions = self.live.picture().revisions();
+        // An error means that the picture is gone.
+        while revisions.wait_for(Option::is_some).await.is_ok() {
+            if self.live.region().is_err() {
+                // Without a region there is nothing to match; its file comes with some later change.
+                if revisions.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            let ended = match self.stand_by(&mut revisions).await {
+                Ok(Some(lease)) => {
+                    let is_takeover = self.epoch.replace(lease.epoch()) != Some(lease.epoch());
+                    tracing::info!(epoch = lease.epoch(), "this engine is the active one");
+                    self.standing.stand_up(is_takeover);
+                    self.act(lease).await
+                }
+                Ok(None) => Ok(Ended::PictureGone),
+                Err(failure) => Err(failure),
+            };
+            self.standing.stand_down(matches!(ended, Ok(Ended::LeaseLost)));
+            match ended {
+                Ok(Ended::LeaseLost) => {
+                    tracing::warn!("lease_lost: another engine has the lease, this one stands by");
+                }
+                Ok(Ended::PictureGone) => return,
+                Err(failure) => self.wait_out(&failure).await,
             }
         }
     }
 
+    /// Waits until the lease is this engine's; `None` when the picture is gone.
+    async fn stand_by(&self, revisions: &mut Revisions) -> Result<Option<Lease>, Failure> {
+        let mut vigil = Vigil::new(self.settings.lease);
+        loop {
+            // Before it is looked at, so that no change is missed.
+            revisions.borrow_and_update();
+            let shown = self.live.picture().get(&lease_key());
+            let shown = shown.as_ref().and_then(|seen| match &*seen.record {
+                Record::Lease(lease) => Some((seen.revision, lease)),
+                Record::Offer(_)
+                | Record::Need(_)
+                | Record::Proposal(_)
+                | Record::Transfer(_)
+                | Record::Trust(_)
+                | Record::Feed(_)
+                | Record::Region(_)
+                | Record::Claim(_)
+                | Record::Decline(_) => None,
+            });
+            let until = match vigil.look(shown, &self.holder, self.clock.steady()) {
+                Chance::Now(stood_at) => match self.asking().take(stood_at).await? {
+                    Some(lease) => return Ok(Some(lease)),
+                    // The ledger is ahead of the picture, which soon shows whose it is.
+                    None => Duration::MAX,
+                },
+                Chance::At(until) => until,
+            };
+            tokio::select! {
+                changed = revisions.changed() => if changed.is_err() { return Ok(None) },
+                () = self.clock.sleep_until_steady(until) => {}
+            }
+        }
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        let (live, holder, life) = (&self.live, &self.holder, self.settings.lease);
+        Asking { live, holder, life, at: self.clock.now(), steady: self.clock.steady() }
+    }
+
     /// Acts as the active engine until the lease is lost.
-    async fn act(&mut self, mut lease: Lease) -> Result<(), Failure> {
+    async fn act(&mut self, mut lease: Lease) -> Result<Ended, Failure> {
         let mut revisions = self.live.picture().revisions();
         let mut retire_at = self.clock.now();
         // What was done while another was active is looked at as a whole.
         self.follower = None;
         loop {
-            let round = self.round(&mut lease, &mut retire_at).await?;
-            let (seen, deadline) = match round {
+            let (mut seen, deadline) = match self.round(&mut lease, &mut retire_at).await? {
                 Round::Again => continue,
-                Round::LeaseLost => break,
+                Round::LeaseLost => return Ok(Ended::LeaseLost),
                 Round::Rest(seen, deadline) => (seen, deadline),
             };
-            let mut seen = seen;
             let wake_at = deadline.map_or(retire_at, |deadline| deadline.min(retire_at));
             loop {
-                match self.sleep(&mut revisions, seen, wake_at.min(lease.renew_at())).await {
-                    Woken::Gone => return Ok(()),
-                    Woken::Changed => break,
-                    Woken::Time if self.clock.now() >= wake_at => break,
-                    Woken::Time => {
-                        let Some(renewed) = self.renew(&lease).await? else { return Ok(()) };
-                        lease = renewed;
-                        // The renewal alone is no reason to look at everything again.
-                        let now = self.live.picture().revision();
-                        let written = self.live.picture().get(&lease_key()).map(|lease| lease.revision);
-                        if written == Some(now) && now == seen.next() {
-                            seen = now;
-                        }
-                    }
+                if self.is_another() {
+                    return Ok(Ended::LeaseLost);
+                }
+                // A renewal alone is no reason to look again.
+                seen = lease.past(seen);
+                match self.sleep(&mut revisions, seen, wake_at, lease.renew_at()).await {
+                    Woken::Gone => return Ok(Ended::PictureGone),
+                    Woken::Changed | Woken::Time => break,
+                    Woken::Renew => match self.asking().renew(&lease).await? {
+                        Some(renewed) => lease = renewed,
+                        None => return Ok(Ended::LeaseLost),
+                    },
                 }
             }
         }
-        tracing::warn!("another engine has the lease: this one waits");
-        Ok(())
     }
 
-    /// Sleeps until the picture is past a revision, or until a time.
-    async fn sleep(&self, revisions: &mut Revisions, seen: Revision, until: Timestamp) -> Woken {
+    /// Sleeps until the picture is past a revision, until a time, or until the lease is to be renewed.
+    async fn sleep(
+        &self,
+        revisions: &mut Revisions,
+        seen: Revision,
+        until: Timestamp,
+        renew_at: Duration,
+    ) -> Woken {
         let changed = async {
             match revisions.wait_for(|now| now.is_some_and(|now| now > seen)).await {
                 Ok(_) => Woken::Changed,
@@ -185,59 +262,70 @@ impl Engine {
         tokio::select! {
             woken = changed => woken,
             () = self.clock.sleep_until(until) => Woken::Time,
+            () = self.clock.sleep_until_steady(renew_at) => Woken::Renew,
         }
     }
 
-    /// Renews the lease; `None` when it is another's.
-    async fn renew(&self, lease: &Lease) -> Result<Option<Lease>, Failure> {
-        match Lease::ask(&self.live, &self.holder, self.settings.lease, self.clock.now()).await? {
-            Asked::Ours(renewed) if renewed.epoch() == lease.epoch() => Ok(Some(renewed)),
-            // Lost and won again: what was looked at in between may be another's doing.
-            Asked::Ours(_) | Asked::Theirs(_) => Ok(None),
+    /// Renews the lease while some work is under way, so that nobody takes over from an engine that thinks; `None` when the
+    /// lease is another's all the same.
+    async fn renewing<T>(
+        &self,
+        lease: &mut Lease,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Option<T>, Failure> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done.map(Some),
+                () = self.clock.sleep_until_steady(lease.renew_at()) => {}
+            }
+            match self.asking().renew(lease).await? {
+                Some(renewed) => *lease = renewed,
+                None => return Ok(None),
+            }
         }
     }
 
     /// Looks once and does what is to be done.
     async fn round(&mut self, lease: &mut Lease, retire_at: &mut Timestamp) -> Result<Round, Failure> {
         let at = self.clock.now();
-        if at >= lease.renew_at() {
-            match self.renew(lease).await? {
-                Some(renewed) => *lease = renewed,
-                None => return Ok(Round::LeaseLost),
-            }
-        }
         if self.is_another() {
             return Ok(Round::LeaseLost);
         }
-        let Some((follower, due)) = self.look(at).await? else { return Ok(Round::Again) };
-        let kept = follower.kept();
-        let (seen, deadline) = (kept.facts().revision, kept.next_deadline());
-        let is_due = !due.is_empty();
+        let look = look(self.follower.take(), self.live.clone(), at);
+        let Some(looked) = self.renewing(lease, look).await? else { return Ok(Round::LeaseLost) };
+        let Some((follower, due)) = looked else { return Ok(Round::Again) };
+        let (seen, deadline) = (follower.kept().facts().revision, follower.kept().next_deadline());
+        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
         let mut is_done = false;
-        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, kept);
         for chore in &due {
             match carrier.chore(chore).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
-            if carrier.lease.renew_at() <= self.clock.now() {
-                is_done = true;
+            if self.is_to_renew(lease) {
                 break;
             }
         }
-        if is_done {
+        drop(carrier);
+        if is_done || self.is_to_renew(lease) {
             self.follower = Some(follower);
-            return Ok(Round::Again);
+            return self.again(lease).await;
         }
-        let (follower, placements) = follower.placements().await?;
+        let Some(planned) = self.renewing(lease, follower.placements()).await? else {
+            return Ok(Round::LeaseLost);
+        };
+        let (follower, placements) = planned;
+        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
         for group in together(placements, &carrier.facts) {
             match carrier.place_together(&group, follower.kept()).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
-            if carrier.lease.renew_at() <= self.clock.now() {
+            if self.is_to_renew(lease) {
                 is_done = true;
                 break;
             }
@@ -245,41 +333,44 @@ impl Engine {
         drop(carrier);
         self.follower = Some(follower);
         if is_done {
-            return Ok(Round::Again);
-        }
-        if at >= *retire_at && self.retire(lease, at).await? {
-            return Ok(Round::Again);
+            return self.again(lease).await;
         }
         if at >= *retire_at {
-            *retire_at = later(at, retire::LOOK_EVERY);
+            match self.retire(lease, at).await? {
+                Carried::Done => return self.again(lease).await,
+                Carried::Skipped => *retire_at = later(at, retire::LOOK_EVERY),
+                Carried::LeaseLost => return Ok(Round::LeaseLost),
+            }
         }
-        let again = is_due.then(|| later(at, AFTER_REFUSAL));
+        let again = (!due.is_empty()).then(|| later(at, AFTER_REFUSAL));
         Ok(Round::Rest(seen, [deadline, again].into_iter().flatten().min()))
     }
 
-    /// Takes in what has changed, looks, and returns what is to be done; `None` when everything has to be looked at anew.
-    async fn look(&mut self, at: Timestamp) -> Result<Option<(Follower, Vec<Chore>)>, Failure> {
-        let follower = match self.follower.take() {
-            Some(follower) => follower,
-            None => Follower::start(&self.live, at).await?,
-        };
-        let looked = follower.look(&self.live, at).await?;
-        if looked.is_none() {
-            tracing::info!("the engine has missed changes and starts again from everything");
-        }
-        Ok(looked)
+    fn is_to_renew(&self, lease: &Lease) -> bool {
+        self.clock.steady() >= lease.renew_at()
     }
 
-    /// Deletes one batch of what ended long ago; says whether there was any.
-    async fn retire(&mut self, lease: &Lease, at: Timestamp) -> Result<bool, Failure> {
+    /// Renews the lease if it is time, and goes on.
+    async fn again(&self, lease: &mut Lease) -> Result<Round, Failure> {
+        if self.is_to_renew(lease) {
+            match self.asking().renew(lease).await? {
+                Some(renewed) => *lease = renewed,
+                None => return Ok(Round::LeaseLost),
+            }
+        }
+        Ok(Round::Again)
+    }
+
+    /// Deletes one batch of what ended long ago; there was none where that is skipped.
+    async fn retire(&mut self, lease: &Lease, at: Timestamp) -> Result<Carried, Failure> {
         let batch = {
             let still = self.live.picture().still();
             self.retiring.due(&still, &self.live, at)
         };
-        if !batch.is_empty() {
-            retire::retire(&self.live, lease, &batch, at).await?;
+        if batch.is_empty() {
+            return Ok(Carried::Skipped);
         }
-        Ok(!batch.is_empty())
+        retire::retire(&self.live, lease, &batch, at).await
     }
 
     /// Says whether the picture shows the lease with another engine.
@@ -292,6 +383,23 @@ impl Engine {
         tracing::warn!(error = %failure, "the engine cannot act and tries again");
         tokio::time::sleep(AFTER_TROUBLE).await;
     }
+}
+
+/// Takes in what has changed, looks, and returns what is to be done; `None` when everything has to be looked at anew.
+async fn look(
+    follower: Option<Follower>,
+    live: Live,
+    at: Timestamp,
+) -> Result<Option<(Follower, Vec<Chore>)>, Failure> {
+    let follower = match follower {
+        Some(follower) => follower,
+        None => Follower::start(&live, at).await?,
+    };
+    let looked = follower.look(&live, at).await?;
+    if looked.is_none() {
+        tracing::info!("the engine has missed changes and starts again from everything");
+    }
+    Ok(looked)
 }
 
 /// The engine as one who acts.

@@ -13,6 +13,7 @@ use fallow_live::Live;
 use jiff::{SignedDuration, Timestamp};
 
 use super::by_engine;
+use super::carry::Carried;
 use super::lease::Lease;
 
 /// How long an ended record can still be read: as long as request ids are remembered, so that a repeated request finds
@@ -84,7 +85,7 @@ fn is_there(still: &Still<'_>, need: &NeedId, offer: &OfferId) -> bool {
     still.get(&need_key(need)).is_some() && still.get(&offer_key(offer)).is_some()
 }
 
-/// Deletes a batch with the names that its records held.
+/// Deletes a batch with the names that its records held, as far as they are as they were looked at.
 ///
 /// # Errors
 /// The store's troubles.
@@ -93,7 +94,7 @@ pub(super) async fn retire(
     lease: &Lease,
     batch: &[(Key, Revision)],
     at: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<Carried, Failure> {
     let claims: Vec<(Key, Key)> = batch
         .iter()
         .filter_map(|(key, _)| Some((key.clone(), claim_of(&live.picture().get(key)?.record)?)))
@@ -101,8 +102,10 @@ pub(super) async fn retire(
     let keys = batch.iter().map(|(key, _)| key.clone());
     let first = keys.chain(claims.iter().map(|(_, claim)| claim.clone())).chain([lease_key()]).collect();
     let mutation = by_engine("retire", at, None);
+    let mut is_lost = false;
     let done = live.mutate(&mutation, first, |view| {
         if !lease.is_in(view) {
+            is_lost = true;
             return Err(Failure::ChangedMeanwhile { current: None });
         }
         let unchanged = batch.iter().filter(|(key, revision)| view.revision(key) == *revision);
@@ -113,7 +116,8 @@ pub(super) async fn retire(
         Ok(if writes.is_empty() { Step::Answer(()) } else { Step::Write { writes, answer: () } })
     });
     match done.await {
-        Ok(_) | Err(Failure::ChangedMeanwhile { .. }) => Ok(()),
+        Err(_) if is_lost => Ok(Carried::LeaseLost),
+        Ok(_) | Err(Failure::ChangedMeanwhile { .. }) => Ok(Carried::Done),
         Err(other) => Err(other),
     }
 }

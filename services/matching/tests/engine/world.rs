@@ -29,13 +29,15 @@ use fallow_live::Live;
 use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
 use fallow_live::pages::PageKey;
-use fallow_matching::engine::{self, Settings};
+use fallow_matching::engine::{self, Settings, Standing};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::examples::{gold, manager, need, report, start};
 
 /// How long a test waits for what must come.
 const SOON: Duration = Duration::from_secs(20);
+/// How often a test looks for what no record shows.
+const A_MOMENT: Duration = Duration::from_millis(5);
 /// How long a test looks for what must not come.
 const A_WHILE: Duration = Duration::from_millis(150);
 
@@ -150,15 +152,17 @@ impl World {
 
     /// Starts an engine; it ends with what is returned.
     pub(crate) fn engine(&self) -> Running {
-        let tasks = Tasks::new();
-        let settings = Settings { lease: LEASE };
-        let run =
-            engine::run(self.live.clone(), self.clock.clone(), Arc::new(self.calendar.clone()), settings);
-        let stopping = tasks.stopping();
-        tasks.spawn("engine", async move {
-            tokio::select! { () = run => {}, () = stopping => {} }
+        let (stops, kills) = (Tasks::new(), Tasks::new());
+        let settings = Settings { lease: LEASE.try_into().unwrap() };
+        let standing = Arc::new(Standing::default());
+        let calendar = Arc::new(self.calendar.clone());
+        let (live, clock, stopping) = (self.live.clone(), self.clock.clone(), stops.stopping());
+        let run = engine::run(live, clock, calendar, settings, standing.clone(), stopping);
+        let killed = kills.stopping();
+        stops.spawn("engine", async move {
+            tokio::select! { biased; () = killed => {}, () = run => {} }
         });
-        Running(tasks)
+        Running { stops, kills, standing }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -350,6 +354,27 @@ impl World {
         }
     }
 
+    /// Lets time pass, a lease's life at a time, until something is so.
+    pub(crate) async fn pass_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        self.until_so(what, || {
+            self.clock.advance(LEASE);
+            is_so(self)
+        })
+        .await;
+    }
+
+    /// Waits until something is so that no record shows.
+    pub(crate) async fn until_so(&self, what: &str, is_so: impl Fn() -> bool) {
+        let wait = async {
+            while !is_so() {
+                tokio::time::sleep(A_MOMENT).await;
+            }
+        };
+        if tokio::time::timeout(SOON, wait).await.is_err() {
+            panic!("not {what}");
+        }
+    }
+
     /// Waits until these are the live proposals.
     pub(crate) async fn until_held(&self, expected: &[&str]) {
         self.until(&format!("{expected:?}"), |world| world.held() == expected).await;
@@ -395,17 +420,27 @@ impl World {
 }
 
 /// A running engine.
-pub(crate) struct Running(Tasks);
+pub(crate) struct Running {
+    stops: Tasks,
+    kills: Tasks,
+    pub(crate) standing: Arc<Standing>,
+}
 
 impl Running {
     /// Stops it as if its process had died: the lease stays.
     pub(crate) async fn kill(self) {
-        self.0.finish(SOON).await.unwrap();
+        self.kills.stop();
+        self.stops.finish(SOON).await.unwrap();
+    }
+
+    /// Tells it to stop, as a process does that ends in order.
+    pub(crate) async fn stop(self) {
+        self.stops.finish(SOON).await.unwrap();
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.stop();
+        self.kills.stop();
     }
 }

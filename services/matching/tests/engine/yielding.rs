@@ -102,13 +102,12 @@ async fn a_need_moves_over_so_that_all_urgent_ones_are_served() {
     world.need("ZA4", "later", Priority::P4).await;
     let engine = world.engine();
     world.until_held(&["later -> far"]).await;
-    engine.kill().await;
+    engine.stop().await;
     world.beds("ZA1", "near", 1).await;
     let mut choosy = need("ZA4", "choosy", Priority::P1A, world.now());
     choosy.max_travel_minutes = Some(25);
     world.raise(choosy, None).await;
     world.need("ZA4", "flexible", Priority::P1A).await;
-    world.clock.advance(crate::world::LEASE);
     let _engine = world.engine();
     world.until_held(&["choosy -> near", "flexible -> far"]).await;
     world.rests().await;

@@ -1,6 +1,8 @@
 //! What a change touches, one case at a time.
 
 use fallow_domain::reason::NotUsed;
+use fallow_domain::standing::EngineLease;
+use fallow_ledger::record::lease_key;
 
 use super::*;
 
@@ -43,6 +45,23 @@ pub(in crate::engine) fn a_contested_bed() -> Facts {
     assert_eq!(log.settle().len(), 1);
     log.put_need(need("ZA3", "urgent", Priority::P1A, start()));
     Facts::clone(log.kept.facts())
+}
+
+/// A lease is nothing that is decided on.
+#[test]
+fn a_renewal_touches_nothing() {
+    let mut log = Log::new(0, QUIET);
+    log.beds("ZA101", "bed", 1);
+    log.put_need(need("ZA2", "n", Priority::P2, start()));
+    log.settle();
+    log.settle();
+    let holder = Label::parse("engine-1").unwrap();
+    let lease = EngineLease { holder, epoch: 1, until: start() };
+    log.commit(vec![(lease_key(), Some(Record::Lease(lease)))]);
+    assert!(log.kept.look.touched.is_empty() && log.kept.look.changed.is_empty());
+    log.kept.look(log.at);
+    assert!(log.kept.look.parts.values().all(|todo| !todo.is_open()) && !log.kept.look.joins);
+    assert_eq!(log.settle(), [""; 0]);
 }
 
 /// The trust's reserve stands between a hold and the trust's near beds, until a bed far away has it covered.
