@@ -10,6 +10,9 @@
 //! Nothing here asks for the time. That a silent writer is no longer waited for is the caller's word ([`Witness::waited`]);
 //! a witness that speaks later still closes the ledger.
 
+#[cfg(test)]
+mod tests;
+
 use fallow_ledger::planted;
 use serde::{Deserialize, Serialize};
 
@@ -173,7 +176,12 @@ pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
     if let Some(history) = found.history.as_ref().filter(|_| renews_history) {
         seal.end(history, found.head);
     }
-    let standing = seal.standing(&found.replid);
+    let is_acceptor = seal.accepting.is_some() && known.is_some_and(|known| known.line == seal.epoch);
+    let standing = match is_acceptor && seal.lost.is_none() && seal.is_of(&found.replid) {
+        // Nobody else knows the epoch yet.
+        true => Standing::Open,
+        false => seal.standing(&found.replid),
+    };
     if standing == Standing::Open && witness.writes {
         seal.register(&witness.id);
     }

@@ -1,0 +1,282 @@
+//! The seal over made-up worlds: servers that are cut back, replaced and wiped, and processes that come and go.
+
+use super::*;
+
+/// A store: what it holds of each epoch is known by the place where it was written.
+#[derive(Clone, Debug)]
+struct Store {
+    found: Found,
+    /// What is there: the epoch and the number of each commit, oldest first.
+    log: Vec<(String, u64)>,
+}
+
+/// A process with what it knows, and all that it was told is safe.
+#[derive(Clone, Debug, Default)]
+struct Process {
+    witness: Witness,
+    acknowledged: Vec<(String, u64)>,
+}
+
+/// Numbers without end from a seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % (end as u64)).expect("below its end")
+    }
+}
+
+struct World {
+    dice: Dice,
+    named: u32,
+    store: Store,
+    /// Earlier states of the store, to which a cut or a stale replica can go back.
+    past: Vec<Store>,
+    processes: Vec<Process>,
+    history: Vec<String>,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let store = Store { found: Found { replid: "r0".into(), ..Found::default() }, log: Vec::new() };
+        World {
+            dice: Dice(seed),
+            named: 0,
+            store,
+            past: Vec::new(),
+            processes: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+
+    fn fresh(&mut self) -> String {
+        self.named += 1;
+        format!("n{}", self.named)
+    }
+
+    fn note(&mut self, what: String) {
+        self.history.push(what);
+    }
+
+    fn arrive(&mut self) {
+        let id = self.fresh();
+        self.note(format!("{id} comes"));
+        self.processes.push(Process {
+            witness: Witness { id, writes: true, ..Witness::default() },
+            acknowledged: Vec::new(),
+        });
+    }
+
+    /// The server restarts or is replaced, perhaps by one that has less.
+    fn change(&mut self, keeps_all: bool) {
+        if !keeps_all && !self.past.is_empty() {
+            let back = self.dice.below(self.past.len());
+            self.store = self.past[back].clone();
+        }
+        self.store.found.replid = self.fresh();
+        self.note(format!("server {} with {} commits", self.store.found.replid, self.store.log.len()));
+    }
+
+    /// Someone speaks. Returns how the ledger stands for them.
+    fn speak(&mut self, n: usize, waited: bool, leaves: bool) -> Standing {
+        let fresh = self.fresh();
+        let process = &mut self.processes[n];
+        let mut witness = Witness { waited, ..process.witness.clone() };
+        if leaves {
+            witness.writes = false;
+        }
+        let found = &mut self.store.found;
+        let rule = if leaves { leave } else { attest };
+        let ruling = rule(found, &witness, &fresh);
+        if let Some(seal) = ruling.seal {
+            found.seal = seal;
+        }
+        if ruling.renews_history {
+            found.history = Some(format!("h{fresh}"));
+        }
+        if ruling.standing == Standing::Open {
+            if process.witness.knows.as_ref().is_some_and(|known| found.seal.given_up.contains(&known.line)) {
+                process.acknowledged.clear();
+            }
+            process.witness.knows = Some(Known { line: found.seal.epoch.clone(), revision: found.head });
+            process.witness.shown = found.head;
+        }
+        let said = format!(
+            "{} speaks (waited {waited}, leaves {leaves}): {:?}",
+            process.witness.id, ruling.standing
+        );
+        self.note(said);
+        ruling.standing
+    }
+
+    /// Someone commits as the function does: only in the epoch that they saw open, and only while it is of this server.
+    fn commit(&mut self, n: usize) -> bool {
+        let found = &self.store.found;
+        let knows = self.processes[n].witness.knows.clone();
+        let takes = knows.as_ref().is_some_and(|known| {
+            found.seal.lost.is_none() && known.line == found.seal.epoch && found.seal.is_of(&found.replid)
+        });
+        if takes {
+            self.past.push(self.store.clone());
+            let head = self.store.found.head + 1;
+            self.store.found.head = head;
+            let place = (self.store.found.seal.epoch.clone(), head);
+            self.store.log.push(place.clone());
+            let process = &mut self.processes[n];
+            process.acknowledged.push(place);
+            process.witness.knows = Some(Known { line: self.store.found.seal.epoch.clone(), revision: head });
+            process.witness.shown = head;
+            self.note(format!("{} commits {head}", self.processes[n].witness.id));
+        }
+        takes
+    }
+
+    /// Whether someone alive was told of something that is gone, so that the ledger must not be open once they spoke.
+    fn lacks(&self, process: &Process) -> bool {
+        let given_up = &self.store.found.seal.given_up;
+        if process.witness.knows.as_ref().is_some_and(|known| given_up.contains(&known.line)) {
+            return false;
+        }
+        process.acknowledged.iter().any(|place| !self.store.log.contains(place))
+    }
+}
+
+impl World {
+    /// An opening is by the word of all who could have written, or of one who was there after a wait.
+    fn check_opening(&self, was: &Seal, replid: &str, speaker: &Witness, waited: bool) {
+        let asking = was.asking.as_ref().filter(|asking| asking.replid == replid);
+        let mut spoke: Vec<(&str, &Known)> =
+            asking.iter().flat_map(|asking| &asking.answers).map(|(id, known)| (&**id, known)).collect();
+        spoke.extend(speaker.knows.as_ref().map(|known| (&*speaker.id, known)));
+        let silent = was.writers.iter().any(|writer| !spoke.iter().any(|(id, _)| id == writer));
+        let was_there = spoke.iter().any(|(_, known)| known.line == was.epoch);
+        if silent && !waited {
+            fail(self, "it opened at once though a writer was silent");
+        }
+        if silent && !was_there {
+            fail(self, "it opened though nobody who was there has spoken");
+        }
+    }
+
+    /// A person accepts what is lost.
+    fn accept(&mut self) {
+        let word =
+            Acceptance { by: "A. Person".into(), reason: "drill".into(), at: String::new(), lost: None };
+        let fresh = self.fresh();
+        let found = &mut self.store.found;
+        found.seal = accepting(found, word, &fresh);
+        found.history = Some(format!("h{fresh}"));
+        if found.seal.standing(&found.replid) == Standing::Open {
+            fail(self, "it is open to all while a loss is being accepted");
+        }
+        let found = &mut self.store.found;
+        found.seal = accepted(&found.seal);
+        self.note("a loss is accepted".into());
+    }
+}
+
+fn fail(world: &World, why: &str) -> ! {
+    panic!("{why}\n{}", world.history.join("\n"));
+}
+
+/// One walk. Whoever knows of something lost closes the ledger by speaking, and nothing but a person opens it again; what
+/// has lost nothing opens as soon as all have spoken.
+fn walk(seed: u64) {
+    let mut world = World::new(seed);
+    for _ in 0..3 {
+        world.arrive();
+    }
+    for _ in 0..60 {
+        let n = world.dice.below(world.processes.len());
+        match world.dice.below(20) {
+            0..=8 => {
+                let lacked = world.lacks(&world.processes[n]);
+                if world.commit(n) && lacked {
+                    fail(&world, "a process that knows of a loss wrote on");
+                }
+            }
+            9..=12 => {
+                let waited = world.dice.below(3) == 0;
+                let lacked = world.lacks(&world.processes[n]);
+                let was = world.store.found.seal.clone();
+                let before = world.processes[n].witness.clone();
+                let replid = world.store.found.replid.clone();
+                let was_open = was.standing(&replid) == Standing::Open;
+                let standing = world.speak(n, waited, false);
+                if lacked && !matches!(standing, Standing::Closed(_)) {
+                    fail(&world, "a loss that a witness knows of did not close the ledger");
+                }
+                let is_new =
+                    standing == Standing::Open && !was_open && was.epoch != world.store.found.seal.epoch;
+                if is_new {
+                    world.check_opening(&was, &replid, &before, waited);
+                }
+            }
+            13..=14 => world.change(true),
+            15 => world.change(false),
+            16 => {
+                // Someone dies, and another comes.
+                if world.processes.len() > 1 {
+                    let gone = world.processes.swap_remove(n);
+                    world.note(format!("{} dies", gone.witness.id));
+                }
+                world.arrive();
+            }
+            17 => {
+                let lacked = world.lacks(&world.processes[n]);
+                world.speak(n, false, true);
+                if lacked && world.store.found.seal.lost.is_none() {
+                    fail(&world, "a process took what it knew of a loss with it");
+                }
+                world.processes.remove(n);
+                world.arrive();
+            }
+            18 => {
+                // Wiped, on the same server.
+                let replid = world.store.found.replid.clone();
+                world.store = Store { found: Found { replid, ..Found::default() }, log: Vec::new() };
+                world.past.clear();
+                world.note("wiped".into());
+            }
+            _ => {
+                if world.store.found.seal.lost.is_some() {
+                    world.accept();
+                }
+            }
+        }
+    }
+    // In the end all speak: what someone knows to be lost is closed, and what nobody misses is open.
+    for _ in 0..2 {
+        for n in 0..world.processes.len() {
+            world.speak(n, true, false);
+        }
+    }
+    let lacks = world.processes.iter().any(|process| world.lacks(process));
+    match world.store.found.seal.standing(&world.store.found.replid) {
+        Standing::Open if lacks => fail(&world, "open, though one who spoke knows of a loss"),
+        Standing::Waiting(_) if world.has_witness_alive() => fail(&world, "all have spoken, and it waits"),
+        Standing::Open | Standing::Waiting(_) | Standing::Closed(_) => {}
+    }
+}
+
+impl World {
+    fn has_witness_alive(&self) -> bool {
+        let epoch = &self.store.found.seal.epoch;
+        self.processes.iter().any(|process| process.witness.knows.as_ref().is_some_and(|k| k.line == *epoch))
+    }
+}
+
+#[test]
+fn a_ledger_opens_only_by_those_who_were_there_and_closes_on_whoever_misses_something() {
+    for seed in 0..20_000 {
+        walk(seed);
+    }
+}
