@@ -8,6 +8,11 @@ pub(crate) fn not_sent(doing: &str, error: &RedisError) -> Trouble {
     Trouble::Unavailable { detail: format!("{doing}: {error}") }
 }
 
+/// A change of the seal that others were always faster with.
+pub(crate) fn overtaken() -> Trouble {
+    Trouble::Unavailable { detail: "speak of the ledger: others keep changing it".to_owned() }
+}
+
 /// A failure of a read, which can always be repeated.
 pub(crate) fn of_read(doing: &str, error: &RedisError) -> Trouble {
     let detail = format!("{doing}: {error}");

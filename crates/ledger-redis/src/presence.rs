@@ -17,7 +17,7 @@ const LOOK: &str = "fallow_look_v2";
 const SEAL: &str = "fallow_seal_v2";
 
 /// How often a word is spoken again that others overtook. Each time one of them has got through.
-const ATTEMPTS: u32 = 64;
+pub(crate) const ATTEMPTS: u32 = 64;
 
 /// How often a commit looks whether a ledger that is closed has opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -103,6 +103,12 @@ impl Presence {
     pub(crate) fn doubt(&self) {
         self.memory().open = false;
         self.stirred.notify_one();
+    }
+
+    /// Takes an epoch for the one of this process, which alone knows it.
+    pub(crate) fn begin(&self, epoch: String, head: u64) {
+        *self.memory() =
+            Memory { known: Some(Known { line: epoch, revision: head }), shown: head, ..Memory::default() };
     }
 
     fn may_write(&self) -> bool {
@@ -255,7 +261,7 @@ impl Store {
                 return Ok((ruling.standing, look));
             }
         }
-        Err(Trouble::Unavailable { detail: "speak of the ledger: others keep changing it".to_owned() })
+        Err(errors::overtaken())
     }
 
     /// Gives the history and the last revision, making a history if there is none.

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use fallow_ledger::Trouble;
+use redis::RedisError;
 use redis::aio::MultiplexedConnection;
-
-use crate::errors::of_read;
 
 /// The oldest major version that has Functions.
 const OLDEST: u32 = 7;
@@ -44,14 +43,11 @@ pub struct ServerReport {
 pub(crate) async fn report(
     connection: &mut MultiplexedConnection,
     wanted: u32,
-) -> Result<ServerReport, Trouble> {
+) -> Result<ServerReport, RedisError> {
     let mut pipeline = redis::pipe();
     pipeline.cmd("INFO").arg("server");
     pipeline.cmd("INFO").arg("replication");
-    let (server, replication): (String, String) = pipeline
-        .query_async(connection)
-        .await
-        .map_err(|error| of_read("read the server's version", &error))?;
+    let (server, replication): (String, String) = pipeline.query_async(connection).await?;
     let version = field(&server, "redis_version").unwrap_or("unknown");
     let replicas =
         field(&replication, "connected_slaves").and_then(|number| number.parse().ok()).unwrap_or(0);
@@ -62,7 +58,7 @@ pub(crate) async fn report(
         Ok(found) => shortcomings(&found),
         // Managed stores rename or forbid CONFIG.
         Err(error) if error.code().is_some() => vec![format!("the server hides its settings ({error})")],
-        Err(error) => return Err(of_read("read the server's settings", &error)),
+        Err(error) => return Err(error),
     };
     let warnings = warnings(wanted, replicas);
     Ok(ServerReport { version: version.to_owned(), shortcomings, warnings, replicas })

@@ -59,9 +59,7 @@ impl Store {
     /// # Errors
     /// [`Trouble::Misconfigured`] naming each setting that is wrong; [`Trouble::Unavailable`].
     pub(crate) async fn check_server(&self) -> Result<ServerReport, Trouble> {
-        let mut line = self.link.line().await?;
-        let report = settings::report(&mut line.connection, self.options.replicas).await?;
-        let verdict = settings::judge(&report, &self.options.durability);
+        let (report, verdict) = self.ask_server().await?;
         let now = verdict.as_ref().err().cloned();
         let before = std::mem::replace(
             &mut *self.unsafe_settings.lock().unwrap_or_else(PoisonError::into_inner),
@@ -76,6 +74,26 @@ impl Store {
             }
         }
         verdict.map(|()| report)
+    }
+
+    /// Asks the server for its version and settings. Gives them with the verdict on them.
+    pub(crate) async fn ask_server(&self) -> Result<(ServerReport, Result<(), Trouble>), Trouble> {
+        let mut last_try = false;
+        let report = loop {
+            let mut line = self.link.line().await?;
+            match settings::report(&mut line.connection, self.options.replicas).await {
+                Ok(report) => break report,
+                Err(error) => {
+                    let lost = self.link.lost(&line, &error).await && !error.is_timeout();
+                    if !lost || last_try {
+                        return Err(errors::of_read("read the server's settings", &error));
+                    }
+                    last_try = true;
+                }
+            }
+        };
+        let verdict = settings::judge(&report, &self.options.durability);
+        Ok((report, verdict))
     }
 
     /// Says whether the server's settings allow writing, as of the last check.

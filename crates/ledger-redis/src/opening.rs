@@ -1,0 +1,142 @@
+//! What an operator and the archive do about a ledger that is closed: see how it stands, speak for it, accept a loss.
+
+use fallow_ledger::{Revision, Trouble};
+
+use crate::presence::{Look, fresh};
+use crate::seal::{self, Acceptance, Found, Known, Seal, Standing, Witness};
+use crate::settings::{Durability, ServerReport};
+use crate::store::Store;
+use crate::{RedisLedger, errors};
+
+/// How a ledger stands, for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The ledger as it was found: replication id of the server, history, last revision, seal.
+    pub found: Found,
+    /// Whether it takes writes, and if not, why.
+    pub standing: Standing,
+    /// The highest revision that is known to be kept: the last where no replicas are asked for.
+    pub kept: Revision,
+    /// What the server is and how it is set.
+    pub server: ServerReport,
+    /// Why the server's settings forbid writing, where they do.
+    pub refused: Option<Trouble>,
+    /// What the deployment says of the server's durability.
+    pub durability: Durability,
+    /// How many replicas must hold a write.
+    pub replicas: u32,
+}
+
+impl RedisLedger {
+    /// Tells how the ledger stands, without speaking for it or making one where there is none.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
+    pub async fn status(&self) -> Result<Status, Trouble> {
+        let store = &*self.store;
+        let (server, verdict) = store.ask_server().await?;
+        let Look { found, kept, .. } = store.look().await?;
+        Ok(Status {
+            standing: found.seal.standing(&found.replid),
+            found,
+            kept,
+            server,
+            refused: verdict.err(),
+            durability: store.options.durability.clone(),
+            replicas: store.options.replicas,
+        })
+    }
+
+    /// Speaks for a witness that is no process: the archive, which knows a place of a history or an epoch. Its name is its
+    /// own for ever. `waited` says that silent writers have been waited for long enough.
+    ///
+    /// A ledger that lacks the place is closed for good. One that waits may open by it.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
+    pub async fn speak_for(
+        &self,
+        name: &str,
+        line: &str,
+        revision: Revision,
+        waited: bool,
+    ) -> Result<Standing, Trouble> {
+        let witness = Witness {
+            id: name.to_owned(),
+            knows: Some(Known { line: line.to_owned(), revision: revision.0 }),
+            waited,
+            ..Witness::default()
+        };
+        let store = &*self.store;
+        store
+            .change_seal(|look| {
+                let ruling = seal::attest(&look.found, &witness, &fresh());
+                (ruling.seal, ruling.renews_history, ruling.standing)
+            })
+            .await
+    }
+
+    /// Begins to open a ledger that may have lost something, on a person's word. From now on this process alone can write,
+    /// so that it ends what must not go on, until [`RedisLedger::loss_accepted`].
+    ///
+    /// # Errors
+    /// [`Trouble::Misconfigured`] when the ledger is open: there is no loss to accept. [`Trouble::Unavailable`],
+    /// [`Trouble::Corrupt`].
+    pub async fn accept_loss(&self, word: &Acceptance) -> Result<(), Trouble> {
+        self.store.check_server().await?;
+        let begun = self
+            .store
+            .change_seal(|look| match look.found.seal.standing(&look.found.replid) {
+                Standing::Open => (None, false, None),
+                Standing::Waiting(_) | Standing::Closed(_) => {
+                    let seal = seal::accepting(&look.found, word.clone(), &fresh());
+                    let epoch = seal.epoch.clone();
+                    (Some(seal), true, Some((epoch, look.found.head)))
+                }
+            })
+            .await?;
+        let Some((epoch, head)) = begun else {
+            let detail = "the ledger is open: there is no loss to accept".to_owned();
+            return Err(Trouble::Misconfigured { detail });
+        };
+        self.store.presence.begin(epoch, head);
+        Ok(())
+    }
+
+    /// Opens the ledger for all after [`RedisLedger::accept_loss`].
+    ///
+    /// # Errors
+    /// [`Trouble::Sealed`] when the ledger changed meanwhile: begin again. [`Trouble::Unavailable`], [`Trouble::Corrupt`].
+    pub async fn loss_accepted(&self) -> Result<(), Trouble> {
+        let (epoch, _) = self.store.presence.place();
+        let done = self
+            .store
+            .change_seal(|look| {
+                let ours = look.found.seal.accepting.is_some() && look.found.seal.epoch == epoch;
+                (ours.then(|| seal::accepted(&look.found.seal)), false, ours)
+            })
+            .await?;
+        match done {
+            true => Ok(()),
+            false => Err(Trouble::Sealed { detail: "the ledger changed meanwhile: begin again".to_owned() }),
+        }
+    }
+}
+
+impl Store {
+    /// Changes the seal by a decision on what is found, taken again when others were faster.
+    async fn change_seal<T>(&self, decide: impl Fn(&Look) -> (Option<Seal>, bool, T)) -> Result<T, Trouble> {
+        for _ in 0..crate::presence::ATTEMPTS {
+            let look = self.look().await?;
+            let (seal, renews_history, answer) = decide(&look);
+            let done = match seal {
+                Some(seal) => self.set_seal(&look, &seal, renews_history).await?,
+                None => true,
+            };
+            if done {
+                return Ok(answer);
+            }
+        }
+        Err(errors::overtaken())
+    }
+}
