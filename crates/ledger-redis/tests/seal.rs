@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fallow_ledger::{Commit, Key, Ledger, Outcome, RecordKind, RequestKey, Revision, Trouble};
+use fallow_ledger_redis::keys::Keys;
 use fallow_ledger_redis::seal::{Acceptance, Standing};
 use fallow_ledger_redis::testing::{RedisServer, until};
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
@@ -69,6 +70,16 @@ async fn standing(ledger: &RedisLedger) -> Standing {
 async fn body(ledger: &RedisLedger) -> String {
     let found = ledger.read(&[offer()]).await.expect("reads go on").pop().flatten().expect("a record");
     String::from_utf8_lossy(&found.body).into_owned()
+}
+
+/// Waits until a replica has so many commits.
+async fn has_revision(replica: &RedisServer, revision: u64) {
+    let meta = Keys::of(REGION).meta;
+    until("the replica has it", async || {
+        let found = replica.command(&["HGET", &meta, "revision"]).await;
+        redis::from_redis_value::<Option<u64>>(found).expect("a number") == Some(revision)
+    })
+    .await;
 }
 
 /// The file to which a server appends what it writes.
@@ -196,12 +207,14 @@ async fn a_replica_that_lacks_a_commit_never_opens_and_one_that_has_all_does() {
         let way = Way::to(&primary.url()).await;
         let ledger = process(&way.url(), still()).await;
         assert_eq!(commits(&ledger, 1).await, Ok(Revision(1)));
-        primary.command(&["WAIT", "1", "10000"]).await;
+        has_revision(&replica, 1).await;
         if !has_all {
             replica.command(&["REPLICAOF", "NO", "ONE"]).await;
         }
         assert_eq!(commits(&ledger, 2).await, Ok(Revision(2)));
-        primary.command(&["WAIT", "1", if has_all { "10000" } else { "1" }]).await;
+        if has_all {
+            has_revision(&replica, 2).await;
+        }
         primary.kill();
         replica.command(&["REPLICAOF", "NO", "ONE"]).await;
         way.turn_to(&replica.url());
@@ -226,7 +239,7 @@ async fn a_server_that_was_made_a_replica_and_a_primary_again_is_another_server(
     let behind = process(&server.url(), still()).await;
     assert_eq!(commits(&ahead, 1).await, Ok(Revision(1)));
     assert_eq!(commits(&behind, 2).await, Ok(Revision(2)));
-    server.command(&["WAIT", "1", "10000"]).await;
+    has_revision(&other, 2).await;
     other.command(&["REPLICAOF", "NO", "ONE"]).await;
     assert_eq!(commits(&ahead, 3).await, Ok(Revision(3)));
     assert_eq!(commits(&ahead, 4).await, Ok(Revision(4)));
