@@ -94,7 +94,7 @@ impl Stack {
             let port = self.ports["redis:6379"].to_string();
             let mut command = Command::new(program);
             command
-                .args(words)
+                .args(words.iter().map(|word| self.here(service, word)))
                 .args(["--bind", "127.0.0.1", "--port", &port])
                 .current_dir(self.folder.path());
             command
@@ -216,7 +216,9 @@ fn output(command: &mut Command) -> String {
 async fn the_services_of_the_compose_file_run_and_work_together() {
     let mut stack = Stack::prepare();
     output(Command::new(binary()).args(["token", "keygen"]).arg(stack.folder.path()));
-    let services = stack.files.without_profile();
+    output(Command::new(binary()).args(["ledger", "users"]).arg(stack.folder.path()));
+    let (once, services): (Vec<_>, Vec<_>) =
+        stack.files.without_profile().into_iter().partition(|service| service.is_once);
     let (ours, store): (Vec<_>, Vec<_>) = services.into_iter().partition(|service| service.is_ours);
     let names: Vec<&str> = ours.iter().map(|service| service.name.as_str()).collect();
     assert_eq!(names, ["capacity", "console", "demand", "matching", "monitor"]);
@@ -229,10 +231,15 @@ async fn the_services_of_the_compose_file_run_and_work_together() {
     let listens = |stack: &Stack| std::net::TcpStream::connect(stack.address("monitor")).is_ok();
     stack.until("monitor listening", listens).await;
     assert!(!stack.is_healthy(monitor), "monitor serves without a store");
-    for service in store.iter().chain(&ours) {
-        if !service.is_ours {
-            stack.start(service);
-        }
+    for service in &store {
+        stack.start(service);
+        stack.healthy(service).await;
+    }
+    for service in &once {
+        let said = output(&mut stack.ours(service, &service.command));
+        assert!(said.contains("has the functions"), "{}: {said}", service.name);
+    }
+    for service in &ours {
         stack.healthy(service).await;
     }
 

@@ -14,6 +14,8 @@ use crate::settings::{self, ServerReport};
 use crate::{Options, decode, errors, planted};
 
 pub(crate) const FUNCTIONS: &str = include_str!("commit.lua");
+const NOT_LOADED: &str =
+    "the store does not have this release's functions; the user deploy loads them: fallow ledger deploy";
 const COMMIT: &str = "fallow_commit_v2";
 const TOUCH: &str = "fallow_touch_v2";
 
@@ -146,14 +148,14 @@ impl Store {
 
     async fn load_library(&self, line: &mut MultiplexedConnection, library: &str) -> Result<(), Trouble> {
         if !self.options.load_functions {
-            return Err(not_loaded());
+            return Err(Trouble::Misconfigured { detail: NOT_LOADED.to_owned() });
         }
         let mut load = redis::cmd("FUNCTION");
         load.arg("LOAD").arg("REPLACE").arg(library);
         let loaded: Result<String, RedisError> = load.query_async(line).await;
         loaded.map(drop).map_err(|error| match errors::is_misuse(&error) {
-            // In production the services' own user may not.
-            true => not_loaded(),
+            // In production the services' own user may not; they wait for the one who may.
+            true => Trouble::Unavailable { detail: NOT_LOADED.to_owned() },
             false => errors::not_sent("load the function", &error),
         })
     }
@@ -248,12 +250,6 @@ impl Store {
         }
         call
     }
-}
-
-fn not_loaded() -> Trouble {
-    let detail =
-        "the store does not have this release's functions; the user deploy loads them: fallow ledger deploy";
-    Trouble::Misconfigured { detail: detail.to_owned() }
 }
 
 /// A call of a function that failed.

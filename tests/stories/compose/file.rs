@@ -28,6 +28,8 @@ pub(crate) struct Declared {
     pub(crate) environment: BTreeMap<String, String>,
     /// The command that says whether it is healthy.
     pub(crate) health: Vec<String>,
+    /// Whether it does something once and ends, and so has no health.
+    pub(crate) is_once: bool,
     /// Secrets it may read: the path inside, and the file outside.
     pub(crate) secrets: BTreeMap<String, PathBuf>,
     /// How long it has to end, in seconds.
@@ -66,9 +68,13 @@ impl Files {
             let plain: BTreeMap<String, Value> = serde_yaml_ng::from_value(value.clone()).unwrap();
             plain.into_iter().map(|(key, value)| (key, scalar(&value))).collect()
         });
+        // What ends by itself is started again only when it failed.
+        let is_once = scalar(&service["restart"]).starts_with("on-failure");
         let mut health = words(service.get("healthcheck").and_then(|check| check.get("test")));
-        assert_eq!(health.first().map(String::as_str), Some("CMD"), "{name} has a health check");
-        health.remove(0);
+        if !is_once {
+            assert_eq!(health.first().map(String::as_str), Some("CMD"), "{name} has a health check");
+            health.remove(0);
+        }
         let grace = service["stop_grace_period"].as_str().expect("a time to end");
         Declared {
             name: name.to_owned(),
@@ -76,6 +82,7 @@ impl Files {
             command: words(service.get("command")),
             environment: environment.unwrap_or_default(),
             health,
+            is_once,
             secrets: words(service.get("secrets"))
                 .into_iter()
                 .map(|secret| (format!("/run/secrets/{secret}"), self.secrets[&secret].clone()))

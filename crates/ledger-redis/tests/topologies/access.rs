@@ -63,7 +63,8 @@ async fn a_server_must_prove_itself_and_may_ask_the_same_of_us() {
 async fn the_service_user_does_all_that_a_ledger_does_once_deploy_has_loaded_the_functions() {
     let server = RedisServer::start_as(Setup::default().users(&users(), "fixture", "fixture")).await;
     let refused = connect(&as_user(&server, "svc"), by_password("svc")).await.err();
-    let told = matches!(&refused, Some(Trouble::Misconfigured { detail }) if detail.contains("fallow ledger deploy"));
+    let told =
+        matches!(&refused, Some(Trouble::Unavailable { detail }) if detail.contains("fallow ledger deploy"));
     assert!(told, "{refused:?}");
 
     deploy(&as_user(&server, "deploy"), &by_password("deploy")).await.expect("loaded");
