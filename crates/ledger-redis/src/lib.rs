@@ -21,6 +21,7 @@ mod settings;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod torn;
 mod whereabouts;
 mod writer;
 

@@ -250,6 +250,9 @@ impl Store {
             // First what is known, then the look: the store goes on meanwhile.
             let mut witness = witness();
             let look = self.look().await?;
+            if !look.found.seal.is_of(&look.found.replid) {
+                self.shed_torn_end().await?;
+            }
             witness.waited = self.presence.has_waited(&look.found, self.options.settle);
             let ruling = rule(&look.found, &witness, &fresh());
             let done = match &ruling.seal {

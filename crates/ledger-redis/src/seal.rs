@@ -269,7 +269,7 @@ fn place(found: &Found, known: &Known) -> Place {
 
 impl Seal {
     /// Whether the last epoch is of this server as it is now.
-    fn is_of(&self, replid: &str) -> bool {
+    pub(crate) fn is_of(&self, replid: &str) -> bool {
         self.epoch.strip_prefix(replid).is_some_and(|rest| rest.starts_with('-'))
     }
 

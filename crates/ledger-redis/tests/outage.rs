@@ -273,3 +273,36 @@ async fn a_function_that_may_not_be_loaded_is_asked_for_by_name() {
     connect(&server, Durability::Unsafe).await.unwrap();
     assert!(RedisLedger::connect(&server.url(), REGION, options).await.is_ok());
 }
+
+/// Redis leaves an open MULTI behind a log that was torn in the middle of a commit, and reads what comes after as part
+/// of it at the start after the next.
+#[tokio::test]
+async fn what_is_written_behind_a_torn_log_outlives_the_next_restart() {
+    let mut server = RedisServer::start_durable().await;
+    let ledger = connect(&server, Durability::Checked).await.unwrap();
+    ledger.commit(write("kept")).await.unwrap();
+    let (_, start) = ledger.snapshot().await.unwrap();
+    // Over a connection of the server's own, so that the ledger has not seen what the power cut takes.
+    let keys = Keys::of(REGION);
+    let torn = format!(
+        "redis.call('XADD', '{}', '2-0', 'cause', '') redis.call('HSET', '{}', 'revision', '2') \
+         redis.call('HSET', '{}', 'offer/1', '2 torn')",
+        keys.log, keys.meta, keys.live
+    );
+    server.command(&["EVAL", &torn, "0"]).await;
+    server.kill();
+    let log = server.folder().join("appendonlydir");
+    let manifest = std::fs::read_to_string(log.join("appendonly.aof.manifest")).unwrap();
+    let last = manifest.lines().rfind(|line| line.ends_with("type i")).unwrap();
+    let path = log.join(last.split(' ').nth(1).unwrap());
+    let length = std::fs::metadata(&path).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 30).unwrap();
+    server.restart().await;
+    let written = ledger.commit(requested("after")).await.unwrap();
+    assert_eq!(written, Outcome::Committed { revision: Revision(2) });
+    server.restart().await;
+    let page = ledger.changes(&start, 10, Duration::ZERO).await.unwrap();
+    let bodies: Vec<_> = page.changes.iter().filter_map(|change| change.writes[&offer()].clone()).collect();
+    assert_eq!(bodies, ["after"]);
+    assert_eq!(body(&ledger).await, Ok(Some("after".to_owned())));
+}
