@@ -39,6 +39,7 @@ pub(crate) fn of_commit(error: &RedisError) -> Trouble {
         // The server said that it did not run it: loading, read-only, out of memory, no permission and the like.
         Some(_) => Trouble::Unavailable { detail },
         // No answer, or none that can be understood.
+        None if fallow_ledger::planted::on("unknown-said-to-be-away") => Trouble::Unavailable { detail },
         None => Trouble::Unknown { detail },
     }
 }

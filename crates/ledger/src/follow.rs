@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::Ledger;
 use crate::cursor::Cursor;
 use crate::picture::Picture;
+use crate::planted;
 use crate::trouble::Trouble;
 
 /// How long a call for changes waits before it asks again.
@@ -54,7 +55,12 @@ async fn keep_up(ledger: &dyn Ledger, picture: &Picture, mut cursor: Cursor, out
                 tracing::warn!(%cursor, "the changes are gone: the picture is drawn afresh");
                 return;
             }
-            Err(trouble) => outage.wait(&trouble).await,
+            Err(trouble) => {
+                if planted::on("follower-skips") {
+                    cursor = cursor.at(cursor.revision().next());
+                }
+                outage.wait(&trouble).await;
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ use crate::region::InForce;
 /// How soon a client may try again when the store is away or the process not ready.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a change waits to hear of the record that it is about.
+const HEAR_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The ledger of one region, its picture, and the region in force. Cheap to clone.
 #[derive(Clone)]
 pub struct Live {
@@ -69,6 +72,22 @@ impl Live {
     /// [`Failure::NotReady`] while the picture is not drawn or no region file was ever applied.
     pub fn region(&self) -> Result<Arc<InForce>, Failure> {
         self.region.in_force(&self.picture)
+    }
+
+    /// Waits until the picture shows a record that the ledger has, so that a change of what another process has just
+    /// written is not refused as a change of nothing. A record that the ledger does not have is not waited for.
+    ///
+    /// # Errors
+    /// The store's troubles.
+    pub async fn hear_of(&self, key: &fallow_ledger::Key) -> Result<(), Failure> {
+        if self.picture.get(key).is_some() {
+            return Ok(());
+        }
+        let found = self.ledger.read(std::slice::from_ref(key)).await.map_err(mutate::trouble_failure)?;
+        if let Some(record) = found.into_iter().flatten().next() {
+            self.picture.reached(record.revision, HEAR_WITHIN).await;
+        }
+        Ok(())
     }
 
     /// The key that numbers pages are signed with.

@@ -7,7 +7,7 @@ use fallow_domain::actor::Actor;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_ledger::cause::Cause;
 use fallow_ledger::transact::{Done, Fault, Order, Step, View, transact};
-use fallow_ledger::{Key, RequestKey, Revision, Trouble};
+use fallow_ledger::{Key, RequestKey, Revision, Trouble, planted};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,7 +96,7 @@ impl Live {
         let decide = move |view: &View| {
             if let Some((key, revision)) = &expected {
                 let current = view.revision(key);
-                if current != *revision {
+                if current != *revision && !planted::on("expected-revision-ignored") {
                     let current = (current != Revision::ABSENT).then_some(current.0);
                     return Err(Failure::ChangedMeanwhile { current });
                 }

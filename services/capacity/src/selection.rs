@@ -56,7 +56,7 @@ pub(crate) struct Offers {
     decided: Vec<Offer>,
 }
 
-fn are_many(offers: &Vec<Offer>) -> bool {
+fn are_many(offers: &[Offer]) -> bool {
     offers.len() > REMEMBERED_WHOLE
 }
 

@@ -85,6 +85,7 @@ async fn several(
     let trust = call.own_trust()?;
     let roots: Vec<Key> = ids.iter().map(offer_key).collect();
     for (root, id) in roots.iter().zip(ids) {
+        call.live.hear_of(root).await?;
         // Another trust's offer is as good as none.
         let (offer, _) = call.live.find("offer", root, offer_of)?;
         if offer.trust != trust {

@@ -20,6 +20,7 @@ pub(crate) async fn change(
     id: &NeedId,
     decide: impl Fn(&Records) -> Result<Records, Failure> + Send + Sync,
 ) -> Result<Done<Need>, Failure> {
+    call.live.hear_of(&need_key(id)).await?;
     own(call, id)?;
     call.live
         .decide(mutation, vec![need_key(id)], |read| {

@@ -10,7 +10,7 @@ use fallow_api::v1::{self, watch_proposals_response, watch_transfers_response};
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal as decide;
 use fallow_domain::decide::transfer;
-use fallow_domain::ids::{NeedId, Note, OfferId};
+use fallow_domain::ids::{NeedId, Note, OfferId, ProposalId};
 use fallow_domain::transfer::AbortCode;
 use fallow_host::clock::Clock;
 use fallow_host::identity::caller;
@@ -114,6 +114,7 @@ impl MatchingService for Matching {
         request: Request<v1::AnswerProposalRequest>,
     ) -> Result<Response<v1::AnswerProposalResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
+        verbs::hear_of(&call, ProposalId::parse(&message.proposal).ok().as_ref().map(proposal_key)).await?;
         let (mutation, asked) = answer::parse(&call, &message)?;
         let done = answer::run(&call, &mutation, &asked, &self.calendar).await?;
         let (proposal, transfer, revision) = verbs::answered(&call, &mutation, &done);

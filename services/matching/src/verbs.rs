@@ -12,9 +12,9 @@ use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::Transfer;
 use fallow_host::telemetry::link_trace;
-use fallow_ledger::Revision;
 use fallow_ledger::record::{Record, offer_key, proposal_key, transfer_key};
 use fallow_ledger::transact::Done;
+use fallow_ledger::{Key, Revision};
 use fallow_live::Live;
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
@@ -39,6 +39,7 @@ pub(crate) async fn on_proposal(
     id: &ProposalId,
     decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
 ) -> Result<Done<Answer>, Failure> {
+    hear_of(call, Some(proposal_key(id))).await?;
     let (_, revision) = proposal_for(call, id)?;
     link_to(&call.live, revision);
     let done = call.live.decide(mutation, vec![proposal_key(id)], |read| {
@@ -61,6 +62,7 @@ pub(crate) async fn on_transfer(
     id: &TransferId,
     decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
 ) -> Result<Done<Transfer>, Failure> {
+    hear_of(call, Some(transfer_key(id))).await?;
     let (_, revision) = transfer_for(call, id)?;
     link_to(&call.live, revision);
     let done = call.live.decide(mutation, vec![transfer_key(id)], |read| {
@@ -87,6 +89,17 @@ pub(crate) fn proposal_for(call: &Call, id: &ProposalId) -> Result<(Proposal, Re
     let (found, seen) = call.live.find("proposal", &proposal_key(id), proposal_of)?;
     let visible = call.viewer().proposal(&found).ok_or_else(|| not_found("proposal", id))?;
     Ok((visible.into_inner(), seen.revision))
+}
+
+/// Waits until the picture shows a record that another process may just have written, where its id is one.
+///
+/// # Errors
+/// The store's troubles.
+pub(crate) async fn hear_of(call: &Call, key: Option<Key>) -> Result<(), Failure> {
+    match key {
+        Some(key) => call.live.hear_of(&key).await,
+        None => Ok(()),
+    }
 }
 
 /// Returns a transfer that the caller may see, as the picture has it.
