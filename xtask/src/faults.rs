@@ -6,6 +6,8 @@ use anyhow::Result;
 
 use crate::shell::{self, cargo, program};
 
+mod bugs;
+
 /// Options of `cargo xtask faults`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -21,12 +23,30 @@ pub(crate) struct Options {
     /// Seconds after the last fault within which everything must be served again.
     #[arg(long, default_value_t = 10)]
     patience: u64,
+    /// Plants every bug in turn instead, and sees that the tests of the ledgers or else the rounds find it.
+    #[arg(long)]
+    bugs: bool,
+    /// With --bugs: only this one.
+    #[arg(long, value_name = "BUG", requires = "bugs")]
+    only: Option<String>,
 }
+
+/// Rounds of the ring, and the seconds that a busy machine may take to serve again.
+const RING: Options = Options { rounds: 40, seed: 1, jobs: 2, patience: 30, bugs: false, only: None };
 
 /// Plays the rounds and returns a failure when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.bugs {
+        return bugs::run(options.only.as_deref());
+    }
     build()?;
     shell::run(&mut rounds(options)).map(|()| ExitCode::SUCCESS)
+}
+
+/// Builds what is broken and what breaks it, and returns the command that plays the rounds of the ring.
+pub(crate) fn ring() -> Result<Command> {
+    build()?;
+    Ok(rounds(&RING))
 }
 
 /// The debug build, which every other ring uses too.

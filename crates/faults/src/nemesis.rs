@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use fallow_ledger::conformance::twin::Dice;
+use fallow_ledger_redis::keys::Keys;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, REGION};
 use crate::history::History;
 use crate::plan::{Fault, Plan};
 use crate::proxy::Weather;
 use crate::resp;
 
-/// How long a promoted replica may take to say that it is a primary.
-const PROMOTED_WITHIN: Duration = Duration::from_secs(5);
+/// How long something is waited for that is acknowledged while a replica is cut off.
+const MISSED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a replica may take to follow a primary that has just started again.
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Does the faults of a plan. Returns when all of them are taken back.
 ///
@@ -61,7 +64,12 @@ async fn stage(
             server.process.kill();
             tokio::time::sleep(down).await;
             server.process.run()?;
-            server.ready().await
+            server.ready().await?;
+            if server.is_replica_by_birth() {
+                // It was promoted since, which the arguments that it is started with do not say.
+                resp::ask(server.port(), &["REPLICAOF", "NO", "ONE"]).await?;
+            }
+            Ok(())
         }
         Fault::PauseRedis(time) => {
             let _turn = servers.lock().await;
@@ -120,7 +128,10 @@ async fn stage(
         }
         Fault::PromoteRight => {
             let _turn = servers.lock().await;
-            // A replica that is a step behind would lose what only the other has: the one that is ahead takes over.
+            // While both take over a restarted primary's data from its beginning there is no right one.
+            for server in [1, 2] {
+                following(fleet, server).await?;
+            }
             fleet.servers[0].process.kill();
             let ahead = furthest(fleet).await?;
             promote(fleet, ahead).await
@@ -128,7 +139,7 @@ async fn stage(
         Fault::PromoteWrong => {
             let _turn = servers.lock().await;
             fleet.links[1].set(Weather::BlackHole);
-            let cut_off = offset(fleet, 2).await?;
+            let cut_off = revision(fleet, 2).await?;
             // The cut-off replica must lack something that was acknowledged.
             let behind = async {
                 let told = history.highest_ok();
@@ -136,7 +147,7 @@ async fn stage(
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             };
-            let waited = tokio::time::timeout(PROMOTED_WITHIN, behind).await;
+            let waited = tokio::time::timeout(MISSED_WITHIN, behind).await;
             history.ending();
             fleet.servers[0].process.kill();
             history.seal();
@@ -156,17 +167,30 @@ async fn weather(fleet: &Fleet, place: usize, weather: Weather, time: Duration) 
     Ok(())
 }
 
-/// Returns the replica that has most of its primary's log.
+/// Waits until a replica has its primary's data and follows it.
+async fn following(fleet: &Fleet, server: usize) -> Result<()> {
+    let up = async {
+        loop {
+            let info = resp::ask(fleet.servers[server].port(), &["INFO", "replication"]).await;
+            if info.is_ok_and(|info| info.lines().any(|line| line.trim() == "master_link_status:up")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(FOLLOWS_WITHIN, up).await.context("a replica does not follow its primary")
+}
+
+/// Returns the replica that is furthest in the log. What was acknowledged is on one of them, and so on this one.
 async fn furthest(fleet: &Fleet) -> Result<usize> {
-    let (one, two) = (offset(fleet, 1).await?, offset(fleet, 2).await?);
+    let (one, two) = (revision(fleet, 1).await?, revision(fleet, 2).await?);
     Ok(if one >= two { 1 } else { 2 })
 }
 
-/// Returns how much of its primary's log a replica has, in bytes.
-async fn offset(fleet: &Fleet, server: usize) -> Result<u64> {
-    let info = resp::ask(fleet.servers[server].port(), &["INFO", "replication"]).await?;
-    let offset = info.lines().find_map(|line| line.strip_prefix("slave_repl_offset:"));
-    Ok(offset.and_then(|offset| offset.trim().parse().ok()).unwrap_or(0))
+/// Returns the last revision that a server has.
+async fn revision(fleet: &Fleet, server: usize) -> Result<u64> {
+    let meta = Keys::of(REGION).meta;
+    Ok(resp::ask(fleet.servers[server].port(), &["HGET", &meta, "revision"]).await?.parse().unwrap_or(0))
 }
 
 async fn promote(fleet: &Fleet, server: usize) -> Result<()> {

@@ -132,8 +132,6 @@ pub(crate) struct Plan {
 pub(crate) struct Stage {
     /// The build waits for replicas.
     pub(crate) replicas: bool,
-    /// The build seals a history that has changed.
-    pub(crate) seal: bool,
     /// A small disk can be mounted.
     pub(crate) disk: bool,
 }
@@ -154,7 +152,7 @@ impl Plan {
             faults.push((at, fault(&mut dice, world, stage)));
         }
         // What cannot be taken back comes last, if it comes.
-        if dice.once_in(12) && stage.seal {
+        if dice.once_in(12) {
             let last = match world {
                 World::Standalone => Fault::Flush,
                 World::OneReplicaMustHaveIt => Fault::PromoteWrong,
@@ -202,7 +200,7 @@ fn fault(dice: &mut Dice, world: World, stage: Stage) -> Fault {
 mod tests {
     use super::*;
 
-    const ALL: Stage = Stage { replicas: true, seal: true, disk: true };
+    const ALL: Stage = Stage { replicas: true, disk: true };
 
     #[test]
     fn a_seed_draws_the_same_plan_and_others_draw_others() {
@@ -222,9 +220,7 @@ mod tests {
             names
         };
         assert_eq!(kinds(ALL).len(), 16, "{:?}", kinds(ALL));
-        let poor = kinds(Stage { replicas: false, seal: false, disk: false });
-        assert!(
-            !poor.iter().any(|kind| kind.starts_with("Promote") || kind == "Flush" || kind == "DiskFull")
-        );
+        let poor = kinds(Stage { replicas: false, disk: false });
+        assert!(!poor.iter().any(|kind| kind.starts_with("Promote") || kind == "DiskFull"));
     }
 }

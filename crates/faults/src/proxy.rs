@@ -1,8 +1,8 @@
 //! The network between a process and Redis, which can be broken on purpose.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,24 +59,39 @@ pub(crate) struct Target {
 /// all of that is on disk whatever the power does.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledged {
-    file: PathBuf,
-    bytes: Arc<AtomicU64>,
+    folder: PathBuf,
+    /// The file that is written now, and its length.
+    last: Arc<Mutex<(PathBuf, u64)>>,
 }
 
 impl Acknowledged {
-    pub(crate) fn of(file: PathBuf) -> Self {
-        Self { file, bytes: Arc::default() }
+    /// Watches over the folder with a server's log of writes.
+    pub(crate) fn of(folder: PathBuf) -> Self {
+        Self { folder, last: Arc::default() }
+    }
+
+    /// Returns the file that the server appends to: the last that its manifest names.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        let manifest = std::fs::read_to_string(self.folder.join("appendonly.aof.manifest")).ok()?;
+        let last = manifest.lines().rfind(|line| line.ends_with("type i"))?;
+        Some(self.folder.join(last.split_whitespace().nth(1)?))
     }
 
     fn note(&self) {
-        if let Ok(found) = std::fs::metadata(&self.file) {
-            self.bytes.fetch_max(found.len(), Ordering::AcqRel);
+        let Some(file) = self.file() else { return };
+        let Ok(found) = std::fs::metadata(&file) else { return };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 == file {
+            last.1 = last.1.max(found.len());
+        } else {
+            *last = (file, found.len());
         }
     }
 
-    /// Returns the length in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Acquire)
+    /// Returns how many bytes of a file are surely on disk.
+    pub(crate) fn bytes_of(&self, file: &Path) -> u64 {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 == file { last.1 } else { 0 }
     }
 }
 

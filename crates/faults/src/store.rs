@@ -24,6 +24,7 @@ pub(crate) struct Server {
     port: u16,
     folder: PathBuf,
     acknowledged: Acknowledged,
+    is_replica_by_birth: bool,
     /// Whether its folder is a small disk of its own.
     pub(crate) has_small_disk: AtomicBool,
 }
@@ -75,13 +76,14 @@ impl Server {
             environment: shim.environment(&clock).into(),
             folder: folder.to_owned(),
         };
-        let aof = data.join("appendonlydir/appendonly.aof.1.incr.aof");
+        let logs_of_writes = data.join("appendonlydir");
         Ok(Self {
             process: Process::new(start, logs),
             clock,
             port,
             folder: data,
-            acknowledged: Acknowledged::of(aof),
+            acknowledged: Acknowledged::of(logs_of_writes),
+            is_replica_by_birth: replica_of.is_some(),
             has_small_disk: AtomicBool::new(false),
         })
     }
@@ -89,6 +91,11 @@ impl Server {
     /// Returns where a proxy leads to reach it.
     pub(crate) fn target(&self) -> Target {
         Target { port: self.port, acknowledged: self.acknowledged.clone() }
+    }
+
+    /// Says whether its arguments make it a replica.
+    pub(crate) fn is_replica_by_birth(&self) -> bool {
+        self.is_replica_by_birth
     }
 
     /// Returns its port.
@@ -125,9 +132,9 @@ impl Server {
         // Stopped first, so that every answer that it gave passes before the lengths are compared.
         self.process.pause();
         tokio::time::sleep(DRAINED).await;
-        let kept = self.acknowledged.bytes();
         self.process.kill();
-        let path = self.folder.join("appendonlydir/appendonly.aof.1.incr.aof");
+        let Some(path) = self.acknowledged.file() else { return Ok(0) };
+        let kept = self.acknowledged.bytes_of(&path);
         let Ok(found) = std::fs::metadata(&path) else { return Ok(0) };
         let loose = found.len().saturating_sub(kept);
         let lost = dice.below(loose + 1);

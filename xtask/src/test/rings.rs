@@ -25,6 +25,7 @@ const RINGS: &[(&str, Ring)] = &[
     (".", Ring { name: "generated code is fresh", run: generated }),
     ("proto", Ring { name: "buf lint and breaking", run: buf }),
     (".", Ring { name: "crates and stories", run: || crates("default") }),
+    ("crates/faults", Ring { name: "faults", run: faults }),
     ("tests/browser", Ring { name: "browser", run: browser }),
     ("tests/python", Ring { name: "python client", run: || python("tests/python") }),
     ("tests/oracle", Ring { name: "oracle", run: || python("tests/oracle") }),
@@ -119,6 +120,11 @@ fn valkey() -> Result<PathBuf> {
         bail!("{} has no valkey-server for this machine", environment.display());
     }
     Ok(path)
+}
+
+/// Plays the short set of fault rounds; each counts as a test.
+fn faults() -> Result<Tally> {
+    count(Runner::Libtest, &mut crate::faults::ring()?)
 }
 
 /// Runs the screens in a real browser.
