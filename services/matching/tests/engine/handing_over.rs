@@ -113,3 +113,26 @@ async fn an_engine_whose_lease_has_moved_steps_down_and_stands_by() {
     world.until_held(&["n -> a"]).await;
     assert_eq!(engine.standing.takeovers(), 2);
 }
+
+#[test]
+fn an_engine_that_thinks_for_long_renews_its_lease_meanwhile() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let world = World::new().await;
+        // The only thread for what takes long is taken, so that the engine thinks until it is let go.
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let other = tokio::task::spawn_blocking(move || released.recv());
+        let engine = world.engine();
+        world.until("a lease", |world| epoch(world) == Some(1)).await;
+        for _ in 0..4 {
+            renewed(&world).await;
+        }
+        a_bed_for_a_need(&world, "a", "n").await;
+        assert_eq!(world.held(), [""; 0]);
+        drop(release);
+        world.until_held(&["n -> a"]).await;
+        assert!(other.await.unwrap().is_err());
+        assert_eq!((epoch(&world), engine.standing.takeovers()), (Some(1), 1));
+    });
+}
