@@ -59,7 +59,10 @@ pub(crate) fn is_no_primary(error: &RedisError) -> bool {
 
 /// Whether the server answers, but is not of the kind that the settings say, or does not let us in.
 pub(crate) fn is_misuse(error: &RedisError) -> bool {
-    match error.code() {
+    // Of several calls sent together, the first that failed tells.
+    let failed = error.clone().into_server_errors();
+    let first = failed.as_ref().and_then(|failed| failed.first()).map(|(_, error)| error.code());
+    match error.code().or(first) {
         Some("NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED") => true,
         Some("ERR") => {
             let said = error.to_string();
