@@ -47,10 +47,11 @@ pub(crate) fn run(only: Option<&str>) -> Result<ExitCode> {
     Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the tests of both ledgers with a bug planted; returns the first that fails.
+/// Runs the tests of both ledgers and of the engine with a bug planted; returns the first that fails.
 fn tests(bug: &str) -> Result<Option<String>> {
     let mut command = cargo();
-    let packages = ["--package", "fallow-ledger", "--package", "fallow-ledger-redis"];
+    let packages =
+        ["--package", "fallow-ledger", "--package", "fallow-ledger-redis", "--package", "fallow-matching"];
     let features = ["--features", "fallow-ledger/planted,fallow-ledger-redis/planted", "--locked"];
     if shell::find("cargo-nextest").is_some() {
         command.args(["nextest", "run"]).args(packages).args(features).args(["--fail-fast"]);
