@@ -107,8 +107,8 @@ async fn check_replay(program: Program) {
     let (primary, replica) = (RedisServer::start_as(setup.clone()).await, RedisServer::start_as(setup).await);
     follow(&replica, &primary).await;
     let (one, two) = (ledger(&primary).await, ledger(&primary).await);
-    one.commit(requested("1")).await.unwrap();
-    two.commit(requested("2")).await.unwrap();
+    one.commit(requested("1")).await.expect("held");
+    two.commit(requested("2")).await.expect("held");
 
     // The replica is there and has all that `two` wrote, but takes nothing more.
     let process = info(&replica, "server").await;

@@ -29,7 +29,7 @@ coded!(
         Lapse = "LAPSE",
         /// Replaced, or its ground is gone, before anybody answered.
         Supersede = "SUPERSEDE",
-        /// The need was taken back.
+        /// The need was taken back, or an answer may have been lost with the store.
         Withdraw = "WITHDRAW",
         /// Set aside by gold.
         Bypass = "BYPASS",
@@ -72,7 +72,7 @@ pub const TABLE: Table<ProposalState, ProposalCommand> = Table {
             by: &[Engine, Home, Supporting, Team],
             to: &[Superseded],
         },
-        Edge { from: &[Held], command: ProposalCommand::Withdraw, by: &[Home], to: &[Withdrawn] },
+        Edge { from: &[Held], command: ProposalCommand::Withdraw, by: &[Home, Engine], to: &[Withdrawn] },
         Edge { from: &[Held], command: ProposalCommand::Bypass, by: &[Gold], to: &[Bypassed] },
     ],
 };
@@ -143,7 +143,7 @@ mod tests {
             REFUSE      | authority gold         | DECLINED       x         x        x      x          x         x
             LAPSE       | engine                 | LAPSED         x         x        x      x          x         x
             SUPERSEDE   | engine home supporting team | SUPERSEDED x         x        x      x          x         x
-            WITHDRAW    | home                   | WITHDRAWN      x         x        x      x          x         x
+            WITHDRAW    | home engine            | WITHDRAWN      x         x        x      x          x         x
             BYPASS      | gold                   | BYPASSED       x         x        x      x          x         x
             ",
         );

@@ -1,6 +1,8 @@
 //! `fallow ledger`: what an operator does to the store. Its settings are those of the services, not a client's context.
 
 mod deploy;
+mod open;
+mod status;
 mod users;
 
 use std::io::Write;
@@ -8,7 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use fallow_host::config::{Config, ConfigError};
+use fallow_api::status::Failure;
+use fallow_domain::ids::ProposalId;
+use fallow_host::config::{Config, ConfigError, StoreKind};
 use fallow_ledger::Trouble;
 use thiserror::Error;
 
@@ -29,6 +33,18 @@ pub enum LedgerCommand {
     /// Make passwords for the users of Redis, and the file of users that knows them
     #[command(before_help = "Examples:\n  fallow ledger users deploy/secrets")]
     Users(users::UsersArgs),
+    /// Tell how the ledger stands: whether it takes writes, and if not, why
+    #[command(
+        before_help = "Examples:\n  fallow ledger status --config fallow.toml\n  fallow ledger status --json"
+    )]
+    Status(status::StatusArgs),
+    /// Open a ledger that is closed to writes, or say what is missing
+    #[command(
+        before_help = "Examples:\n  fallow ledger open                              say what is missing\n  fallow ledger open \
+                       --archived HISTORY.1234     the archive holds that much\n  fallow ledger open --accept-loss --by \
+                       'A. Person' --reason 'power cut, disk replaced'"
+    )]
+    Open(open::OpenArgs),
 }
 
 /// Where the settings come from.
@@ -43,6 +59,21 @@ impl SettingsArgs {
     fn load(&self) -> Result<Config, LedgerError> {
         Ok(Config::load(self.config.as_deref(), std::env::vars())?)
     }
+
+    /// As `load`, of a deployment over Redis.
+    fn load_redis(&self) -> Result<Config, LedgerError> {
+        let config = self.load()?;
+        match config.store.kind {
+            StoreKind::Redis => Ok(config),
+            StoreKind::Embedded => Err(LedgerError::Embedded),
+        }
+    }
+}
+
+/// Runs a command's work: one thread is enough for one person.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, LedgerError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(LedgerError::Runtime)?.block_on(work))
 }
 
 /// Why a command did not do its work.
@@ -62,16 +93,30 @@ enum LedgerError {
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error("this process cannot run")]
     Runtime(#[source] std::io::Error),
+    #[error("the ledger is closed: {why}; {next}")]
+    Closed { why: String, next: &'static str },
+    #[error("{what}: {why}")]
+    Argument { what: &'static str, why: String },
+    #[error("the records could not be read in time: begin again")]
+    Slow,
+    #[error("the hold of proposal {id} could not be ended: begin again")]
+    Hold { id: ProposalId, source: Box<Failure> },
 }
 
 impl LedgerError {
     fn exit(&self) -> Exit {
         match self {
             LedgerError::Store(trouble) if trouble.is_passing() => Exit::Unavailable,
-            LedgerError::Store(_) | LedgerError::Unwritable { .. } | LedgerError::Runtime(_) => Exit::Failed,
+            LedgerError::Closed { .. } => Exit::Conflict,
+            LedgerError::Store(_)
+            | LedgerError::Unwritable { .. }
+            | LedgerError::Runtime(_)
+            | LedgerError::Slow
+            | LedgerError::Hold { .. } => Exit::Failed,
             LedgerError::Settings(_)
             | LedgerError::Start(_)
             | LedgerError::Embedded
+            | LedgerError::Argument { .. }
             | LedgerError::Exists(_) => Exit::Usage,
         }
     }
@@ -83,6 +128,8 @@ pub(crate) fn run(command: &LedgerCommand) -> ExitCode {
     let done = match command {
         LedgerCommand::Deploy(args) => deploy::run(args),
         LedgerCommand::Users(args) => users::run(args),
+        LedgerCommand::Status(args) => status::run(args),
+        LedgerCommand::Open(args) => open::run(args),
     };
     let (exit, said) = match &done {
         Ok(text) => (Exit::Ok, write!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush())),

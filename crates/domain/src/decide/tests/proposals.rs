@@ -355,3 +355,34 @@ fn a_standing_agreement_answers_at_once() {
     assert_eq!(world.proposal("p-1").state, ProposalState::Confirmed);
     assert_eq!((world.need("n-1").state, world.account("o-1")[4]), (NeedState::Agreed, 1));
 }
+
+#[test]
+fn a_hold_in_doubt_ends_answered_or_not_and_may_be_proposed_again() {
+    let admin = actor("admin", Role::PlatformAdmin, None);
+    let end = |world: &World, because: &str, by: &crate::actor::Actor| {
+        proposal::end_in_doubt(&world.records, &proposal_id("p-1"), &note(because), by, world.at)
+    };
+    for answers in 0..3 {
+        let mut world = proposed();
+        let before = world.account("o-1");
+        match answers {
+            0 => {}
+            1 => world.home("p-1", HOME_ALL).unwrap(),
+            _ => world.support("p-1", ALL).unwrap(),
+        }
+        assert_eq!(world.take(end(&world, "", &admin)), Err("REASON_REQUIRED"));
+        for by in [engine(), gold(), manager("ZA1")] {
+            assert_eq!(world.take(end(&world, "lost", &by)), Err("WRONG_SIDE"));
+        }
+        assert_eq!(world.account("o-1"), before, "a refusal has no effect");
+        world.take(end(&world, "an answer may be lost", &admin)).unwrap();
+        let ended = world.proposal("p-1");
+        assert_eq!(
+            (ended.state, &ended.ended_because),
+            (ProposalState::Withdrawn, &note("an answer may be lost"))
+        );
+        assert_eq!(world.account("o-1"), [5, 0, 0, 0, 0, 5, 0], "its units are free again");
+        assert_eq!(world.take(end(&world, "again", &admin)), Err("ILLEGAL_TRANSITION"));
+        world.propose("p-2", "n-1", "o-1", 2).unwrap();
+    }
+}
