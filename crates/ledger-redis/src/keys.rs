@@ -8,8 +8,9 @@
 /// The keys of one region.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    /// Hash. `history`: the id of the history, written once. `revision`: the last commit's number, in decimal.
-    /// `archived`: what the archive has on disk, see `keeper.lua`. Bound: these fields.
+    /// Hash. `history`: the id that cursors carry. `revision`: the last commit's number, in decimal. `epoch`: what a commit
+    /// must name, empty while the ledger is sealed. `seal`: see `seal.rs`, as JSON. `kept`: the highest revision known to be
+    /// on the replicas. `archived`: what the archive has on disk, see `keeper.lua`. Bound: these fields; a seal of some 50 KB.
     pub meta: String,
     /// Hash. `kind/id` → revision in decimal, a space, body. Bound: one field per live record; bodies of at most
     /// `BODY_BYTES`.
