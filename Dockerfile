@@ -14,7 +14,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:bookworm-slim
 RUN groupadd --system --gid 10001 fallow \
-    && useradd --system --uid 10001 --gid fallow --no-create-home --shell /usr/sbin/nologin fallow
+    && useradd --system --uid 10001 --gid fallow --no-create-home --shell /usr/sbin/nologin fallow \
+    # Where the archive of a region is mounted; a new volume takes its owner from here.
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/fallow/archive
 COPY --from=build /out/fallow /usr/local/bin/fallow
 COPY regions /usr/share/fallow/regions
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/fallow/
@@ -23,6 +25,6 @@ LABEL org.opencontainers.image.title="Fallow" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 # The number and not the name, so that an orchestrator can see that it is not root.
 USER 10001:10001
-EXPOSE 7430 7431 7432 7433 7434
+EXPOSE 7430 7431 7432 7433 7434 7435
 ENTRYPOINT ["fallow"]
 CMD ["--help"]

@@ -38,8 +38,15 @@ impl Stack {
         let folder = tempfile::tempdir().unwrap();
         let variables = BTreeMap::from([("FALLOW_SECRETS", folder.path().display().to_string())]);
         let files = Files::read(&root, &variables);
-        let names =
-            ["redis:6379", "console:7430", "capacity:7431", "demand:7432", "matching:7433", "monitor:7434"];
+        let names = [
+            "redis:6379",
+            "console:7430",
+            "capacity:7431",
+            "demand:7432",
+            "matching:7433",
+            "monitor:7434",
+            "archive:7435",
+        ];
         // Held together, so that they differ.
         let free: Vec<TcpListener> =
             names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
@@ -56,6 +63,8 @@ impl Stack {
     /// Returns a word of the file as it is on this machine.
     fn here(&self, service: &Declared, word: &str) -> String {
         let mut here = word.replace("0.0.0.0", "127.0.0.1");
+        // What is a volume there is a folder here.
+        here = here.replace("/var/lib/fallow", &self.folder.path().join("volumes").display().to_string());
         for (inside, outside) in &service.secrets {
             here = here.replace(inside, &outside.display().to_string());
         }
@@ -170,6 +179,31 @@ impl Stack {
         }
     }
 
+    /// Waits until everything is archived, and sees that the commands of an operator find nothing wrong.
+    async fn archive_is_whole(&mut self, archive: &Declared) {
+        let folder = self.here(archive, "/var/lib/fallow/archive");
+        let key = self.folder.path().join("archive-key.pub.pem").display().to_string();
+        let words = |words: &[&str]| {
+            let keyed = [words, &["--key", &key]].concat();
+            keyed.into_iter().map(str::to_owned).collect::<Vec<String>>()
+        };
+        let verify = words(&["audit", "verify", &folder, "--store"]);
+        let whole = |stack: &Self| {
+            let said = stack.ours(archive, &verify).output().unwrap();
+            let text = String::from_utf8(said.stdout).unwrap();
+            assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
+            assert!(text.ends_with("sound\n") && !text.contains("NOT"), "{text}");
+            text.contains("; 0 changes are not archived")
+        };
+        self.until("everything being archived", whole).await;
+        let said = output(&mut self.ours(archive, &words(&["ledger", "verify", "--archive", &folder])));
+        assert!(said.ends_with("sound\n") && !said.contains("BROKEN"), "{said}");
+        let said = output(&mut self.ours(archive, &words(&["audit", "export", &folder, "--trust", "ZA1"])));
+        assert!(said.contains("compose-test (trust_system) for ZA1  PublishOffer"), "{said}");
+        let receipt = output(&mut self.ours(archive, &words(&["audit", "receipt", &folder])));
+        assert!(receipt.contains("\"fallow_receipt\":1"), "{receipt}");
+    }
+
     fn user(&self, role: &str, trust: Option<&str>) -> User {
         let mut issue = Command::new(binary());
         issue.args(["token", "issue", "--subject", "compose-test", "--role", role, "--key"]);
@@ -216,12 +250,13 @@ fn output(command: &mut Command) -> String {
 async fn the_services_of_the_compose_file_run_and_work_together() {
     let mut stack = Stack::prepare();
     output(Command::new(binary()).args(["token", "keygen"]).arg(stack.folder.path()));
+    output(Command::new(binary()).args(["archive", "keygen"]).arg(stack.folder.path()));
     output(Command::new(binary()).args(["ledger", "users"]).arg(stack.folder.path()));
     let (once, services): (Vec<_>, Vec<_>) =
         stack.files.without_profile().into_iter().partition(|service| service.is_once);
     let (ours, store): (Vec<_>, Vec<_>) = services.into_iter().partition(|service| service.is_ours);
     let names: Vec<&str> = ours.iter().map(|service| service.name.as_str()).collect();
-    assert_eq!(names, ["capacity", "console", "demand", "matching", "monitor"]);
+    assert_eq!(names, ["archive", "capacity", "console", "demand", "matching", "monitor"]);
 
     // Started before their store is there, they wait for it: no process ends, and none says that it serves.
     for service in &ours {
@@ -269,5 +304,6 @@ async fn the_services_of_the_compose_file_run_and_work_together() {
     })
     .await;
     drop(watch);
+    stack.archive_is_whole(&ours[0]).await;
     tokio::time::timeout(PATIENCE * 2, stack.stop()).await.unwrap();
 }

@@ -6,12 +6,14 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod alternatives;
+mod archiving;
 mod bad_inputs;
 mod campaigns;
 mod compose;
 mod copies;
 mod feeds;
 mod freshness;
+mod growth;
 mod joins;
 mod overcommit;
 mod people;
@@ -21,6 +23,7 @@ mod regions;
 mod repeats;
 mod replaying;
 mod rights;
+mod slow_watcher;
 mod tap;
 mod trace;
 mod watching;

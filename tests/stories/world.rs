@@ -14,12 +14,14 @@ use fallow_host::clock::Clock;
 use fallow_host::config::Config;
 use fallow_host::identity::{Identity, built_in};
 use fallow_ledger::record::{Record, lease_key};
-use fallow_ledger::{Ledger, MemoryLedger};
+use fallow_ledger::{Keeper, Ledger, MemoryLedger};
+use fallow_ledger_redis::keys::Keys;
 use fallow_ledger_redis::testing::RedisServer;
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
 use fallow_matching::engine::Standing;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::archiving;
 use crate::people::User;
 use crate::process::Process;
 use crate::replaying;
@@ -152,7 +154,31 @@ impl World {
         soon(what, waited).await;
     }
 
-    async fn connect(&self) -> Arc<dyn Ledger> {
+    /// Returns what the archive alone may do to the store, by a connection of its own.
+    pub(crate) async fn keeper(&self) -> Arc<dyn Keeper> {
+        self.connect().await
+    }
+
+    /// Loses the store: what is there afterwards is empty.
+    pub(crate) async fn wipe(&mut self) {
+        match &mut self.store {
+            Store::Memory(ledger) => *ledger = Arc::new(MemoryLedger::new()),
+            Store::Redis(server) => drop(server.command(&["FLUSHALL"]).await),
+        }
+    }
+
+    /// Returns how many bytes of the store's memory the live records, the log and the outcomes take.
+    pub(crate) async fn store_bytes(&self) -> [u64; 3] {
+        let Store::Redis(server) = &self.store else { panic!("only over Redis") };
+        let keys = Keys::of(self.config.region.id.as_str());
+        let mut outcomes = 0;
+        for key in [&keys.outcomes, &keys.outcome_times, &keys.outcome_counts] {
+            outcomes += server.bytes(key).await;
+        }
+        [server.bytes(&keys.live).await, server.bytes(&keys.log).await, outcomes]
+    }
+
+    async fn connect(&self) -> Arc<dyn Keeper> {
         match &self.store {
             Store::Memory(ledger) => ledger.clone(),
             Store::Redis(server) => {
@@ -220,10 +246,16 @@ impl World {
 
     /// Ends the system, after a story: every rule of the live records holds, the log replayed gives the same decisions,
     /// and nothing broke on the way.
-    async fn finish(self) {
+    pub(crate) async fn finish(self) {
+        replaying::same_decisions(&*self.connect().await).await;
+        archiving::no_rule_is_broken(&*self.connect().await).await;
+        self.end().await;
+    }
+
+    /// Ends the system, after a story that leaves no whole log.
+    pub(crate) async fn end(self) {
         self.deeds.check();
         assert_eq!(invariants::check(&self.records().await), []);
-        replaying::same_decisions(&*self.connect().await).await;
         for process in self.processes {
             process.finish().await;
         }

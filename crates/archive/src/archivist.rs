@@ -247,7 +247,9 @@ impl Archivist {
         // Of another history, or of before a break, a mark would say too much.
         let history_began = writer.archived().map(|archived| archived.cursor.revision());
         let marks = resumed.begun.into_iter().filter(|(_, through)| Some(*through) <= history_began);
-        self.marks = marks.collect();
+        // And all of it when it was flushed last.
+        let last = writer.archived().map(|archived| (archived.at, archived.cursor.revision()));
+        self.marks = marks.chain(last).collect();
         tracing::info!(segments = resumed.segments, archived = ?writer.archived(), "the archive is open");
         Ok(())
     }

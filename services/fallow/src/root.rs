@@ -46,6 +46,12 @@ pub enum Command {
     /// Looks after the store that the ledger lies in.
     #[command(subcommand)]
     Ledger(cli::ledger::LedgerCommand),
+    /// Reads archives: whether one is as it was written, and what it says.
+    #[command(subcommand)]
+    Audit(cli::audit::AuditCommand),
+    /// Makes what an archive needs.
+    #[command(subcommand)]
+    Archive(cli::archive::ArchiveCommand),
     /// A client command.
     #[command(flatten)]
     Client(Box<cli::Verb>),
@@ -63,6 +69,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Healthcheck(args) => crate::healthcheck::run(&args),
             Command::Token(command) => crate::token::run(&command),
             Command::Ledger(command) => cli::ledger::run(&command),
+            Command::Audit(command) => cli::audit::run(&command),
+            Command::Archive(command) => cli::archive::run(&command),
             Command::Client(verb) => client(*verb, root.global),
         },
         Err(error) => {

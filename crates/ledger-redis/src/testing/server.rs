@@ -231,6 +231,15 @@ impl RedisServer {
         self.try_command(words).await.expect("the server takes the command")
     }
 
+    /// Returns how many bytes of the server's memory a key takes; 0 when it is not there.
+    ///
+    /// # Panics
+    /// When the server cannot be reached.
+    pub async fn bytes(&self, key: &str) -> u64 {
+        let bytes = self.command(&["MEMORY", "USAGE", key, "SAMPLES", "0"]).await;
+        redis::from_redis_value::<Option<u64>>(bytes).expect("a number").unwrap_or(0)
+    }
+
     /// Sends one command over a connection of its own and gives the answer or the refusal.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 
 mod deploy;
 mod open;
+mod rebuild;
 mod status;
 mod users;
+mod verify;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use fallow_ledger::Trouble;
 use thiserror::Error;
 
 use super::Exit;
+use super::audit::operate;
 use crate::serve::chain;
 use crate::wiring::StartError;
 
@@ -45,6 +48,18 @@ pub enum LedgerCommand {
                        'A. Person' --reason 'power cut, disk replaced'"
     )]
     Open(open::OpenArgs),
+    /// Hold every live record, and the log, against every rule
+    #[command(
+        before_help = "Examples:\n  fallow ledger verify --config fallow.toml\n  fallow ledger verify --config fallow.toml \
+                       --archive /srv/fallow/archive --key archive-key.pub.pem"
+    )]
+    Verify(verify::VerifyArgs),
+    /// Fill an empty store from an archive
+    #[command(
+        before_help = "Examples:\n  fallow ledger rebuild --from /srv/fallow/archive --key archive-key.pub.pem --config \
+                       fallow.toml"
+    )]
+    Rebuild(rebuild::RebuildArgs),
 }
 
 /// Where the settings come from.
@@ -130,6 +145,8 @@ pub(crate) fn run(command: &LedgerCommand) -> ExitCode {
         LedgerCommand::Users(args) => users::run(args),
         LedgerCommand::Status(args) => status::run(args),
         LedgerCommand::Open(args) => open::run(args),
+        LedgerCommand::Verify(args) => return operate("LEDGER", verify::verify(args)),
+        LedgerCommand::Rebuild(args) => return operate("LEDGER", rebuild::rebuild(args)),
     };
     let (exit, said) = match &done {
         Ok(text) => (Exit::Ok, write!(std::io::stdout(), "{text}").and_then(|()| std::io::stdout().flush())),

@@ -3,6 +3,8 @@
 //! One file for each noun holds what it takes and what it does; `session` is the way to the services, `output` the way
 //! to the reader, `failure` what is said when something fails.
 
+pub(crate) mod archive;
+pub(crate) mod audit;
 mod board;
 mod campaign;
 mod capacity;
