@@ -23,7 +23,6 @@ mod regions;
 mod repeats;
 mod replaying;
 mod rights;
-mod slow_watcher;
 mod tap;
 mod trace;
 mod watching;

@@ -85,9 +85,25 @@ fn tamper(dice: &mut Dice, whole: &Files) -> Option<(&'static str, Files)> {
             files.insert(format!("{:08}.segment", names.len() + 1), bytes);
             "a segment is repeated at the end"
         }
+        9 => {
+            let bytes = files.get_mut(&name).unwrap();
+            edit_with_crc(dice, bytes);
+            "a record is edited and its CRC worked out anew"
+        }
         _ => return forge(dice, whole).filter(|(_, files)| files != whole),
     };
     (files != *whole).then_some((how, files))
+}
+
+/// Edits a record and works its CRC out anew, but not its chain.
+fn edit_with_crc(dice: &mut Dice, bytes: &mut [u8]) {
+    let found = records(bytes);
+    let (at, length) = found.get(pick(dice, found.len())).map(|(at, body)| (*at, body.len())).unwrap();
+    bytes[at + 40 + pick(dice, length)] ^= 1 << dice.below(8);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&bytes[at..at + 4]);
+    crc.update(&bytes[at + 8..at + 40 + length]);
+    bytes[at + 4..at + 8].copy_from_slice(&crc.finalize().to_le_bytes());
 }
 
 /// Does one random thing to records, and works out everything but the signatures again.
@@ -185,7 +201,7 @@ async fn a_thousand_of_a_thousand_tamperings_are_found() {
         }
         *done.entry(how).or_default() += 1;
     }
-    assert!(done.len() >= 18, "{done:?}");
+    assert!(done.len() >= 19, "{done:?}");
     println!("1,000 of 1,000 found, {by_witness_alone} of them by the witness alone: {done:?}");
     write(world.path(), &whole);
     assert_eq!(world.verified().await.findings, [], "the archive put back");
@@ -207,6 +223,9 @@ async fn a_flipped_bit_is_found_in_its_segment_and_not_after_its_byte() {
         let starts = records(&whole[name]);
         let record = starts.iter().rposition(|(start, _)| *start <= place);
         assert_eq!(found.place.record, record.map_or(0, |record| record as u64 + 1), "{found} for {place}");
+        if record.is_some_and(|record| place >= starts[record].0 + 40) {
+            assert_eq!(found.flaw, Flaw::Crc, "an accident is called one");
+        }
     }
 }
 
