@@ -169,7 +169,16 @@ async fn end_holds(
         .into_iter()
         .filter_map(|(_, seen)| match &*seen.record {
             Record::Proposal(proposal) if proposal.state == ProposalState::Held => Some(proposal.id.clone()),
-            _ => None,
+            Record::Proposal(_)
+            | Record::Offer(_)
+            | Record::Need(_)
+            | Record::Transfer(_)
+            | Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Decline(_) => None,
         })
         .collect();
     for id in &held {
