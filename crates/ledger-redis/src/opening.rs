@@ -128,6 +128,9 @@ impl Store {
     async fn change_seal<T>(&self, decide: impl Fn(&Look) -> (Option<Seal>, bool, T)) -> Result<T, Trouble> {
         for _ in 0..crate::presence::ATTEMPTS {
             let look = self.look().await?;
+            if !look.found.seal.is_of(&look.found.replid) {
+                self.shed_torn_end().await?;
+            }
             let (seal, renews_history, answer) = decide(&look);
             let done = match seal {
                 Some(seal) => self.set_seal(&look, &seal, renews_history).await?,
