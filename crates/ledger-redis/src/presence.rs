@@ -135,10 +135,16 @@ impl Presence {
         self.memory().waiting.as_ref().is_some_and(is_over)
     }
 
-    /// Takes in how the ledger stands, once the store has it so.
-    fn learn(&self, found: &Found, kept: Revision, witness: &Witness, ruling: &Ruling) {
+    /// Takes in how the ledger stands, once the store has it so. Returns whether nothing was learnt on the line before
+    /// meanwhile: what was, the ledger has not been asked for, and it must be spoken of first.
+    fn learn(&self, found: &Found, kept: Revision, witness: &Witness, ruling: &Ruling) -> bool {
         let seal = ruling.seal.as_ref().unwrap_or(&found.seal);
         let mut memory = self.memory();
+        let leaves_its_line = witness.knows.as_ref().is_some_and(|known| known.line != seal.epoch);
+        let knew = (&witness.knows, witness.shown);
+        if ruling.standing == Standing::Open && leaves_its_line && knew != (&memory.known, memory.shown) {
+            return false;
+        }
         let is_news =
             |told: &Standing| std::mem::discriminant(told) != std::mem::discriminant(&ruling.standing);
         if memory.told.as_ref().is_none_or(is_news) {
@@ -166,6 +172,7 @@ impl Presence {
             }
             Standing::Closed(_) => memory.open = false,
         }
+        true
     }
 }
 
@@ -212,7 +219,9 @@ impl Store {
     ) -> Result<bool, Trouble> {
         let found = &look.found;
         let is_moving = found.seal.standing(&found.replid) == Standing::Open;
-        let head = if is_moving { String::new() } else { found.head.to_string() };
+        // Where a history ends must be where it ends.
+        let may_have_moved = is_moving && !renews_history;
+        let head = if may_have_moved { String::new() } else { found.head.to_string() };
         let text = serde_json::to_string(seal).map_err(|error| Trouble::Corrupt {
             key: None,
             detail: format!("the seal of the ledger cannot be written: {error}"),
@@ -259,8 +268,7 @@ impl Store {
                 Some(seal) => self.set_seal(&look, seal, ruling.renews_history).await?,
                 None => true,
             };
-            if done {
-                self.presence.learn(&look.found, look.kept, &witness, &ruling);
+            if done && self.presence.learn(&look.found, look.kept, &witness, &ruling) {
                 return Ok((ruling.standing, look));
             }
         }
@@ -338,5 +346,40 @@ fn tell(standing: &Standing) {
         Standing::Open => tracing::info!("the ledger takes writes"),
         Standing::Waiting(why) => tracing::warn!(%why, "the ledger is closed to writes for now"),
         Standing::Closed(why) => tracing::error!(%why, "the ledger is sealed: it has lost something"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(line: &str, revision: u64) -> Option<Known> {
+        Some(Known { line: line.to_owned(), revision })
+    }
+
+    #[test]
+    fn what_was_acknowledged_after_the_look_is_spoken_of_before_a_new_epoch_is_taken_over() {
+        let presence = Presence::new();
+        presence.begin("r0-a".to_owned(), 7);
+        let witness = presence.witness(true);
+        let seal = Seal { epoch: "r0-a".into(), writers: vec![presence.id.clone()], ..Seal::default() };
+        let found = Found { replid: "r1".into(), history: Some("h".into()), head: 7, seal };
+        let ruling = seal::attest(&found, &witness, "b");
+        assert_eq!(ruling.standing, Standing::Open);
+
+        // The old server answers late, between the look and the lesson.
+        assert!(presence.acknowledged("r0-a", Revision(8)));
+        assert!(!presence.learn(&found, Revision(7), &witness, &ruling));
+        assert_eq!(presence.witness(true).knows, known("r0-a", 8), "it still knows where it was told so");
+        let reopened = Found { seal: ruling.seal.unwrap(), ..found };
+        let said = seal::attest(&reopened, &presence.witness(true), "c");
+        assert!(matches!(said.standing, Standing::Closed(_)), "{:?}", said.standing);
+
+        let calm = Presence::new();
+        calm.begin("r0-a".to_owned(), 7);
+        let witness = calm.witness(true);
+        let ruling = seal::attest(&reopened, &witness, "d");
+        assert!(calm.learn(&reopened, Revision(7), &witness, &ruling));
+        assert_eq!(calm.witness(true).knows, known("r1-b", 7));
     }
 }

@@ -170,6 +170,8 @@ pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
     if seal.lost.is_none() && seal.accepting.is_none() && !seal.is_of(&found.replid) {
         seal.hear(found, witness, known);
         if seal.may_open(witness) {
+            // Whoever followed this witness further than the store goes must not go on as if nothing were missing.
+            renews_history |= known.is_some() && witness.shown > found.head;
             seal.open(found, fresh);
         }
     }

@@ -280,3 +280,16 @@ fn a_ledger_opens_only_by_those_who_were_there_and_closes_on_whoever_misses_some
         walk(seed);
     }
 }
+
+#[test]
+fn who_opens_a_ledger_and_has_shown_more_than_it_has_gives_it_another_history() {
+    let seal = Seal { epoch: "r0-n1".into(), writers: vec!["one".into()], ..Seal::default() };
+    let found = Found { replid: "r1".into(), history: Some("h".into()), head: 7, seal };
+    let knows = Some(Known { line: "r0-n1".into(), revision: 7 });
+    for (shown, renews) in [(7, false), (9, true)] {
+        let witness =
+            Witness { id: "one".into(), knows: knows.clone(), shown, writes: true, ..Witness::default() };
+        let ruling = attest(&found, &witness, "n2");
+        assert_eq!((ruling.standing, ruling.renews_history), (Standing::Open, renews), "shown {shown}");
+    }
+}
