@@ -58,7 +58,11 @@ const BUGS: [(&str, &str, &str); 13] = [
         "or tonumber(through) <= tonumber(args[2]) then\n    redis",
         "or true then\n    redis",
     ),
-    ("a_ledger_that_is_not_empty_is_not_filled", "head ~= '0' or records > 0 or", "records > 0 or"),
+    (
+        "a_ledger_that_is_not_empty_is_not_filled",
+        "if head ~= '0' or records > 0 or redis.call('EXISTS', log) == 1 then",
+        "if false then",
+    ),
     ("an_empty_ledger_is_filled_in_one_step", "if args[1] == 'first' then", "if true then"),
     (
         "a_restored_ledger_goes_on_where_the_archive_ends",
