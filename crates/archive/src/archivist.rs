@@ -226,11 +226,14 @@ impl Archivist {
     async fn resumed(&mut self, writer: &Writer, resumed: Resumed) -> Result<(), Stopped> {
         let reach = self.keeper.reach().await?;
         let is = writer.archived().map(|archived| &archived.cursor);
-        if let (Some(told), Some(is)) = (&reach.archived, is)
-            && told.cursor.history() == is.history()
-            && told.cursor.revision() > is.revision()
-        {
-            let (saw, is) = (told.cursor.revision(), is.revision());
+        // A folder with segments of which none can be confirmed is damaged, whatever the store was told of.
+        let is_short = |told: &Cursor| {
+            is.map_or(resumed.segments > 0, |is| {
+                told.history() == is.history() && told.revision() > is.revision()
+            })
+        };
+        if let Some(told) = reach.archived.as_ref().map(|told| &told.cursor).filter(|told| is_short(told)) {
+            let (saw, is) = (told.revision(), is.map_or(Revision::ABSENT, Cursor::revision));
             let place = whole(self.settings.folder.display().to_string());
             let flaw = Flaw::Short { witness: "the store".into(), saw, is };
             return Err(ArchiveError::from(Finding { place, flaw }).into());

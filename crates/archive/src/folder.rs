@@ -1,7 +1,7 @@
 //! The folder of an archive: its segments by number, and the lock of the one who writes.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::finding::{Finding, Flaw, Place};
@@ -10,6 +10,8 @@ use crate::finding::{Finding, Flaw, Place};
 const ENDING: &str = ".segment";
 /// The file that the writer holds a lock of.
 const LOCK: &str = "lock";
+/// The folder for what was cut off: nothing that an archive ever held is destroyed.
+const ASIDE: &str = "aside";
 
 /// Returns the name of a segment.
 #[must_use]
@@ -38,7 +40,7 @@ pub fn segments(folder: &Path) -> io::Result<Listed> {
         let number = called.strip_suffix(ENDING).and_then(|number| number.parse::<u64>().ok());
         match number {
             Some(number) if name(number) == called => segments.push((number, path)),
-            Some(_) | None if called == LOCK => {}
+            Some(_) | None if called == LOCK || called == ASIDE => {}
             Some(_) | None => findings.push(Finding { place: whole(called), flaw: Flaw::Stray }),
         }
     }
@@ -73,6 +75,34 @@ pub(crate) fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
+/// Copies what a segment holds from a byte on to a file of its own beside the segments, and flushes it.
+pub(crate) fn set_aside(folder: &Path, segment: &Path, from: u64) -> io::Result<()> {
+    let mut rest = Vec::new();
+    let mut source = File::open(segment)?;
+    source.seek(SeekFrom::Start(from))?;
+    source.read_to_end(&mut rest)?;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let aside = folder.join(ASIDE);
+    std::fs::create_dir_all(&aside)?;
+    let called = segment.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for n in 1.. {
+        let path = aside.join(format!("{called}.from-{from}.{n}"));
+        match File::options().create_new(true).write(true).open(path) {
+            Ok(mut file) => {
+                file.write_all(&rest)?;
+                file.sync_all()?;
+                flush(&aside)?;
+                return flush(folder);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Flushes the names of a folder, so that a new file is there after a crash.
 pub(crate) fn flush(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -100,6 +130,23 @@ mod tests {
                 "00000003.segment: segment 3 is missing"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_set_aside_is_kept_each_time_and_is_no_stray_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let segment = folder.path().join(name(1));
+        std::fs::write(&segment, "confirmed and not").unwrap();
+        for _ in 0..2 {
+            set_aside(folder.path(), &segment, 9).unwrap();
+        }
+        set_aside(folder.path(), &segment, 17).unwrap();
+        let kept = |n: u32| {
+            std::fs::read_to_string(folder.path().join(ASIDE).join(format!("00000001.segment.from-9.{n}")))
+        };
+        assert_eq!([kept(1).unwrap(), kept(2).unwrap()], [" and not", " and not"]);
+        assert_eq!(std::fs::read_dir(folder.path().join(ASIDE)).unwrap().count(), 2);
+        assert_eq!(segments(folder.path()).unwrap().1, []);
     }
 
     #[test]

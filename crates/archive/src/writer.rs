@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -163,15 +163,24 @@ impl Writer {
         self.last.as_ref().is_some_and(|last| last.is_whole)
     }
 
-    /// Cuts off what a crash has left after the last checkpoint.
+    /// Cuts off what a crash has left after the last checkpoint. It is set aside first: damage to what was confirmed looks
+    /// the same from here.
     ///
     /// # Errors
     /// [`ArchiveError`].
     pub fn cut(&mut self) -> Result<(), ArchiveError> {
+        let folder = &self.settings.folder;
+        let aside = |segment: &Path, from| {
+            folder::set_aside(folder, segment, from).map_err(ArchiveError::io("set aside what is cut off"))
+        };
         if let Some(open) = &mut self.open {
+            if open.has_rest {
+                aside(&folder.join(folder::name(open.header.number)), open.bytes)?;
+            }
             open.cut()?;
         }
         if let Some(begun) = self.unconfirmed.take() {
+            aside(&begun, 0)?;
             std::fs::remove_file(begun).map_err(ArchiveError::io("remove a segment that was never begun"))?;
             folder::flush(&self.settings.folder)
                 .map_err(ArchiveError::io("flush the folder of the archive"))?;
@@ -191,6 +200,8 @@ impl Writer {
         now: Timestamp,
     ) -> Result<(), ArchiveError> {
         self.close(now)?;
+        // One that was begun and never confirmed may lie there: nothing of it counts.
+        self.cut()?;
         let number = self.last.as_ref().map_or(1, |last| last.number + 1);
         let before = self.last.as_ref().map_or_else(frame::beginning, |last| last.note.chain);
         let header = Header {
@@ -204,10 +215,8 @@ impl Writer {
             key: self.settings.key.as_ref().map(|key| key.public().id()).unwrap_or_default().into(),
         };
         let path = self.settings.folder.join(folder::name(number));
-        // One that was begun and never confirmed may lie there: nothing of it counts.
         let file = File::options().create(true).truncate(true).read(true).write(true).open(path);
         let file = file.map_err(ArchiveError::io("make a segment"))?;
-        self.unconfirmed = None;
         let mut open = Open { file, header, bytes: 0, has_rest: true, is_same_key: true };
         let mut bytes = MAGIC.to_vec();
         let chain = frame::put(&mut bytes, &before, &Entry::Header(open.header.clone()).encode());
