@@ -14,10 +14,11 @@ use crate::plan::{Fault, Plan};
 use crate::proxy::Weather;
 use crate::resp;
 
-/// How long something is waited for that is acknowledged while a replica is cut off.
-const MISSED_WITHIN: Duration = Duration::from_secs(5);
+/// How long something is waited for that is acknowledged while a replica is cut off. After an earlier fault the ledger may
+/// first have to wait for silent writers, on a slow machine.
+const MISSED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a replica may take to follow a primary that has just started again.
-const FOLLOWS_WITHIN: Duration = Duration::from_secs(20);
+const FOLLOWS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Does the faults of a plan. Returns when all of them are taken back.
 ///

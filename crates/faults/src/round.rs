@@ -23,7 +23,7 @@ const LIVE_CALLS: usize = 5;
 /// The request ids of the calls that ask whether it is.
 const LIVE_FROM: u64 = 1_000_000;
 /// How long watchers may take to hear of the last change once everything is healed, and the log to come to rest.
-const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(20);
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(60);
 /// How long a sealed ledger is tried again after it must be closed.
 const SEALED_FOR: Duration = Duration::from_millis(1_500);
 
@@ -255,7 +255,7 @@ async fn settle(fleet: &Fleet, history: &History) -> Result<()> {
         let client = clients.iter().find(|(trust, _)| *trust == op.trust).map(|(_, client)| client.clone());
         async move {
             let Some(client) = client else { return true };
-            for _ in 0..6 {
+            for _ in 0..100 {
                 if !matches!(repeat(history, place, &client).await, End::Unknown(_)) {
                     return true;
                 }
@@ -292,13 +292,20 @@ async fn at_rest(
     let unreadable = |error: anyhow::Error| Breach::new("dense_revisions", format!("{error:#}"));
     let until = Instant::now() + CAUGHT_UP_WITHIN;
     loop {
-        tail.finish(ledger, history).await.map_err(unreadable)?;
+        // The store may be away for a moment still.
+        if let Err(error) = tail.finish(ledger, history).await {
+            if Instant::now() >= until {
+                return Err(unreadable(error));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        }
         let last = kinds.map(|kind| tail.last_of(kind));
         let pictures = all.map(|(kind, picture)| (kind.as_str(), picture.drawn()));
         let told = pictures.iter().map(|(_, drawn)| u64::try_from(drawn.revision).unwrap_or(0));
         let lagging = told.zip(last).zip(kinds).find(|((told, last), _)| told < last);
         if lagging.is_none() {
-            let live = tail.finish(ledger, history).await.map_err(unreadable)?;
+            let Ok(live) = tail.finish(ledger, history).await else { continue };
             if kinds.map(|kind| tail.last_of(kind)) == last {
                 return Ok((live, pictures.into()));
             }
