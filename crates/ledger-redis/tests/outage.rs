@@ -161,17 +161,17 @@ async fn a_commit_whose_answer_is_lost_is_of_unknown_outcome_unless_its_request_
     // The connection of commits is there.
     ledger.commit(write("0")).await.unwrap();
 
-    lossy.swallow_next_answer();
+    lossy.swallow_next_answer_to("fallow_commit");
     let lost = ledger.commit(write("1")).await;
     assert!(matches!(lost, Err(Trouble::Unknown { .. })), "{lost:?}");
     assert_eq!(body(&ledger).await, Ok(Some("1".to_owned())), "it was written all the same");
 
     ledger.commit(write("1")).await.unwrap();
-    lossy.swallow_next_answer();
+    lossy.swallow_next_answer_to("fallow_commit");
     let told = Outcome::Replayed { revision: Revision(4), answer: "done".into() };
     assert_eq!(ledger.commit(requested("2")).await, Ok(told), "found by its request id");
 
-    lossy.swallow_next_answer();
+    lossy.swallow_next_answer_to("HMGET");
     assert_eq!(body(&ledger).await, Ok(Some("2".to_owned())), "a read is simply made again");
 }
 

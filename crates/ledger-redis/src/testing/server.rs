@@ -332,7 +332,8 @@ impl RedisServer {
     async fn is_ready(&self, process: &str) -> redis::RedisResult<bool> {
         let info = redis::from_redis_value::<String>(self.try_command(&["INFO"]).await?)?;
         let ours = |line: &str| line.strip_prefix("process_id:").is_some_and(|found| found.trim() == process);
-        let loaded = |line: &str| line == "loading:0" || line == "redis_mode:sentinel";
+        let loaded =
+            |line: &str| ["loading:0", "redis_mode:sentinel", "server_mode:sentinel"].contains(&line);
         Ok(info.lines().any(ours) && info.lines().any(loaded))
     }
 }

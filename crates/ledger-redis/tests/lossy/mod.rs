@@ -1,16 +1,19 @@
 //! A way to the server that can lose answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Forwards connections; once told to, it swallows the next answer and cuts the connection.
+/// What is called whose next answer is to be lost.
+type Armed = Arc<Mutex<Option<&'static str>>>;
+
+/// Forwards connections; once told to, it swallows the next answer to a call and cuts the connection.
 pub(crate) struct Lossy {
     port: u16,
-    swallow: Arc<AtomicBool>,
+    swallow: Armed,
     _connections: JoinSet<()>,
 }
 
@@ -19,7 +22,7 @@ impl Lossy {
         let server = server.trim_start_matches("redis://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let swallow = Arc::new(AtomicBool::new(false));
+        let swallow = Armed::default();
         let mut tasks = JoinSet::new();
         let armed = swallow.clone();
         tasks.spawn(async move {
@@ -36,24 +39,42 @@ impl Lossy {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    pub(crate) fn swallow_next_answer(&self) {
-        self.swallow.store(true, Ordering::SeqCst);
+    /// Loses the answer to the next request that has this in it. What the process asks beside is answered.
+    pub(crate) fn swallow_next_answer_to(&self, call: &'static str) {
+        *self.swallow.lock().expect("nobody panicked") = Some(call);
     }
 }
 
-async fn forward(client: TcpStream, server: TcpStream, armed: Arc<AtomicBool>) {
+async fn forward(client: TcpStream, server: TcpStream, armed: Armed) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
+    let is_doomed = AtomicBool::new(false);
+    let requests = async {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+            {
+                let mut armed = armed.lock().expect("nobody panicked");
+                let has = |call: &str| bytes[..read].windows(call.len()).any(|part| part == call.as_bytes());
+                if armed.is_some_and(has) {
+                    *armed = None;
+                    is_doomed.store(true, Ordering::SeqCst);
+                }
+            }
+            if to_server.write_all(&bytes[..read]).await.is_err() {
+                return;
+            }
+        }
+    };
     let answers = async {
         let mut bytes = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
-            if armed.swap(false, Ordering::SeqCst) || to_client.write_all(&bytes[..read]).await.is_err() {
+            if is_doomed.load(Ordering::SeqCst) || to_client.write_all(&bytes[..read]).await.is_err() {
                 return;
             }
         }
     };
     tokio::select! {
-        _ = copy(&mut from_client, &mut to_server) => {}
+        () = requests => {}
         () = answers => {}
     }
 }
