@@ -134,8 +134,8 @@ impl Explainer<'_> {
     /// The least that a trust must keep fewer of for itself.
     pub(super) fn lower_reserve(&self, need: u32, eligible: &[u32], full: &[u32]) -> Option<Relaxation> {
         let class = self.class(need)?;
-        let mut seen = Vec::new();
-        let mut edits: Vec<(u32, u32, u32)> = Vec::new();
+        // What a trust keeps costs as little as the nearest of its offers that the need could then use.
+        let mut by_group: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
         for &offer in eligible.iter().chain(full) {
             let its = self.offer(offer);
             let (trust, key) = (its.trust, its.resource.key());
@@ -151,16 +151,14 @@ impl Explainer<'_> {
             }
             let Some(group) = self.all.group(trust, &key) else { continue };
             let Some(&first) = group.offers.first() else { continue };
-            if seen.contains(&first) {
-                continue;
-            }
-            seen.push(first);
             if let Ok(by) = u32::try_from(by) {
-                edits.push((by, burden(self.problem, self.need(need), its).total(), first));
+                let cost = (by, burden(self.problem, self.need(need), its).total());
+                by_group.entry(first).and_modify(|known| *known = cost.min(*known)).or_insert(cost);
             }
         }
-        edits.sort_by_key(|&(by, points, offer)| (by, points, &self.offer(offer).id));
-        self.first_that_places(need, edits.into_iter().map(|(by, _, offer)| Edit::Reserve { offer, by }))
+        let mut edits: Vec<(u32, (u32, u32))> = by_group.into_iter().collect();
+        edits.sort_by_key(|&(offer, cost)| (cost, &self.offer(offer).id));
+        self.first_that_places(need, edits.into_iter().map(|(offer, (by, _))| Edit::Reserve { offer, by }))
     }
 
     fn class(&self, need: u32) -> Option<u64> {
