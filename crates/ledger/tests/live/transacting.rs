@@ -69,6 +69,21 @@ async fn a_repeated_request_answers_as_before_even_where_it_would_now_be_refused
 }
 
 #[tokio::test]
+async fn a_repeated_request_answers_as_before_even_where_its_records_no_longer_hang_together() {
+    let world = world();
+    let first = take(&world, "me", Some(("id-1", b"body"))).await.unwrap();
+    let again = async |id: &str| {
+        let order = order(Some((id, b"body")));
+        transact::<String, String>(&*world.ledger, &world.picture, order, vec![key(0)], |_| {
+            Ok(Step::ReadAgain)
+        })
+        .await
+    };
+    assert_eq!(again("id-1").await.unwrap(), Done { replayed: true, ..first });
+    assert!(matches!(again("id-2").await, Err(Fault::ChangedMeanwhile)));
+}
+
+#[tokio::test]
 async fn checking_only_writes_nothing() {
     let world = world();
     let only = Order { validate_only: true, ..order(Some(("id-1", b"body"))) };
