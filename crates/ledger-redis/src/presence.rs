@@ -259,7 +259,11 @@ impl Store {
             // First what is known, then the look: the store goes on meanwhile.
             let mut witness = witness();
             let look = self.look().await?;
-            if !look.found.seal.is_of(&look.found.replid) {
+            let is_new = !look.found.seal.is_of(&look.found.replid);
+            if is_new || witness.knows.as_ref().is_some_and(|known| known.line != look.found.seal.epoch) {
+                self.fit_to_move_to(&witness).await?;
+            }
+            if is_new {
                 self.shed_torn_end().await?;
             }
             witness.waited = self.presence.has_waited(&look.found, self.options.settle);
@@ -273,6 +277,25 @@ impl Store {
             }
         }
         Err(errors::overtaken())
+    }
+
+    /// Makes sure that a server that this process has not known as the ledger's can acknowledge anything. An old primary that
+    /// has come back before anyone made it a replica has none itself: an epoch that was begun there would be missed by
+    /// whoever took part in it, although nothing was ever acknowledged in it.
+    async fn fit_to_move_to(&self, witness: &Witness) -> Result<(), Trouble> {
+        if witness.knows.is_none() {
+            // It was checked when the ledger was opened, and may be a first server whose replicas are still to come.
+            return Ok(());
+        }
+        let (found, wanted) = (self.check_server().await?.replicas, self.options.replicas);
+        match found < wanted {
+            true => {
+                let detail =
+                    format!("the store has {found} of the {wanted} replicas that must hold each write");
+                Err(Trouble::Unavailable { detail })
+            }
+            false => Ok(()),
+        }
     }
 
     /// Gives the history and the last revision, making a history if there is none.

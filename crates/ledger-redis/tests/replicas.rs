@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fallow_ledger::{Commit, Key, Ledger, Outcome, RecordKind, RequestKey, Revision, Trouble};
+use fallow_ledger_redis::keys::Keys;
 use fallow_ledger_redis::testing::{Program, RedisServer, Setup};
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
 use jiff::Timestamp;
@@ -89,6 +90,42 @@ async fn a_commit_that_too_few_replicas_hold_is_of_unknown_outcome_and_a_replay_
     let told = Outcome::Replayed { revision: Revision(2), answer: "done".into() };
     assert_eq!(ledger.commit(requested("2")).await, Ok(told));
     assert_eq!(ledger.commit(requested("3")).await, Ok(Outcome::Committed { revision: Revision(3) }));
+}
+
+#[tokio::test]
+async fn no_epoch_is_begun_on_a_server_that_comes_back_without_its_replicas() {
+    let durable = ["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"];
+    let mut primary = RedisServer::start_with(&durable).await;
+    let mut replica = RedisServer::start_with(&durable).await;
+    follow(&replica, &primary).await;
+    let ledger = ledger(&primary).await;
+    assert_eq!(ledger.commit(requested("1")).await, Ok(Outcome::Committed { revision: Revision(1) }));
+    let keys = Keys::of("north-vale");
+    let epoch = async |server: &RedisServer| {
+        let found = server.command(&["HGET", &keys.meta, "epoch"]).await;
+        redis::from_redis_value::<String>(found).expect("text")
+    };
+    let before = epoch(&primary).await;
+
+    replica.kill();
+    primary.restart().await;
+    let refused = ledger.commit(requested("2")).await;
+    assert!(matches!(&refused, Err(trouble) if trouble.is_passing()), "{refused:?}");
+    assert_eq!(epoch(&primary).await, before, "what was begun here would be missed where the ledger goes on");
+
+    replica.restart().await;
+    follow(&replica, &primary).await;
+    let gone_on = async {
+        loop {
+            match ledger.commit(requested("2")).await {
+                Err(trouble) if trouble.is_passing() => tokio::time::sleep(Duration::from_millis(20)).await,
+                other => return other,
+            }
+        }
+    };
+    let gone_on = tokio::time::timeout(Duration::from_secs(60), gone_on).await.expect("in time");
+    assert!(matches!(gone_on, Ok(Outcome::Committed { .. } | Outcome::Replayed { .. })), "{gone_on:?}");
+    assert_ne!(epoch(&primary).await, before);
 }
 
 /// Redis 7.0 waits for all that was there at the connection's last command; later ones, and Valkey, for its last write.
