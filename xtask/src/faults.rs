@@ -32,7 +32,7 @@ pub(crate) struct Options {
 }
 
 /// Rounds of the ring, and the seconds that a busy machine may take to serve again.
-const RING: Options = Options { rounds: 20, seed: 1, jobs: 2, patience: 30, bugs: false, only: None };
+const RING: Options = Options { rounds: 40, seed: 1, jobs: 2, patience: 30, bugs: false, only: None };
 
 /// Plays the rounds and returns a failure when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
