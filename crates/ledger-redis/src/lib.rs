@@ -18,6 +18,7 @@ pub mod planted;
 mod presence;
 pub mod seal;
 mod settings;
+mod snapshot;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -25,7 +26,6 @@ mod torn;
 mod whereabouts;
 mod writer;
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -261,21 +261,7 @@ impl Ledger for RedisLedger {
 
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
         self.opened().await?;
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        pipeline.add_command(self.store.head_call());
-        pipeline.cmd("HGETALL").arg(&self.store.keys.live);
-        type Answer = (Head, HashMap<Vec<u8>, Vec<u8>>);
-        let (head, live): Answer = self.store.query("take a snapshot", &pipeline).await?;
-        let (history, head) = match self.store.saw(head)? {
-            Some(found) => found,
-            // Wiped since: what is there now, nothing, is the beginning of another history.
-            None => self.store.open().await?,
-        };
-        let records = live.into_iter().map(|(name, stored)| decode::live(decode::key(&name)?, stored));
-        let mut records = records.collect::<Result<Vec<Versioned>, Trouble>>()?;
-        records.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        Ok((records, Cursor::new(history, head)))
+        self.taken().await
     }
 
     async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {

@@ -289,3 +289,10 @@ async fn a_gap_in_the_log_is_noticed_and_the_picture_drawn_afresh() {
     caught_up(&world).await;
     assert!(world.picture.get(&key(1)).is_some() && world.picture.get(&key(2)).is_some());
 }
+
+/// What a watcher that does not read costs: an event for each record of its snapshot, and nothing for each change, which
+/// all watchers share and which are cut off at [`WATCHER_BUFFER`].
+#[test]
+fn what_waits_for_a_watcher_is_small() {
+    assert!(size_of::<Event>() <= 64, "{} bytes for each record of a snapshot", size_of::<Event>());
+}
