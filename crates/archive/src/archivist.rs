@@ -108,6 +108,8 @@ pub struct Archivist {
     is_noted: bool,
     trimmed: Option<(Timestamp, Revision)>,
     is_trimming_held: bool,
+    /// Whether the store was told what the archive has, since this process began or last found the store away.
+    has_attested: bool,
 }
 
 impl Archivist {
@@ -125,6 +127,7 @@ impl Archivist {
             is_noted: false,
             trimmed: None,
             is_trimming_held: false,
+            has_attested: false,
         }
     }
 
@@ -140,6 +143,15 @@ impl Archivist {
     /// # Errors
     /// [`Stopped`]. What was archived stays so.
     pub async fn step(&mut self, now: Timestamp, wait: Duration) -> Result<Step, Stopped> {
+        let done = self.next(now, wait).await;
+        if done.is_err() {
+            // The store may be another when it is back.
+            self.has_attested = false;
+        }
+        done
+    }
+
+    async fn next(&mut self, now: Timestamp, wait: Duration) -> Result<Step, Stopped> {
         let mut archived = self.standing(now).await?;
         let changes = match self.keeper.changes(&archived.cursor, PAGE, wait).await {
             Ok(page) => page.changes,
@@ -189,6 +201,8 @@ impl Archivist {
             let (settings, disk) = (self.settings.clone(), self.disk.clone());
             let opened = tokio::task::spawn_blocking(move || Writer::open(settings, disk)).await;
             let (writer, resumed) = opened.map_err(|lost| Stopped::Task(lost.to_string()))??;
+            // Before anything else: a store that lost changes must not take new ones.
+            self.attest(writer.archived()).await?;
             self.resumed(&writer, resumed).await?;
             self.writer = Some(writer);
             self.is_noted = false;
@@ -197,6 +211,8 @@ impl Archivist {
                 self.write(Writer::cut).await?;
             }
         }
+        let known = self.writer.as_ref().and_then(|writer| writer.archived().cloned());
+        self.attest(known.as_ref()).await?;
         let Some(writer) = &self.writer else { return Err(Stopped::Task("it is gone".to_owned())) };
         match writer.archived() {
             Some(archived) if writer.is_whole() => Ok(archived.clone()),
@@ -220,6 +236,15 @@ impl Archivist {
                 self.begin(now, &reach).await
             }
         }
+    }
+
+    /// Says to the store what the archive has.
+    async fn attest(&mut self, archived: Option<&Archived>) -> Result<(), Stopped> {
+        if let Some(archived) = archived.filter(|_| !self.has_attested) {
+            self.keeper.attest(&archived.cursor).await?;
+            self.has_attested = true;
+        }
+        Ok(())
     }
 
     /// Holds what was found in the folder against what the store was told.

@@ -39,7 +39,8 @@ async fn main() {
     for _ in 0..TIMES {
         parts.push(beside(&ledger, async { drop(ledger.snapshot().await.expect("a snapshot")) }).await);
         let keys = Keys::of("region");
-        at_once.push(beside(&ledger, async { drop(server.command(&["HGETALL", &keys.live]).await) }).await);
+        at_once
+            .push(beside(&ledger, async { drop(server.try_command(&["HGETALL", &keys.live]).await) }).await);
     }
     for (name, mut taken) in [("in parts", parts), ("HGETALL alone", at_once)] {
         taken.sort_unstable();

@@ -10,6 +10,9 @@ use crate::{RedisLedger, decode, errors};
 
 pub(crate) const FUNCTIONS: &str = include_str!("keeper.lua");
 
+/// The name by which the archive speaks, its own for ever.
+const ARCHIVE: &str = "the archive";
+
 /// Changes that one call trims: some milliseconds of the server's time.
 const TRIMMED_AT_ONCE: usize = 10_000;
 /// Records, and about how many bytes of them, that one call puts aside.
@@ -62,6 +65,17 @@ impl Keeper for RedisLedger {
             head: Cursor::new(history, head),
             archived: archived.map(|text| read(&text)).transpose()?,
         })
+    }
+
+    async fn attest(&self, archived: &Cursor) -> Result<(), Trouble> {
+        // With replicas it may have archived what was never acknowledged, and would close a ledger that has lost nothing:
+        // then its process speaks for what it knows to be kept, as every other does.
+        if self.store.options.replicas > 0 {
+            return Ok(());
+        }
+        let standing = self.speak_for(ARCHIVE, archived.history(), archived.revision(), false).await?;
+        tracing::info!(%archived, ?standing, "the archive has said what it has");
+        Ok(())
     }
 
     async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {

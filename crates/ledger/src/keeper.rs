@@ -92,6 +92,15 @@ pub trait Keeper: Ledger {
     /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
     async fn reach(&self) -> Result<Reach, Trouble>;
 
+    /// Says that the archive has everything through a place, to a store that asks whether it has lost something.
+    ///
+    /// A store that lacks the place is closed to writes until somebody accepts the loss; one that waits for a witness may
+    /// open by it.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
+    async fn attest(&self, archived: &Cursor) -> Result<(), Trouble>;
+
     /// Notes that everything through a place of the log is archived.
     ///
     /// A note never goes back: one of an earlier revision of the same history is passed over. One of the same revision

@@ -170,6 +170,11 @@ impl Keeper for MemoryLedger {
         Ok(Reach { oldest: state.forgotten.next(), head: state.head(), archived: state.archived.clone() })
     }
 
+    async fn attest(&self, _archived: &Cursor) -> Result<(), Trouble> {
+        // It ends with its process, and so has lost nothing or everything.
+        Ok(())
+    }
+
     async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {
         let mut state = self.state();
         state.is_of(&note.cursor)?;
