@@ -306,3 +306,16 @@ async fn what_is_written_behind_a_torn_log_outlives_the_next_restart() {
     assert_eq!(bodies, ["after"]);
     assert_eq!(body(&ledger).await, Ok(Some("after".to_owned())));
 }
+
+#[tokio::test]
+async fn nothing_of_a_ledger_runs_out_by_itself() {
+    let server = RedisServer::start().await;
+    let ledger = connect(&server, Durability::Unsafe).await.unwrap();
+    ledger.commit(requested("1")).await.unwrap();
+    let keys: Vec<String> = redis::from_redis_value(server.command(&["KEYS", "*"]).await).unwrap();
+    assert!(keys.len() >= 5, "meta, live, log, outcomes and their times: {keys:?}");
+    for key in keys {
+        let left: i64 = redis::from_redis_value(server.command(&["PTTL", &key]).await).unwrap();
+        assert_eq!(left, -1, "{key} has a time to live");
+    }
+}

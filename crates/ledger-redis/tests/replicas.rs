@@ -169,6 +169,24 @@ async fn check_replay(program: Program) {
     assert_eq!(tokio::time::timeout(Duration::from_secs(60), asked).await.expect("told in time"), Ok(told));
 }
 
+/// What a connection has not written to since, some servers do not wait for. The mark is seen on every server; that the wait
+/// counts it, the test above sees where there is a Valkey.
+#[tokio::test]
+async fn a_replay_leaves_a_mark_that_replicas_must_confirm() {
+    let (primary, replica) = (primary().await, primary().await);
+    follow(&replica, &primary).await;
+    let ledger = ledger(&primary).await;
+    ledger.commit(requested("1")).await.expect("held");
+    let written = async || {
+        let persistence = info(&primary, "persistence").await;
+        field(&persistence, "rdb_changes_since_last_save").parse::<u64>().expect("a number")
+    };
+    let before = written().await;
+    let told = Outcome::Replayed { revision: Revision(1), answer: "done".into() };
+    assert_eq!(ledger.commit(requested("1")).await, Ok(told));
+    assert!(written().await > before, "nothing was written that a wait for replicas could cover");
+}
+
 #[tokio::test]
 async fn commits_that_wait_together_are_written_in_the_order_in_which_they_came() {
     let server = RedisServer::start().await;

@@ -200,6 +200,22 @@ async fn nobody_waits_for_a_process_that_has_left() {
 }
 
 #[tokio::test]
+async fn a_process_that_leaves_says_first_what_the_server_has_lost() {
+    let mut server = RedisServer::start_durable().await;
+    let ledger = process(&server.url(), still()).await;
+    assert_eq!(commits(&ledger, 1).await, Ok(Revision(1)));
+    let kept = length(&server);
+    assert_eq!(commits(&ledger, 2).await, Ok(Revision(2)));
+    restart_cut_to(&mut server, kept).await;
+    until("it has left", async || ledger.leave().await.is_ok()).await;
+    drop(ledger);
+    // Nobody is left to be waited for, and nobody who knows of the second commit.
+    let fresh = process(&server.url(), Options { settle: Duration::ZERO, ..still() }).await;
+    is_closed(&fresh, 3).await;
+    assert!(matches!(standing(&fresh).await, Standing::Closed(_)));
+}
+
+#[tokio::test]
 async fn a_replica_that_lacks_a_commit_never_opens_and_one_that_has_all_does() {
     for has_all in [false, true] {
         let mut primary = RedisServer::start_durable().await;
