@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::shell::{self, cargo, program};
 
 mod bugs;
+mod finders;
 
 /// Options of `cargo xtask faults`.
 #[derive(clap::Args)]
@@ -23,7 +24,7 @@ pub(crate) struct Options {
     /// Seconds after the last fault within which everything must be served again.
     #[arg(long, default_value_t = 10)]
     patience: u64,
-    /// Plants every bug in turn instead, and sees that the tests of the ledgers or else the rounds find it.
+    /// Plants every bug in turn instead, and sees that the test that is there for it finds it.
     #[arg(long)]
     bugs: bool,
     /// With --bugs: only this one.
