@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the engine beside its peers, on the same instances, in one run.
+//! `cargo xtask bench`: the engine and the ledger beside their peers, on the same work, in one run.
 //!
 //! Nothing here gates a test: only unequal results fail.
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 mod instances;
+mod ledger;
 mod machine;
 mod matching;
 mod peers;
@@ -24,10 +25,13 @@ pub(crate) struct Options {
 enum What {
     /// The matching engine beside LEMON, OR-tools, HiGHS and CP-SAT: goals M1 to M5.
     Matching(matching::Options),
+    /// The ledger over Redis beside redis-benchmark with the same script and beside etcd: goals L1 to L5.
+    Ledger(ledger::Options),
 }
 
 const LIST: &str = "\
 cargo xtask bench matching    the engine beside LEMON, OR-tools, HiGHS and CP-SAT (some 40 minutes; --quick: some 5)
+cargo xtask bench ledger      the ledger over Redis beside redis-benchmark and etcd (some 5 minutes)
 cargo bench -p fallow-bench   the inside of the engine: build, solve, events, explanations
 
 Each measure has --help. Nothing here gates a test.";
@@ -36,6 +40,7 @@ Each measure has --help. Nothing here gates a test.";
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.what {
         Some(What::Matching(options)) => matching::run(options),
+        Some(What::Ledger(options)) => ledger::run(options),
         None => {
             println!("{LIST}");
             Ok(())

@@ -33,7 +33,7 @@ enum Task {
     Test(test::Options),
     /// Builds Fallow and shows the demo region's winter day in the console.
     Demo(demo::Options),
-    /// Measures the engine beside other solvers; without more, lists what can be measured.
+    /// Measures the engine and the ledger beside their peers; without more, lists what can be measured.
     Bench(bench::Options),
     /// Breaks services and Redis on purpose, round after round, and checks that nothing they said was wrong.
     Faults(faults::Options),

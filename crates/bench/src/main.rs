@@ -1,4 +1,4 @@
-//! `fallow-bench`: the matching engine alone, measured.
+//! `fallow-bench`: the matching engine, the ledger and the services, measured.
 
 use std::process::ExitCode;
 
@@ -6,13 +6,15 @@ use clap::{Parser, Subcommand};
 
 mod explain;
 mod invented;
+mod ledger;
 mod live;
 mod play;
 mod scenario;
 mod solve;
 mod theatre;
+mod wire;
 
-/// Measures the matching engine on files of a scenario. Nothing here gates a test.
+/// Measures the matching engine on files of a scenario, and the ledger over Redis. Nothing here gates a test.
 #[derive(Parser)]
 #[command(name = "fallow-bench")]
 struct Arguments {
@@ -34,6 +36,13 @@ enum Task {
     Explain(explain::Options),
     /// Times what one change costs the live engine, from the picture's change to the decision.
     Live(live::Options),
+    /// Measures commits of the ledger over Redis beside the same script and beside etcd.
+    Ledger(ledger::Options),
+    /// Measures services over Redis by gRPC, beside a bare handler that runs the same script.
+    Wire(wire::Options),
+    /// Serves the bare handler; `wire` starts it.
+    #[command(hide = true)]
+    WireBare(wire::BareOptions),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +53,9 @@ fn main() -> ExitCode {
         Task::Theatre(options) => theatre::run(&options),
         Task::Explain(options) => explain::run(&options),
         Task::Live(options) => live::run(&options),
+        Task::Ledger(options) => ledger::run(&options),
+        Task::Wire(options) => wire::run(&options),
+        Task::WireBare(options) => wire::run_bare(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

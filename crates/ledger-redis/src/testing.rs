@@ -1,12 +1,14 @@
 //! Real servers for tests: one, one with replicas, Sentinels over a pair, a Cluster; with TLS, with users; Redis or
 //! Valkey. Redis is never faked.
 
+mod bare;
 mod certificates;
 mod cluster;
 mod program;
 mod sentinels;
 mod server;
 
+pub use bare::Bare;
 pub use certificates::Certificates;
 pub use cluster::RedisCluster;
 pub use program::Program;

@@ -1,0 +1,79 @@
+//! `fallow-bench wire`: services as processes over a durable Redis, by gRPC, beside a bare handler that runs the same
+//! script: goals L1 to L4.
+
+mod bare;
+mod feed;
+mod fleet;
+mod watching;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::ledger::{Figure, medians, say};
+use fleet::Fleet;
+
+/// What `wire` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The program `fallow`, as released.
+    #[arg(long, value_name = "FILE")]
+    fallow: PathBuf,
+    /// The region file that the services serve.
+    #[arg(long, value_name = "FILE", default_value = "regions/north-vale.toml")]
+    region: PathBuf,
+    /// How often everything is measured; medians are printed.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// Calls of one measurement.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    calls: u64,
+    /// Print one object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the bare handler: what `wire` starts beside the services.
+#[derive(Debug, Args)]
+pub(crate) struct BareOptions {
+    /// The Redis that it writes to.
+    #[arg(long)]
+    url: String,
+    /// The port of this machine on which it listens.
+    #[arg(long)]
+    port: u16,
+}
+
+/// Measures, and prints the medians.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let figures = runtime.block_on(measure(options))?;
+    say(&figures, options.json)
+}
+
+/// Serves the bare handler until it is killed.
+pub(crate) fn run_bare(options: &BareOptions) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(bare::serve(&options.url, options.port))
+}
+
+async fn measure(options: &Options) -> Result<Vec<Figure>> {
+    let mut rounds = Vec::new();
+    for round in 1..=options.rounds {
+        eprintln!("round {round} of {}", options.rounds);
+        let mut figures = Vec::new();
+        let fleet = Fleet::start(options).await?;
+        for at_once in [1, 32, 256] {
+            let calls = options.calls / if at_once == 1 { 10 } else { 1 };
+            figures.push(feed::publish("PublishOffer, a bare handler", &fleet.bare, at_once, calls).await?);
+            figures.push(feed::publish("PublishOffer, the service", &fleet.capacity, at_once, calls).await?);
+        }
+        figures.push(feed::stream(&fleet.capacity, options.calls * 2).await?);
+        figures.push(feed::replace(&fleet.capacity).await?);
+        figures.push(watching::publish_to_visible(&fleet.capacity, &fleet.other).await?);
+        figures.extend(watching::fan_out(&fleet.capacity, &fleet.other).await?);
+        rounds.push(figures);
+    }
+    Ok(medians(&rounds))
+}

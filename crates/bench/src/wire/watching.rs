@@ -1,0 +1,170 @@
+//! From one process's publish to another process's watches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use fallow_api::client::fresh_request_id;
+use fallow_api::v1::watch_offers_response::Item;
+use fallow_api::v1::{PublishOfferRequest, WatchOffersRequest, WatchOffersResponse};
+use fallow_bench::stopwatch::percentile;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval};
+use tonic::Streaming;
+
+use super::feed::offer;
+use super::fleet::Served;
+use crate::ledger::Figure;
+use crate::ledger::load::cpu_us;
+
+/// How many offers are published in each second.
+const PER_SECOND: u64 = 1_000;
+/// For so long.
+const SECONDS: u64 = 5;
+/// How many watch at once.
+const WATCHERS: usize = 1_000;
+/// How many watches share a connection.
+const PER_CONNECTION: usize = 250;
+
+async fn watch(served: &Served) -> Result<Streaming<WatchOffersResponse>> {
+    let mut watch =
+        served.client()?.capacity().watch_offers(WatchOffersRequest::default()).await?.into_inner();
+    caught_up(&mut watch).await?;
+    Ok(watch)
+}
+
+async fn caught_up(watch: &mut Streaming<WatchOffersResponse>) -> Result<()> {
+    while let Some(message) = watch.message().await? {
+        if matches!(message.item, Some(Item::SnapshotDone(_))) {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("the watch ended")
+}
+
+/// Publishes at a steady rate. Gives when each was sent, by its source's name.
+async fn publish(served: &Served, run: &str) -> Result<HashMap<String, Instant>> {
+    let client = served.client()?;
+    let mut beat = interval(Duration::from_millis(10));
+    let (mut sent, mut calls) = (HashMap::new(), JoinSet::new());
+    for number in 0..PER_SECOND * SECONDS {
+        if number % (PER_SECOND / 100) == 0 {
+            beat.tick().await;
+        }
+        let name = format!("{run} {number}");
+        let request = PublishOfferRequest {
+            request_id: fresh_request_id(),
+            offer: Some(offer(&name, 1)),
+            ..PublishOfferRequest::default()
+        };
+        sent.insert(name, Instant::now());
+        let mut capacity = client.capacity();
+        calls.spawn(async move { capacity.publish_offer(request).await.is_ok() });
+    }
+    let failed = calls.join_all().await.into_iter().filter(|went_well| !went_well).count();
+    ensure!(failed == 0, "{failed} offers were not published");
+    Ok(sent)
+}
+
+fn figure(what: &str, at_once: usize, mut ns: Vec<u64>, server_us: f64) -> Figure {
+    ns.sort_unstable();
+    Figure {
+        what: what.to_owned(),
+        at_once,
+        per_second: PER_SECOND as f64,
+        p50_us: percentile(&ns, 50.0) as f64 / 1e3,
+        p99_us: percentile(&ns, 99.0) as f64 / 1e3,
+        server_us,
+        client_us: 0.0,
+    }
+}
+
+fn between(sent: &HashMap<String, Instant>, seen: &[(String, Instant)]) -> Vec<u64> {
+    let times = seen.iter().filter_map(|(name, at)| Some(at.duration_since(*sent.get(name)?)));
+    times.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)).collect()
+}
+
+/// L2: from the call to the watch of another process.
+pub(crate) async fn publish_to_visible(one: &Served, other: &Served) -> Result<Figure> {
+    let mut watch = watch(other).await?;
+    let (seen, mut names) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok(Some(message)) = watch.message().await {
+            if let Some(Item::Offer(offer)) = message.item {
+                // The measurement is over when nobody takes it.
+                let _ = seen.send((offer.source_key, Instant::now()));
+            }
+        }
+    });
+    let before = cpu_us(other.id());
+    let sent = publish(one, "visible").await?;
+    let mut found = Vec::new();
+    while found.len() < sent.len() {
+        let next = tokio::time::timeout(Duration::from_secs(30), names.recv()).await;
+        let next = next.context("an offer was not seen within 30 s")?.context("the watch ended")?;
+        if sent.contains_key(&next.0) {
+            found.push(next);
+        }
+    }
+    let each = (cpu_us(other.id()) - before) / sent.len() as f64;
+    Ok(figure("publish to visible, another process", 1, between(&sent, &found), each))
+}
+
+/// L4: the same with a thousand watchers of that process, and what an idle one holds in its memory.
+pub(crate) async fn fan_out(one: &Served, other: &Served) -> Result<Vec<Figure>> {
+    let memory = rss_kib(other.id());
+    let mut watches = Vec::new();
+    for _ in 0..WATCHERS / PER_CONNECTION {
+        let client = other.client()?;
+        for _ in 0..PER_CONNECTION {
+            let asked = client.capacity().watch_offers(WatchOffersRequest::default()).await?;
+            let mut watch = asked.into_inner();
+            caught_up(&mut watch).await?;
+            watches.push(watch);
+        }
+    }
+    let kib_each = (rss_kib(other.id()) - memory) / WATCHERS as f64;
+    let expected = usize::try_from(PER_SECOND * SECONDS)?;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = JoinSet::new();
+    for mut watch in watches {
+        let seen = seen.clone();
+        tasks.spawn(async move {
+            let mut mine = Vec::with_capacity(expected);
+            while mine.len() < expected
+                && let Ok(Some(message)) = watch.message().await
+            {
+                if let Some(Item::Offer(offer)) = message.item
+                    && offer.source_key.starts_with("fan-out ")
+                {
+                    mine.push((offer.source_key, Instant::now()));
+                }
+            }
+            let whole = mine.len() == expected;
+            // All of them would be millions: a tenth of each tells as much.
+            seen.lock().await.extend(mine.into_iter().step_by(10));
+            whole
+        });
+    }
+    let before = cpu_us(other.id());
+    let sent = publish(one, "fan-out").await?;
+    let ended = tokio::time::timeout(Duration::from_secs(120), tasks.join_all()).await;
+    let cut = ended.context("a watcher has not seen all within 2 minutes")?;
+    let cut = cut.into_iter().filter(|whole| !whole).count();
+    let each = (cpu_us(other.id()) - before) / sent.len() as f64;
+    let mut latency =
+        figure("publish to visible, 1000 watchers", WATCHERS, between(&sent, &seen.lock().await), each);
+    latency.client_us = cut as f64;
+    let mut memory = figure("KiB of an idle watcher (p50)", WATCHERS, Vec::new(), 0.0);
+    (memory.per_second, memory.p50_us) = (0.0, kib_each);
+    Ok(vec![latency, memory])
+}
+
+fn rss_kib(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)
+}
