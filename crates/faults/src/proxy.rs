@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// How the network is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,8 @@ impl Acknowledged {
 
 /// By this a call that commits is known.
 const COMMIT: &[u8] = b"fallow_commit";
+/// For how long nothing comes after the last part of an answer.
+const QUIET: Duration = Duration::from_millis(50);
 
 impl Proxy {
     /// Opens a way to a server on a free port.
@@ -214,6 +217,10 @@ async fn answers(
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
         target.acknowledged.note();
         if doomed.load(Ordering::Acquire) > 0 {
+            // A long batch is answered in parts: the last comes when its work is done.
+            while let Ok(Ok(1..)) = timeout(QUIET, from.read(&mut bytes)).await {
+                target.acknowledged.note();
+            }
             return;
         }
         let passes = |now: &Weather| !matches!(now, Weather::BlackHole | Weather::HalfOpen);

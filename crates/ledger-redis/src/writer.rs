@@ -1,8 +1,10 @@
 //! The one way of commits to the store.
 //!
 //! All commits of a process go over a connection of their own, in batches, one batch at a time: what comes in while a
-//! batch is under way is the next batch, so nothing waits for company. Where replicas must hold a write, `WAIT` ends
-//! each batch on the same connection, and covers everything before it on that server.
+//! batch is under way is the next batch, so nothing waits for company. A batch is one transaction, so that the server
+//! flushes its log once for it: a long request it reads in parts, and would flush after each. What becomes of one commit
+//! of a batch is nothing to the others. Where replicas must hold a write, `WAIT` follows the transaction on the same
+//! connection, and covers everything before it on that server.
 //!
 //! Invariants: a caller that goes away stops nobody else's commit. What was surely not sent is `Unavailable`; what was
 //! sent and not answered, or is not on as many replicas as asked, is `Unknown`.
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use fallow_ledger::{Commit, Outcome, Trouble, planted};
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -198,9 +200,7 @@ impl Writer {
 
     /// Makes sure that the replicas follow: a small write, and a wait for it.
     async fn see_replicas(&mut self, line: &mut MultiplexedConnection) -> Result<(), Trouble> {
-        let mut pipeline = redis::pipe();
-        pipeline.add_command(self.store.touch_call());
-        let (mut answers, held) = match self.exchange(line, pipeline).await {
+        let (mut answers, held) = match self.exchange(line, [self.store.touch_call()]).await {
             Ok(answered) => answered,
             Err(error) => {
                 self.line = None;
@@ -225,20 +225,22 @@ impl Writer {
         batch: &[Job],
     ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
         let place = (self.epoch.clone(), self.store.presence.place().1);
-        let mut pipeline = redis::pipe();
-        for job in batch {
-            pipeline.add_command(self.store.commit_call(&place, &job.commit));
-        }
-        self.exchange(line, pipeline).await
+        self.exchange(line, batch.iter().map(|job| self.store.commit_call(&place, &job.commit))).await
     }
 
-    /// Sends commands, and the wait for the replicas after them. Gives their answers, and whether enough replicas hold
-    /// what was written, or why not.
+    /// Sends calls as one transaction, and the wait for the replicas after it. Gives an answer for each call, and whether
+    /// enough replicas hold what was written, or why not.
     async fn exchange(
         &self,
         line: &mut MultiplexedConnection,
-        mut pipeline: Pipeline,
+        calls: impl IntoIterator<Item = Cmd>,
     ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("MULTI");
+        for call in calls {
+            pipeline.add_command(call);
+        }
+        pipeline.cmd("EXEC");
         let wanted = self.store.options.replicas;
         if wanted > 0 {
             let patience_ms = u64::try_from(self.store.options.response_timeout.as_millis());
@@ -246,16 +248,11 @@ impl Writer {
             pipeline.cmd("WAIT").arg(wanted).arg(patience_ms.unwrap_or(u64::MAX).clamp(1, 60_000));
         }
         let mut answers: Vec<RedisResult<Value>> = pipeline.ignore_errors().query_async(line).await?;
-        if wanted == 0 || planted::on("reply-before-wait") {
-            return Ok((answers, Ok(())));
-        }
-        let held = match answers.pop() {
-            Some(Ok(Value::Int(found))) if found >= i64::from(wanted) => Ok(()),
-            Some(Ok(Value::Int(found))) => Err(format!("{found} of {wanted} replicas hold it")),
-            Some(Err(error)) => Err(format!("wait for the replicas: {error}")),
-            Some(Ok(_)) | None => Err("wait for the replicas: no number".to_owned()),
-        };
-        Ok((answers, held))
+        let held = if wanted > 0 { held_by(wanted, answers.pop()) } else { Ok(()) };
+        let done = answers.pop();
+        let queued = answers.split_off(answers.len().min(1));
+        let held = if planted::on("reply-before-wait") { Ok(()) } else { held };
+        Ok((each(queued, done)?, held))
     }
 
     /// Tells each caller what the store answered. Gives what the store has surely not run, and what may be tried again.
@@ -335,10 +332,82 @@ impl Writer {
     }
 }
 
+/// Whether as many replicas as wanted said that they hold everything so far, or why not.
+fn held_by(wanted: u32, answer: Option<RedisResult<Value>>) -> Result<(), String> {
+    match answer {
+        Some(Ok(Value::Int(found))) if found >= i64::from(wanted) => Ok(()),
+        Some(Ok(Value::Int(found))) => Err(format!("{found} of {wanted} replicas hold it")),
+        Some(Err(error)) => Err(format!("wait for the replicas: {error}")),
+        Some(Ok(_)) | None => Err("wait for the replicas: no number".to_owned()),
+    }
+}
+
+/// Gives the answer to each call of a transaction, from how each was received and what became of the whole.
+///
+/// # Errors
+/// The answer is none that a transaction has: what became of it is not known.
+fn each(
+    queued: Vec<RedisResult<Value>>,
+    done: Option<RedisResult<Value>>,
+) -> Result<Vec<RedisResult<Value>>, RedisError> {
+    match done {
+        Some(Ok(Value::Array(answers))) if answers.len() == queued.len() => {
+            Ok(answers.into_iter().map(RedisResult::from_redis_value).collect::<Result<_, _>>()?)
+        }
+        Some(Err(aborted)) => {
+            // Nothing was run. Why, the server said when it refused to take a call.
+            let calls = queued.len();
+            let why = queued.into_iter().find_map(Result::err).unwrap_or(aborted);
+            Ok(vec![Err(why); calls])
+        }
+        Some(Ok(_)) | None => Err((ErrorKind::UnexpectedReturnType, "no answer to a transaction").into()),
+    }
+}
+
 fn unavailable(detail: &str) -> Trouble {
     Trouble::Unavailable { detail: detail.to_owned() }
 }
 
 fn fail_all(jobs: Vec<Job>, trouble: &Trouble) {
     jobs.into_iter().for_each(|job| job.fail(trouble.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &'static str) -> RedisError {
+        let parsed = redis::parse_redis_value(text.as_bytes());
+        let refused = RedisResult::<Value>::from_redis_value(parsed.expect("a whole answer"));
+        refused.expect("an answer").expect_err("a refusal")
+    }
+
+    #[test]
+    fn each_call_of_a_transaction_has_its_own_answer() {
+        let queued = || vec![Ok(Value::SimpleString("QUEUED".to_owned())); 2];
+        let parsed =
+            redis::parse_redis_value(b"*2\r\n:1\r\n-ERR Function not found\r\n").expect("a whole answer");
+        let answers = each(queued(), Some(Ok(parsed))).expect("answers");
+        assert_eq!(answers[0], Ok(Value::Int(1)));
+        assert!(answers[1].as_ref().is_err_and(errors::is_function_missing), "{answers:?}");
+    }
+
+    #[test]
+    fn a_transaction_that_was_refused_says_why_for_each_call() {
+        let queued =
+            vec![Ok(Value::SimpleString("QUEUED".to_owned())), Err(refusal("-MOVED 1 127.0.0.1:7\r\n"))];
+        let aborted = refusal("-EXECABORT Transaction discarded because of previous errors.\r\n");
+        let answers = each(queued, Some(Err(aborted))).expect("answers");
+        let codes: Vec<_> =
+            answers.iter().map(|answer| answer.as_ref().expect_err("refused").code()).collect();
+        assert_eq!(codes, [Some("MOVED"), Some("MOVED")]);
+    }
+
+    #[test]
+    fn what_became_of_a_transaction_without_a_whole_answer_is_not_known() {
+        for done in [None, Some(Ok(Value::Nil)), Some(Ok(Value::Array(Vec::new())))] {
+            let error = each(vec![Ok(Value::Nil)], done).expect_err("no answers");
+            assert!(matches!(errors::of_commit(&error), Trouble::Unknown { .. }), "{error}");
+        }
+    }
 }
