@@ -21,13 +21,16 @@ const WHOLE_STATE: i64 = 1_000;
 /// How many offers are published over and over.
 const OFFERS: u64 = 2_000;
 /// Numbers of a feed, each above all before.
-static SEQUENCE: AtomicI64 = AtomicI64::new(1);
+pub(crate) static SEQUENCE: AtomicI64 = AtomicI64::new(1);
 
-/// An offer under a name of the source, open for two days from now on.
-pub(crate) fn offer(name: &str, staffed: i64) -> Offer {
+/// The site of the services' own region.
+pub(crate) const SITE: &str = "ZA101";
+
+/// An offer of a site under a name of the source, open for two days from now on.
+pub(crate) fn offer(site: &str, name: &str, staffed: i64) -> Offer {
     Offer {
         source_key: name.to_owned(),
-        site: "ZA101".to_owned(),
+        site: site.to_owned(),
         resource: Some(Resource {
             kind: ResourceKind::Bed.into(),
             code: "STEP_DOWN".into(),
@@ -41,8 +44,13 @@ pub(crate) fn offer(name: &str, staffed: i64) -> Offer {
 }
 
 fn in_two_days() -> Timestamp {
+    Timestamp { seconds: now().as_second() + 2 * 86_400, nanos: 0 }
+}
+
+/// The time, in whole seconds.
+pub(crate) fn now() -> jiff::Timestamp {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    Timestamp { seconds: now.tv_sec + 2 * 86_400, nanos: 0 }
+    jiff::Timestamp::from_second(now.tv_sec).unwrap_or_default()
 }
 
 /// Publishes offers one by one, so many at once.
@@ -51,7 +59,8 @@ pub(crate) async fn publish(what: &str, served: &Served, at_once: usize, calls: 
     let clients = (0..at_once.min(4)).map(|_| served.client()).collect::<Result<Vec<_>>>()?;
     let call = move |lane: usize, number: u64| {
         let mut capacity = clients[lane % clients.len()].capacity();
-        let offer = offer(&format!("single {}", number % OFFERS), 1 + i64::from(number % 7 == 0));
+        let offer =
+            offer(SITE, &format!("single {}", number % OFFERS), 1 + i64::from(number.is_multiple_of(7)));
         let request = PublishOfferRequest {
             request_id: fresh_request_id(),
             offer: Some(offer),
@@ -68,7 +77,11 @@ pub(crate) async fn stream(served: &Served, offers: u64) -> Result<Figure> {
     let items = (0..offers).map(|number| StreamOffersRequest {
         feed: "bench-stream".to_owned(),
         source_seq: SEQUENCE.fetch_add(1, Ordering::Relaxed),
-        offer: Some(offer(&format!("streamed {}", number % OFFERS), 1 + i64::from(number % 7 == 0))),
+        offer: Some(offer(
+            SITE,
+            &format!("streamed {}", number % OFFERS),
+            1 + i64::from(number.is_multiple_of(7)),
+        )),
     });
     let items = tokio_stream::iter(items.collect::<Vec<_>>());
     let mut answers = served.client()?.capacity().stream_offers(items).await?.into_inner();
@@ -97,11 +110,11 @@ pub(crate) async fn stream(served: &Served, offers: u64) -> Result<Figure> {
 pub(crate) async fn replace(served: &Served) -> Result<Figure> {
     let mut capacity = served.client()?.capacity();
     let request = |staffed| ReplaceOffersRequest {
-        site: "ZA101".to_owned(),
+        site: SITE.to_owned(),
         kinds: vec![ResourceKind::Bed.into()],
         feed: "bench-state".to_owned(),
         source_seq: SEQUENCE.fetch_add(1, Ordering::Relaxed),
-        items: (0..WHOLE_STATE).map(|number| offer(&format!("state {number}"), staffed)).collect(),
+        items: (0..WHOLE_STATE).map(|number| offer(SITE, &format!("state {number}"), staffed)).collect(),
         confirm_large_change: true,
         ..ReplaceOffersRequest::default()
     };

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use fallow_ledger_redis::testing::RedisServer;
 use tempfile::TempDir;
 
 use super::Options;
+
+/// The services' own region: its file, and its id in it.
+const REGION: (&str, &str) = ("regions/north-vale.toml", "north-vale");
 
 /// A process, and how it is called.
 pub(crate) struct Served {
@@ -29,7 +32,12 @@ impl Served {
 
     /// Makes a client with a connection of its own.
     pub(crate) fn client(&self) -> Result<Client> {
-        Ok(Client::new(&Settings::at(&self.address).with_token(&*self.token))?)
+        self.client_of(&self.token)
+    }
+
+    /// Makes a client of another trust.
+    pub(crate) fn client_of(&self, token: &str) -> Result<Client> {
+        Ok(Client::new(&Settings::at(&self.address).with_token(token))?)
     }
 }
 
@@ -41,63 +49,90 @@ impl Drop for Served {
     }
 }
 
-/// A durable Redis, two processes of services over it, and the bare handler.
+/// A durable Redis, a key for tokens, and a region: what processes are started on.
+pub(crate) struct Ground {
+    fallow: PathBuf,
+    region: PathBuf,
+    region_id: String,
+    redis: RedisServer,
+    folder: TempDir,
+}
+
+impl Ground {
+    /// Starts the store and makes the key, for a region file and the region's id in it.
+    pub(crate) async fn new(fallow: &Path, region: &Path, region_id: &str) -> Result<Ground> {
+        let (redis, folder) = (RedisServer::start_durable().await, tempfile::tempdir()?);
+        said(Command::new(fallow).args(["token", "keygen"]).arg(folder.path()))?;
+        let (fallow, region, region_id) = (fallow.to_owned(), region.to_owned(), region_id.to_owned());
+        Ok(Ground { fallow, region, region_id, redis, folder })
+    }
+
+    /// Makes a token for a trust's systems.
+    pub(crate) fn token(&self, trust: &str) -> Result<String> {
+        self.issue(&["--role", "trust_system", "--trust", trust])
+    }
+
+    /// Makes a token for gold command, who sees every trust.
+    pub(crate) fn gold(&self) -> Result<String> {
+        self.issue(&["--role", "gold"])
+    }
+
+    fn issue(&self, whose: &[&str]) -> Result<String> {
+        let mut issue = Command::new(&self.fallow);
+        issue.args(["token", "issue", "--subject", "bench", "--ttl", "8h"]).args(whose);
+        issue.arg("--key").arg(self.folder.path().join("signing-key.pem"));
+        issue.env("FALLOW__REGION__ID", &self.region_id);
+        Ok(said(&mut issue)?.trim().to_owned())
+    }
+
+    /// Starts a process of these roles; calls go to the first, by the token of a trust.
+    pub(crate) fn serve(&self, name: &str, roles: &[&str], token: &str) -> Result<Served> {
+        let port = free_port()?;
+        let mut command = Command::new(&self.fallow);
+        command.arg("serve").args(roles);
+        command.env("FALLOW__STORE__KIND", "redis").env("FALLOW__STORE__URL", self.redis.url());
+        for (at, role) in roles.iter().enumerate() {
+            let port = if at == 0 { port } else { 0 };
+            command.env(format!("FALLOW__LISTEN__{}", role.to_uppercase()), port.to_string());
+        }
+        command.env("FALLOW__REGION__FILE", &self.region).env("FALLOW__REGION__ID", &self.region_id);
+        command.env("FALLOW__IDENTITY__ISSUER_KEYS_FILE", self.folder.path().join("issuer-keys.json"));
+        command.env("FALLOW__IDENTITY__SIGNING_KEY_FILE", self.folder.path().join("signing-key.pem"));
+        command.env("FALLOW__TELEMETRY__LOG_FILTER", "error");
+        for lane in ["PUBLISH", "NEED", "READ"] {
+            for kind in ["PER_SECOND", "BURST"] {
+                command.env(format!("FALLOW__LIMITS__{lane}_{kind}"), "100000");
+            }
+        }
+        command.env("FALLOW__LIMITS__CALLS", "10000").env("FALLOW__LIMITS__WATCHES", "10000");
+        start(command, port, token, &self.folder.path().join(name))
+    }
+}
+
+/// Two processes of the same services, and the bare handler.
 pub(crate) struct Fleet {
     pub(crate) capacity: Served,
     /// Another process of the same services.
     pub(crate) other: Served,
     pub(crate) bare: Served,
-    _redis: RedisServer,
-    _folder: TempDir,
+    _ground: Ground,
 }
 
 impl Fleet {
     /// Starts them and waits until they serve.
     pub(crate) async fn start(options: &Options) -> Result<Fleet> {
-        let (redis, folder) = (RedisServer::start_durable().await, tempfile::tempdir()?);
-        said(Command::new(&options.fallow).args(["token", "keygen"]).arg(folder.path()))?;
-        let mut issue = Command::new(&options.fallow);
-        issue.args([
-            "token",
-            "issue",
-            "--subject",
-            "bench",
-            "--role",
-            "trust_system",
-            "--trust",
-            "ZA1",
-            "--ttl",
-            "8h",
-        ]);
-        issue.arg("--key").arg(folder.path().join("signing-key.pem"));
-        let token = said(&mut issue)?.trim().to_owned();
-        let serve = |name: &str| {
-            let port = free_port()?;
-            let mut command = Command::new(&options.fallow);
-            command.args(["serve", "capacity", "monitor"]);
-            command.env("FALLOW__STORE__KIND", "redis").env("FALLOW__STORE__URL", redis.url());
-            command.env("FALLOW__LISTEN__CAPACITY", port.to_string()).env("FALLOW__LISTEN__MONITOR", "0");
-            command.env("FALLOW__REGION__FILE", &options.region);
-            command.env("FALLOW__IDENTITY__ISSUER_KEYS_FILE", folder.path().join("issuer-keys.json"));
-            command.env("FALLOW__IDENTITY__SIGNING_KEY_FILE", folder.path().join("signing-key.pem"));
-            command.env("FALLOW__TELEMETRY__LOG_FILTER", "error");
-            for lane in ["PUBLISH", "READ"] {
-                for kind in ["PER_SECOND", "BURST"] {
-                    command.env(format!("FALLOW__LIMITS__{lane}_{kind}"), "100000");
-                }
-            }
-            command.env("FALLOW__LIMITS__CALLS", "10000").env("FALLOW__LIMITS__WATCHES", "10000");
-            start(command, port, &token, &folder.path().join(name))
-        };
+        let ground = Ground::new(&options.fallow, Path::new(REGION.0), REGION.1).await?;
+        let token = ground.token("ZA1")?;
+        let serve = |name| ground.serve(name, &["capacity", "monitor"], &token);
         let (capacity, other) = (serve("one")?, serve("other")?);
         let port = free_port()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["wire-bare", "--url", &redis.url(), "--port", &port.to_string()]);
-        let bare = start(command, port, &token, &folder.path().join("bare"))?;
+        command.args(["wire-bare", "--url", &ground.redis.url(), "--port", &port.to_string()]);
+        let bare = start(command, port, &token, &ground.folder.path().join("bare"))?;
         for served in [&capacity, &other] {
             ready(served).await?;
         }
-        Ok(Fleet { capacity, other, bare, _redis: redis, _folder: folder })
+        Ok(Fleet { capacity, other, bare, _ground: ground })
     }
 }
 
@@ -107,7 +142,8 @@ fn start(mut command: Command, port: u16, token: &str, log: &Path) -> Result<Ser
     Ok(Served { process, address: format!("http://127.0.0.1:{port}"), token: token.to_owned() })
 }
 
-async fn ready(served: &Served) -> Result<()> {
+/// Waits until a process of the capacity service serves.
+pub(crate) async fn ready(served: &Served) -> Result<()> {
     let client = served.client()?;
     for _ in 0..600 {
         if client.capacity().list_offers(ListOffersRequest::default()).await.is_ok() {

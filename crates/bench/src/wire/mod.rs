@@ -4,6 +4,7 @@
 mod bare;
 mod feed;
 mod fleet;
+mod proposing;
 mod watching;
 
 use std::path::PathBuf;
@@ -20,9 +21,6 @@ pub(crate) struct Options {
     /// The program `fallow`, as released.
     #[arg(long, value_name = "FILE")]
     fallow: PathBuf,
-    /// The region file that the services serve.
-    #[arg(long, value_name = "FILE", default_value = "regions/north-vale.toml")]
-    region: PathBuf,
     /// How often everything is measured; medians are printed.
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
@@ -73,6 +71,8 @@ async fn measure(options: &Options) -> Result<Vec<Figure>> {
         figures.push(feed::replace(&fleet.capacity).await?);
         figures.push(watching::publish_to_visible(&fleet.capacity, &fleet.other).await?);
         figures.extend(watching::fan_out(&fleet.capacity, &fleet.other).await?);
+        drop(fleet);
+        figures.push(proposing::need_to_proposal(options).await?);
         rounds.push(figures);
     }
     Ok(medians(&rounds))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use fallow_api::client::fresh_request_id;
+use fallow_api::client::{Client, fresh_request_id};
 use fallow_api::v1::watch_offers_response::Item;
 use fallow_api::v1::{PublishOfferRequest, WatchOffersRequest, WatchOffersResponse};
 use fallow_bench::stopwatch::percentile;
@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 use tonic::Streaming;
 
-use super::feed::offer;
+use super::feed::{SITE, offer};
 use super::fleet::Served;
 use crate::ledger::Figure;
 use crate::ledger::load::cpu_us;
 
 /// How many offers are published in each second.
-const PER_SECOND: u64 = 1_000;
+pub(crate) const PER_SECOND: u64 = 1_000;
 /// For so long.
 const SECONDS: u64 = 5;
 /// How many watch at once.
@@ -44,26 +44,30 @@ async fn caught_up(watch: &mut Streaming<WatchOffersResponse>) -> Result<()> {
     anyhow::bail!("the watch ended")
 }
 
-/// Publishes at a steady rate. Gives when each was sent, by its source's name.
-async fn publish(served: &Served, run: &str) -> Result<HashMap<String, Instant>> {
-    let client = served.client()?;
+/// Publishes at a steady rate, each call under the name that is given for its number. Gives when each was sent, by name.
+pub(crate) async fn publish(
+    client: Client,
+    site: &str,
+    calls: u64,
+    name: impl Fn(u64) -> String,
+) -> Result<HashMap<String, Instant>> {
     let mut beat = interval(Duration::from_millis(10));
-    let (mut sent, mut calls) = (HashMap::new(), JoinSet::new());
-    for number in 0..PER_SECOND * SECONDS {
+    let (mut sent, mut answers) = (HashMap::new(), JoinSet::new());
+    for number in 0..calls {
         if number % (PER_SECOND / 100) == 0 {
             beat.tick().await;
         }
-        let name = format!("{run} {number}");
+        let name = name(number);
         let request = PublishOfferRequest {
             request_id: fresh_request_id(),
-            offer: Some(offer(&name, 1)),
+            offer: Some(offer(site, &name, 1)),
             ..PublishOfferRequest::default()
         };
         sent.insert(name, Instant::now());
         let mut capacity = client.capacity();
-        calls.spawn(async move { capacity.publish_offer(request).await.is_ok() });
+        answers.spawn(async move { capacity.publish_offer(request).await.is_ok() });
     }
-    let failed = calls.join_all().await.into_iter().filter(|went_well| !went_well).count();
+    let failed = answers.join_all().await.into_iter().filter(|went_well| !went_well).count();
     ensure!(failed == 0, "{failed} offers were not published");
     Ok(sent)
 }
@@ -100,7 +104,7 @@ pub(crate) async fn publish_to_visible(one: &Served, other: &Served) -> Result<F
         }
     });
     let before = cpu_us(other.id());
-    let sent = publish(one, "visible").await?;
+    let sent = publish(one.client()?, SITE, PER_SECOND * SECONDS, |n| format!("visible {n}")).await?;
     let mut found = Vec::new();
     while found.len() < sent.len() {
         let next = tokio::time::timeout(Duration::from_secs(30), names.recv()).await;
@@ -150,7 +154,7 @@ pub(crate) async fn fan_out(one: &Served, other: &Served) -> Result<Vec<Figure>>
         });
     }
     let before = cpu_us(other.id());
-    let sent = publish(one, "fan-out").await?;
+    let sent = publish(one.client()?, SITE, PER_SECOND * SECONDS, |n| format!("fan-out {n}")).await?;
     let ended = tokio::time::timeout(Duration::from_secs(120), tasks.join_all()).await;
     let cut = ended.context("a watcher has not seen all within 2 minutes")?;
     let cut = cut.into_iter().filter(|whole| !whole).count();

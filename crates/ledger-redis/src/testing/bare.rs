@@ -39,7 +39,7 @@ impl Bare {
         let words = self.store.commit_call(&self.store.presence.place(), commit);
         let simple = words.args_iter().filter_map(|word| match word {
             Arg::Simple(bytes) => Some(bytes.to_vec()),
-            _ => None,
+            Arg::Cursor | _ => None,
         });
         simple.collect()
     }
