@@ -65,10 +65,10 @@ pub(crate) async fn publish(
         };
         sent.insert(name, Instant::now());
         let mut capacity = client.capacity();
-        answers.spawn(async move { capacity.publish_offer(request).await.is_ok() });
+        answers.spawn(async move { capacity.publish_offer(request).await.err() });
     }
-    let failed = answers.join_all().await.into_iter().filter(|went_well| !went_well).count();
-    ensure!(failed == 0, "{failed} offers were not published");
+    let failed: Vec<_> = answers.join_all().await.into_iter().flatten().collect();
+    ensure!(failed.is_empty(), "{} offers were not published; the first: {}", failed.len(), failed[0]);
     Ok(sent)
 }
 
