@@ -80,21 +80,26 @@ impl<C: Cost> Search<C> {
     }
 
     /// Notes a chain to a store unless a shorter one is known or none that long is wanted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn reach(&mut self, store: u32, distance: C, step: Step, limit: C) {
-        let known = &mut self.distance[store as usize];
-        if distance < limit && distance < *known {
-            debug_assert!(distance >= self.level, "the prices do not prove the plan: a chain gets shorter");
-            if *known == C::FAR {
-                self.seen.push(store);
-            }
-            *known = distance;
-            self.step[store as usize] = step;
-            if distance == self.level {
-                self.here.push(store);
-            } else {
-                self.queue.push(Reverse((distance, store)));
-            }
+        // Most chains are not the shortest: only this much is worth a place in every loop.
+        if distance < limit && distance < self.distance[store as usize] {
+            self.enter(store, distance, step);
+        }
+    }
+
+    #[inline(never)]
+    fn enter(&mut self, store: u32, distance: C, step: Step) {
+        debug_assert!(distance >= self.level, "the prices do not prove the plan: a chain gets shorter");
+        let known = std::mem::replace(&mut self.distance[store as usize], distance);
+        if known == C::FAR {
+            self.seen.push(store);
+        }
+        self.step[store as usize] = step;
+        if distance == self.level {
+            self.here.push(store);
+        } else {
+            self.queue.push(Reverse((distance, store)));
         }
     }
 

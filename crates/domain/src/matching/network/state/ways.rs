@@ -30,32 +30,15 @@ impl<C: Cost> State<C> {
         let prices = &self.prices;
         let cost = |way: &Way| C::from(way.cost) + prices[way.store as usize];
         let cheapest = self.ways.of(need).iter().map(cost).min()?;
-        self.part(need, cheapest + C::from(MARGIN), |_, _| {});
+        let most = cheapest + C::from(MARGIN);
+        let (border, floor) = part(self.ways.of_mut(need), &self.prices, most, |_, _| {});
+        let its = &mut self.needs[need as usize];
+        (its.near, its.floor) = (border, floor);
         Some(cheapest)
     }
 
     pub(super) fn near_ways_of(&self, need: u32) -> &[Way] {
         &self.ways.of(need)[..self.needs[need as usize].near as usize]
-    }
-
-    /// Lets the ways that cost at most so much be the near ones, and calls `near` with each.
-    #[inline]
-    fn part(&mut self, need: u32, most: C, mut near: impl FnMut(Way, C)) {
-        let ways = self.ways.of_mut(need);
-        let (mut border, mut floor) = (0, C::FAR);
-        for at in 0..ways.len() {
-            let way = ways[at];
-            let cost = C::from(way.cost) + self.prices[way.store as usize];
-            if cost <= most {
-                ways.swap(at, border);
-                border += 1;
-                near(way, cost);
-            } else {
-                floor = floor.min(cost);
-            }
-        }
-        let its = &mut self.needs[need as usize];
-        (its.near, its.floor) = (position(border), floor);
     }
 
     /// Reaches the stores of a need's near ways, and remembers it for its far ones.
@@ -67,9 +50,10 @@ impl<C: Cost> State<C> {
             self.search.horizon = self.search.horizon.min(far);
             self.search.passed.push(passed);
         }
-        for &way in &self.ways.of(passed.need)[..its.near as usize] {
-            let distance = passed.base + C::from(way.cost) + self.prices[way.store as usize];
-            self.search.reach(way.store, distance, passed.step(way), limit);
+        let Self { search, ways, prices, .. } = self;
+        for &way in &ways.of(passed.need)[..its.near as usize] {
+            let distance = passed.base + C::from(way.cost) + prices[way.store as usize];
+            search.reach(way.store, distance, passed.step(way), limit);
         }
     }
 
@@ -77,22 +61,44 @@ impl<C: Cost> State<C> {
     pub(super) fn look_further(&mut self, limit: C) {
         let horizon = std::mem::replace(&mut self.search.horizon, C::FAR);
         let mut all = std::mem::take(&mut self.search.passed);
+        let Self { search, needs, ways, prices, .. } = self;
         all.retain(|&passed| {
-            let far = passed.base + self.needs[passed.need as usize].floor;
-            if far <= horizon {
+            let its = &mut needs[passed.need as usize];
+            if passed.base + its.floor <= horizon {
                 let most = horizon - passed.base + C::from(MARGIN);
-                let mut search = std::mem::take(&mut self.search);
-                self.part(passed.need, most, |way, cost| {
-                    search.reach(way.store, passed.base + cost, passed.step(way), limit);
-                });
-                self.search = search;
+                // Its near ways have been looked at already, and remain near ones.
+                let known = its.near as usize;
+                let (more, floor) =
+                    part(&mut ways.of_mut(passed.need)[known..], prices, most, |way, cost| {
+                        search.reach(way.store, passed.base + cost, passed.step(way), limit);
+                    });
+                (its.near, its.floor) = (its.near + more, floor);
             }
-            let far = passed.base + self.needs[passed.need as usize].floor;
-            self.search.horizon = self.search.horizon.min(far);
+            let far = passed.base + its.floor;
+            search.horizon = search.horizon.min(far);
             far < limit
         });
-        self.search.passed = all;
+        search.passed = all;
     }
+}
+
+/// Puts the ways that cost at most so much first, and calls `near` with each; returns how many they are, and the floor of
+/// the others.
+#[inline]
+fn part<C: Cost>(ways: &mut [Way], prices: &[C], most: C, mut near: impl FnMut(Way, C)) -> (u32, C) {
+    let (mut border, mut floor) = (0, C::FAR);
+    for at in 0..ways.len() {
+        let way = ways[at];
+        let cost = C::from(way.cost) + prices[way.store as usize];
+        if cost <= most {
+            ways.swap(at, border);
+            border += 1;
+            near(way, cost);
+        } else {
+            floor = floor.min(cost);
+        }
+    }
+    (position(border), floor)
 }
 
 /// What events change.
