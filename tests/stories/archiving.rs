@@ -154,7 +154,8 @@ async fn a_region_that_was_lost_is_rebuilt_and_goes_on(mut world: World) {
     let keeper = world.keeper().await;
     let state = report.state.unwrap();
     let records: Vec<Versioned> = state.records().collect();
-    keeper.restore(&records, &report.last.unwrap().note()).await.unwrap();
+    let last = report.last.unwrap();
+    keeper.restore(&records, &last.note(), last.line.as_deref()).await.unwrap();
     let (after, cursor) = keeper.snapshot().await.unwrap();
     assert_eq!((digest(&after), cursor), (digest(&before), head), "the same, record by record");
     world.add_process().await;

@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fallow_ledger::{Archived, Change, Cursor, Keeper, KeeperError, Reach, Revision, Trouble};
+use fallow_ledger::{
+    Archived, Attested, Change, Cursor, Keeper, KeeperError, Reach, Revision, Seen, Trouble,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::entry::{Entry, Snapshot, Start};
 use crate::finding::{Finding, Flaw};
 use crate::folder::whole;
-use crate::writer::{ArchiveError, Disk, Resumed, Settings, Writer};
+use crate::writer::{ArchiveError, Disk, End, Resumed, Settings, Writer};
 
 /// Changes written and flushed together at most.
 const PAGE: usize = 256;
@@ -18,6 +20,10 @@ const PAGE: usize = 256;
 const TRIM_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// About how many bytes of bodies a part of a snapshot has.
 const PART_BYTES: usize = 1024 * 1024;
+/// How long to wait before asking again whether what was read is known to stay.
+const NOT_KEPT_YET: Duration = Duration::from_millis(50);
+/// How often that is asked of a snapshot.
+const ASKED_OF_A_SNAPSHOT: usize = 200;
 
 /// What stays in the log of the ledger although it is archived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +49,12 @@ pub enum Stopped {
         archived: Revision,
         /// The last revision of the store.
         head: Revision,
+    },
+    /// The ledger is closed to writes: what it has is perhaps not what it had, so nothing of it is archived.
+    #[error("the ledger is closed: {why}; see `fallow ledger status`")]
+    Closed {
+        /// Why.
+        why: String,
     },
     /// The store does not do what an archive asks of it.
     #[error(transparent)]
@@ -71,11 +83,12 @@ impl From<KeeperError> for Stopped {
 }
 
 impl Stopped {
-    /// Says whether the store was merely away.
+    /// Says whether the store was merely away, or waits for those who knew it.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Stopped::Store(KeeperError::Trouble(trouble)) => trouble.is_passing(),
+            Stopped::Closed { .. } => true,
             Stopped::Archive(_) | Stopped::StoreBehind { .. } | Stopped::Store(_) | Stopped::Task(_) => false,
         }
     }
@@ -86,6 +99,8 @@ impl Stopped {
 pub struct Step {
     /// What is archived now.
     pub archived: Archived,
+    /// Where that ends on the disk.
+    pub end: Option<End>,
     /// The changes that were archived by this step, oldest first.
     pub changes: Vec<Change>,
     /// The last revision through which the log was trimmed by this process, if it was.
@@ -108,8 +123,6 @@ pub struct Archivist {
     is_noted: bool,
     trimmed: Option<(Timestamp, Revision)>,
     is_trimming_held: bool,
-    /// Whether the store was told what the archive has, since this process began or last found the store away.
-    has_attested: bool,
 }
 
 impl Archivist {
@@ -127,7 +140,6 @@ impl Archivist {
             is_noted: false,
             trimmed: None,
             is_trimming_held: false,
-            has_attested: false,
         }
     }
 
@@ -138,31 +150,30 @@ impl Archivist {
 
     /// Archives the changes that there are, waiting up to `wait` for the first, and trims what has aged.
     ///
+    /// It first says to the store what the archive has, and archives only what it reads while the ledger is open: so the
+    /// archive can say where it was when a server has changed.
+    ///
     /// To be called again and again, also after it failed.
     ///
     /// # Errors
     /// [`Stopped`]. What was archived stays so.
     pub async fn step(&mut self, now: Timestamp, wait: Duration) -> Result<Step, Stopped> {
-        let done = self.next(now, wait).await;
-        if done.is_err() {
-            // The store may be another when it is back.
-            self.has_attested = false;
-        }
-        done
-    }
-
-    async fn next(&mut self, now: Timestamp, wait: Duration) -> Result<Step, Stopped> {
         let mut archived = self.standing(now).await?;
-        let changes = match self.keeper.changes(&archived.cursor, PAGE, wait).await {
-            Ok(page) => page.changes,
+        let line = self.attest().await?.0;
+        let (changes, mut entries) = match self.keeper.changes(&archived.cursor, PAGE, wait).await {
+            Ok(page) => {
+                let is_new = self.writer.as_ref().and_then(Writer::line) != Some(&line);
+                let noted = is_new.then(|| Entry::Line(line.clone()));
+                (self.kept(page.changes, &line).await?, Vec::from_iter(noted))
+            }
             Err(Trouble::CursorGone) => {
                 archived = self.follow_another(now, &archived.cursor).await?;
-                Vec::new()
+                (Vec::new(), Vec::new())
             }
             Err(trouble) => return Err(trouble.into()),
         };
-        if !changes.is_empty() {
-            let entries: Vec<Entry> = changes.iter().cloned().map(Entry::Change).collect();
+        entries.extend(changes.iter().cloned().map(Entry::Change));
+        if !entries.is_empty() {
             archived = self.write(move |writer| writer.append(&entries, now)).await?;
             self.is_noted = false;
         }
@@ -180,7 +191,9 @@ impl Archivist {
             self.is_noted = true;
         }
         let removed = self.trim(now, &archived).await?;
-        Ok(Step { trimmed: self.trimmed.map(|(_, through)| through), archived, changes, removed })
+        let end = self.writer.as_ref().and_then(Writer::end);
+        let trimmed = self.trimmed.map(|(_, through)| through);
+        Ok(Step { archived, end, changes, trimmed, removed })
     }
 
     /// Closes the segment at hand, at the end of the process.
@@ -202,7 +215,7 @@ impl Archivist {
             let opened = tokio::task::spawn_blocking(move || Writer::open(settings, disk)).await;
             let (writer, resumed) = opened.map_err(|lost| Stopped::Task(lost.to_string()))??;
             // Before anything else: a store that lost changes must not take new ones.
-            self.attest(writer.archived()).await?;
+            self.say(writer.seen()).await?;
             self.resumed(&writer, resumed).await?;
             self.writer = Some(writer);
             self.is_noted = false;
@@ -211,8 +224,6 @@ impl Archivist {
                 self.write(Writer::cut).await?;
             }
         }
-        let known = self.writer.as_ref().and_then(|writer| writer.archived().cloned());
-        self.attest(known.as_ref()).await?;
         let Some(writer) = &self.writer else { return Err(Stopped::Task("it is gone".to_owned())) };
         match writer.archived() {
             Some(archived) if writer.is_whole() => Ok(archived.clone()),
@@ -238,13 +249,37 @@ impl Archivist {
         }
     }
 
-    /// Says to the store what the archive has.
-    async fn attest(&mut self, archived: Option<&Archived>) -> Result<(), Stopped> {
-        if let Some(archived) = archived.filter(|_| !self.has_attested) {
-            self.keeper.attest(&archived.cursor).await?;
-            self.has_attested = true;
+    /// Says to the store what the archive has, and gives the line that is open and the last revision on it that is known to
+    /// stay.
+    async fn attest(&self) -> Result<(Arc<str>, Revision), Stopped> {
+        self.say(self.writer.as_ref().and_then(Writer::seen)).await
+    }
+
+    async fn say(&self, seen: Option<Seen>) -> Result<(Arc<str>, Revision), Stopped> {
+        let why = match self.keeper.attest(seen.as_ref()).await? {
+            Attested::Open { line, kept } => return Ok((line, kept)),
+            Attested::Closed { why } => why,
+        };
+        let head = self.keeper.reach().await?.head;
+        match seen.map(|seen| seen.cursor) {
+            Some(ours) if ours.history() == head.history() && ours.revision() > head.revision() => {
+                Err(Stopped::StoreBehind { archived: ours.revision(), head: head.revision() })
+            }
+            Some(_) | None => Err(Stopped::Closed { why }),
         }
-        Ok(())
+    }
+
+    /// Gives of changes that were read those that are known to stay, if the line that was open before is still.
+    async fn kept(&self, mut read: Vec<Change>, line: &str) -> Result<Vec<Change>, Stopped> {
+        if read.is_empty() {
+            return Ok(read);
+        }
+        let (open, kept) = self.attest().await?;
+        read.retain(|change| *open == *line && change.revision <= kept);
+        if read.is_empty() {
+            tokio::time::sleep(NOT_KEPT_YET).await;
+        }
+        Ok(read)
     }
 
     /// Holds what was found in the folder against what the store was told.
@@ -309,9 +344,22 @@ impl Archivist {
         }
     }
 
+    /// Waits until a snapshot is known to stay.
+    async fn until_kept(&self, drawn: Revision) -> Result<(), Stopped> {
+        for _ in 0..ASKED_OF_A_SNAPSHOT {
+            if self.attest().await?.1 >= drawn {
+                return Ok(());
+            }
+            tokio::time::sleep(NOT_KEPT_YET).await;
+        }
+        let detail = format!("what is known to stay does not reach revision {drawn} of the snapshot");
+        Err(Trouble::Unavailable { detail }.into())
+    }
+
     /// Adds a snapshot, after the changes up to it.
     async fn draw(&mut self, now: Timestamp) -> Result<Archived, Stopped> {
         let (records, cursor) = self.keeper.snapshot().await?;
+        self.until_kept(cursor.revision()).await?;
         let mut archived = self.write(|_| Ok(())).await?;
         while archived.cursor.revision() < cursor.revision() {
             let left = cursor.revision().0 - archived.cursor.revision().0;

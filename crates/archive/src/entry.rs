@@ -21,6 +21,8 @@ pub enum Entry {
     Snapshot(Snapshot),
     /// A commit.
     Change(Change),
+    /// The line of the ledger's log on which what follows was read.
+    Line(Arc<str>),
     /// Everything before was flushed.
     Checkpoint(Checkpoint),
 }
@@ -143,6 +145,11 @@ impl Entry {
                 out.0
             }
             Self::Change(change) => encode_change(change),
+            Self::Line(line) => {
+                let mut out = Out(vec![b'L']);
+                out.text(line);
+                out.0
+            }
             Self::Checkpoint(checkpoint) => {
                 let mut out = Out(vec![b'P']);
                 out.number(checkpoint.revision.0);
@@ -164,6 +171,7 @@ impl Entry {
             b'H' => Self::Header(header(&mut input)?),
             b'S' => Self::Snapshot(snapshot(&mut input)?),
             b'C' => Self::Change(change(&mut input)?),
+            b'L' => Self::Line(input.text()?),
             b'P' => Self::Checkpoint(checkpoint(&mut input)?),
             _ => return Err(Flaw::Malformed("a record of no known kind")),
         };
@@ -356,6 +364,7 @@ mod tests {
                 part: 2,
                 is_last: true,
             }),
+            Entry::Line("r0-a".into()),
             Entry::Change(Change { revision: Revision(41), writes, cause: Bytes::from_static(b"why") }),
             Entry::Checkpoint(Checkpoint {
                 revision: Revision(41),

@@ -48,7 +48,14 @@ impl Reader {
         Ok(Self { name, bytes: bytes.into(), at: MAGIC.len(), record: 0, chain })
     }
 
-    /// Returns how long the file is.
+    /// Reads no further than so many bytes.
+    pub(crate) fn through(mut self, bytes: Option<u64>) -> Self {
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
+        self.bytes.truncate(bytes.max(self.at));
+        self
+    }
+
+    /// Returns how long the file is, as far as it is read.
     pub(crate) fn len(&self) -> u64 {
         self.bytes.len() as u64
     }
@@ -81,6 +88,6 @@ pub(crate) fn header(path: &Path) -> Option<Header> {
     let end = body_at.checked_add(length).filter(|end| *end <= bytes.len())?;
     match Entry::decode(&bytes.slice(body_at..end)) {
         Ok(Entry::Header(header)) => Some(header),
-        Ok(Entry::Snapshot(_) | Entry::Change(_) | Entry::Checkpoint(_)) | Err(_) => None,
+        Ok(Entry::Snapshot(_) | Entry::Change(_) | Entry::Line(_) | Entry::Checkpoint(_)) | Err(_) => None,
     }
 }

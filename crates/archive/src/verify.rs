@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fallow_ledger::state::State;
-use fallow_ledger::{Archived, Change, Cursor, Revision};
+use fallow_ledger::{Archived, Change, Cursor, Revision, Seen};
 use jiff::Timestamp;
 
 use crate::entry::{Checkpoint, Header};
@@ -14,6 +14,7 @@ use crate::folder::{name, segments, whole};
 use crate::frame::{self, Chain};
 use crate::keys::PublicKey;
 use crate::segment;
+use crate::writer::End;
 
 mod receipt;
 mod segments;
@@ -61,6 +62,8 @@ pub struct Last {
     pub before: Chain,
     /// The chain with it.
     pub chain: Chain,
+    /// The line of the ledger's log on which it was read, where that is known.
+    pub line: Option<Arc<str>>,
 }
 
 impl Last {
@@ -74,6 +77,12 @@ impl Last {
     #[must_use]
     pub fn note(&self) -> Archived {
         Archived { cursor: self.cursor(), chain: self.chain, at: self.checkpoint.at }
+    }
+
+    /// Returns what the archive can say to a store.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        Seen { cursor: self.cursor(), line: self.line.clone() }
     }
 }
 
@@ -144,7 +153,30 @@ pub enum Told<'a> {
 /// # Errors
 /// The folder cannot be read. A file of it that cannot be read is a finding.
 pub fn verify(folder: &Path, against: &Against, told: &mut dyn FnMut(Told<'_>)) -> io::Result<Report> {
-    let (files, findings) = segments(folder)?;
+    walk(folder, against, None, told)
+}
+
+/// As [`verify`], of an archive that is being written: no further than a checkpoint that is on the disk.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn verify_through(
+    folder: &Path,
+    against: &Against,
+    end: End,
+    told: &mut dyn FnMut(Told<'_>),
+) -> io::Result<Report> {
+    walk(folder, against, Some(end), told)
+}
+
+fn walk(
+    folder: &Path,
+    against: &Against,
+    end: Option<End>,
+    told: &mut dyn FnMut(Told<'_>),
+) -> io::Result<Report> {
+    let (mut files, findings) = segments(folder)?;
+    files.retain(|(number, _)| end.is_none_or(|end| *number <= end.number));
     let mut walk = Walk::new(against, findings, told);
     let mut chain = Some(frame::beginning());
     for (place, (number, path)) in files.iter().enumerate() {
@@ -156,7 +188,8 @@ pub fn verify(folder: &Path, against: &Against, told: &mut dyn FnMut(Told<'_>)) 
             .filter(|_| is_next)
             .or_else(|| segment::header(path).map(|header| header.before))
             .unwrap_or_else(frame::beginning);
-        chain = match walk.segment(*number, path, before, follows) {
+        let through = end.filter(|end| end.number == *number).map(|end| end.bytes);
+        chain = match walk.segment(*number, path, before, (follows, through)) {
             Ok(chain) => Some(chain),
             Err(finding) => {
                 walk.found(finding);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fallow_ledger::{Archived, Revision};
+use fallow_ledger::{Archived, Revision, Seen};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::entry::{Checkpoint, Entry, Header, Start};
@@ -123,8 +123,21 @@ pub struct Writer {
 pub(crate) struct Standing {
     pub(crate) number: u64,
     pub(crate) note: Archived,
+    /// The line of the ledger's log on which it was read, where that is known.
+    pub(crate) line: Option<Arc<str>>,
     /// Whether what is archived makes a state: it begins at the first revision, or a snapshot was read.
     pub(crate) is_whole: bool,
+    /// How many bytes of the segment its last checkpoint covers.
+    pub(crate) bytes: u64,
+}
+
+/// Where the last checkpoint of an archive ends. What lies after it is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The number of the last segment.
+    pub number: u64,
+    /// How many bytes of it count.
+    pub bytes: u64,
 }
 
 /// The segment that is being filled.
@@ -155,6 +168,25 @@ impl Writer {
     #[must_use]
     pub fn archived(&self) -> Option<&Archived> {
         self.last.as_ref().map(|last| &last.note)
+    }
+
+    /// Returns what the archive can say to a store; `None` of an archive that has just been made.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        let last = self.last.as_ref()?;
+        Some(Seen { cursor: last.note.cursor.clone(), line: last.line.clone() })
+    }
+
+    /// Returns where what is archived ends; `None` of an archive that has just been made.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.last.as_ref().map(|last| End { number: last.number, bytes: last.bytes })
+    }
+
+    /// Returns the line of the ledger's log on which the last of it was read, where that is known.
+    #[must_use]
+    pub fn line(&self) -> Option<&Arc<str>> {
+        self.last.as_ref().and_then(|last| last.line.as_ref())
     }
 
     /// Says whether what is archived makes a state. Otherwise a snapshot has to be added.
@@ -219,7 +251,15 @@ impl Writer {
         let file = file.map_err(ArchiveError::io("make a segment"))?;
         let mut open = Open { file, header, bytes: 0, has_rest: true, is_same_key: true };
         let mut bytes = MAGIC.to_vec();
-        let chain = frame::put(&mut bytes, &before, &Entry::Header(open.header.clone()).encode());
+        let mut chain = frame::put(&mut bytes, &before, &Entry::Header(open.header.clone()).encode());
+        let line = match start {
+            Start::Onward => self.last.as_ref().and_then(|last| last.line.clone()),
+            // Of what the ledger is now, nothing has been seen yet.
+            Start::Beginning | Start::Anew => None,
+        };
+        if let Some(line) = &line {
+            chain = frame::put(&mut bytes, &chain, &Entry::Line(line.clone()).encode());
+        }
         let batch = Batch { bytes, chain, revision: Revision(first.0.saturating_sub(1)) };
         let note = open.put(&self.disk, self.settings.key.as_ref(), batch, (false, now))?;
         folder::flush(&self.settings.folder).map_err(ArchiveError::io("flush the folder of the archive"))?;
@@ -228,12 +268,12 @@ impl Writer {
             Start::Onward => self.is_whole(),
             Start::Anew => false,
         };
-        self.last = Some(Standing { number, note, is_whole });
+        self.last = Some(Standing { number, note, line, is_whole, bytes: open.bytes });
         self.open = Some(open);
         Ok(())
     }
 
-    /// Adds changes and parts of snapshots, with a checkpoint, and flushes them. They are archived when it returns.
+    /// Adds changes, parts of snapshots and lines, with a checkpoint, and flushes them. They are archived when it returns.
     ///
     /// The changes follow on what is archived, one by one.
     ///
@@ -248,18 +288,19 @@ impl Writer {
             });
         };
         let (mut bytes, mut chain, mut revision) = (Vec::new(), last.note.chain, last.note.cursor.revision());
-        let (mut is_whole, number) = (last.is_whole, last.number);
+        let (mut is_whole, mut line, number) = (last.is_whole, last.line.clone(), last.number);
         for entry in entries {
             chain = frame::put(&mut bytes, &chain, &entry.encode());
             match entry {
                 Entry::Change(change) => revision = change.revision,
                 Entry::Snapshot(snapshot) => is_whole |= snapshot.is_last,
+                Entry::Line(read_on) => line = Some(read_on.clone()),
                 Entry::Header(_) | Entry::Checkpoint(_) => {}
             }
         }
         let batch = Batch { bytes, chain, revision };
         let note = open.put(&self.disk, self.settings.key.as_ref(), batch, (false, now))?;
-        self.last = Some(Standing { number, note, is_whole });
+        self.last = Some(Standing { number, note, line, is_whole, bytes: open.bytes });
         Ok(())
     }
 
@@ -287,6 +328,7 @@ impl Writer {
         let (chain, revision) = (last.note.chain, last.note.cursor.revision());
         let batch = Batch { bytes: Vec::new(), chain, revision };
         last.note = open.put(&self.disk, self.settings.key.as_ref(), batch, (true, now))?;
+        last.bytes = open.bytes;
         self.open = None;
         Ok(())
     }

@@ -1,17 +1,17 @@
 //! What the archive alone may do to a region in Redis: `keeper.lua` and its calls.
 
 use async_trait::async_trait;
-use fallow_ledger::{Archived, Cursor, Keeper, KeeperError, Reach, Trouble, Versioned, state};
+use fallow_ledger::{
+    Archived, Attested, Cursor, Keeper, KeeperError, Reach, Seen, Trouble, Versioned, state,
+};
 use jiff::Timestamp;
 use redis::Cmd;
 
+use crate::seal::{Known, Standing};
 use crate::store::Failed;
 use crate::{RedisLedger, decode, errors};
 
 pub(crate) const FUNCTIONS: &str = include_str!("keeper.lua");
-
-/// The name by which the archive speaks, its own for ever.
-const ARCHIVE: &str = "the archive";
 
 /// Changes that one call trims: some milliseconds of the server's time.
 const TRIMMED_AT_ONCE: usize = 10_000;
@@ -67,15 +67,21 @@ impl Keeper for RedisLedger {
         })
     }
 
-    async fn attest(&self, archived: &Cursor) -> Result<(), Trouble> {
-        // With replicas it may have archived what was never acknowledged, and would close a ledger that has lost nothing:
-        // then its process speaks for what it knows to be kept, as every other does.
-        if self.store.options.replicas > 0 {
-            return Ok(());
+    async fn attest(&self, archive: Option<&Seen>) -> Result<Attested, Trouble> {
+        self.opened().await?;
+        let knows = archive.map(|seen| Known {
+            line: seen.line.as_ref().unwrap_or(seen.cursor.history()).to_string(),
+            revision: seen.cursor.revision().0,
+        });
+        let (standing, line, kept) = self.speak_for_archive(knows).await?;
+        match standing {
+            Standing::Open => Ok(Attested::Open { line: line.into(), kept }),
+            Standing::Waiting(why) | Standing::Closed(why) => {
+                // By this process' own word it is known since when the ledger waits.
+                self.store.attest(false).await?;
+                Ok(Attested::Closed { why })
+            }
         }
-        let standing = self.speak_for(ARCHIVE, archived.history(), archived.revision(), false).await?;
-        tracing::info!(%archived, ?standing, "the archive has said what it has");
-        Ok(())
     }
 
     async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {
@@ -122,7 +128,12 @@ impl Keeper for RedisLedger {
         }
     }
 
-    async fn restore(&self, records: &[Versioned], note: &Archived) -> Result<(), KeeperError> {
+    async fn restore(
+        &self,
+        records: &[Versioned],
+        note: &Archived,
+        line: Option<&str>,
+    ) -> Result<(), KeeperError> {
         // Not opened: that would give the region a history of its own.
         self.store.check_server().await?;
         let mut word = "first";
@@ -150,6 +161,11 @@ impl Keeper for RedisLedger {
             &self.store.keys.restoring,
         ]);
         call.arg(&words(note)).arg(records.len());
+        if let Some(line) = line {
+            let seal = self.store.look().await?.found.seal.restored(line, note.cursor.revision().0);
+            let seal = serde_json::to_string(&seal);
+            call.arg(seal.map_err(|error| Trouble::Corrupt { key: None, detail: error.to_string() })?);
+        }
         done(&self.keep("restore the region", &call).await?)
     }
 }
@@ -165,7 +181,7 @@ fn words(note: &Archived) -> [String; 4] {
 }
 
 /// Reads a note as `keeper.lua` keeps it.
-fn read(text: &str) -> Result<Archived, Trouble> {
+pub(crate) fn read(text: &str) -> Result<Archived, Trouble> {
     let parse = || {
         let [history, revision, chain, at] = text.split(' ').collect::<Vec<_>>()[..] else { return None };
         let digit = |place: usize| u8::from_str_radix(chain.get(place * 2..place * 2 + 2)?, 16).ok();

@@ -20,6 +20,7 @@ pub mod seal;
 mod settings;
 mod snapshot;
 mod store;
+mod strict;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod torn;
@@ -74,6 +75,8 @@ pub struct Options {
     pub requests_per_scope: usize,
     /// How many replicas must hold a write before it is acknowledged; 0 for a single server.
     pub replicas: u32,
+    /// Whether an OK waits until the archive has on its disk what it rests on.
+    pub strict_archive: bool,
     /// How long a call may take before it is given up, and how long replicas may take after that. A commit that takes
     /// longer is of unknown outcome.
     pub response_timeout: Duration,
@@ -95,6 +98,7 @@ impl Default for Options {
             load_functions: true,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
             replicas: 0,
+            strict_archive: false,
             response_timeout: RESPONSE_TIMEOUT,
             settle: SETTLE,
             look_every: LOOK_EVERY,
@@ -280,7 +284,7 @@ impl Ledger for RedisLedger {
         let queue = self.opened().await?;
         let scope = commit.request.as_ref().map(|request| request.scope.clone()).unwrap_or_default();
         match queue.commit(commit).await? {
-            Said::Outcome(outcome) => Ok(outcome),
+            Said::Outcome(outcome) => self.store.archived(&outcome).await.map(|()| outcome),
             Said::Full => {
                 let allowed = self.store.options.requests_per_scope;
                 Err(Trouble::TooManyRequests { scope: scope.to_string(), allowed })

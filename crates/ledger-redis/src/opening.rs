@@ -8,6 +8,9 @@ use crate::settings::{Durability, ServerReport};
 use crate::store::Store;
 use crate::{RedisLedger, errors};
 
+/// The name by which the archive speaks, its own for ever.
+const ARCHIVE: &str = "the archive";
+
 /// How a ledger stands, for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -47,31 +50,35 @@ impl RedisLedger {
         })
     }
 
-    /// Speaks for a witness that is no process: the archive, which knows a place of a history or an epoch. Its name is its
-    /// own for ever. `waited` says that silent writers have been waited for long enough.
+    /// Says whether the ledger takes writes, as far as this process knows: it was open when it was last looked at, and the
+    /// server's settings allowed it. It is looked at every [`Options::look_every`](crate::Options::look_every).
+    #[must_use]
+    pub fn writes_ok(&self) -> bool {
+        self.store.presence.is_open() && self.store.settings_allow().is_ok()
+    }
+
+    /// Speaks for the archive, which is no process and knows a place of an epoch, or at least of a history. Gives how the
+    /// ledger stands then, its epoch, and the highest revision that is known to be kept.
     ///
-    /// A ledger that lacks the place is closed for good. One that waits may open by it.
-    ///
-    /// # Errors
-    /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
-    pub async fn speak_for(
+    /// A ledger that lacks the place is closed for good. One that waits may open by it, see [`seal::attest`].
+    pub(crate) async fn speak_for_archive(
         &self,
-        name: &str,
-        line: &str,
-        revision: Revision,
-        waited: bool,
-    ) -> Result<Standing, Trouble> {
+        knows: Option<Known>,
+    ) -> Result<(Standing, String, Revision), Trouble> {
+        let store = &*self.store;
         let witness = Witness {
-            id: name.to_owned(),
-            knows: Some(Known { line: line.to_owned(), revision: revision.0 }),
-            waited,
+            id: ARCHIVE.to_owned(),
+            knows,
+            is_behind: !store.options.strict_archive,
             ..Witness::default()
         };
-        let store = &*self.store;
         store
             .change_seal(|look| {
-                let ruling = seal::attest(&look.found, &witness, &fresh());
-                (ruling.seal, ruling.renews_history, ruling.standing)
+                let waited = store.presence.has_waited(&look.found, store.options.settle);
+                let ruling = seal::attest(&look.found, &Witness { waited, ..witness.clone() }, &fresh());
+                let seal = ruling.seal.as_ref().unwrap_or(&look.found.seal);
+                let answer = (ruling.standing, seal.epoch.clone(), look.kept);
+                (ruling.seal, ruling.renews_history, answer)
             })
             .await
     }

@@ -111,6 +111,11 @@ impl Presence {
             Memory { known: Some(Known { line: epoch, revision: head }), shown: head, ..Memory::default() };
     }
 
+    /// Whether the ledger was open when it was last looked at.
+    pub(crate) fn is_open(&self) -> bool {
+        self.memory().open
+    }
+
     fn may_write(&self) -> bool {
         let memory = self.memory();
         memory.open && memory.registered
@@ -125,11 +130,12 @@ impl Presence {
             shown: memory.shown,
             writes: writes || memory.registered,
             waited: false,
+            is_behind: false,
         }
     }
 
     /// Says whether this process has waited long enough for those who are silent about a server.
-    fn has_waited(&self, found: &Found, settle: Duration) -> bool {
+    pub(crate) fn has_waited(&self, found: &Found, settle: Duration) -> bool {
         let is_over =
             |(replid, since): &(String, Instant)| *replid == found.replid && since.elapsed() >= settle;
         self.memory().waiting.as_ref().is_some_and(is_over)

@@ -127,6 +127,9 @@ pub struct Witness {
     pub writes: bool,
     /// Whether they have waited long enough for those who are silent.
     pub waited: bool,
+    /// Whether they only follow what others write, and nobody waits for them: then more may have been acknowledged than they
+    /// know, and they are witnesses only of a store that ends where they do.
+    pub is_behind: bool,
 }
 
 /// How the ledger stands for one who has spoken.
@@ -322,7 +325,9 @@ impl Seal {
         let asking = self.asking.insert(asking);
         let unseen = || Known { line: self.epoch.clone(), revision: 0 };
         let known = known.cloned().or_else(|| planted::on("witness-saw-nothing").then(unseen));
-        let Some(known) = known else { return };
+        let Some(known) = known.filter(|known| !witness.is_behind || known.revision == found.head) else {
+            return;
+        };
         asking.answers.retain(|(id, _)| *id != witness.id);
         asking.answers.push((witness.id.clone(), known));
         keep_latest(&mut asking.answers);
@@ -331,21 +336,25 @@ impl Seal {
     /// Whether someone has spoken who was there in the last epoch.
     fn has_witness(&self) -> bool {
         let Some(asking) = &self.asking else { return false };
-        // A place on a history, which the archive knows, speaks of the last epoch if it is not before it.
-        let was_there = |known: &Known| {
-            known.line == self.epoch || self.is_no_ended(known) && known.revision >= self.began
-        };
-        asking.answers.iter().any(|(_, known)| was_there(known))
-    }
-
-    fn is_no_ended(&self, known: &Known) -> bool {
-        !self.ended.iter().any(|ended| ended.line == known.line)
+        // A place on a history, which several epochs may write, says nothing of the last of them.
+        asking.answers.iter().any(|(_, known)| known.line == self.epoch)
     }
 
     /// Whether enough have spoken: all who could have written, or one who was there while the rest stay silent.
     fn may_open(&self, witness: &Witness) -> bool {
         let all = self.silent().next().is_none() || planted::on("silent-writer-not-waited-for");
         all || witness.waited && (self.has_witness() || planted::on("settles-without-witness"))
+    }
+
+    /// Returns the seal of an empty ledger that is filled with what was on a line until a revision. Whoever was there knows
+    /// nothing that is missing; who was there when it was empty knows nothing at all.
+    pub(crate) fn restored(&self, line: &str, end: u64) -> Seal {
+        let mut seal = Seal { ended: self.ended.clone(), given_up: self.given_up.clone(), ..Seal::default() };
+        if !self.epoch.is_empty() {
+            seal.end(&self.epoch, 0);
+        }
+        seal.end(line, end);
+        seal
     }
 
     /// Begins an epoch for the server as it is now.

@@ -11,6 +11,7 @@ use crate::keys::{self, Keys};
 use crate::link::Link;
 use crate::presence::Presence;
 use crate::settings::{self, ServerReport};
+use crate::strict::Reached;
 use crate::{Options, decode, errors, planted};
 
 pub(crate) const FUNCTIONS: &str = include_str!("commit.lua");
@@ -29,6 +30,8 @@ pub(crate) struct Store {
     /// What this process has seen.
     pub(crate) presence: Presence,
     opened: OnceCell<()>,
+    /// How far the archive is known to be, where an OK waits for it.
+    pub(crate) reached: tokio::sync::Mutex<Reached>,
     /// Why the server's settings forbid writing, as of the last check.
     unsafe_settings: Mutex<Option<Trouble>>,
 }
@@ -41,6 +44,7 @@ impl Store {
             options,
             presence: Presence::new(),
             opened: OnceCell::new(),
+            reached: tokio::sync::Mutex::default(),
             unsafe_settings: Mutex::default(),
         }
     }

@@ -173,16 +173,6 @@ async fn a_process_that_was_not_there_waits_for_one_that_was() {
     is_closed(&fresh, 2).await;
     is_closed(&fresh, 2).await;
     assert_eq!(body(&fresh).await, "1", "reads go on");
-    // The archive was there: it knows the history, and a place of it from since the last opening.
-    let status = fresh.status().await.unwrap();
-    let history = status.found.history.unwrap();
-    let stands = fresh.speak_for("archive", &history, Revision(1), true).await;
-    assert_eq!(stands, Ok(Standing::Open));
-    assert_eq!(commits(&fresh, 2).await, Ok(Revision(2)));
-    // What an archive has and the store has not closes it.
-    let stands = fresh.speak_for("archive", &history, Revision(3), true).await;
-    assert!(matches!(stands, Ok(Standing::Closed(_))), "{stands:?}");
-    is_closed(&fresh, 3).await;
 }
 
 #[tokio::test]

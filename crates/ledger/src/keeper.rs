@@ -29,6 +29,34 @@ impl fmt::Debug for Archived {
     }
 }
 
+/// How far an archive goes, and where that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The last change that it has.
+    pub cursor: Cursor,
+    /// The line of the ledger's log on which that change was read while the ledger was open, see [`Attested::Open`]. An
+    /// archive that does not know it can show what a store lacks, and never that a store lacks nothing.
+    pub line: Option<Arc<str>>,
+}
+
+/// How a ledger stands for its archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attested {
+    /// It takes writes.
+    Open {
+        /// The name of the line that its log goes on in. It is another whenever a server begins to write that may lack
+        /// something, and never the same again: a revision on a line names one content.
+        line: Arc<str>,
+        /// The last revision on the line that is known to stay.
+        kept: Revision,
+    },
+    /// It is closed to writes, for now or for good.
+    Closed {
+        /// Why.
+        why: String,
+    },
+}
+
 /// How far the log of a ledger reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
@@ -92,14 +120,16 @@ pub trait Keeper: Ledger {
     /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
     async fn reach(&self) -> Result<Reach, Trouble>;
 
-    /// Says that the archive has everything through a place, to a store that asks whether it has lost something.
+    /// Says what the archive has, if anything, to a store that may ask whether it has lost something, and gives how the
+    /// ledger stands then.
     ///
-    /// A store that lacks the place is closed to writes until somebody accepts the loss; one that waits for a witness may
-    /// open by it.
+    /// A store that lacks the place is closed to writes until somebody accepts the loss. One that waits for a witness opens
+    /// by the archive only if nothing that was acknowledged can be missing, as far as the archive goes: it saw the last
+    /// line, and the store ends where it does, or nothing was acknowledged before it was archived.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
-    async fn attest(&self, archived: &Cursor) -> Result<(), Trouble>;
+    async fn attest(&self, archive: Option<&Seen>) -> Result<Attested, Trouble>;
 
     /// Notes that everything through a place of the log is archived.
     ///
@@ -118,12 +148,18 @@ pub trait Keeper: Ledger {
     /// [`KeeperError::NotArchived`], [`KeeperError::OtherHistory`], [`KeeperError::Trouble`].
     async fn trim(&self, through: &Cursor) -> Result<u64, KeeperError>;
 
-    /// Fills an empty ledger with records, as of the history and revision of a note, in one step.
+    /// Fills an empty ledger with records, as of the history and revision of a note, in one step. `line` is the one on which
+    /// the archive that it comes from was last seen: what was written on it after the note is given up.
     ///
     /// A restored ledger goes on where the archive ends. Its log begins there. Request ids from before are forgotten:
     /// the log does not keep answers.
     ///
     /// # Errors
     /// [`KeeperError::NotEmpty`], [`KeeperError::Trouble`]. After trouble it may be repeated.
-    async fn restore(&self, records: &[Versioned], note: &Archived) -> Result<(), KeeperError>;
+    async fn restore(
+        &self,
+        records: &[Versioned],
+        note: &Archived,
+        line: Option<&str>,
+    ) -> Result<(), KeeperError>;
 }

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub use commit::{Change, Changes, Commit, Digest, Outcome, RequestKey, Versioned, Writes, check_read};
 pub use cursor::{Cursor, NotACursor, Revision};
-pub use keeper::{Archived, Keeper, KeeperError, Reach};
+pub use keeper::{Archived, Attested, Keeper, KeeperError, Reach, Seen};
 pub use key::{Key, NotAKey, RecordKind};
 pub use memory::MemoryLedger;
 pub use trouble::Trouble;

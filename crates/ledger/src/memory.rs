@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::Ledger;
 use crate::commit::{Change, Changes, Commit, Digest, Outcome, RequestKey, Versioned, check_read};
 use crate::cursor::{Cursor, Revision};
-use crate::keeper::{Archived, Keeper, KeeperError, Reach};
+use crate::keeper::{Archived, Attested, Keeper, KeeperError, Reach, Seen};
 use crate::key::Key;
 use crate::limits;
 use crate::trouble::Trouble;
@@ -170,9 +170,10 @@ impl Keeper for MemoryLedger {
         Ok(Reach { oldest: state.forgotten.next(), head: state.head(), archived: state.archived.clone() })
     }
 
-    async fn attest(&self, _archived: &Cursor) -> Result<(), Trouble> {
-        // It ends with its process, and so has lost nothing or everything.
-        Ok(())
+    async fn attest(&self, _archive: Option<&Seen>) -> Result<Attested, Trouble> {
+        // It ends with its process, and so has lost nothing or everything: a history is one line.
+        let state = self.state();
+        Ok(Attested::Open { line: state.history.clone(), kept: state.revision })
     }
 
     async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {
@@ -199,7 +200,12 @@ impl Keeper for MemoryLedger {
         Ok((before - state.log.len()) as u64)
     }
 
-    async fn restore(&self, records: &[Versioned], note: &Archived) -> Result<(), KeeperError> {
+    async fn restore(
+        &self,
+        records: &[Versioned],
+        note: &Archived,
+        _line: Option<&str>,
+    ) -> Result<(), KeeperError> {
         let mut state = self.state();
         if state.revision > Revision::ABSENT || !state.live.is_empty() {
             return Err(KeeperError::NotEmpty { head: state.revision, records: state.live.len() as u64 });

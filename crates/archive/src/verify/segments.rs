@@ -55,13 +55,13 @@ impl<'a> Walk<'a> {
         number: u64,
         path: &Path,
         before: Chain,
-        follows: bool,
+        (follows, through): (bool, Option<u64>),
     ) -> Result<Chain, Finding> {
-        let mut reader = Reader::open(path, before)?;
+        let mut reader = Reader::open(path, before)?.through(through);
         self.report.segments += 1;
         self.report.bytes += reader.len();
         let (mut header, mut last, mut pending) = (None::<Header>, Revision::ABSENT, Pending::default());
-        let (mut chain, mut is_closed) = (before, false);
+        let (mut chain, mut is_closed, mut line) = (before, false, None);
         let mut end = Place { segment: crate::folder::name(number), record: 0, byte: reader.len() };
         while let Some(found) = reader.next()? {
             let Found { place, before, chain: with, entry, end: _ } = found;
@@ -91,12 +91,16 @@ impl<'a> Walk<'a> {
                     }
                     pending.0.push(Entry::Snapshot(snapshot));
                 }
+                (Entry::Line(read_on), Some(_)) => {
+                    line = Some(read_on.clone());
+                    pending.0.push(Entry::Line(read_on));
+                }
                 (Entry::Checkpoint(checkpoint), Some(header)) => {
                     self.checkpoint(&checkpoint, header, &before, last).map_err(failed)?;
                     is_closed = checkpoint.closes;
                     self.confirm(std::mem::take(&mut pending), header).map_err(failed)?;
                     let (header, checkpoint) = (header.clone(), checkpoint);
-                    self.stand(Last { header, checkpoint, before, chain: with });
+                    self.stand(Last { header, checkpoint, before, chain: with, line: line.clone() });
                 }
             }
             chain = with;
@@ -185,7 +189,7 @@ impl<'a> Walk<'a> {
             match entry {
                 Entry::Change(change) => self.change(&change, header)?,
                 Entry::Snapshot(snapshot) => self.snapshot(snapshot)?,
-                Entry::Header(_) | Entry::Checkpoint(_) => {}
+                Entry::Header(_) | Entry::Line(_) | Entry::Checkpoint(_) => {}
             }
         }
         Ok(())

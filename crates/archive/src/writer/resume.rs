@@ -95,7 +95,7 @@ fn take(
         Err(finding) => return Err(finding.into()),
     };
     let (mut header, mut confirmed, mut is_whole) = (None::<Header>, None, true);
-    let mut drawn = false;
+    let (mut drawn, mut line) = (false, None);
     loop {
         let found = match reader.next() {
             Ok(Some(found)) => found,
@@ -126,6 +126,7 @@ fn take(
             }
             Entry::Change(_) => {}
             Entry::Snapshot(snapshot) => drawn |= snapshot.is_last,
+            Entry::Line(read_on) => line = Some(read_on),
             Entry::Checkpoint(checkpoint) => {
                 let Some(header) = &header else {
                     let flaw = Flaw::Misplaced("a record before the header");
@@ -140,7 +141,8 @@ fn take(
                 }
                 is_whole |= drawn;
                 let note = Archived { cursor: header.cursor(checkpoint.revision), chain, at: checkpoint.at };
-                confirmed = Some((Standing { number, note, is_whole }, checkpoint.closes, end));
+                let standing = Standing { number, note, line: line.clone(), is_whole, bytes: end };
+                confirmed = Some((standing, checkpoint.closes, end));
             }
         }
     }

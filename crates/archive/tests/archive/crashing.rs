@@ -8,8 +8,8 @@ use fallow_archive::archivist::Stopped;
 use fallow_archive::entry::{Entry, Start};
 use fallow_archive::{ArchiveError, Disk, Flaw, Writer};
 use fallow_ledger::{
-    Archived, Changes, Commit, Cursor, Keeper, KeeperError, Key, Ledger, MemoryLedger, Outcome, Reach,
-    Revision, Trouble, Versioned,
+    Archived, Attested, Changes, Commit, Cursor, Keeper, KeeperError, Key, Ledger, MemoryLedger, Outcome,
+    Reach, Revision, Seen, Trouble, Versioned,
 };
 
 use crate::attacker::{Files, files, records, write};
@@ -43,8 +43,8 @@ impl Keeper for Untold {
         self.0.reach().await.map(|reach| Reach { archived: None, ..reach })
     }
 
-    async fn attest(&self, _: &Cursor) -> Result<(), Trouble> {
-        Ok(())
+    async fn attest(&self, archive: Option<&Seen>) -> Result<Attested, Trouble> {
+        self.0.attest(archive).await
     }
 
     async fn archived(&self, _: &Archived) -> Result<(), KeeperError> {
@@ -55,7 +55,7 @@ impl Keeper for Untold {
         Ok(0)
     }
 
-    async fn restore(&self, _: &[Versioned], _: &Archived) -> Result<(), KeeperError> {
+    async fn restore(&self, _: &[Versioned], _: &Archived, _: Option<&str>) -> Result<(), KeeperError> {
         Ok(())
     }
 }

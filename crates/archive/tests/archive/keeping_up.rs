@@ -196,7 +196,7 @@ async fn a_store_that_is_behind_the_archive_has_lost_changes() {
     // The same history, as it was ten changes ago.
     let back = Arc::new(MemoryLedger::new());
     let records: Vec<_> = older.state.unwrap().records().collect();
-    back.restore(&records, &older.last.unwrap().note()).await.unwrap();
+    back.restore(&records, &older.last.unwrap().note(), None).await.unwrap();
     let before = files(world.path());
     let stopped = step(&mut world.archivist_over(back), at(2)).await.unwrap_err();
     let (archived, head) = (Revision(20), Revision(10));
@@ -217,7 +217,7 @@ async fn an_empty_ledger_is_rebuilt_and_the_archive_goes_on_with_it() {
     let report = world.verified().await;
     let rebuilt = Arc::new(MemoryLedger::new());
     let records: Vec<_> = report.state.unwrap().records().collect();
-    rebuilt.restore(&records, &report.last.unwrap().note()).await.unwrap();
+    rebuilt.restore(&records, &report.last.unwrap().note(), None).await.unwrap();
     let (before, after) = (world.ledger.snapshot().await.unwrap(), rebuilt.snapshot().await.unwrap());
     assert_eq!(after.1, before.1);
     assert_eq!(digest(&after.0), digest(&before.0));

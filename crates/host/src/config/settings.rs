@@ -271,6 +271,8 @@ section!(
         key_file: String,
         /// Whether to archive without a key.
         allow_unsigned: bool,
+        /// Whether an OK waits until the archive has it on its disk.
+        strict: bool,
         /// Minutes between full audits, 1 to 1,440.
         audit_minutes: u32,
     }

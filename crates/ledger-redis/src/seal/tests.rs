@@ -293,3 +293,31 @@ fn who_opens_a_ledger_and_has_shown_more_than_it_has_gives_it_another_history() 
         assert_eq!((ruling.standing, ruling.renews_history), (Standing::Open, renews), "shown {shown}");
     }
 }
+
+#[test]
+fn the_archive_opens_only_what_it_saw_and_what_ends_where_it_does() {
+    let ended = vec![Ended { line: "r-old".into(), end: 3 }];
+    let seal =
+        Seal { epoch: "r0-a".into(), began: 3, ended, writers: vec!["silent".into()], ..Seal::default() };
+    let found = Found { replid: "r1".into(), history: Some("h".into()), head: 7, seal };
+    let says = |line: &str, revision: u64, is_behind: bool, waited: bool| {
+        let knows = Some(Known { line: line.into(), revision });
+        let archive = Witness { id: "the archive".into(), knows, waited, is_behind, ..Witness::default() };
+        match attest(&found, &archive, "b").standing {
+            Standing::Open => "open",
+            Standing::Waiting(_) => "waiting",
+            Standing::Closed(_) => "closed",
+        }
+    };
+    assert_eq!(says("r0-a", 7, true, true), "open");
+    assert_eq!(says("r0-a", 7, true, false), "waiting", "the silent may know of more");
+    assert_eq!(says("r0-a", 6, true, true), "waiting", "the store shows that it was behind");
+    assert_eq!(says("r0-a", 6, false, true), "open", "it is never behind what was acknowledged");
+    assert_eq!(says("r0-a", 8, true, true), "closed");
+    for is_behind in [true, false] {
+        assert_eq!(says("r-old", 3, is_behind, true), "waiting", "an epoch before the last");
+        assert_eq!(says("h", 7, is_behind, true), "waiting", "a history says nothing of its last epoch");
+        assert_eq!(says("h", 8, is_behind, true), "closed");
+        assert_eq!(says("another", 7, is_behind, true), "closed");
+    }
+}

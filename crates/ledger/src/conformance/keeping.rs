@@ -214,14 +214,14 @@ pub async fn an_empty_ledger_is_filled_in_one_step(maker: &dyn KeeperMaker) -> V
     committed(&*ledger, commit).await?;
     let head = busy(&*ledger, 20).await?;
     let (records, _) = ledger.snapshot().await?;
-    other.restore(&records, &note(&head)).await?;
+    other.restore(&records, &note(&head), None).await?;
     let (restored, cursor) = other.snapshot().await?;
     same!(cursor, head, "the cursor of the restored ledger");
     same!(state::digest(&restored), state::digest(&records), "the digest of the restored ledger");
     let reach = Reach { oldest: head.revision().next(), head: head.clone(), archived: Some(note(&head)) };
     same!(other.reach().await?, reach, "the reach of the restored ledger");
     let nothing = maker.keeper().await;
-    nothing.restore(&[], &note(&head)).await?;
+    nothing.restore(&[], &note(&head), Some("the line")).await?;
     same!(nothing.snapshot().await?, (vec![], head), "a ledger restored with no record");
     Ok(())
 }
@@ -231,7 +231,7 @@ pub async fn a_restored_ledger_goes_on_where_the_archive_ends(maker: &dyn Keeper
     let (ledger, other) = (maker.keeper().await, maker.keeper().await);
     let head = busy(&*ledger, 6).await?;
     let (records, _) = ledger.snapshot().await?;
-    other.restore(&records, &note(&head)).await?;
+    other.restore(&records, &note(&head), None).await?;
     same!(other.changes(&head, 10, Duration::ZERO).await?.changes, vec![], "changes at the end");
     same!(gone(&*other, &head.at(Revision(5))).await, true, "a cursor from before is gone");
     let stale = draft().expecting(key("k0"), Revision(1)).writing(key("k0"), "x");
@@ -254,9 +254,9 @@ pub async fn a_ledger_that_is_not_empty_is_not_filled(maker: &dyn KeeperMaker) -
     committed(&*other, Commit::new(START).deleting(key("a"))).await?;
     let before = other.snapshot().await?;
     let refusal = KeeperError::NotEmpty { head: Revision(2), records: 0 };
-    same!(other.restore(&records, &note(&head)).await, Err(refusal), "a restore over what is there");
+    same!(other.restore(&records, &note(&head), None).await, Err(refusal), "a restore over what is there");
     same!(other.snapshot().await?, before, "the snapshot after a refusal");
     let own = KeeperError::NotEmpty { head: Revision(6), records: 5 };
-    same!(ledger.restore(&records, &note(&head)).await, Err(own), "a restore over itself");
+    same!(ledger.restore(&records, &note(&head), None).await, Err(own), "a restore over itself");
     Ok(())
 }

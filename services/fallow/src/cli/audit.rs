@@ -86,7 +86,8 @@ impl From<Trouble> for OperateError {
 }
 
 impl OperateError {
-    fn exit(&self) -> Exit {
+    /// The code that a command ends with.
+    pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Key { .. } | Self::Receipt { .. } | Self::Start(_) => Exit::Usage,
             Self::Store(KeeperError::NotEmpty { .. }) => Exit::Conflict,

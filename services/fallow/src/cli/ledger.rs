@@ -19,7 +19,7 @@ use fallow_ledger::Trouble;
 use thiserror::Error;
 
 use super::Exit;
-use super::audit::operate;
+use super::audit::{OperateError, operate};
 use crate::serve::chain;
 use crate::wiring::StartError;
 
@@ -44,7 +44,7 @@ pub enum LedgerCommand {
     /// Open a ledger that is closed to writes, or say what is missing
     #[command(
         before_help = "Examples:\n  fallow ledger open                              say what is missing\n  fallow ledger open \
-                       --archived HISTORY.1234     the archive holds that much\n  fallow ledger open --accept-loss --by \
+                       --archive /srv/fallow/archive --key archive-key.pub.pem\n  fallow ledger open --accept-loss --by \
                        'A. Person' --reason 'power cut, disk replaced'"
     )]
     Open(open::OpenArgs),
@@ -110,6 +110,8 @@ enum LedgerError {
     Runtime(#[source] std::io::Error),
     #[error("the ledger is closed: {why}; {next}")]
     Closed { why: String, next: &'static str },
+    #[error(transparent)]
+    Archive(#[from] OperateError),
     #[error("{what}: {why}")]
     Argument { what: &'static str, why: String },
     #[error("the records could not be read in time: begin again")]
@@ -123,6 +125,7 @@ impl LedgerError {
         match self {
             LedgerError::Store(trouble) if trouble.is_passing() => Exit::Unavailable,
             LedgerError::Closed { .. } => Exit::Conflict,
+            LedgerError::Archive(error) => error.exit(),
             LedgerError::Store(_)
             | LedgerError::Unwritable { .. }
             | LedgerError::Runtime(_)

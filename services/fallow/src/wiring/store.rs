@@ -55,6 +55,7 @@ pub fn redis_options(config: &Config) -> Result<Options, StartError> {
         durability,
         access: access(store)?,
         replicas: store.replicas,
+        strict_archive: config.archive.strict,
         response_timeout: store.command_timeout(),
         settle: store.settle(),
         ..Options::default()
@@ -106,9 +107,10 @@ mod tests {
             ("store.certificate_file", &ca),
             ("store.key_file", &one),
             ("store.replicas", "1"),
+            ("archive.strict", "true"),
         ]);
         let options = redis_options(&store).unwrap();
-        assert_eq!(options.replicas, 1);
+        assert_eq!((options.replicas, options.strict_archive), (1, true));
         assert_eq!(options.access.password.as_deref(), Some("p@ss:/#% né"));
         assert_eq!(options.access.sentinel_user.as_deref(), Some("watch"));
         assert_eq!(options.access.sentinel_password.as_deref(), Some("other"));

@@ -1,5 +1,6 @@
 //! `fallow ledger open`: the word of an archive, or of a person who accepts a loss.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use fallow_host::config::Config;
 use fallow_ledger::cause::Cause;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, proposal_key};
-use fallow_ledger::{Commit, Cursor, Ledger, RecordKind, Revision, follow};
+use fallow_ledger::{Attested, Commit, Keeper, Ledger, RecordKind, Revision, Seen, follow};
 use fallow_ledger_redis::RedisLedger;
 use fallow_ledger_redis::seal::{Acceptance, Standing};
 use fallow_live::Live;
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{LedgerError, SettingsArgs, block_on};
+use crate::cli::audit::{AgainstArgs, OperateError, settled};
 use crate::wiring::open_redis;
 
 /// The call that the log names.
@@ -36,9 +38,11 @@ const READ_WITHIN: Duration = Duration::from_secs(60);
 pub struct OpenArgs {
     #[command(flatten)]
     settings: SettingsArgs,
-    /// The last place that the archive holds, HISTORY.REVISION: its word for a store that has all of it
-    #[arg(long, value_name = "CURSOR", conflicts_with = "accept_loss")]
-    archived: Option<Cursor>,
+    /// The folder of the archive: its word for a store that has all of it
+    #[arg(long, value_name = "FOLDER", conflicts_with = "accept_loss")]
+    archive: Option<PathBuf>,
+    #[command(flatten)]
+    against: AgainstArgs,
     /// Open it though changes that were acknowledged are lost: ends every open hold, and is on record
     #[arg(long, requires_all = ["by", "reason"])]
     accept_loss: bool,
@@ -53,12 +57,18 @@ pub struct OpenArgs {
 /// Opens it, and returns what to say.
 pub(super) fn run(args: &OpenArgs) -> Result<String, LedgerError> {
     let config = args.settings.load_redis()?;
-    match (&args.by, &args.reason, &args.archived) {
-        (Some(by), Some(reason), _) if args.accept_loss => {
+    match (&args.by, &args.reason) {
+        (Some(by), Some(reason)) if args.accept_loss => {
             let person = Person::parse(by, reason)?;
             block_on(accept(&config, &person, Clock::system().now()))?
         }
-        (_, _, archived) => block_on(speak(&config, archived.as_ref()))?,
+        (_, _) => block_on(async {
+            let seen = match &args.archive {
+                Some(folder) => Some(seen(&config, folder, &args.against).await?),
+                None => None,
+            };
+            speak(&config, seen).await
+        })?,
     }
 }
 
@@ -89,24 +99,42 @@ impl Person {
     }
 }
 
-/// Says what the archive knows, if anything; and how the ledger stands then.
-async fn speak(config: &Config, archived: Option<&Cursor>) -> Result<String, LedgerError> {
-    let ledger = open_redis(config)?;
-    let mut stands = ledger.status().await?.standing;
-    if let Some(archived) = archived {
-        let speak = |waited| ledger.speak_for("archive", archived.history(), archived.revision(), waited);
-        stands = speak(false).await?;
-        if let Standing::Waiting(_) = stands {
-            // Those who are silent get as long as they would from any other witness.
-            tokio::time::sleep(config.store.settle()).await;
-            stands = speak(true).await?;
+/// Reads what an archive can say, if it is sound and of this region.
+async fn seen(config: &Config, folder: &Path, against: &AgainstArgs) -> Result<Seen, LedgerError> {
+    let against = against.read()?;
+    if against.keys.is_empty() && !config.archive.allow_unsigned {
+        let text = "--key: name the public key of the archive, or set archive.allow_unsigned";
+        return Err(OperateError::Usage(text.to_owned()).into());
+    }
+    let report = settled(folder, &against).await?;
+    if let Some(finding) = report.findings.into_iter().next() {
+        return Err(OperateError::Unsound(finding).into());
+    }
+    let last = report.last.ok_or(OperateError::Archive("the archive is empty"))?;
+    match *last.header.region == *config.region.id.as_str() {
+        true => Ok(last.seen()),
+        false => {
+            let text = format!("the archive is of region {}, not {}", last.header.region, config.region.id);
+            Err(OperateError::Usage(text).into())
         }
     }
-    match stands {
+}
+
+/// Says what the archive has seen, if anything; and how the ledger stands then.
+async fn speak(config: &Config, archive: Option<Seen>) -> Result<String, LedgerError> {
+    let ledger = open_redis(config)?;
+    if let Some(seen) = &archive
+        && let Attested::Closed { .. } = ledger.attest(Some(seen)).await?
+    {
+        // Those who are silent get as long as they would from any other witness.
+        tokio::time::sleep(config.store.settle()).await;
+        ledger.attest(Some(seen)).await?;
+    }
+    match ledger.status().await?.standing {
         Standing::Open => Ok("the ledger is open\n".to_owned()),
         Standing::Waiting(why) => Err(LedgerError::Closed {
             why,
-            next: "start a process that was there, name what the archive holds with --archived, or accept a loss with \
+            next: "start a process that was there, or the archive, or name its folder with --archive; else accept a loss with \
                    --accept-loss --by NAME --reason TEXT",
         }),
         Standing::Closed(why) => Err(LedgerError::Closed {

@@ -50,7 +50,7 @@ pub(super) async fn rebuild(args: &RebuildArgs) -> Result<Exit, OperateError> {
     let keeper = open_keeper(&config)?;
     let mut out = std::io::stdout();
     writeln!(out, "archive   {}, {} records, digest {}", last.cursor(), records.len(), hex(&state.digest()))?;
-    keeper.restore(&records, &last.note()).await?;
+    keeper.restore(&records, &last.note(), last.line.as_deref()).await?;
     let (live, cursor) = keeper.snapshot().await?;
     writeln!(out, "store     {cursor}, {} records, digest {}", live.len(), hex(&digest(&live)))?;
     if digest(&live) != state.digest() || cursor != last.cursor() {
