@@ -18,6 +18,8 @@
 //! - a *change*: revision, cause, and the writes;
 //! - a *snapshot*, in parts: every live record at the revision before. It stands where a log does not begin at its first
 //!   revision: in the first segment of an archive that was begun late, and after a break;
+//! - a *line*: the line of the ledger's log on which what follows was read while the ledger was open. It stands at the
+//!   beginning of a segment and wherever the line has become another, and makes the archive a witness of the store;
 //! - a *checkpoint*: revision, time, and an Ed25519 signature over all that and the chain before it. One ends whatever is
 //!   flushed together, and one that says so closes a segment.
 //!
@@ -36,6 +38,7 @@
 
 pub mod archivist;
 pub mod auditor;
+pub mod audits;
 pub mod entry;
 pub mod export;
 mod finding;
@@ -49,4 +52,4 @@ mod writer;
 pub use finding::{Finding, Flaw, Place};
 pub use frame::{Chain, RECORD_BYTES};
 pub use keys::{KeyError, PublicKey, SigningKey};
-pub use writer::{ArchiveError, Disk, Resumed, Settings, Writer};
+pub use writer::{ArchiveError, Disk, End, Resumed, Settings, Writer};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod attacker;
+mod auditing;
 mod crashing;
 mod keeping_up;
 mod tampering;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fallow_archive::archivist::{Archivist, Keep, Stopped};
+use fallow_archive::audits::{Audits, Found};
 use fallow_archive::{Disk, Settings, SigningKey};
 use fallow_host::clock::Clock;
 use fallow_host::config::Config;
@@ -18,14 +19,12 @@ use tokio::time::Instant;
 
 use super::{Process, StartError};
 
-mod audit;
-
-use audit::Audits;
-
 /// How long a step waits for a change.
 const WAIT: Duration = Duration::from_secs(1);
 /// How long the archive waits after it could not go on, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long it waits at most while the ledger is closed, which its own word may open.
+const SPEAKS_EVERY: Duration = Duration::from_secs(1);
 /// How often it says that it still stands still.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of a megabyte of the settings.
@@ -50,7 +49,8 @@ impl Process {
         let health = Server::new(wire).start(listen, &config.server, &self.tasks).await?;
         let address = health.address;
         let every = SignedDuration::from_mins(config.archive.audit_minutes.into());
-        let audits = Audits::new(keeper.clone(), settings.clone(), every);
+        let keys = settings.key.iter().map(SigningKey::public).collect();
+        let audits = Audits::new(keeper.clone(), settings.folder.clone(), keys, every);
         let mut archivist = Archivist::new(keeper.clone(), settings, Disk::default(), keep);
         // Nothing is trimmed before the archive was read from its first record.
         archivist.hold_trimming(true);
@@ -110,6 +110,9 @@ struct Gauges {
     flushed: Gauge,
     trimmed: Gauge,
     standing: Gauge,
+    findings: Gauge,
+    broken: Gauge,
+    audited: Gauge,
 }
 
 impl Gauges {
@@ -136,7 +139,16 @@ impl Gauges {
                 "The last revision that was trimmed.",
             ),
             standing: Gauge::new("fallow.archive.standing_still", "1", "1 while nothing can be archived."),
+            findings: Gauge::new("fallow.archive.findings", "{finding}", "What is wrong with the archive."),
+            broken: Gauge::new("fallow.audit.broken", "{rule}", "How often a rule of the ledger is broken."),
+            audited: Gauge::new("fallow.audit.revision", "{revision}", "The last revision that was audited."),
         }
+    }
+
+    fn audited(&self, found: &Found) {
+        self.findings.set(found.findings);
+        self.broken.set(found.broken);
+        self.audited.set(found.audited.0);
     }
 }
 
@@ -177,8 +189,9 @@ impl Keeping {
         match self.archivist.step(now, WAIT).await {
             Ok(step) => {
                 self.goes_on(&step.archived, step.trimmed).await;
-                let is_sound = self.audits.take(&step.changes, now).await;
-                self.archivist.hold_trimming(!is_sound);
+                let found = self.audits.take(&step, now).await;
+                self.gauges.audited(&found);
+                self.archivist.hold_trimming(!found.is_sound);
             }
             Err(stopped) => self.stands_still(&stopped).await,
         }
@@ -205,9 +218,15 @@ impl Keeping {
         self.health.not_ready().await;
         self.gauges.standing.set(1);
         let text = stopped.to_string();
+        let longest = match stopped {
+            Stopped::Closed { .. } => SPEAKS_EVERY,
+            Stopped::Archive(_) | Stopped::StoreBehind { .. } | Stopped::Store(_) | Stopped::Task(_) => {
+                BACK_OFF.1
+            }
+        };
         let (pause, told_at) = match self.standstill.take() {
             Some(last) if last.text == text && last.told_at.elapsed() < TOLD_EVERY => {
-                ((last.pause * 2).min(BACK_OFF.1), last.told_at)
+                ((last.pause * 2).min(longest), last.told_at)
             }
             last => {
                 if stopped.is_passing() {
@@ -215,7 +234,7 @@ impl Keeping {
                 } else {
                     tracing::error!(error = text, "the archive stands still; nothing is trimmed");
                 }
-                let pause = last.map_or(BACK_OFF.0, |last| (last.pause * 2).min(BACK_OFF.1));
+                let pause = last.map_or(BACK_OFF.0, |last| (last.pause * 2).min(longest));
                 (pause, Instant::now())
             }
         };
