@@ -63,6 +63,9 @@ pub struct Running {
     health: HealthReporter,
 }
 
+/// The name by which health is asked whether changes are taken.
+pub const WRITES_OK: &str = "writes_ok";
+
 impl Server {
     /// Begins a server whose calls all pass through `wire`.
     #[must_use]
@@ -170,6 +173,12 @@ impl Running {
         self.set(ServingStatus::NotServing).await;
     }
 
+    /// Says whether changes are taken, by the name [`WRITES_OK`]: reads may be served while they are not.
+    pub async fn takes_writes(&self, are_taken: bool) {
+        let status = if are_taken { ServingStatus::Serving } else { ServingStatus::NotServing };
+        self.health.set_service_status(WRITES_OK, status).await;
+    }
+
     async fn set(&self, status: ServingStatus) {
         for name in &self.names {
             self.health.set_service_status(*name, status).await;
@@ -178,7 +187,9 @@ impl Running {
         self.health.set_service_status("", status).await;
     }
 
-    fn handle(&self) -> Self {
+    /// Returns another handle on the same server.
+    #[must_use]
+    pub fn handle(&self) -> Self {
         Self { address: self.address, names: self.names.clone(), health: self.health.clone() }
     }
 }

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use fallow_host::clock::Clock;
 use fallow_host::config::{Config, StoreKind};
 use fallow_host::shutdown;
-use fallow_host::telemetry::Telemetry;
+use fallow_host::telemetry::{self, Telemetry};
 use fallow_ledger::Keeper;
 use fallow_ledger_redis::RedisLedger;
 
@@ -190,6 +190,14 @@ async fn start(
 ) -> Result<(), StartError> {
     let wanted: BTreeSet<Service> = roles.iter().filter_map(|role| role.service()).collect();
     let has_archive = roles.contains(&Role::Archive);
+    let are_taken = redis.as_ref().map(|ledger| {
+        let ledger = Arc::downgrade(ledger);
+        move || ledger.upgrade().is_some_and(|ledger| ledger.writes_ok())
+    });
+    if let Some(are_taken) = are_taken.clone() {
+        let about = "Whether the ledger takes changes, as far as this process knows.";
+        telemetry::show_gauge("fallow.ledger.writes_ok", about, move || u64::from(are_taken()));
+    }
     // One for all: an embedded ledger lies in this process.
     let keeper: Option<Arc<dyn Keeper>> = match redis {
         Some(ledger) => Some(ledger),
@@ -199,6 +207,9 @@ async fn start(
         None => None,
         Some(ledger) => Some(process.services(&wanted, Ports::Each, ledger).await?),
     };
+    if let (Some(services), Some(are_taken)) = (&services, are_taken) {
+        services.tell_writes(are_taken);
+    }
     if let Some(keeper) = keeper.filter(|_| has_archive) {
         process.archive(keeper).await?;
     }

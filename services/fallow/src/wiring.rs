@@ -163,6 +163,9 @@ pub struct Process {
     pub tasks: Tasks,
 }
 
+/// How often it is looked at whether changes are taken.
+const LOOK_AT_WRITES: Duration = Duration::from_millis(500);
+
 /// The gRPC services of a process, listening.
 pub struct Services {
     /// Where each listens.
@@ -297,6 +300,25 @@ impl Services {
         }
         tracing::info!(revision = self.live.picture().revision().0, "serving");
         Ok(())
+    }
+
+    /// Says from now on, by a health name of its own, whether changes are taken. It is looked at often.
+    pub fn tell_writes(&self, are_taken: impl Fn() -> bool + Send + Sync + 'static) {
+        let servers: Vec<Running> = self.running.iter().map(Running::handle).collect();
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn("writes_ok", async move {
+            let mut stopping = std::pin::pin!(stopping);
+            loop {
+                for server in &servers {
+                    server.takes_writes(are_taken()).await;
+                }
+                tokio::select! {
+                    biased;
+                    () = &mut stopping => return,
+                    () = tokio::time::sleep(LOOK_AT_WRITES) => {}
+                }
+            }
+        });
     }
 
     async fn prepare(&self) -> Result<(), StartError> {

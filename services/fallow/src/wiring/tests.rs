@@ -57,6 +57,43 @@ async fn services_serve_once_the_region_file_is_applied() {
 }
 
 #[tokio::test]
+async fn whether_changes_are_taken_is_asked_by_a_name_of_its_own() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use fallow_host::serve::WRITES_OK;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::health_client::HealthClient;
+
+    let process = process(&[]);
+    let services = process.services(&every(), Ports::One, Arc::new(MemoryLedger::new())).await.unwrap();
+    let are_taken = Arc::new(AtomicBool::new(true));
+    let told = are_taken.clone();
+    services.tell_writes(move || told.load(Ordering::Acquire));
+    let url = services.url(Service::Monitor).unwrap();
+    let channel = tonic::transport::Endpoint::from_shared(url).unwrap().connect().await.unwrap();
+    let mut health = HealthClient::new(channel);
+    for expected in [true, false, true] {
+        are_taken.store(expected, Ordering::Release);
+        let expected = if expected { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let until_told = async {
+            loop {
+                let ask = HealthCheckRequest { service: WRITES_OK.to_owned() };
+                let said = health.check(ask).await.map(|answer| answer.into_inner().status());
+                // Not known before it was looked at first.
+                if said.is_ok_and(|said| said == expected) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), until_told).await.unwrap();
+    }
+    drop(health);
+    process.tasks.finish(Duration::from_secs(10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_first_of_two_processes_applies_its_file_and_the_other_finds_it() {
     let ledger = Arc::new(MemoryLedger::new());
     let (mut first, second) = (process(&[]), process(&[]));
