@@ -35,11 +35,17 @@ pub(crate) fn check_time(
     }
     let last = offer.and_then(|o| o.recent.reports.get(&source));
     match last {
-        Some(last) if reported_at < *last => {
+        Some(last) if reported_at < *last && binds(*last, at) => {
             Err(Refusal::new(reason::OUT_OF_ORDER_FEED, "this source has reported since").with("last", last))
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Says whether what was last said, dated so, binds what is said now. A date of more than a minute ahead would have been
+/// refused: then a clock was wrong, and nobody waits until it is right.
+pub(crate) fn binds(last: Timestamp, at: Timestamp) -> bool {
+    last.duration_since(at) <= AHEAD_MAX
 }
 
 /// Refuses a change of more than half and more than ten units within five minutes, unless it was confirmed, and moves

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::actor::Actor;
-use crate::decide::figures::AHEAD_MAX;
+use crate::decide::figures::{AHEAD_MAX, binds};
 use crate::ids::{Label, TrustCode};
 use crate::lifecycle::Party;
 use crate::quantity::Count;
@@ -55,7 +55,8 @@ pub fn declare_opel(
             .with("reported_at", declared_at)
             .with("now", at));
     }
-    if let Some(last) = state.declared.as_ref().map(|d| d.at).filter(|last| declared_at < *last) {
+    let last = state.declared.as_ref().map(|d| d.at).filter(|last| binds(*last, at));
+    if let Some(last) = last.filter(|last| declared_at < *last) {
         return Err(
             Refusal::new(reason::OUT_OF_ORDER_FEED, "the trust has declared since").with("last", last)
         );
@@ -124,6 +125,12 @@ mod tests {
         let state = declare(None, 3, 0).unwrap();
         assert_eq!(state.declared.as_ref().map(|d| d.opel), Some(3));
         assert_eq!(declare(Some(&state), 4, -1), Err("OUT_OF_ORDER_FEED"));
+        // Declared while a clock was ahead, which was set right since.
+        let wrong = TrustState {
+            declared: state.declared.clone().map(|d| Declaration { at: monday() + minutes(2), ..d }),
+            ..state.clone()
+        };
+        assert!(declare(Some(&wrong), 4, 0).is_ok());
         assert_eq!(declare(Some(&state), 4, 2), Err("SOURCE_AHEAD"));
         assert_eq!(declare(Some(&state), 0, 0), Err("OUT_OF_RANGE"));
         assert_eq!(declare(Some(&state), 5, 0), Err("OUT_OF_RANGE"));

@@ -144,6 +144,19 @@ fn a_report_is_refused_only_for_its_time() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_and_is_set_right_keeps_nobody_from_reporting() {
+    let mut world = World::with(10, 4, 1);
+    let right = world.at;
+    world.at = right + minutes(20);
+    world.report(9, 4).unwrap();
+    world.at = right + jiff::SignedDuration::from_mins(19);
+    assert_eq!(world.report(8, 4), Err("OUT_OF_ORDER_FEED"), "a minute: clocks differ");
+    world.at = right;
+    world.report(8, 4).unwrap();
+    assert_eq!(world.offer("o-1").reported_at, right);
+}
+
+#[test]
 fn a_large_change_within_five_minutes_is_confirmed() {
     let mut world = World::with(30, 10, 1);
     assert_eq!(world.report(31, 0), Err("LARGE_CHANGE"), "20 usable to 31: more than half and than ten");
