@@ -24,6 +24,12 @@ pub(crate) struct Options {
     /// Seconds after the last fault within which everything must be served again.
     #[arg(long, default_value_t = 10)]
     patience: u64,
+    /// Seconds for which clients work in a round under faults, 5 to 600.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// What is staged.
+    #[arg(long, value_enum, default_value_t)]
+    fault: Choice,
     /// Plants every bug in turn instead, and sees that the test that is there for it finds it.
     #[arg(long)]
     bugs: bool,
@@ -32,8 +38,37 @@ pub(crate) struct Options {
     only: Option<String>,
 }
 
+/// What is staged in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Choice {
+    /// Whatever the seed draws.
+    #[default]
+    Any,
+    /// In every round the promotion of a replica that lacks what was acknowledged.
+    WrongPromotion,
+}
+
+impl Choice {
+    /// Returns its name as the program that plays the rounds takes it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::WrongPromotion => "wrong-promotion",
+        }
+    }
+}
+
 /// Rounds of the ring, and the seconds that a busy machine may take to serve again.
-const RING: Options = Options { rounds: 40, seed: 1, jobs: 2, patience: 30, bugs: false, only: None };
+const RING: Options = Options {
+    rounds: 40,
+    seed: 1,
+    jobs: 2,
+    patience: 30,
+    seconds: 5,
+    fault: Choice::Any,
+    bugs: false,
+    only: None,
+};
 
 /// Plays the rounds and returns a failure when one fails.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
@@ -63,9 +98,11 @@ fn rounds(options: &Options) -> Command {
         ("--seed", options.seed),
         ("--jobs", options.jobs.into()),
         ("--patience", options.patience),
+        ("--seconds", options.seconds),
     ] {
         command.args([name, &value.to_string()]);
     }
+    command.args(["--fault", options.fault.name()]);
     command.arg("--binary").arg(built.join("fallow")).arg("--keep").arg(shell::target().join("faults"));
     command
 }

@@ -11,12 +11,14 @@ use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{Label, RegionId};
 use fallow_host::clock::Clock;
 use fallow_host::identity::{Caller, Signer, SigningKey};
+use fallow_ledger::Keeper as _;
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
+use crate::archive::Archive;
 use crate::clock::{Shim, Stepped};
-use crate::plan::{Place, SERVICES, World};
+use crate::plan::{ARCHIVE, Place, SERVICES, World};
 use crate::process::{Process, Start};
 use crate::proxy::Proxy;
 use crate::store::Server;
@@ -27,6 +29,8 @@ pub(crate) const REGION: &str = "north-vale";
 pub(crate) const REGION_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../regions/north-vale.toml");
 /// A call is given up after this long: it is then of unknown outcome.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
+/// Longer than any round.
+const NEVER: Duration = Duration::from_secs(24 * 3_600);
 /// A debug build on a busy machine takes seconds to start.
 const SERVES_WITHIN: Duration = Duration::from_secs(60);
 /// Clocks are stepped by less than half of it, and tokens last for all of it.
@@ -41,6 +45,8 @@ pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
     /// The ways from the primary's replicas to it.
     pub(crate) links: Vec<Proxy>,
+    /// The archive, outside the servers.
+    pub(crate) archive: Archive,
     /// The way by which the log is read.
     reader: Proxy,
     /// Which server the services are led to.
@@ -89,7 +95,7 @@ impl Fleet {
             }
         }
         if small_disk {
-            servers[0].small_disk(64);
+            servers[0].small_disk()?;
         }
         for server in &servers {
             server.process.run()?;
@@ -101,12 +107,17 @@ impl Fleet {
         private(&folder.join("signing-key.pem"))?;
         let past = Clock::system().now() - SignedDuration::try_from(TOKEN_LIFE / 2)?;
         let signer = Signer::new(key, "fallow", "fallow", Clock::manual(past));
+        let mut archive = Archive::new(folder, &tools.binary).await?;
         let reader = Proxy::open(servers[0].target()).await?;
         let mut services = Vec::new();
         for ((name, role), port) in SERVICES.into_iter().zip(&ports[3..]) {
             let proxy = Proxy::open(servers[0].target()).await?;
             let clock = Stepped::new(folder.join(format!("{name}.clock")))?;
             let mut environment = settings(role, *port, proxy.port(), folder, world);
+            if role == "archive" {
+                environment.extend(archive.settings());
+                archive.environment.clone_from(&environment);
+            }
             environment.extend(tools.shim.environment(&clock));
             if let Some(bug) = &tools.planted {
                 environment.push((fallow_ledger::planted::VARIABLE.to_owned(), bug.clone()));
@@ -119,7 +130,7 @@ impl Fleet {
             };
             services.push(Service { process: Process::new(start, &logs), proxy, clock, port: *port });
         }
-        let fleet = Self { services, servers, links, reader, primary: Mutex::new(0), signer };
+        let fleet = Self { services, servers, links, archive, reader, primary: Mutex::new(0), signer };
         for service in &fleet.services {
             service.process.run()?;
         }
@@ -154,6 +165,12 @@ impl Fleet {
             match place {
                 0 => asker.capacity().list_offers(v1::ListOffersRequest::default()).await.map(drop),
                 1 => asker.demand().list_needs(v1::ListNeedsRequest::default()).await.map(drop),
+                ARCHIVE => {
+                    let reach = self.ledger().map_err(unavailable)?.reach().await;
+                    let reach = reach.map_err(|trouble| unavailable(trouble.into()))?;
+                    let has_begun = reach.archived.map(drop);
+                    has_begun.ok_or_else(|| tonic::Status::unavailable("nothing is archived"))
+                }
                 4 => asker.monitor().get_region(v1::GetRegionRequest::default()).await.map(drop),
                 _ => {
                     let engine = self.client(Role::Gold, None, place).map_err(unavailable)?;
@@ -228,7 +245,8 @@ impl Fleet {
     /// # Errors
     /// It cannot be reached.
     pub(crate) fn ledger(&self) -> Result<RedisLedger> {
-        let options = Options { durability: Durability::Unsafe, ..Options::default() };
+        // It reads and is no witness: that a loss is noticed must not be owed to whoever looks on.
+        let options = Options { durability: Durability::Unsafe, look_every: NEVER, ..Options::default() };
         let url = format!("redis://127.0.0.1:{}/", self.reader.port());
         RedisLedger::lazy(&url, REGION, options).context("the ledger")
     }

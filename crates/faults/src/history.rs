@@ -1,5 +1,6 @@
 //! What the clients of a round asked and were told, with times.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,21 @@ pub(crate) enum End {
     Refused(Code, String),
     /// Nobody knows whether it was done.
     Unknown(String),
+}
+
+impl End {
+    /// Says whether a repetition has told what became of the request: it was done, or a rule refuses it. That nothing
+    /// listens, that the store is away and the like say nothing of it.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Ok(_) => true,
+            Self::Refused(code, _) => !matches!(
+                code,
+                Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled
+            ),
+            Self::Unknown(_) => false,
+        }
+    }
 }
 
 /// What an OK said.
@@ -170,6 +186,24 @@ impl History {
         (at > 0).then(|| Duration::from_micros(at))
     }
 
+    /// Says whether since then a caller was refused for one of these reasons.
+    pub(crate) fn was_refused(&self, since: Duration, reasons: &[&str]) -> bool {
+        let told = self.refusals(since);
+        reasons.iter().any(|reason| told.contains_key(*reason))
+    }
+
+    /// Counts why callers were refused what they asked for since then.
+    pub(crate) fn refusals(&self, since: Duration) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for attempt in self.ops().iter().flat_map(|op| &op.attempts).filter(|attempt| attempt.invoked > since)
+        {
+            if let End::Refused(_, reason) = &attempt.end {
+                *counts.entry(reason.clone()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     /// Keeps a remark for the report of a failing round.
     pub(crate) fn remark(&self, text: String) {
         let text = format!("{:7.3} s  {text}", self.now().as_secs_f64());
@@ -194,5 +228,19 @@ impl History {
 
     fn ops(&self) -> MutexGuard<'_, Vec<Op>> {
         self.ops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_ok_or_a_rule_settles_what_became_of_a_request() {
+        let refused = |code| End::Refused(code, String::new()).is_final();
+        assert!(End::Ok(Box::default()).is_final() && refused(Code::FailedPrecondition));
+        assert!(refused(Code::NotFound) && refused(Code::AlreadyExists));
+        assert!(!refused(Code::Unavailable) && !refused(Code::ResourceExhausted));
+        assert!(!refused(Code::DeadlineExceeded) && !End::Unknown(String::new()).is_final());
     }
 }

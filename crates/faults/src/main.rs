@@ -4,6 +4,7 @@
 //! The plan of a round (its world, its faults and their times, what clients ask) follows from its seed. The
 //! interleaving of real processes does not: a failing seed is tried again with the same plan, and need not fail again.
 
+mod archive;
 mod asks;
 mod check;
 mod clock;
@@ -17,6 +18,7 @@ mod resp;
 mod round;
 mod store;
 mod tail;
+mod totals;
 mod traders;
 mod watchers;
 
@@ -31,8 +33,9 @@ use tokio::time::Instant;
 
 use crate::clock::Shim;
 use crate::fleet::Tools;
-use crate::plan::{Plan, Stage};
+use crate::plan::{Choice, Plan, SPELL};
 use crate::round::Outcome;
+use crate::totals::Totals;
 
 /// Breaks Fallow on purpose and checks that nothing that it said was wrong
 #[derive(Debug, Parser)]
@@ -46,6 +49,12 @@ struct Arguments {
     /// How many rounds are played at a time
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// What is staged
+    #[arg(long, value_enum, default_value_t)]
+    fault: Choice,
+    /// Seconds for which clients work in a round under faults, 5 to 600; wrong promotions have rounds of 3
+    #[arg(long, default_value_t = SPELL, value_parser = clap::value_parser!(u64).range(SPELL..=600))]
+    seconds: u64,
     /// The program under test
     #[arg(long, value_name = "FILE", default_value = "target/debug/fallow")]
     binary: PathBuf,
@@ -66,19 +75,8 @@ struct Arguments {
     stop: bool,
 }
 
-/// What all rounds came to.
-#[derive(Debug, Default)]
-struct Totals {
-    passed: usize,
-    failed: usize,
-    acknowledged: usize,
-    calls: usize,
-    judged: usize,
-    slowest: Duration,
-    lost: usize,
-    held_twice: usize,
-    wrong: usize,
-}
+/// The exit code where something could not be played: nothing is said about the system under test.
+const UNPLAYED: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -94,20 +92,39 @@ fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(async {
+        // Whoever started this and was killed tells nobody: then this ends too.
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+        let told = told_to_end()?;
         tokio::select! {
             done = run(&arguments) => done,
-            // Everything of the rounds is dropped, and with it every process.
-            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+            // Everything of the rounds is dropped, and with it every process and every small disk.
+            name = told => anyhow::bail!("ended by {name}"),
         }
     });
+    // A round that is being judged has nothing left outside this process.
+    runtime.shutdown_background();
     match done {
-        Ok(totals) if totals.failed == 0 => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(totals) => totals.exit(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(UNPLAYED)
         }
     }
+}
+
+/// Returns what ends when this process is told to end, with how.
+fn told_to_end() -> Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+            _ = hangup.recv() => "SIGHUP",
+        }
+    })
 }
 
 async fn run(arguments: &Arguments) -> Result<Totals> {
@@ -115,13 +132,17 @@ async fn run(arguments: &Arguments) -> Result<Totals> {
     let binary = binary.with_context(|| format!("{} is missing", arguments.binary.display()))?;
     let own = tempfile::Builder::new().prefix("fallow-faults-").tempdir()?;
     let tools = Tools { binary, shim: Shim::compile(own.path())?, planted: arguments.planted.clone() };
-    let stage = stage(&tools, own.path());
-    println!("{} rounds from seed {}; {stage}", arguments.rounds, arguments.seed, stage = shown(stage));
+    can_start(&tools)?;
+    let has_disk = has_small_disk(own.path());
+    let left_out =
+        if has_disk { "every fault is staged" } else { "left out: a full disk (none can be mounted here)" };
+    println!("{} rounds from seed {}; {left_out}", arguments.rounds, arguments.seed);
     let mut totals = Totals::default();
     let patience = Duration::from_secs(arguments.patience);
     let started = Instant::now();
     let rounds = (0..arguments.rounds).map(|number| {
-        let plan = Plan::draw(arguments.seed.wrapping_add(number), stage);
+        let plan =
+            Plan::draw(arguments.seed.wrapping_add(number), arguments.fault, arguments.seconds, has_disk);
         let (folder, tools) = (own.path().join(format!("seed-{}", plan.seed)), &tools);
         async move {
             let begun = Instant::now();
@@ -141,20 +162,7 @@ async fn run(arguments: &Arguments) -> Result<Totals> {
             break;
         }
     }
-    println!(
-        "{} writes acknowledged of {} requests in {:.0} s; {} lost, {} units held twice, {} wrong answers; \
-         {} histories linearizable; live again after {:.1} s at most",
-        totals.acknowledged,
-        totals.calls,
-        started.elapsed().as_secs_f64(),
-        totals.lost,
-        totals.held_twice,
-        totals.wrong,
-        totals.judged,
-        totals.slowest.as_secs_f64(),
-    );
-    let word = if totals.failed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {word}. {} passed; {} failed", totals.passed, totals.failed);
+    totals.print(started.elapsed());
     Ok(totals)
 }
 
@@ -171,15 +179,7 @@ fn tell(
     let faults = faults.join(", ");
     let (verdict, report) = match outcome {
         Ok(outcome) => {
-            totals.acknowledged += outcome.acknowledged;
-            totals.calls += outcome.calls;
-            totals.judged += outcome.linear.0;
-            totals.slowest = totals.slowest.max(outcome.live_after.unwrap_or_default());
-            let count =
-                |name: &[&str]| outcome.breaches.iter().filter(|b| name.contains(&b.invariant)).count();
-            totals.lost += count(&["no_lost_ok", "sealed_after_loss"]);
-            totals.held_twice += count(&["no_double_hold", "linearizable"]);
-            totals.wrong += count(&["no_wrong_answer", "one_effect_per_request_id", "refusal_has_no_effect"]);
+            totals.add(&outcome, plan);
             let head = format!(
                 "seed {:<4} {:>5} acknowledged, {:>4.1} s",
                 plan.seed,
@@ -187,15 +187,16 @@ fn tell(
                 took.as_secs_f64()
             );
             if outcome.breaches.is_empty() {
-                totals.passed += 1;
                 println!("{head}  ok      {faults}");
                 return Ok(true);
             }
             (format!("{head}  FAILED  {faults}\n{}", lines(&outcome)), outcome.report)
         }
-        Err(error) => (format!("seed {:<4} could not be played: {error:#}", plan.seed), format!("{error:#}")),
+        Err(error) => {
+            totals.unplayed += 1;
+            (format!("seed {:<4} could not be played: {error:#}", plan.seed), format!("{error:#}"))
+        }
     };
-    totals.failed += 1;
     let kept = arguments.keep.join(format!("seed-{}", plan.seed));
     let _ = std::fs::remove_dir_all(&kept);
     std::fs::create_dir_all(&arguments.keep)?;
@@ -203,7 +204,7 @@ fn tell(
     let moved = std::process::Command::new("cp").arg("-r").arg(folder).arg(&kept).status();
     let moved = moved.is_ok_and(|status| status.success());
     println!("{verdict}");
-    println!("    again: cargo xtask faults --rounds 1 --seed {}", plan.seed);
+    println!("    again: {}", again(arguments, plan));
     if moved {
         println!("    kept: {}", kept.display());
     }
@@ -215,13 +216,36 @@ fn lines(outcome: &Outcome) -> String {
     all.join("\n")
 }
 
-/// Finds out what can be staged here.
-fn stage(tools: &Tools, folder: &std::path::Path) -> Stage {
+/// Returns the line that plays a round again.
+fn again(arguments: &Arguments, plan: &Plan) -> String {
+    let mut line = format!("cargo xtask faults --rounds 1 --seed {}", plan.seed);
+    match arguments.fault {
+        Choice::Any if arguments.seconds == SPELL => {}
+        Choice::Any => line.push_str(&format!(" --seconds {}", arguments.seconds)),
+        Choice::WrongPromotion => line.push_str(" --fault wrong-promotion"),
+    }
+    line
+}
+
+/// Sees that the program under test takes the settings of a round: what it does not take would not be staged.
+fn can_start(tools: &Tools) -> Result<()> {
     let checked = std::process::Command::new(&tools.binary)
         .args(["serve", "capacity", "--check-config"])
         .envs([("FALLOW__STORE__KIND", "redis"), ("FALLOW__STORE__REPLICAS", "1")])
         .env("FALLOW__DEV__ENABLED", "true")
-        .output();
+        .output()
+        .with_context(|| format!("{} cannot be run", tools.binary.display()))?;
+    anyhow::ensure!(
+        checked.status.success(),
+        "{} does not take the settings of a store with replicas: {}",
+        tools.binary.display(),
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    Ok(())
+}
+
+/// Finds out whether a small disk can be mounted here.
+fn has_small_disk(folder: &std::path::Path) -> bool {
     let disk = folder.join("disk");
     let mounted = std::fs::create_dir_all(&disk).is_ok()
         && std::process::Command::new("mount")
@@ -232,20 +256,5 @@ fn stage(tools: &Tools, folder: &std::path::Path) -> Stage {
     if mounted {
         let _ = std::process::Command::new("umount").arg(&disk).output();
     }
-    Stage { replicas: checked.is_ok_and(|done| done.status.success()), disk: mounted }
-}
-
-fn shown(stage: Stage) -> String {
-    let mut left = Vec::new();
-    if !stage.replicas {
-        left.push("promotions (this build waits for no replicas)");
-    }
-    if !stage.disk {
-        left.push("a full disk (no small disk can be mounted here)");
-    }
-    if left.is_empty() {
-        "every fault is staged".to_owned()
-    } else {
-        format!("left out: {}", left.join("; "))
-    }
+    mounted
 }

@@ -114,7 +114,7 @@ async fn stage(
         Fault::DiskFull(time) => {
             let _turn = servers.lock().await;
             let server = fleet.primary();
-            server.fill_disk();
+            server.fill_disk()?;
             tokio::time::sleep(time).await;
             server.free_disk();
             server.process.run()?;

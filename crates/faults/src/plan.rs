@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use fallow_ledger::conformance::twin::Dice;
 
-/// How long a round works before it heals.
-pub(crate) const WORK: Duration = Duration::from_millis(5_000);
-/// Nothing happens in the first of it, so that there is something to lose.
+/// How many seconds the faults of one drawing are spread over: a round that works for longer has as many drawings more.
+pub(crate) const SPELL: u64 = 5;
+/// Milliseconds of a spell in which nothing happens yet, so that there is something to lose.
 const CALM: u64 = 600;
 
 /// How the store stands.
@@ -24,13 +24,26 @@ pub(crate) enum World {
 pub(crate) type Place = usize;
 
 /// The services of a round; there are two of matching, each with an engine.
-pub(crate) const SERVICES: [(&str, &str); 5] = [
+pub(crate) const SERVICES: [(&str, &str); 6] = [
     ("capacity", "capacity"),
     ("demand", "demand"),
     ("matching-1", "matching"),
     ("matching-2", "matching"),
     ("monitor", "monitor"),
+    ("archive", "archive"),
 ];
+/// The place of the archive among them.
+pub(crate) const ARCHIVE: Place = 5;
+
+/// What is staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Choice {
+    /// Whatever the seed draws.
+    #[default]
+    Any,
+    /// In every round the promotion of a replica that lacks what was acknowledged, after some other trouble or none.
+    WrongPromotion,
+}
 
 /// One thing done to the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,46 +136,62 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// How the store stands.
     pub(crate) world: World,
+    /// How long clients work before everything is healed.
+    pub(crate) work: Duration,
     /// What is done and when, from the start of the work; in order.
     pub(crate) faults: Vec<(Duration, Fault)>,
 }
 
-/// What can be staged here.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stage {
-    /// The build waits for replicas.
-    pub(crate) replicas: bool,
-    /// A small disk can be mounted.
-    pub(crate) disk: bool,
-}
-
 impl Plan {
-    /// Draws the plan of a seed.
-    pub(crate) fn draw(seed: u64, stage: Stage) -> Self {
+    /// Draws the plan of a seed. It works for at least a spell; without a small disk it has no full one.
+    pub(crate) fn draw(seed: u64, choice: Choice, seconds: u64, has_disk: bool) -> Self {
         let mut dice = Dice::new(seed ^ 0x5EED_0FFA_110B);
-        let kind = dice.below(10);
-        let world = match kind {
-            0..=2 if stage.replicas => World::OneReplicaMustHaveIt,
+        let mut plan = match choice {
+            Choice::Any => Self::any(seed, &mut dice, seconds.max(SPELL), has_disk),
+            Choice::WrongPromotion => Self::wrong_promotion(seed, &mut dice),
+        };
+        plan.faults.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    fn any(seed: u64, dice: &mut Dice, seconds: u64, has_disk: bool) -> Self {
+        let world = match dice.below(10) {
+            0..=2 => World::OneReplicaMustHaveIt,
             _ => World::Standalone,
         };
         let mut faults: Vec<(Duration, Fault)> = Vec::new();
-        let count = 3 + dice.below(4);
-        for _ in 0..count {
-            let at = Duration::from_millis(CALM + dice.below(3_400));
-            faults.push((at, fault(&mut dice, world, stage)));
+        let spells = seconds / SPELL;
+        for spell in 0..spells {
+            let begins = spell * SPELL * 1_000;
+            for _ in 0..3 + dice.below(4) {
+                let at = Duration::from_millis(begins + CALM + dice.below(3_400));
+                faults.push((at, fault(dice, world, has_disk)));
+            }
         }
+        let last = (spells - 1) * SPELL * 1_000;
+        let in_last = |ms: u64| Duration::from_millis(last + ms);
         // What cannot be taken back comes last, if it comes.
         if dice.once_in(12) {
-            let last = match world {
+            let fault = match world {
                 World::Standalone => Fault::Flush,
                 World::OneReplicaMustHaveIt => Fault::PromoteWrong,
             };
-            faults.push((Duration::from_millis(4_000 + dice.below(500)), last));
+            faults.push((in_last(4_000 + dice.below(500)), fault));
         } else if world == World::OneReplicaMustHaveIt && dice.once_in(2) {
-            faults.push((Duration::from_millis(2_500 + dice.below(1_500)), Fault::PromoteRight));
+            faults.push((in_last(2_500 + dice.below(1_500)), Fault::PromoteRight));
         }
-        faults.sort_by_key(|(at, _)| *at);
-        Self { seed, world, faults }
+        Self { seed, world, work: Duration::from_secs(seconds), faults }
+    }
+
+    fn wrong_promotion(seed: u64, dice: &mut Dice) -> Self {
+        let world = World::OneReplicaMustHaveIt;
+        let mut faults: Vec<(Duration, Fault)> = Vec::new();
+        for _ in 0..dice.below(3) {
+            let at = Duration::from_millis(CALM + dice.below(1_000));
+            faults.push((at, fault(dice, world, false)));
+        }
+        faults.push((Duration::from_millis(1_200 + dice.below(1_000)), Fault::PromoteWrong));
+        Self { seed, world, work: Duration::from_secs(3), faults }
     }
 
     /// Says whether the round ends sealed.
@@ -171,7 +200,7 @@ impl Plan {
     }
 }
 
-fn fault(dice: &mut Dice, world: World, stage: Stage) -> Fault {
+fn fault(dice: &mut Dice, world: World, has_disk: bool) -> Fault {
     let place = usize::try_from(dice.below(SERVICES.len() as u64)).unwrap_or(0);
     let mut span = |least: u64, most: u64| Duration::from_millis(least + dice.below(most - least));
     let (short, middle) = (span(50, 600), span(400, 1_800));
@@ -191,7 +220,7 @@ fn fault(dice: &mut Dice, world: World, stage: Stage) -> Fault {
         24..=27 => Fault::DropAnswers(place, 1 + u32::try_from(dice.below(4)).unwrap_or(0)),
         28 | 29 => Fault::StepClock(place, by, middle * 2),
         30 => Fault::StepRedisClock(by, middle * 2),
-        _ if stage.disk && world == World::Standalone => Fault::DiskFull(short),
+        _ if has_disk && world == World::Standalone => Fault::DiskFull(short),
         _ => Fault::KillRedis(short),
     }
 }
@@ -200,27 +229,43 @@ fn fault(dice: &mut Dice, world: World, stage: Stage) -> Fault {
 mod tests {
     use super::*;
 
-    const ALL: Stage = Stage { replicas: true, disk: true };
-
     #[test]
     fn a_seed_draws_the_same_plan_and_others_draw_others() {
-        let shown = |seed| format!("{:?}", Plan::draw(seed, ALL));
+        let shown = |seed| format!("{:?}", Plan::draw(seed, Choice::Any, SPELL, true));
         assert_eq!(shown(7), shown(7));
         assert_ne!(shown(7), shown(8));
     }
 
     #[test]
     fn every_fault_is_drawn_and_none_that_cannot_be_staged() {
-        let kinds = |stage| {
-            let drawn = (0..400).flat_map(|seed| Plan::draw(seed, stage).faults);
+        let kinds = |has_disk| {
+            let drawn = (0..400).flat_map(|seed| Plan::draw(seed, Choice::Any, SPELL, has_disk).faults);
             let mut names: Vec<String> =
                 drawn.map(|(_, fault)| format!("{fault:?}").split('(').next().unwrap().to_owned()).collect();
             names.sort();
             names.dedup();
             names
         };
-        assert_eq!(kinds(ALL).len(), 16, "{:?}", kinds(ALL));
-        let poor = kinds(Stage { replicas: false, disk: false });
-        assert!(!poor.iter().any(|kind| kind.starts_with("Promote") || kind == "DiskFull"));
+        assert_eq!(kinds(true).len(), 16, "{:?}", kinds(true));
+        assert!(!kinds(false).contains(&"DiskFull".to_owned()));
+    }
+
+    #[test]
+    fn a_longer_round_has_more_faults_and_what_cannot_be_taken_back_only_in_its_last_spell() {
+        for seed in 0..200 {
+            let [short, long] = [5, 15].map(|seconds| Plan::draw(seed, Choice::Any, seconds, true));
+            assert!(long.faults.len() > short.faults.len());
+            let seals = |(at, fault): &&(Duration, Fault)| fault.seals() && at.as_secs() < 10;
+            assert_eq!(long.faults.iter().find(seals), None);
+        }
+    }
+
+    #[test]
+    fn every_round_of_wrong_promotions_has_one_and_it_is_the_last_fault() {
+        for seed in 0..200 {
+            let plan = Plan::draw(seed, Choice::WrongPromotion, SPELL, true);
+            assert_eq!(plan.faults.iter().filter(|(_, fault)| fault.seals()).count(), 1);
+            assert_eq!((plan.world, plan.seals()), (World::OneReplicaMustHaveIt, true));
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -92,6 +93,26 @@ impl Process {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Tells it to end, as whoever runs services does, and waits. Returns whether it ended in time and as it should.
+    pub(crate) async fn stop(&self, within: Duration) -> bool {
+        self.state().is_wanted = false;
+        self.signal(Signal::TERM);
+        let ended = async {
+            loop {
+                let ended = match &mut self.state().child {
+                    Some(child) => child.try_wait(),
+                    None => return false,
+                };
+                match ended {
+                    Ok(Some(status)) => return status.success(),
+                    Ok(None) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    Err(_) => return false,
+                }
+            }
+        };
+        tokio::time::timeout(within, ended).await.unwrap_or(false)
     }
 
     /// Stops it in its tracks: it keeps its connections and answers nothing.

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use fallow_api::reasons;
 use fallow_domain::actor::Role;
-use fallow_ledger::{Cursor, RecordKind, Versioned};
+use fallow_ledger::{Cursor, Keeper as _, RecordKind, Versioned};
 use fallow_ledger_redis::RedisLedger;
+use fallow_ledger_redis::seal::Standing;
 use tokio::time::Instant;
 
+use crate::archive;
 use crate::check::{self, Breach, Evidence};
 use crate::fleet::{Fleet, Tools};
 use crate::history::{End, History, Op};
 use crate::nemesis;
-use crate::plan::{Fault, Plan, WORK};
+use crate::plan::{Fault, Plan};
 use crate::tail::Tail;
 use crate::traders::{Board, CLIENTS, TRUSTS, Trader, repeat};
 use crate::watchers::{Drawn, Watchers};
@@ -58,7 +61,7 @@ pub(crate) async fn play(plan: &Plan, folder: &Path, tools: &Tools, patience: Du
         work(plan, &fleet, &history, &board).await?;
         let healed = Instant::now();
         let live = match plan.seals() {
-            true => stay_sealed(plan, &fleet, &history, &board).await.map(|()| Ok(Duration::ZERO))?,
+            true => stay_sealed(plan, &fleet, &history, &board, patience).await?,
             false => live_again(plan, &fleet, &history, &board, healed, patience).await?,
         };
         if plan.seals() {
@@ -94,8 +97,14 @@ pub(crate) async fn play(plan: &Plan, folder: &Path, tools: &Tools, patience: Du
     let (end, pictures) = end.unzip();
     let pictures = pictures.unwrap_or_default();
     breaches.extend(tail.faults().into_iter().map(|text| Breach::new("dense_revisions", text)));
-    drop(fleet);
-    Ok(judge(plan, &history, &tail, end.as_ref(), &pictures, breaches, live_after))
+    breaches.extend(archive::check(&fleet, &history.all(), &tail.entries(), plan.seals()).await?);
+    let plan = plan.clone();
+    // Other rounds are played meanwhile, and wait for nobody's judgement.
+    let judged = tokio::task::spawn_blocking(move || {
+        drop(fleet);
+        judge(&plan, &history, &tail, end.as_ref(), &pictures, breaches, live_after)
+    });
+    Ok(judged.await?)
 }
 
 fn judge(
@@ -174,7 +183,7 @@ async fn work(plan: &Plan, fleet: &Fleet, history: &History, board: &Board) -> R
         .collect::<Result<Vec<_>>>()?;
     let trade = futures::future::join_all(traders.into_iter().map(Trader::trade));
     let rage = async {
-        let least = tokio::time::sleep(WORK);
+        let least = tokio::time::sleep(plan.work);
         nemesis::rage(plan, fleet, history).await?;
         least.await;
         Ok(())
@@ -223,26 +232,72 @@ async fn live_again(
 }
 
 /// The ledger has lost what it acknowledged: clients go on trying, and every service is started afresh, so that none
-/// is closed only because it remembers. That nobody is served, the checks see in the history.
-async fn stay_sealed(plan: &Plan, fleet: &Fleet, history: &History, board: &Board) -> Result<()> {
+/// is closed only because it remembers. That nobody is served, the checks see in the history; here it is seen that
+/// somebody is there to serve: the store says that it is closed, and a process that runs says so to a caller.
+async fn stay_sealed(
+    plan: &Plan,
+    fleet: &Fleet,
+    history: &History,
+    board: &Board,
+    patience: Duration,
+) -> Result<Result<Duration, Breach>> {
     let mut traders = Vec::new();
     for number in 0..CLIENTS {
         traders.push(Trader::new((number, LIVE_FROM), plan.seed, fleet, history, board)?);
     }
     let trade = futures::future::join_all(traders.into_iter().map(Trader::trade));
     let restart = async {
+        // Where the store has nothing left they know not even which region they are of, and say that.
+        let flushed = plan.faults.iter().any(|(_, fault)| *fault == Fault::Flush);
+        let reasons =
+            [reasons::STORE_SEALED, if flushed { reasons::NOT_READY } else { reasons::STORE_SEALED }];
+        let remembering = said_sealed(fleet, history, (history.now(), patience), &reasons).await;
         tokio::time::sleep(SEALED_FOR).await;
         for service in &fleet.services {
             service.process.kill();
             service.process.run()?;
         }
-        tokio::time::sleep(SEALED_FOR * 2).await;
-        Ok(())
+        let afresh = said_sealed(fleet, history, (history.now(), patience * 2), &reasons).await;
+        tokio::time::sleep(SEALED_FOR).await;
+        Ok(remembering.and(afresh).map(|()| Duration::ZERO))
     };
     tokio::select! {
         done = restart => done,
         _ = trade => bail!("the clients have gone"),
     }
+}
+
+/// Waits until the ledger is closed for good, and a running process has refused a call for one of these reasons.
+async fn said_sealed(
+    fleet: &Fleet,
+    history: &History,
+    (since, within): (Duration, Duration),
+    reasons: &[&str],
+) -> Result<(), Breach> {
+    let ledger = fleet.ledger().map_err(|error| Breach::new("sealed_after_loss", format!("{error:#}")))?;
+    let mut standing = "nothing".to_owned();
+    let said = async {
+        loop {
+            match ledger.status().await {
+                Ok(status)
+                    if matches!(status.standing, Standing::Closed(_))
+                        && history.was_refused(since, reasons) =>
+                {
+                    return;
+                }
+                Ok(status) => standing = format!("{:?}", status.standing),
+                Err(trouble) => standing = trouble.to_string(),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(within, said).await;
+    in_time.map_err(|_| {
+        let reasons = history.refusals(since);
+        let text =
+            format!("{within:?} after the loss the ledger says {standing}, and callers are told {reasons:?}");
+        Breach::new("sealed_after_loss", text)
+    })
 }
 
 /// Repeats every request of unknown outcome until it is known: that is what an unknown outcome promises.
@@ -256,7 +311,7 @@ async fn settle(fleet: &Fleet, history: &History) -> Result<()> {
         async move {
             let Some(client) = client else { return true };
             for _ in 0..100 {
-                if !matches!(repeat(history, place, &client).await, End::Unknown(_)) {
+                if repeat(history, place, &client).await.is_final() {
                     return true;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -274,7 +329,8 @@ async fn settle(fleet: &Fleet, history: &History) -> Result<()> {
 /// What is live, and the pictures of those who watch, both as of the end of the log.
 type AtRest = ((Vec<Versioned>, Cursor), Vec<(&'static str, Drawn)>);
 
-/// Waits until every watcher has been told of everything that was written, and reads the log to its end. The engines go
+/// Waits until every watcher has been told of everything that was written, and the archive has it, and reads the log to
+/// its end. The engines go
 /// on meanwhile, so it may take several looks until nothing has changed between two.
 async fn at_rest(
     tail: &Tail,
@@ -304,7 +360,10 @@ async fn at_rest(
         let pictures = all.map(|(kind, picture)| (kind.as_str(), picture.drawn()));
         let told = pictures.iter().map(|(_, drawn)| u64::try_from(drawn.revision).unwrap_or(0));
         let lagging = told.zip(last).zip(kinds).find(|((told, last), _)| told < last);
-        if lagging.is_none() {
+        let end = tail.revision();
+        let archived = ledger.reach().await.ok().and_then(|reach| reach.archived);
+        let is_archived = archived.as_ref().is_some_and(|archived| archived.cursor.revision() >= end);
+        if lagging.is_none() && is_archived {
             let Ok(live) = tail.finish(ledger, history).await else { continue };
             if kinds.map(|kind| tail.last_of(kind)) == last {
                 return Ok((live, pictures.into()));
@@ -315,6 +374,7 @@ async fn at_rest(
                 Some(((told, last), kind)) => {
                     format!("a watcher of {}s is told of {told} and not of {last}", kind.as_str())
                 }
+                None if !is_archived => format!("the log ends at {end}, and archived is {archived:?}"),
                 None => "the log does not come to rest".to_owned(),
             };
             return Err(Breach::new("live_again", text));

@@ -12,6 +12,8 @@ use crate::process::{Process, Start};
 use crate::proxy::{Acknowledged, Target};
 use crate::resp;
 
+/// Bytes of the small disk of a server whose disk runs full.
+const SMALL_DISK: usize = 64 * 1024 * 1024;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long a stopped server's last answers may take through the proxies: they lie in this machine's memory.
 const DRAINED: Duration = Duration::from_millis(50);
@@ -26,7 +28,7 @@ pub(crate) struct Server {
     acknowledged: Acknowledged,
     is_replica_by_birth: bool,
     /// Whether its folder is a small disk of its own.
-    pub(crate) has_small_disk: AtomicBool,
+    has_small_disk: AtomicBool,
 }
 
 impl Server {
@@ -144,23 +146,38 @@ impl Server {
         Ok(lost)
     }
 
-    /// Gives the server's folder a small disk of its own, before it is started; says whether that could be done.
-    pub(crate) fn small_disk(&self, megabytes: u32) -> bool {
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
-            .arg(&self.folder)
-            .output()
-            .is_ok_and(|done| done.status.success());
-        self.has_small_disk.store(mounted, Ordering::Release);
-        mounted
+    /// Gives the server's folder a small disk of its own, before it is started.
+    ///
+    /// # Errors
+    /// It cannot be mounted. What is staged on a full disk must not be staged on the host's.
+    pub(crate) fn small_disk(&self) -> Result<()> {
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={SMALL_DISK}"), "tmpfs"]).arg(&self.folder);
+        let done = mount.output()?;
+        if !done.status.success() {
+            bail!("no small disk can be mounted: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        self.has_small_disk.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Fills the small disk to its last byte.
-    pub(crate) fn fill_disk(&self) {
+    ///
+    /// # Errors
+    /// There is none, or it is larger than it was made: nothing else is filled.
+    pub(crate) fn fill_disk(&self) -> Result<()> {
         use std::io::Write as _;
-        let Ok(mut file) = std::fs::File::create(self.folder.join("filler")) else { return };
+        if !self.has_small_disk.load(Ordering::Acquire) {
+            bail!("{} has no small disk to be filled", self.process.name());
+        }
+        let mut file = std::fs::File::create(self.folder.join("filler"))?;
         let block = [0_u8; 4096];
-        while file.write_all(&block).is_ok() {}
+        for _ in 0..=SMALL_DISK / block.len() {
+            if file.write_all(&block).is_err() {
+                return Ok(());
+            }
+        }
+        bail!("the small disk of {} is not full after {SMALL_DISK} bytes", self.process.name())
     }
 
     /// Makes room on the disk again.

@@ -99,7 +99,8 @@ impl Tail {
         Ok(())
     }
 
-    fn revision(&self) -> Revision {
+    /// Returns the last revision that was read.
+    pub(crate) fn revision(&self) -> Revision {
         self.lock().last().map_or(Revision::ABSENT, |entry| entry.change.revision)
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Trader<'a> {
     site: &'static str,
     /// One for each process of matching.
     ways: [Client; 2],
+    /// One who stands above the trusts, and writes nothing of theirs.
+    gold: Client,
     dice: Dice,
     made: u64,
     history: &'a History,
@@ -96,8 +98,9 @@ impl<'a> Trader<'a> {
         let (trust, site) = TRUSTS[number % TRUSTS.len()];
         let client = |matching| fleet.client(Role::BedManager, Some(trust), matching);
         let ways = [client(2)?, client(3)?];
+        let gold = fleet.client(Role::Gold, None, 2)?;
         let dice = Dice::new(seed.wrapping_mul(1_000).wrapping_add(number as u64 + first));
-        Ok(Self { number, trust, site, ways, dice, made: first, history, board })
+        Ok(Self { number, trust, site, ways, gold, dice, made: first, history, board })
     }
 
     /// Acts until it is stopped from outside.
@@ -112,7 +115,8 @@ impl<'a> Trader<'a> {
     pub(crate) async fn is_served(&mut self) -> bool {
         let ask = self.publish_account();
         let op = self.open(ask, None);
-        matches!(self.send(op, 0).await, End::Ok(_))
+        // An OK that wrote nothing served nobody.
+        matches!(self.send(op, 0).await, End::Ok(said) if said.revision > 0)
     }
 
     async fn act(&mut self) {
@@ -306,6 +310,11 @@ impl<'a> Trader<'a> {
         let theirs = self.accounts(|trust| trust != self.trust);
         let Some((offer, _)) = self.one_of(theirs) else { return };
         let ask = Ask::Adjust { offer, by: 1, expected: None, validate_only: false };
+        if self.dice.once_in(3) {
+            let op = self.open(ask, Some("gold_writes_nothing_of_trusts"));
+            repeat(self.history, op, &self.gold).await;
+            return;
+        }
         let op = self.open(ask, Some("own_side_only"));
         self.send(op, 0).await;
     }

@@ -115,7 +115,7 @@ impl Tests {
     fn control(&self, finder: &Finder) -> Result<()> {
         match self.run(finder, "")? {
             Ended::Passed => Ok(()),
-            ended => {
+            ended @ (Ended::Failed | Ended::Hung | Ended::Unknown(_)) => {
                 let kept = folder().join("control.txt");
                 bail!("{:?} without a bug: {ended:?}; see {}", finder.test(), kept.display())
             }

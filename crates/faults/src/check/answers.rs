@@ -95,7 +95,13 @@ fn no_lost_ok(op: &Op, evidence: &Evidence<'_>, breaches: &mut Vec<Breach>) {
             }
             continue;
         }
-        if said.revision == 0 || (evidence.sealed_at.is_some() && said.revision > head) {
+        if said.revision == 0 {
+            if let Some(text) = nothing_written(op, said, evidence) {
+                breaches.push(Breach::new("no_lost_ok", format!("{text}: {}", shown(op))));
+            }
+            continue;
+        }
+        if evidence.sealed_at.is_some() && said.revision > head {
             continue;
         }
         let place = usize::try_from(said.revision - 1).unwrap_or(usize::MAX);
@@ -122,6 +128,29 @@ fn no_lost_ok(op: &Op, evidence: &Evidence<'_>, breaches: &mut Vec<Breach>) {
             breaches.push(Breach::new("no_wrong_answer", format!("{difference}: {}", shown(op))));
         }
     }
+}
+
+/// Returns what is wrong with an OK that says that nothing had to be written.
+fn nothing_written(op: &Op, said: &Said, evidence: &Evidence<'_>) -> Option<String> {
+    let told = match &op.ask {
+        // A need that is live already is answered as it is.
+        Ask::Raise(_) => said.need.as_ref().map(|need| (RecordKind::Need, need.id.as_str(), need.revision)),
+        // These change something whenever they are done.
+        Ask::Publish(_)
+        | Ask::Adjust { .. }
+        | Ask::WithdrawOffer { .. }
+        | Ask::WithdrawNeed { .. }
+        | Ask::Answer { .. }
+        | Ask::Advance { .. }
+        | Ask::Abort { .. } => return Some("an OK wrote nothing".to_owned()),
+    };
+    let Some((kind, id, revision)) = told else { return Some("an OK says nothing".to_owned()) };
+    let key = Key::new(kind, id);
+    let is_there = |entry: &Entry| {
+        i64::try_from(entry.change.revision.0) == Ok(revision) && entry.change.writes.contains_key(&key)
+    };
+    let is_known = evidence.log.iter().any(is_there) || evidence.sealed_at.is_some();
+    (!is_known).then(|| format!("{key} was told as of {revision}, which did not write it"))
 }
 
 /// Returns where an answer differs from what the log has at its revision.
@@ -299,9 +328,12 @@ fn real_time(ops: &[Op], breaches: &mut Vec<Breach>) {
 fn sealed(evidence: &Evidence<'_>, breaches: &mut Vec<Breach>) {
     let Some(since) = evidence.sealed_at else { return };
     for op in evidence.ops {
-        let opened = op.attempts.iter().any(|attempt| {
-            attempt.invoked > since && matches!(&attempt.end, End::Ok(said) if said.revision > 0)
-        });
+        if matches!(op.ask, Ask::Adjust { validate_only: true, .. }) {
+            continue;
+        }
+        // An OK of whatever revision: what was written before, or that nothing had to be, cannot be known any more.
+        let is_ok = |attempt: &Attempt| matches!(attempt.end, End::Ok(_));
+        let opened = op.attempts.iter().any(|attempt| attempt.invoked > since && is_ok(attempt));
         if opened {
             let text = format!("lost at {:.3} s, and acknowledged: {}", since.as_secs_f64(), shown(op));
             breaches.push(Breach::new("sealed_after_loss", text));

@@ -20,8 +20,8 @@ use crate::traders::is_account;
 
 /// Histories with more open calls than this are not judged: each doubles the search.
 const OPEN_MAX: usize = 6;
-/// Longer histories are judged by their beginning.
-const CALLS_MAX: usize = 300;
+/// Longer histories are judged by their beginning, up to a moment at which nothing was under way but what never ended.
+const CALLS_MAX: usize = 600;
 
 /// A call on one object.
 #[derive(Debug, Clone)]
@@ -35,7 +35,8 @@ struct Call<T> {
 /// Judges every object. Returns how many were judged and how many could not be, and the breaches.
 pub(super) fn check(ops: &[Op]) -> ((usize, usize), Vec<Breach>) {
     let mut judge = Judge::default();
-    let (accounts, units) = offers(ops);
+    let (accounts, units, doubtful) = offers(ops);
+    judge.left += doubtful;
     for (offer, calls) in accounts {
         judge.judge::<Account>("offer", &offer, calls);
     }
@@ -57,21 +58,27 @@ struct Judge {
 
 impl Judge {
     fn judge<S: Specification>(&mut self, kind: &str, id: &str, mut calls: Vec<Call<S::Operation>>) {
+        calls.sort_by_key(|call| call.from);
+        let quiet = quiet(&calls);
+        // All of it where no beginning is small enough.
+        let whole = calls.len();
+        let judged = quiet.iter().rfind(|end| **end <= CALLS_MAX.min(whole)).copied().unwrap_or(whole);
+        let calls = &calls[..judged];
         if calls.iter().filter(|call| call.to.is_none()).count() > OPEN_MAX {
             self.left += 1;
             return;
         }
-        calls.sort_by_key(|call| call.from);
-        calls.truncate(CALLS_MAX);
-        self.judged += 1;
-        if calls.is_empty() || WGLChecker::<S>::is_linearizable(history(&calls)) {
+        if judged == whole {
+            self.judged += 1;
+        } else {
+            self.left += 1;
+        }
+        let is_explained = |end: usize| end == 0 || WGLChecker::<S>::is_linearizable(history(&calls[..end]));
+        if is_explained(judged) {
             return;
         }
         // The smallest beginning that no order explains is the evidence.
-        let mut least = calls.len();
-        while least > 1 && !WGLChecker::<S>::is_linearizable(history(&calls[..least - 1])) {
-            least -= 1;
-        }
+        let least = quiet.iter().copied().find(|end| !is_explained(*end)).unwrap_or(judged);
         let shown: Vec<String> = calls[least.saturating_sub(6)..least]
             .iter()
             .map(|call| {
@@ -85,6 +92,22 @@ impl Judge {
         );
         self.breaches.push(Breach::new("linearizable", text));
     }
+}
+
+/// Returns the numbers of calls, sorted by their sending, after which all had ended before the next was sent. Such a
+/// beginning can be judged by itself: what comes later cannot have come before anything in it. One that never ended
+/// stays open in it, as it is in the whole.
+fn quiet<T>(calls: &[Call<T>]) -> Vec<usize> {
+    let mut last = Duration::ZERO;
+    let mut quiet = Vec::new();
+    for (number, call) in calls.iter().enumerate() {
+        if number > 0 && last < call.from {
+            quiet.push(number);
+        }
+        last = last.max(call.to.unwrap_or_default());
+    }
+    quiet.push(calls.len());
+    quiet
 }
 
 fn history<T: Clone>(calls: &[Call<T>]) -> History<T> {
@@ -234,7 +257,8 @@ fn call<T>(op: &Op, operation: T) -> Call<T> {
 type Calls<T> = BTreeMap<String, Vec<Call<T>>>;
 
 /// The calls on each offer: registers, and units that are promised.
-fn offers(ops: &[Op]) -> (Calls<Move>, Calls<Deal>) {
+/// The third number counts the offers whose units cannot be judged.
+fn offers(ops: &[Op]) -> (Calls<Move>, Calls<Deal>, usize) {
     let (mut accounts, mut units) = (Calls::<Move>::new(), Calls::<Deal>::new());
     let mut ids: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     let mut sizes: BTreeMap<&str, i64> = BTreeMap::new();
@@ -300,8 +324,10 @@ fn offers(ops: &[Op]) -> (Calls<Move>, Calls<Deal>) {
             | Ask::Advance { .. } => {}
         }
     }
+    let all = units.len();
     units.retain(|offer, _| !doubtful.contains(offer.as_str()));
-    (accounts, units)
+    let left = all - units.len();
+    (accounts, units, left)
 }
 
 fn deal<'a>(
@@ -369,6 +395,28 @@ mod tests {
         check::<Account>(vec![begun.clone(), at(2, 0, Adjust(3, None)), at(4, 5, Adjust(1, Some(9)))], true);
         check::<Account>(vec![begun.clone(), at(2, 0, Adjust(3, None)), at(4, 5, Adjust(1, Some(6)))], true);
         check::<Account>(vec![begun, at(2, 0, Adjust(3, None)), at(4, 5, Adjust(1, Some(7)))], false);
+    }
+
+    #[test]
+    fn a_long_history_is_cut_where_nothing_is_under_way() {
+        use Move::{Adjust, Publish};
+        let mut calls = vec![at(0, 1, Publish(0, Some(0)))];
+        // Each pair overlaps, and the one that is sent first is done second: no cut lies between them.
+        for pair in 0..400_i64 {
+            let from = 10 * u64::try_from(pair + 1).unwrap();
+            calls.push(at(from, from + 5, Adjust(1, Some(2 * pair + 2))));
+            calls.push(at(from + 1, from + 6, Adjust(1, Some(2 * pair + 1))));
+        }
+        assert_eq!(quiet(&calls).iter().rfind(|end| **end <= CALLS_MAX), Some(&599));
+        let mut judge = Judge::default();
+        judge.judge::<Account>("offer", "1", calls.clone());
+        assert_eq!((judge.judged, judge.left, judge.breaches), (0, 1, Vec::new()));
+        // What never ended is open in every beginning.
+        calls.insert(1, at(2, 0, Adjust(5, None)));
+        assert_eq!(quiet(&calls)[..3], [1, 2, 4]);
+        check::<Account>(calls.clone(), true);
+        calls[4] = at(20, 25, Adjust(1, Some(9)));
+        check::<Account>(calls, false);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fallow_domain::actor::Role;
 use fallow_domain::decide::proposal::Room;
 use fallow_domain::invariants::{self, Violation};
 use fallow_domain::proposal::ProposalState;
@@ -68,6 +69,7 @@ fn replay(log: &[Entry]) -> Vec<Breach> {
         }
         let found = invariants::check_step(&world, &changes, cause.at);
         breaches.extend(found.iter().map(|violation| named(violation, revision)));
+        breaches.extend(above_trusts(entry, cause));
         breaches.extend(own_side(&world, &changes, cause, revision));
         let new_holds: Vec<_> = changes
             .proposals
@@ -95,6 +97,25 @@ fn replay(log: &[Entry]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// `gold_writes_nothing_of_trusts`: who stands above the trusts changes nothing that is one's.
+fn above_trusts(entry: &Entry, cause: &fallow_ledger::cause::Cause) -> Option<Breach> {
+    let of_trusts = |kind: RecordKind| match kind {
+        RecordKind::Offer
+        | RecordKind::Need
+        | RecordKind::Proposal
+        | RecordKind::Transfer
+        | RecordKind::Trust
+        | RecordKind::Feed
+        | RecordKind::Decline => true,
+        RecordKind::Region | RecordKind::Lease | RecordKind::Claim => false,
+    };
+    let written = entry.change.writes.keys().find(|key| of_trusts(key.kind));
+    let written = written.filter(|_| cause.by.role == Role::Gold)?;
+    let text =
+        format!("revision {}, {} by {} wrote {written}", entry.change.revision, cause.verb, cause.by.role);
+    Some(Breach::new("gold_writes_nothing_of_trusts", text))
 }
 
 /// `own_side_only`: a trust publishes and answers only for itself.
@@ -254,4 +275,30 @@ fn remove(records: &mut Records, key: &Key) {
 
 fn region() -> Option<Region> {
     file::parse(&std::fs::read_to_string(REGION_FILE).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fallow_domain::actor::{Actor, ActorKind};
+    use fallow_domain::ids::Label;
+    use fallow_ledger::Change;
+    use fallow_ledger::cause::Cause;
+
+    #[test]
+    fn gold_may_write_of_the_region_and_of_no_trust() {
+        let wrote = |role, kind| {
+            let writes = BTreeMap::from([(Key::new(kind, "1"), None)]);
+            let change = Change { revision: Revision(1), writes, cause: bytes::Bytes::new() };
+            let subject = Label::parse("somebody").unwrap();
+            let by = Actor { subject, kind: ActorKind::Person, role, trust: None };
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            let cause =
+                Cause { by, verb: "X".into(), at, request_id: None, traceparent: None, decided_at: None };
+            let entry = Entry { change, cause: None, seen: std::time::Duration::ZERO };
+            above_trusts(&entry, &cause).is_some()
+        };
+        assert!(wrote(Role::Gold, RecordKind::Offer) && wrote(Role::Gold, RecordKind::Proposal));
+        assert!(!wrote(Role::Gold, RecordKind::Region) && !wrote(Role::BedManager, RecordKind::Offer));
+    }
 }
