@@ -1,19 +1,16 @@
 //! The running audits: what they read, how often, and what they keep meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use fallow_archive::archivist::{Archivist, Step};
 use fallow_archive::audits::{Audits, Found};
-use fallow_ledger::{
-    Archived, Attested, Changes, Commit, Cursor, Keeper, KeeperError, Key, Ledger, MemoryLedger, Outcome,
-    Reach, Revision, Seen, Trouble, Versioned,
-};
+use fallow_ledger::{Keeper, Revision};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attacker::{files, write};
+use crate::staged::Staged;
 use crate::world::{World, at, caught_up, step, world};
 
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
@@ -42,63 +39,8 @@ async fn until(
     waited.await.expect("it comes to that")
 }
 
-/// A ledger that counts how many changes it has given, and of which the picture can be falsified.
-struct Counted {
-    ledger: Arc<MemoryLedger>,
-    given: AtomicU64,
-    is_false: bool,
-}
-
-#[async_trait]
-impl Ledger for Counted {
-    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, Trouble> {
-        self.ledger.read(keys).await
-    }
-
-    async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
-        let (mut records, cursor) = self.ledger.snapshot().await?;
-        if self.is_false {
-            records.pop();
-        }
-        Ok((records, cursor))
-    }
-
-    async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {
-        let page = self.ledger.changes(cursor, limit, wait).await?;
-        self.given.fetch_add(page.changes.len() as u64, Ordering::Relaxed);
-        Ok(page)
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Outcome, Trouble> {
-        self.ledger.commit(commit).await
-    }
-}
-
-#[async_trait]
-impl Keeper for Counted {
-    async fn reach(&self) -> Result<Reach, Trouble> {
-        self.ledger.reach().await
-    }
-
-    async fn attest(&self, archive: Option<&Seen>) -> Result<Attested, Trouble> {
-        self.ledger.attest(archive).await
-    }
-
-    async fn archived(&self, note: &Archived) -> Result<(), KeeperError> {
-        self.ledger.archived(note).await
-    }
-
-    async fn trim(&self, through: &Cursor) -> Result<u64, KeeperError> {
-        self.ledger.trim(through).await
-    }
-
-    async fn restore(&self, _: &[Versioned], _: &Archived, _: Option<&str>) -> Result<(), KeeperError> {
-        Ok(())
-    }
-}
-
-fn counted(world: &World, is_false: bool) -> Arc<Counted> {
-    Arc::new(Counted { ledger: world.ledger.clone(), given: AtomicU64::new(0), is_false })
+fn counted(world: &World, is_false: bool) -> Arc<Staged> {
+    Arc::new(Staged { is_false, ..Staged::over(world.ledger.clone()) })
 }
 
 #[tokio::test]

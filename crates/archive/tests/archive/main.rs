@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod attacker;
+mod attesting;
 mod auditing;
 mod crashing;
 mod keeping_up;
+mod staged;
 mod tampering;
 mod world;
