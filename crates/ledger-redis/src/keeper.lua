@@ -75,8 +75,8 @@ local function stage(keys, args)
   return { 'done' }
 end
 
--- KEYS meta, live, log, restoring · ARGV history, revision, chain, time, how many records were put aside, and the seal of
---      a ledger that goes on from where the archive last saw it, where that is known
+-- KEYS meta, live, log, restoring · ARGV 1-4 history, revision, chain, time, as noted; 5 how many records were put aside;
+--      6 seal, 7 epoch that commits must name, '' for none; 8 the history under which the region goes on
 -- Gives 'done' | 'taken' head records | 'short' records put aside
 local function restore(keys, args)
   local is_taken = taken(keys[1], keys[2], keys[3])
@@ -90,10 +90,8 @@ local function restore(keys, args)
   if staged > 0 then
     redis.call('RENAME', keys[4], keys[2])
   end
-  redis.call('HSET', keys[1], 'history', args[1], 'revision', args[2], 'archived', table.concat(args, ' ', 1, 4))
-  if args[6] then
-    redis.call('HSET', keys[1], 'seal', args[6], 'epoch', '')
-  end
+  redis.call('HSET', keys[1], 'history', args[8], 'revision', args[2], 'archived', table.concat(args, ' ', 1, 4))
+  redis.call('HSET', keys[1], 'seal', args[6], 'epoch', args[7])
   return { 'done' }
 end
 

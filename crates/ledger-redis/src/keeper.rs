@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use fallow_ledger::{
-    Archived, Attested, Cursor, Keeper, KeeperError, Reach, Seen, Trouble, Versioned, state,
+    Archived, Attested, Cursor, Keeper, KeeperError, Reach, Seen, Trouble, Versioned, planted, state,
 };
 use jiff::Timestamp;
 use redis::Cmd;
 
-use crate::seal::{Known, Standing};
+use crate::presence::fresh;
+use crate::seal::{self, Acceptance, Found, Known, Seal, Standing};
 use crate::store::Failed;
 use crate::{RedisLedger, decode, errors};
 
@@ -134,8 +135,60 @@ impl Keeper for RedisLedger {
         note: &Archived,
         line: Option<&str>,
     ) -> Result<(), KeeperError> {
-        // Not opened: that would give the region a history of its own.
+        // Not opened before: that would give the region a history of its own.
         self.store.check_server().await?;
+        let (history, seal) = match planted::on("history-kept-by-a-rebuild") {
+            true => (note.cursor.history().to_string(), Seal::default()),
+            false => (fresh(), self.restored(note, line).await?.seal),
+        };
+        self.fill(records, note, &seal, "", &history).await?;
+        self.store.attest(false).await?;
+        Ok(())
+    }
+}
+
+impl RedisLedger {
+    /// Fills an empty region as [`Keeper::restore`] does, on the word of a person who accepts that what was acknowledged
+    /// after the end of the archive is lost. Until [`RedisLedger::loss_accepted`] this process alone can write, so that it
+    /// ends what must not go on.
+    ///
+    /// # Errors
+    /// [`KeeperError::NotEmpty`], [`KeeperError::Trouble`]. After trouble it may be repeated.
+    pub async fn rebuild(
+        &self,
+        records: &[Versioned],
+        note: &Archived,
+        line: Option<&str>,
+        word: &Acceptance,
+    ) -> Result<(), KeeperError> {
+        self.store.check_server().await?;
+        let found = self.restored(note, line).await?;
+        if !found.seal.is_of(&found.replid) {
+            self.store.shed_torn_end().await?;
+        }
+        let seal = seal::accepting(&found, word.clone(), &fresh());
+        self.fill(records, note, &seal, &seal.epoch, &fresh()).await?;
+        self.store.presence.begin(seal.epoch, found.head);
+        Ok(())
+    }
+
+    /// Returns an empty store as it is to be found once it is restored.
+    async fn restored(&self, note: &Archived, line: Option<&str>) -> Result<Found, Trouble> {
+        let (history, head) = (note.cursor.history(), note.cursor.revision().0);
+        let found = self.store.look().await?.found;
+        let seal = found.seal.restored(history, line, head);
+        Ok(Found { history: Some(history.to_string()), head, seal, ..found })
+    }
+
+    /// Puts records aside and makes the region of them.
+    async fn fill(
+        &self,
+        records: &[Versioned],
+        note: &Archived,
+        seal: &Seal,
+        epoch: &str,
+        history: &str,
+    ) -> Result<(), KeeperError> {
         let mut word = "first";
         let mut rest = records;
         loop {
@@ -160,12 +213,7 @@ impl Keeper for RedisLedger {
             &self.store.keys.log,
             &self.store.keys.restoring,
         ]);
-        call.arg(&words(note)).arg(records.len());
-        if let Some(line) = line {
-            let seal = self.store.look().await?.found.seal.restored(line, note.cursor.revision().0);
-            let seal = serde_json::to_string(&seal);
-            call.arg(seal.map_err(|error| Trouble::Corrupt { key: None, detail: error.to_string() })?);
-        }
+        call.arg(&words(note)).arg(records.len()).arg(seal.to_text()?).arg(epoch).arg(history);
         done(&self.keep("restore the region", &call).await?)
     }
 }

@@ -16,6 +16,7 @@ mod link;
 mod opening;
 pub mod planted;
 mod presence;
+mod roll;
 pub mod seal;
 mod settings;
 mod snapshot;
@@ -59,12 +60,20 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The usual [`Options::check_every`].
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 
+/// The usual [`Options::roll_every`]: much shorter than from one restart of a store to the next.
+const ROLL_EVERY: Duration = Duration::from_secs(600);
+
+/// The usual [`Options::roll_wait`]: many times what a living process takes to look at the ledger.
+const ROLL_WAIT: Duration = Duration::from_secs(60);
+
 /// How much longer than asked a blocking read may take before its connection is held to be dead.
 const WAIT_GRACE: Duration = Duration::from_secs(2);
 
 /// How a ledger over Redis is used.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// What this process is called in the record of writers, such as `matching@host`; it need not be one of a kind.
+    pub name: String,
     /// What the deployment says of the server's durability.
     pub durability: Durability,
     /// Passwords and certificates.
@@ -87,12 +96,18 @@ pub struct Options {
     pub look_every: Duration,
     /// How often the server is asked again for its version and settings.
     pub check_every: Duration,
+    /// How often the writers on record are called, so that none that has died stays there.
+    pub roll_every: Duration,
+    /// How long a writer may take to answer before it is taken off the record. One that was merely asleep comes back on it
+    /// with its next commit.
+    pub roll_wait: Duration,
 }
 
 impl Default for Options {
     /// The settings of production, but that the function is loaded when it is missing.
     fn default() -> Options {
         Options {
+            name: String::new(),
             durability: Durability::Checked,
             access: Access::default(),
             load_functions: true,
@@ -103,6 +118,8 @@ impl Default for Options {
             settle: SETTLE,
             look_every: LOOK_EVERY,
             check_every: CHECK_EVERY,
+            roll_every: ROLL_EVERY,
+            roll_wait: ROLL_WAIT,
         }
     }
 }
@@ -130,11 +147,13 @@ impl RedisLedger {
     pub async fn connect(url: &str, region: &str, options: Options) -> Result<RedisLedger, Trouble> {
         let ledger = RedisLedger::lazy(url, region, options)?;
         ledger.opened().await?;
+        ledger.store.settings_allow()?;
         Ok(ledger)
     }
 
     /// Makes a ledger that connects, checks the server and opens the region when it is first used, as
-    /// [`RedisLedger::connect`] does at once. Until that succeeds, every call tries it again and fails with its trouble.
+    /// [`RedisLedger::connect`] does at once. Until that succeeds, every call tries it again and fails with its trouble. A
+    /// server that would lose acknowledged writes is read from all the same; commits are refused.
     ///
     /// # Errors
     /// [`Trouble::Misconfigured`] when the URL is none.

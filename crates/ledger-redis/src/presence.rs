@@ -9,6 +9,7 @@ use fallow_ledger::{Revision, Trouble, planted};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::roll::RollCaller;
 use crate::seal::{self, Found, Known, Ruling, Seal, Standing, Witness};
 use crate::store::{Failed, Store};
 use crate::{decode, errors};
@@ -21,6 +22,9 @@ pub(crate) const ATTEMPTS: u32 = 64;
 
 /// How often a commit looks whether a ledger that is closed has opened.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The longest that a ledger that is closed is not looked at again, whatever reads stir: it opens by others' doing.
+const LOOK_AT_CLOSED: Duration = Duration::from_millis(500);
 
 /// What the process knows.
 #[derive(Default)]
@@ -37,6 +41,8 @@ struct Memory {
     waiting: Option<(String, Instant)>,
     /// What was last logged of how it stands.
     told: Option<Standing>,
+    /// Why it was closed when it was last looked at.
+    closed: Option<String>,
 }
 
 /// The process as a witness.
@@ -50,9 +56,10 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn new() -> Presence {
+    /// Makes the presence of a process of this name, such as `matching@host`. Its id is its own for as long as it lives.
+    pub(crate) fn new(name: &str) -> Presence {
         Presence {
-            id: fresh(),
+            id: if name.is_empty() { fresh() } else { format!("{name}-{}", fresh()) },
             memory: Mutex::default(),
             speaking: tokio::sync::Mutex::default(),
             stirred: Notify::new(),
@@ -116,6 +123,16 @@ impl Presence {
         self.memory().open
     }
 
+    /// Returns the id by which this process speaks.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Says why the ledger took no writes when it was last looked at; nothing when it did.
+    pub(crate) fn closed(&self) -> Option<String> {
+        self.memory().closed.clone()
+    }
+
     fn may_write(&self) -> bool {
         let memory = self.memory();
         memory.open && memory.registered
@@ -168,15 +185,20 @@ impl Presence {
                 memory.open = true;
                 memory.registered = witness.writes;
                 memory.waiting = None;
+                memory.closed = None;
             }
-            Standing::Waiting(_) => {
+            Standing::Waiting(why) => {
                 memory.open = false;
+                memory.closed = Some(why.clone());
                 let is_new = memory.waiting.as_ref().is_none_or(|(replid, _)| *replid != found.replid);
                 if is_new {
                     memory.waiting = Some((found.replid.clone(), Instant::now()));
                 }
             }
-            Standing::Closed(_) => memory.open = false,
+            Standing::Closed(why) => {
+                memory.open = false;
+                memory.closed = Some(why.clone());
+            }
         }
         true
     }
@@ -203,13 +225,7 @@ impl Store {
         call.arg(LOOK).arg(1).arg(&self.keys.meta);
         type Answer = (String, String, Vec<u8>, String, Vec<u8>);
         let (replid, history, head, text, kept): Answer = self.call_again(&call).await.map_err(of_look)?;
-        let seal = match text.as_str() {
-            "" => Seal::default(),
-            text => serde_json::from_str(text).map_err(|error| Trouble::Corrupt {
-                key: None,
-                detail: format!("the seal of the ledger cannot be read: {error}"),
-            })?,
-        };
+        let seal = Seal::of_text(&text)?;
         let (head, kept) = (decode::revision(&head)?, decode::revision(&kept)?);
         let kept = if self.options.replicas > 0 { kept } else { head };
         let history = Some(history).filter(|history| !history.is_empty());
@@ -225,13 +241,10 @@ impl Store {
     ) -> Result<bool, Trouble> {
         let found = &look.found;
         let is_moving = found.seal.standing(&found.replid) == Standing::Open;
-        // Where a history ends must be where it ends.
-        let may_have_moved = is_moving && !renews_history;
+        // Where a history or an epoch ends must be where it ends.
+        let may_have_moved = is_moving && !renews_history && seal.epoch == found.seal.epoch;
         let head = if may_have_moved { String::new() } else { found.head.to_string() };
-        let text = serde_json::to_string(seal).map_err(|error| Trouble::Corrupt {
-            key: None,
-            detail: format!("the seal of the ledger cannot be written: {error}"),
-        })?;
+        let text = seal.to_text()?;
         let epoch = if seal.lost.is_some() { "" } else { &*seal.epoch };
         let history = if renews_history { fresh() } else { String::new() };
         let mut call = redis::cmd("FCALL");
@@ -339,11 +352,20 @@ impl Store {
     /// process that only reads is a witness too.
     pub(crate) async fn look_after(self: Arc<Self>) {
         let mut checked = Instant::now();
+        let mut roll = RollCaller::new();
         loop {
             // Whether the time is up or something stirred makes no difference.
             let _ = tokio::time::timeout(self.options.look_every, self.presence.stirred.notified()).await;
             match self.attest(false).await {
-                Ok((_, look)) => self.tell_kept(&look).await,
+                Ok((Standing::Open, look)) => {
+                    self.tell_kept(&look).await;
+                    // What fails is tried again at the next look.
+                    let _ = roll.tend(&self, &look).await;
+                }
+                // Each read finds it closed, and would have it looked at again.
+                Ok((Standing::Waiting(_) | Standing::Closed(_), _)) => {
+                    tokio::time::sleep(LOOK_AT_CLOSED.min(self.options.look_every)).await;
+                }
                 // The store is away, as every call of this process finds out: it is told of there.
                 Err(_trouble) => tokio::time::sleep(LOOK_AGAIN).await,
             }
@@ -388,7 +410,7 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_after_the_look_is_spoken_of_before_a_new_epoch_is_taken_over() {
-        let presence = Presence::new();
+        let presence = Presence::new("");
         presence.begin("r0-a".to_owned(), 7);
         let witness = presence.witness(true);
         let seal = Seal { epoch: "r0-a".into(), writers: vec![presence.id.clone()], ..Seal::default() };
@@ -404,7 +426,7 @@ mod tests {
         let said = seal::attest(&reopened, &presence.witness(true), "c");
         assert!(matches!(said.standing, Standing::Closed(_)), "{:?}", said.standing);
 
-        let calm = Presence::new();
+        let calm = Presence::new("");
         calm.begin("r0-a".to_owned(), 7);
         let witness = calm.witness(true);
         let ruling = seal::attest(&reopened, &witness, "d");

@@ -10,11 +10,14 @@
 //! Nothing here asks for the time. That a silent writer is no longer waited for is the caller's word ([`Witness::waited`]);
 //! a witness that speaks later still closes the ledger.
 
+mod roll;
 #[cfg(test)]
 mod tests;
 
-use fallow_ledger::planted;
+use fallow_ledger::{Trouble, planted};
 use serde::{Deserialize, Serialize};
+
+pub use roll::{Roll, call_roll, strike_off};
 
 /// How many ended lines, writers and given-up lines are remembered, the latest of each: restarts of many weeks, and many
 /// times the processes of a region.
@@ -84,6 +87,9 @@ pub struct Seal {
     pub ended: Vec<Ended>,
     /// The processes that may write in this epoch and have not left, in the order in which they came.
     pub writers: Vec<String>,
+    /// The last call of the roll, while some have not answered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roll: Option<Roll>,
     /// The answers about a replication id for which the ledger is not open yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asking: Option<Asking>,
@@ -159,7 +165,9 @@ pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
     let mut seal = found.seal.clone();
     let mut renews_history = found.history.is_none();
     let given_up = |known: &&Known| !found.seal.given_up.contains(&known.line);
-    let known = witness.knows.as_ref().filter(given_up);
+    // Before the first commit of a line there is nothing on it that could be lost.
+    let says_something = |known: &&Known| known.revision > 0 || found.has(&known.line);
+    let known = witness.knows.as_ref().filter(given_up).filter(says_something);
     if let Some(known) = known {
         match place(found, known) {
             Place::Kept => {}
@@ -173,8 +181,11 @@ pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
     if seal.lost.is_none() && seal.accepting.is_none() && !seal.is_of(&found.replid) {
         seal.hear(found, witness, known);
         if seal.may_open(witness) {
-            // Whoever followed this witness further than the store goes must not go on as if nothing were missing.
-            renews_history |= known.is_some() && witness.shown > found.head;
+            // Whoever followed this witness further than the store goes must not go on as if nothing were missing. Nor must
+            // anybody whose cursor is of before a store was restored: it may be beyond what was restored, and what is
+            // written next would be taken for what that cursor has passed.
+            let is_restored = seal.epoch.is_empty() && !planted::on("history-kept-by-a-rebuild");
+            renews_history |= is_restored || known.is_some() && witness.shown > found.head;
             seal.open(found, fresh);
         }
     }
@@ -187,8 +198,11 @@ pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
         true => Standing::Open,
         false => seal.standing(&found.replid),
     };
-    if standing == Standing::Open && witness.writes {
-        seal.register(&witness.id);
+    if standing == Standing::Open {
+        seal.answer(&witness.id);
+        if witness.writes {
+            seal.register(&witness.id);
+        }
     }
     let seal = (seal != found.seal || renews_history).then_some(seal);
     Ruling { standing, seal, renews_history }
@@ -202,6 +216,7 @@ pub fn leave(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
     };
     let mut seal = ruling.seal.take().unwrap_or_else(|| found.seal.clone());
     seal.writers.retain(|writer| *writer != witness.id);
+    seal.answer(&witness.id);
     ruling.seal = (seal != found.seal || ruling.renews_history).then_some(seal);
     ruling
 }
@@ -243,6 +258,10 @@ fn epoch(replid: &str, fresh: &str) -> String {
     format!("{replid}-{fresh}")
 }
 
+fn unusable(doing: &str, error: &serde_json::Error) -> Trouble {
+    Trouble::Corrupt { key: None, detail: format!("the seal of the ledger cannot be {doing}: {error}") }
+}
+
 fn keep_latest<T>(list: &mut Vec<T>) {
     list.drain(..list.len().saturating_sub(REMEMBERED));
 }
@@ -272,7 +291,26 @@ fn place(found: &Found, known: &Known) -> Place {
     }
 }
 
+impl Found {
+    /// Whether a line is one of this store, ended or not.
+    fn has(&self, line: &str) -> bool {
+        let is_ended = self.seal.ended.iter().any(|ended| ended.line == line);
+        is_ended || self.seal.epoch == line || self.history.as_deref() == Some(line)
+    }
+}
+
 impl Seal {
+    /// Reads a seal as the store keeps it.
+    pub(crate) fn of_text(text: &str) -> Result<Seal, Trouble> {
+        let read = || if text.is_empty() { Ok(Seal::default()) } else { serde_json::from_str(text) };
+        read().map_err(|error| unusable("read", &error))
+    }
+
+    /// Returns the seal as the store keeps it.
+    pub(crate) fn to_text(&self) -> Result<String, Trouble> {
+        serde_json::to_string(self).map_err(|error| unusable("written", &error))
+    }
+
     /// Whether the last epoch is of this server as it is now.
     pub(crate) fn is_of(&self, replid: &str) -> bool {
         self.epoch.strip_prefix(replid).is_some_and(|rest| rest.starts_with('-'))
@@ -295,6 +333,9 @@ impl Seal {
 
     /// Says who has not spoken since the server changed.
     fn missing(&self) -> String {
+        if self.epoch.is_empty() {
+            return "no process has opened it yet: the first that comes does".to_owned();
+        }
         let silent = self.silent().collect::<Vec<_>>();
         let spoken = self.asking.as_ref().map_or(0, |asking| asking.answers.len());
         let witness = match self.has_witness() {
@@ -347,13 +388,14 @@ impl Seal {
     }
 
     /// Returns the seal of an empty ledger that is filled with what was on a line until a revision. Whoever was there knows
-    /// nothing that is missing; who was there when it was empty knows nothing at all.
-    pub(crate) fn restored(&self, line: &str, end: u64) -> Seal {
+    /// nothing that is missing; who was there when it was empty knows nothing at all. The line is that on which the archive
+    /// last saw the ledger, where it is known; the archive's history ends where the line does.
+    pub(crate) fn restored(&self, history: &str, line: Option<&str>, end: u64) -> Seal {
         let mut seal = Seal { ended: self.ended.clone(), given_up: self.given_up.clone(), ..Seal::default() };
         if !self.epoch.is_empty() {
             seal.end(&self.epoch, 0);
         }
-        seal.end(line, end);
+        [Some(history), line].into_iter().flatten().for_each(|line| seal.end(line, end));
         seal
     }
 
@@ -362,6 +404,11 @@ impl Seal {
         let asking = self.asking.take();
         self.writers
             .retain(|id| asking.iter().any(|asking| asking.answers.iter().any(|(spoke, _)| spoke == id)));
+        self.roll = None;
+        self.begin(found, fresh);
+    }
+
+    fn begin(&mut self, found: &Found, fresh: &str) {
         let before = std::mem::replace(&mut self.epoch, epoch(&found.replid, fresh));
         if !before.is_empty() {
             self.end(&before, found.head);

@@ -12,6 +12,7 @@ use crate::link::Link;
 use crate::presence::Presence;
 use crate::settings::{self, ServerReport};
 use crate::strict::Reached;
+use crate::torn::Asked;
 use crate::{Options, decode, errors, planted};
 
 pub(crate) const FUNCTIONS: &str = include_str!("commit.lua");
@@ -32,30 +33,44 @@ pub(crate) struct Store {
     opened: OnceCell<()>,
     /// How far the archive is known to be, where an OK waits for it.
     pub(crate) reached: tokio::sync::Mutex<Reached>,
+    /// When the server was asked to write its log afresh.
+    pub(crate) rewrite_asked: Asked,
     /// Why the server's settings forbid writing, as of the last check.
     unsafe_settings: Mutex<Option<Trouble>>,
 }
 
 impl Store {
     pub(crate) fn new(link: Link, keys: Keys, options: Options) -> Store {
+        let presence = Presence::new(&options.name);
         Store {
             link,
             keys,
             options,
-            presence: Presence::new(),
+            presence,
             opened: OnceCell::new(),
             reached: tokio::sync::Mutex::default(),
+            rewrite_asked: Asked::default(),
             unsafe_settings: Mutex::default(),
         }
     }
 
     /// Checks the server and opens the ledger, unless that has been done.
     ///
-    /// A ledger that is closed to writes is open for reads: that is no trouble here.
+    /// A ledger that is closed to writes, or lies on a server that may not be written to, is open for reads: that is no
+    /// trouble here.
     pub(crate) async fn opened(&self) -> Result<(), Trouble> {
         let open = async || {
-            self.check_server().await?;
-            self.attest(false).await.map(drop)
+            let (_, verdict) = self.survey().await?;
+            let trouble = match self.attest(false).await {
+                Ok(_) => return Ok(()),
+                Err(trouble @ Trouble::Misconfigured { .. }) => trouble,
+                Err(trouble) => return Err(trouble),
+            };
+            match self.look().await {
+                Ok(look) if look.found.history.is_some() => Ok(()),
+                // What is wrong with the server says more than what fails because of it.
+                Ok(_) | Err(_) => Err(verdict.err().unwrap_or(trouble)),
+            }
         };
         self.opened.get_or_try_init(open).await.copied()
     }
@@ -65,6 +80,12 @@ impl Store {
     /// # Errors
     /// [`Trouble::Misconfigured`] naming each setting that is wrong; [`Trouble::Unavailable`].
     pub(crate) async fn check_server(&self) -> Result<ServerReport, Trouble> {
+        let (report, verdict) = self.survey().await?;
+        verdict.map(|()| report)
+    }
+
+    /// As [`Store::check_server`], and gives what was found also where it is refused.
+    async fn survey(&self) -> Result<(ServerReport, Result<(), Trouble>), Trouble> {
         let (report, verdict) = self.ask_server().await?;
         let now = verdict.as_ref().err().cloned();
         let before = std::mem::replace(
@@ -79,7 +100,7 @@ impl Store {
                 Some(trouble) => tracing::error!(error = %trouble, "the store may not be written to"),
             }
         }
-        verdict.map(|()| report)
+        Ok((report, verdict))
     }
 
     /// Asks the server for its version and settings. Gives them with the verdict on them.

@@ -146,7 +146,7 @@ impl Writer {
         batch.retain(|job| !job.answer.is_closed());
         let (late, batch): (Vec<Job>, Vec<Job>) =
             batch.into_iter().partition(|job| !job.sent_before && job.since.elapsed() > patience);
-        fail_all(late, &unavailable("commit: the store is too slow"));
+        fail_all(late, &self.why_late());
         if batch.is_empty() {
             return batch;
         }
@@ -170,6 +170,14 @@ impl Writer {
                 fail_all(lost, &errors::of_commit(&error));
                 again.into_iter().map(|job| Job { sent_before: true, ..job }).collect()
             }
+        }
+    }
+
+    /// Says why commits have waited too long for their turn: for a ledger that was closed, or for a slow store.
+    fn why_late(&self) -> Trouble {
+        match self.store.presence.closed() {
+            Some(detail) => Trouble::Sealed { detail },
+            None => unavailable("commit: the store is too slow"),
         }
     }
 

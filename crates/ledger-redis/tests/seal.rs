@@ -46,6 +46,32 @@ async fn process(url: &str, options: Options) -> RedisLedger {
     RedisLedger::connect(url, REGION, options).await.expect("a ledger")
 }
 
+/// A process that calls the roll often and has little patience with those who do not answer.
+fn watchful(name: &str) -> Options {
+    Options {
+        name: name.to_owned(),
+        look_every: Duration::from_millis(20),
+        roll_every: Duration::from_millis(50),
+        roll_wait: Duration::from_millis(200),
+        ..still()
+    }
+}
+
+/// Returns who is on record as a writer.
+async fn writers(ledger: &RedisLedger) -> Vec<String> {
+    ledger.status().await.expect("a status").found.seal.writers
+}
+
+/// How often a server ran a command, or refused to: `calls` or `rejected_calls`.
+async fn counted(server: &RedisServer, command: &str, what: &str) -> u64 {
+    let info = server.command(&["INFO", "commandstats"]).await;
+    let info = redis::from_redis_value::<String>(info).expect("text");
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:")));
+    let fields = line.unwrap_or_default().split(',');
+    let found = fields.filter_map(|field| field.split_once('=')).find(|(name, _)| *name == what);
+    found.map_or(0, |(_, number)| number.parse().expect("a number"))
+}
+
 /// Commits, and again while it is not known whether that was done.
 async fn commits(ledger: &RedisLedger, id: u64) -> Result<Revision, Trouble> {
     loop {
@@ -329,4 +355,136 @@ async fn a_server_that_is_tuned_into_losing_data_takes_no_writes_until_it_is_rig
     assert!(!body(&ledger).await.is_empty(), "reads go on");
     server.command(&["CONFIG", "SET", "appendfsync", "always"]).await;
     until("writes go on", async || commits(&ledger, 3).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_restart_of_everything_does_not_wait_for_a_writer_that_crashed_long_ago() {
+    let mut server = RedisServer::start_durable().await;
+    let crashed = process(&server.url(), still()).await;
+    assert_eq!(commits(&crashed, 1).await, Ok(Revision(1)));
+    drop(crashed);
+    let alive = process(&server.url(), watchful("matching@one")).await;
+    assert_eq!(commits(&alive, 2).await, Ok(Revision(2)));
+    until("the dead writer is taken off the record", async || {
+        let writers = writers(&alive).await;
+        matches!(&writers[..], [one] if one.starts_with("matching@one-"))
+    })
+    .await;
+    alive.leave().await.unwrap();
+    drop(alive);
+    server.restart().await;
+    let fresh = process(&server.url(), still()).await;
+    assert_eq!(commits(&fresh, 3).await, Ok(Revision(3)));
+}
+
+#[tokio::test]
+async fn a_writer_that_was_asleep_is_on_record_again_before_it_writes() {
+    let server = RedisServer::start_durable().await;
+    let asleep = process(&server.url(), Options { name: "demand@two".to_owned(), ..still() }).await;
+    assert_eq!(commits(&asleep, 1).await, Ok(Revision(1)));
+    let awake = process(&server.url(), watchful("matching@one")).await;
+    let other = process(&server.url(), watchful("monitor@one")).await;
+    assert_eq!(commits(&awake, 2).await, Ok(Revision(2)));
+    assert_eq!(commits(&other, 3).await, Ok(Revision(3)));
+    let (_, cursor) = awake.snapshot().await.unwrap();
+    until("the sleeper is taken off the record", async || writers(&awake).await.len() == 2).await;
+    assert_eq!(commits(&asleep, 4).await, Ok(Revision(4)));
+    let writers = writers(&awake).await;
+    assert!(writers.iter().any(|id| id.starts_with("demand@two-")), "{writers:?}");
+    // Nobody who watches notices.
+    assert_eq!(awake.changes(&cursor, 10, Duration::ZERO).await.unwrap().changes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_was_late_because_the_ledger_was_closed_says_so() {
+    let mut server = RedisServer::start_durable().await;
+    let writer = process(&server.url(), still()).await;
+    assert_eq!(commits(&writer, 1).await, Ok(Revision(1)));
+    drop(writer);
+    server.restart().await;
+    let patience = Duration::from_millis(300);
+    let fresh = process(&server.url(), Options { response_timeout: patience, ..still() }).await;
+    let later = |n: u64| {
+        let fresh = &fresh;
+        async move {
+            tokio::time::sleep(Duration::from_millis(n)).await;
+            fresh.commit(requested(n)).await
+        }
+    };
+    // The first waits for the ledger, and the others for the first: each longer than a commit may wait.
+    let answers = tokio::join!(later(2), later(4), later(6), later(8), later(10), later(12));
+    let answers = [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5];
+    assert!(answers.iter().all(|answer| matches!(answer, Err(Trouble::Sealed { .. }))), "{answers:?}");
+}
+
+#[tokio::test]
+async fn reads_of_a_ledger_that_is_closed_do_not_have_it_looked_at_each_time() {
+    let server = RedisServer::start().await;
+    let ledger = process(&server.url(), Options { look_every: Duration::from_secs(1), ..still() }).await;
+    assert_eq!(commits(&ledger, 1).await, Ok(Revision(1)));
+    server.command(&["FLUSHALL"]).await;
+    is_closed(&ledger, 2).await;
+    let (before, since) = (counted(&server, "fcall", "calls").await, std::time::Instant::now());
+    for _ in 0..500 {
+        ledger.read(&[offer()]).await.expect("reads go on");
+        tokio::task::yield_now().await;
+    }
+    let looks = counted(&server, "fcall", "calls").await - before;
+    let allowed = 4 * (since.elapsed().as_secs() + 2);
+    assert!(looks <= allowed, "500 reads had it looked at {looks} times, not {allowed}");
+}
+
+#[tokio::test]
+async fn a_process_that_starts_over_a_misconfigured_server_reads_and_does_not_write() {
+    let server = RedisServer::start_durable().await;
+    let before = process(&server.url(), still()).await;
+    assert_eq!(commits(&before, 1).await, Ok(Revision(1)));
+    server.command(&["CONFIG", "SET", "appendfsync", "everysec"]).await;
+    let checked = Options {
+        durability: Durability::Checked,
+        check_every: Duration::ZERO,
+        look_every: Duration::from_millis(20),
+        ..still()
+    };
+    let started = RedisLedger::lazy(&server.url(), REGION, checked).unwrap();
+    assert_eq!(body(&started).await, "1");
+    assert_eq!(started.snapshot().await.unwrap().0.len(), 1);
+    let refused = commits(&started, 2).await;
+    assert!(
+        matches!(&refused, Err(Trouble::Misconfigured { detail }) if detail.contains("everysec")),
+        "{refused:?}"
+    );
+    server.command(&["CONFIG", "SET", "appendfsync", "always"]).await;
+    until("writes go on", async || commits(&started, 3).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_may_not_be_asked_to_write_its_log_afresh_takes_no_writes_unless_someone_attests_it() {
+    let mut server = RedisServer::start_durable().await;
+    let checked = Options { durability: Durability::Checked, ..still() };
+    let ledger = process(&server.url(), checked.clone()).await;
+    assert_eq!(commits(&ledger, 1).await, Ok(Revision(1)));
+    server.restart().await;
+    server.command(&["ACL", "SETUSER", "default", "-bgrewriteaof"]).await;
+    let since = std::time::Instant::now();
+    for id in 2..12 {
+        let refused = commits(&ledger, id).await;
+        let says = |detail: &str| detail.contains("BGREWRITEAOF is refused");
+        assert!(matches!(&refused, Err(Trouble::Misconfigured { detail }) if says(detail)), "{refused:?}");
+    }
+    let asked = counted(&server, "bgrewriteaof", "rejected_calls").await;
+    assert!(asked <= since.elapsed().as_secs() + 2, "asked {asked} times");
+    assert_eq!(body(&ledger).await, "1", "reads go on");
+    // A process that starts now reads too.
+    let started = RedisLedger::lazy(&server.url(), REGION, checked).unwrap();
+    assert_eq!(body(&started).await, "1");
+    server.command(&["ACL", "SETUSER", "default", "+bgrewriteaof"]).await;
+    until("writes go on", async || commits(&ledger, 12).await.is_ok()).await;
+
+    ledger.leave().await.unwrap();
+    server.restart().await;
+    server.command(&["ACL", "SETUSER", "default", "-bgrewriteaof"]).await;
+    let attested = Durability::Attested("A. Person, 2026-11-21".to_owned());
+    let other = process(&server.url(), Options { durability: attested, ..still() }).await;
+    assert!(commits(&other, 13).await.is_ok());
 }

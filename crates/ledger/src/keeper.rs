@@ -148,11 +148,12 @@ pub trait Keeper: Ledger {
     /// [`KeeperError::NotArchived`], [`KeeperError::OtherHistory`], [`KeeperError::Trouble`].
     async fn trim(&self, through: &Cursor) -> Result<u64, KeeperError>;
 
-    /// Fills an empty ledger with records, as of the history and revision of a note, in one step. `line` is the one on which
-    /// the archive that it comes from was last seen: what was written on it after the note is given up.
+    /// Fills an empty ledger with records, as of the revision of a note, in one step. `line` is the one on which the archive
+    /// that it comes from was last seen: what was written on it after the note is given up.
     ///
-    /// A restored ledger goes on where the archive ends. Its log begins there. Request ids from before are forgotten:
-    /// the log does not keep answers.
+    /// A restored ledger goes on where the archive ends. Its log begins there. It has a history of its own: a cursor from
+    /// before may be beyond what was restored, so all of them are gone. Request ids from before are forgotten: the log does
+    /// not keep answers.
     ///
     /// # Errors
     /// [`KeeperError::NotEmpty`], [`KeeperError::Trouble`]. After trouble it may be repeated.

@@ -57,11 +57,10 @@ struct Answered {
 impl MemoryLedger {
     /// Makes an empty ledger with a history of its own.
     pub fn new() -> MemoryLedger {
-        let history = uuid::Uuid::new_v4().simple().to_string().into();
         MemoryLedger {
             changes_kept: CHANGES_KEPT,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
-            state: Mutex::new(State { history, ..State::default() }),
+            state: Mutex::new(State { history: fresh_history(), ..State::default() }),
             head: watch::Sender::new(Revision::ABSENT),
         }
     }
@@ -76,6 +75,26 @@ impl MemoryLedger {
     pub fn remembering_requests(mut self, requests: usize) -> MemoryLedger {
         self.requests_per_scope = requests;
         self
+    }
+
+    /// Returns a ledger as this one is now, and of its history: what a backup would bring back. Its requests are forgotten.
+    pub fn backup(&self) -> MemoryLedger {
+        let now = self.state();
+        let state = State {
+            history: now.history.clone(),
+            revision: now.revision,
+            live: now.live.clone(),
+            log: now.log.clone(),
+            forgotten: now.forgotten,
+            archived: now.archived.clone(),
+            requests: Requests::default(),
+        };
+        MemoryLedger {
+            changes_kept: self.changes_kept,
+            requests_per_scope: self.requests_per_scope,
+            head: watch::Sender::new(state.revision),
+            state: Mutex::new(state),
+        }
     }
 
     /// Forgets the changes up to and including `through`; live records stay.
@@ -210,7 +229,7 @@ impl Keeper for MemoryLedger {
         if state.revision > Revision::ABSENT || !state.live.is_empty() {
             return Err(KeeperError::NotEmpty { head: state.revision, records: state.live.len() as u64 });
         }
-        state.history = note.cursor.history().clone();
+        state.history = fresh_history();
         state.revision = note.cursor.revision();
         state.forgotten = state.revision;
         state.live = records.iter().map(|record| (record.key.clone(), record.clone())).collect();
@@ -319,6 +338,10 @@ impl Requests {
         *self.per_scope.entry(scope.clone()).or_default() += 1;
         self.outcomes.insert((scope, id), Answered { digest, revision, answer });
     }
+}
+
+fn fresh_history() -> Arc<str> {
+    uuid::Uuid::new_v4().simple().to_string().into()
 }
 
 fn millis(duration: jiff::SignedDuration) -> i64 {

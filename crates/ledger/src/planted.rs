@@ -26,6 +26,10 @@ pub const BUGS: &[(&str, &str)] = &[
         "fork-not-noticed",
         "a place behind the end of an ended epoch is taken for one of the line that went on",
     ),
+    (
+        "history-kept-by-a-rebuild",
+        "a cursor from beyond the end of an archive goes on in a store rebuilt from it",
+    ),
     ("lease-left", "an engine that is told to stop leaves its lease to run out"),
     ("lease-not-expected", "an engine goes on although another has taken the lease"),
     ("lease-stale", "an engine that has renewed its lease expects it as it was before"),
@@ -46,6 +50,10 @@ pub const BUGS: &[(&str, &str)] = &[
         "a changed server is opened after a while though nobody who saw it before has spoken",
     ),
     ("silent-writer-not-waited-for", "a changed server is opened at once though a writer has not spoken"),
+    (
+        "struck-off-unfenced",
+        "a writer that was taken off the record when it was silent writes on without being on it",
+    ),
     ("torn-end-kept", "a server that has started goes on writing behind what a power cut tore"),
     ("touch-skipped", "a repeated request is acknowledged by a wait for replicas that covers nothing"),
     ("trimmed-unarchived", "the log keeps its last hundred changes, archived or not"),

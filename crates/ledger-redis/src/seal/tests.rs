@@ -15,6 +15,8 @@ struct Store {
 struct Process {
     witness: Witness,
     acknowledged: Vec<(String, u64)>,
+    /// The last call of the roll that it made.
+    call: String,
 }
 
 /// Numbers without end from a seed (splitmix64).
@@ -71,7 +73,7 @@ impl World {
         self.note(format!("{id} comes"));
         self.processes.push(Process {
             witness: Witness { id, writes: true, ..Witness::default() },
-            acknowledged: Vec::new(),
+            ..Process::default()
         });
     }
 
@@ -125,6 +127,9 @@ impl World {
             found.seal.lost.is_none() && known.line == found.seal.epoch && found.seal.is_of(&found.replid)
         });
         if takes {
+            if !found.seal.writers.contains(&self.processes[n].witness.id) {
+                fail(self, "one who is not on record as a writer wrote, and nobody would wait for it");
+            }
             self.past.push(self.store.clone());
             let head = self.store.found.head + 1;
             self.store.found.head = head;
@@ -137,6 +142,26 @@ impl World {
             self.note(format!("{} commits {head}", self.processes[n].witness.id));
         }
         takes
+    }
+
+    fn call(&mut self, n: usize) {
+        let call = self.fresh();
+        let id = self.processes[n].witness.id.clone();
+        if let Some(seal) = call_roll(&self.store.found, &id, &call) {
+            self.note(format!("{id} calls {:?}", seal.writers));
+            self.store.found.seal = seal;
+            self.processes[n].call = call;
+        }
+    }
+
+    /// Someone's patience with those who have not answered its call is over.
+    fn strike(&mut self, n: usize) {
+        let fresh = self.fresh();
+        let found = &mut self.store.found;
+        if let Some((seal, struck)) = strike_off(found, &self.processes[n].call, &fresh) {
+            found.seal = seal;
+            self.note(format!("{} strikes off {struck:?}", self.processes[n].witness.id));
+        }
     }
 
     /// Whether someone alive was told of something that is gone, so that the ledger must not be open once they spoke.
@@ -196,7 +221,7 @@ fn walk(seed: u64) {
     }
     for _ in 0..60 {
         let n = world.dice.below(world.processes.len());
-        match world.dice.below(20) {
+        match world.dice.below(23) {
             0..=8 => {
                 let lacked = world.lacks(&world.processes[n]);
                 if world.commit(n) && lacked {
@@ -246,11 +271,13 @@ fn walk(seed: u64) {
                 world.past.clear();
                 world.note("wiped".into());
             }
-            _ => {
+            19 => {
                 if world.store.found.seal.lost.is_some() {
                     world.accept();
                 }
             }
+            20 => world.call(n),
+            _ => world.strike(n),
         }
     }
     // In the end all speak: what someone knows to be lost is closed, and what nobody misses is open.
@@ -319,5 +346,72 @@ fn the_archive_opens_only_what_it_saw_and_what_ends_where_it_does() {
         assert_eq!(says("h", 7, is_behind, true), "waiting", "a history says nothing of its last epoch");
         assert_eq!(says("h", 8, is_behind, true), "closed");
         assert_eq!(says("another", 7, is_behind, true), "closed");
+    }
+}
+
+/// What becomes of a writer that died is known to those who are left: a restart of everything waits for nobody.
+#[test]
+fn a_writer_that_died_is_struck_off_and_one_that_slept_comes_back_before_it_writes() {
+    let mut world = World::new(1);
+    for _ in 0..3 {
+        world.arrive();
+    }
+    for n in 0..3 {
+        assert_eq!(world.speak(n, false, false), Standing::Open);
+        assert!(world.commit(n));
+    }
+    // The first calls, the second answers, the third sleeps.
+    world.call(0);
+    world.speak(1, false, false);
+    let roll = world.store.found.seal.roll.clone().expect("a roll");
+    assert_eq!(roll.silent, [world.processes[2].witness.id.clone()]);
+    world.strike(1);
+    assert_eq!(world.store.found.seal.roll, Some(roll), "only who has called and waited strikes off");
+    world.strike(0);
+    assert_eq!(world.store.found.seal.writers.len(), 2);
+    assert!(!world.commit(2), "its epoch is over");
+    assert_eq!(world.speak(2, false, false), Standing::Open);
+    assert!(world.commit(2));
+    // It dies, is struck off, and all others leave: the next who comes opens the restarted server.
+    world.call(0);
+    for n in [0, 1] {
+        world.speak(n, false, false);
+    }
+    world.strike(0);
+    for n in [0, 1] {
+        world.speak(n, false, true);
+    }
+    assert_eq!(world.store.found.seal.writers, Vec::<String>::new());
+    world.change(true);
+    world.arrive();
+    assert_eq!(world.speak(3, false, false), Standing::Open);
+}
+
+#[test]
+fn the_first_opening_of_a_restored_store_begins_another_history() {
+    let restored = Found { replid: "r9".into(), history: Some("h".into()), head: 40, ..Found::default() };
+    assert!(
+        matches!(restored.seal.standing("r9"), Standing::Waiting(why) if why.contains("no process has opened it"))
+    );
+    let fresh = Witness { id: "one".into(), writes: true, ..Witness::default() };
+    let ruling = attest(&restored, &fresh, "n1");
+    assert_eq!((&ruling.standing, ruling.renews_history), (&Standing::Open, true));
+    let opened = Found { history: Some("i".into()), seal: ruling.seal.unwrap(), ..restored.clone() };
+    assert!(!attest(&opened, &fresh, "n2").renews_history, "once");
+    // The archive's word: it holds what was restored, or more than that.
+    for (revision, closes) in [(40, false), (41, true)] {
+        let knows = Some(Known { line: "h".into(), revision });
+        let archive = Witness { id: "archive".into(), knows, ..Witness::default() };
+        for found in [&restored, &opened] {
+            let standing = attest(found, &archive, "n3").standing;
+            assert_eq!(matches!(standing, Standing::Closed(_)), closes, "{revision}: {standing:?}");
+        }
+    }
+    // Who looked at the store while it was empty has nothing to miss; who had more before, has.
+    for (revision, closes) in [(0, false), (1, true)] {
+        let knows = Some(Known { line: "r9-n0".into(), revision });
+        let looked = Witness { id: "two".into(), knows, ..Witness::default() };
+        let standing = attest(&restored, &looked, "n4").standing;
+        assert_eq!(matches!(standing, Standing::Closed(_)), closes, "{revision}: {standing:?}");
     }
 }

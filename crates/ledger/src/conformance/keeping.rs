@@ -33,6 +33,7 @@ macro_rules! with_keeper_checks {
             live_records_stay_when_the_log_is_trimmed
             an_empty_ledger_is_filled_in_one_step
             a_restored_ledger_goes_on_where_the_archive_ends
+            a_restored_ledger_has_a_history_of_its_own
             a_ledger_that_is_not_empty_is_not_filled
         }
     };
@@ -203,7 +204,7 @@ pub async fn live_records_stay_when_the_log_is_trimmed(maker: &dyn KeeperMaker) 
     Ok(())
 }
 
-/// An empty ledger is filled in one step: history, revision, records and note are those given.
+/// An empty ledger is filled in one step: revision, records and note are those given.
 pub async fn an_empty_ledger_is_filled_in_one_step(maker: &dyn KeeperMaker) -> Verdict {
     let (ledger, other) = (maker.keeper().await, maker.keeper().await);
     // More than one part, where an implementation takes parts.
@@ -216,13 +217,14 @@ pub async fn an_empty_ledger_is_filled_in_one_step(maker: &dyn KeeperMaker) -> V
     let (records, _) = ledger.snapshot().await?;
     other.restore(&records, &note(&head), None).await?;
     let (restored, cursor) = other.snapshot().await?;
-    same!(cursor, head, "the cursor of the restored ledger");
+    same!(cursor.revision(), head.revision(), "the revision of the restored ledger");
     same!(state::digest(&restored), state::digest(&records), "the digest of the restored ledger");
-    let reach = Reach { oldest: head.revision().next(), head: head.clone(), archived: Some(note(&head)) };
+    let reach = Reach { oldest: head.revision().next(), head: cursor, archived: Some(note(&head)) };
     same!(other.reach().await?, reach, "the reach of the restored ledger");
     let nothing = maker.keeper().await;
     nothing.restore(&[], &note(&head), Some("the line")).await?;
-    same!(nothing.snapshot().await?, (vec![], head), "a ledger restored with no record");
+    let (none, cursor) = nothing.snapshot().await?;
+    same!((none, cursor.revision()), (vec![], head.revision()), "a ledger restored with no record");
     Ok(())
 }
 
@@ -232,15 +234,36 @@ pub async fn a_restored_ledger_goes_on_where_the_archive_ends(maker: &dyn Keeper
     let head = busy(&*ledger, 6).await?;
     let (records, _) = ledger.snapshot().await?;
     other.restore(&records, &note(&head), None).await?;
-    same!(other.changes(&head, 10, Duration::ZERO).await?.changes, vec![], "changes at the end");
-    same!(gone(&*other, &head.at(Revision(5))).await, true, "a cursor from before is gone");
+    let end = other.snapshot().await?.1;
+    same!(other.changes(&end, 10, Duration::ZERO).await?.changes, vec![], "changes at the end");
+    same!(gone(&*other, &end.at(Revision(5))).await, true, "a cursor of before the end is gone");
     let stale = draft().expecting(key("k0"), Revision(1)).writing(key("k0"), "x");
     same!(other.commit(stale).await?, Outcome::Conflict { keys: vec![key("k0")] }, "a stale commit");
     let next = draft().expecting(key("k0"), Revision(6)).writing(key("k0"), "x");
     let next = next.requested(RequestKey::new("ZA1", "1", b"body"), "answer");
     same!(committed(&*other, next).await?, Revision(7), "the next commit");
-    let page = other.changes(&head, 10, Duration::ZERO).await?;
-    same!(page.cursor, head.at(Revision(7)), "the cursor after the next commit");
+    let page = other.changes(&end, 10, Duration::ZERO).await?;
+    same!(page.cursor, end.at(Revision(7)), "the cursor after the next commit");
+    Ok(())
+}
+
+/// A restored ledger has a history of its own, so that a cursor from beyond the end of the archive never goes on in it.
+pub async fn a_restored_ledger_has_a_history_of_its_own(maker: &dyn KeeperMaker) -> Verdict {
+    let (ledger, other) = (maker.keeper().await, maker.keeper().await);
+    let end = busy(&*ledger, 6).await?;
+    let (records, _) = ledger.snapshot().await?;
+    let beyond = busy(&*ledger, 3).await?;
+    other.restore(&records, &note(&end), None).await?;
+    // At the same revision, and then beyond it, the one ledger has something else than the other.
+    busy(&*other, 5).await?;
+    for cursor in [&end, &beyond, &end.at(Revision(20))] {
+        same!(gone(&*other, cursor).await, true, "the cursor {cursor} of before the restore");
+    }
+    let refusal = KeeperError::OtherHistory {
+        asked: end.history().clone(),
+        found: other.snapshot().await?.1.history().clone(),
+    };
+    same!(other.archived(&note(&beyond)).await, Err(refusal), "a note of what was not restored");
     Ok(())
 }
 
