@@ -150,7 +150,7 @@ async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(),
     let drain = config.server.drain();
     let serves = roles.iter().any(|role| role.service().is_some() || *role == Role::Archive);
     let redis = match config.store.kind {
-        StoreKind::Redis if serves => Some(Arc::new(open_redis(&config)?)),
+        StoreKind::Redis if serves => Some(Arc::new(open_redis(&config, &names(roles))?)),
         StoreKind::Redis | StoreKind::Embedded => None,
     };
     let process = Process::new(config, Clock::system())?;
@@ -181,6 +181,12 @@ async fn run_until_stopped(config: Config, roles: &BTreeSet<Role>) -> Result<(),
     finished?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Names the roles of a process, such as `capacity+demand`.
+fn names(roles: &BTreeSet<Role>) -> String {
+    let values: Vec<_> = roles.iter().filter_map(Role::to_possible_value).collect();
+    values.iter().map(clap::builder::PossibleValue::get_name).collect::<Vec<_>>().join("+")
 }
 
 async fn start(

@@ -17,6 +17,7 @@ use fallow_ledger::{KeeperError, Trouble};
 use thiserror::Error;
 
 use super::Exit;
+use super::ledger::LedgerError;
 use crate::serve::chain;
 use crate::wiring::StartError;
 
@@ -75,8 +76,16 @@ pub(crate) enum OperateError {
     Unsound(Finding),
     #[error("{0}")]
     Archive(&'static str),
+    #[error(transparent)]
+    Accept(Box<LedgerError>),
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl From<LedgerError> for OperateError {
+    fn from(error: LedgerError) -> Self {
+        Self::Accept(Box::new(error))
+    }
 }
 
 impl From<Trouble> for OperateError {
@@ -90,6 +99,7 @@ impl OperateError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Key { .. } | Self::Receipt { .. } | Self::Start(_) => Exit::Usage,
+            Self::Accept(error) => error.exit(),
             Self::Store(KeeperError::NotEmpty { .. }) => Exit::Conflict,
             Self::Store(KeeperError::Trouble(trouble)) if trouble.is_passing() => Exit::Unavailable,
             Self::File { .. } | Self::Store(_) | Self::Unsound(_) | Self::Archive(_) | Self::Output(_) => {

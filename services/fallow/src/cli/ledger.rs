@@ -1,5 +1,6 @@
 //! `fallow ledger`: what an operator does to the store. Its settings are those of the services, not a client's context.
 
+mod accept;
 mod deploy;
 mod open;
 mod rebuild;
@@ -12,8 +13,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use fallow_api::status::Failure;
-use fallow_domain::ids::ProposalId;
 use fallow_host::config::{Config, ConfigError, StoreKind};
 use fallow_ledger::Trouble;
 use thiserror::Error;
@@ -57,7 +56,7 @@ pub enum LedgerCommand {
     /// Fill an empty store from an archive
     #[command(
         before_help = "Examples:\n  fallow ledger rebuild --from /srv/fallow/archive --key archive-key.pub.pem --config \
-                       fallow.toml"
+                       fallow.toml \\\n    --by 'A. Person' --reason 'both disks failed'"
     )]
     Rebuild(rebuild::RebuildArgs),
 }
@@ -93,7 +92,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, LedgerError> {
 
 /// Why a command did not do its work.
 #[derive(Debug, Error)]
-enum LedgerError {
+pub(crate) enum LedgerError {
     #[error("the settings are wrong")]
     Settings(#[from] ConfigError),
     #[error("the settings cannot be used")]
@@ -116,12 +115,17 @@ enum LedgerError {
     Argument { what: &'static str, why: String },
     #[error("the records could not be read in time: begin again")]
     Slow,
-    #[error("the hold of proposal {id} could not be ended: begin again")]
-    Hold { id: ProposalId, source: Box<Failure> },
+    #[error(
+        "{ended} open holds were ended and {} could not be: the ledger stays closed. Mend what is said here and accept the \
+         loss again with fallow ledger open --accept-loss, or telephone the trusts of a hold and name it with --leave\n  {}",
+        left.len(),
+        left.join("\n  ")
+    )]
+    Holds { ended: usize, left: Vec<String> },
 }
 
 impl LedgerError {
-    fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             LedgerError::Store(trouble) if trouble.is_passing() => Exit::Unavailable,
             LedgerError::Closed { .. } => Exit::Conflict,
@@ -130,7 +134,7 @@ impl LedgerError {
             | LedgerError::Unwritable { .. }
             | LedgerError::Runtime(_)
             | LedgerError::Slow
-            | LedgerError::Hold { .. } => Exit::Failed,
+            | LedgerError::Holds { .. } => Exit::Failed,
             LedgerError::Settings(_)
             | LedgerError::Start(_)
             | LedgerError::Embedded

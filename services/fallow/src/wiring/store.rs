@@ -26,18 +26,27 @@ pub fn open_keeper(config: &Config) -> Result<Arc<dyn Keeper>, StartError> {
     let store = &config.store;
     match store.kind {
         StoreKind::Embedded => Ok(Arc::new(MemoryLedger::new())),
-        StoreKind::Redis => Ok(Arc::new(open_redis(config)?)),
+        StoreKind::Redis => Ok(Arc::new(open_redis(config, "fallow")?)),
     }
 }
 
 /// Opens the ledger of the settings' Redis, whatever the kind of store that they name. It is reached when it is first used.
 ///
+/// The process is on record as `role@host` while it may write.
+///
 /// # Errors
 /// A setting of the store cannot be used.
-pub fn open_redis(config: &Config) -> Result<RedisLedger, StartError> {
+pub fn open_redis(config: &Config, role: &str) -> Result<RedisLedger, StartError> {
     let url = config.store.url.reveal();
-    RedisLedger::lazy(url, config.region.id.as_str(), redis_options(config)?)
+    let options = Options { name: format!("{role}@{}", host()), ..redis_options(config)? };
+    RedisLedger::lazy(url, config.region.id.as_str(), options)
         .map_err(|trouble| StartError::Store(trouble.to_string()))
+}
+
+/// Returns what this machine is called, for people.
+fn host() -> String {
+    let found = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    found.map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }
 
 /// Returns how the settings want Redis to be used.

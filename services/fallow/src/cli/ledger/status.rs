@@ -24,7 +24,7 @@ pub struct StatusArgs {
 /// Looks, and returns what to say.
 pub(super) fn run(args: &StatusArgs) -> Result<String, LedgerError> {
     let config = args.settings.load_redis()?;
-    let ledger = open_redis(&config)?;
+    let ledger = open_redis(&config, "operator")?;
     let status = block_on(ledger.status())??;
     Ok(if args.json { json_text(&config, &status) } else { text(&config, &status) })
 }
