@@ -14,6 +14,12 @@ local function replid()
   return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 end
 
+-- The server's time in ms since 1970. A caller's clock may be wrong by days, and would have outcomes of others forgotten.
+local function now_ms()
+  local seconds, microseconds = unpack(redis.call('TIME'))
+  return tonumber(seconds) * 1000 + math.floor(tonumber(microseconds) / 1000)
+end
+
 -- Looks at how the ledger stands, see seal.rs. Refused by a replica, as every function that may write.
 -- KEYS meta · gives replication id, history, revision, seal, highest revision known to be on the replicas
 local function look(keys)
@@ -79,9 +85,9 @@ end
 -- KEYS meta, live, log, outcomes, outcome-times, outcome-counts
 -- ARGV 1 epoch in which the caller believes the ledger to be, and 2 highest revision that it knows; 3 '1' where replicas
 --      must hold what is acknowledged
---      4 time, and 5 the time before which outcomes are forgotten, in ms since 1970; 6 how many at most
---      7 request or '', 8 its scope, 9 digest, 10 answer, 11 how many requests a scope may have
---      12 cause, 13 number of expected records, then (record, revision) each, then (record, '=' body or '-') each
+--      4 how long outcomes are remembered, in ms, and 5 how many are forgotten at most
+--      6 request or '', 7 its scope, 8 digest, 9 answer, 10 how many requests a scope may have
+--      11 cause, 12 number of expected records, then (record, revision) each, then (record, '=' body or '-') each
 -- Gives 'committed' revision | 'replayed' revision answer | 'conflict' record… | 'reused' | 'full' | 'changed'
 local function commit(keys, args)
   local meta, live, log, outcomes, times, counts = unpack(keys)
@@ -96,7 +102,7 @@ local function commit(keys, args)
     return { 'changed' }
   end
 
-  local request, digest = args[7], args[9]
+  local request, digest = args[6], args[8]
   if request ~= '' then
     local known = redis.call('HGET', outcomes, request)
     if known then
@@ -109,21 +115,22 @@ local function commit(keys, args)
     end
   end
 
-  prune(outcomes, times, counts, args[5], args[6])
-  if request ~= '' and tonumber(redis.call('HGET', counts, args[8]) or 0) >= tonumber(args[11]) then
+  local now = now_ms()
+  prune(outcomes, times, counts, decimal(now - tonumber(args[4])), args[5])
+  if request ~= '' and tonumber(redis.call('HGET', counts, args[7]) or 0) >= tonumber(args[10]) then
     return { 'full' }
   end
 
-  local expected = tonumber(args[13])
-  local first_write = 14 + 2 * expected
+  local expected = tonumber(args[12])
+  local first_write = 13 + 2 * expected
   if expected > 0 then
     local names, differ = {}, { 'conflict' }
-    for i = 14, first_write - 1, 2 do
+    for i = 13, first_write - 1, 2 do
       names[#names + 1] = args[i]
     end
     for i, found in ipairs(redis.call('HMGET', live, unpack(names))) do
       local revision = found and string.sub(found, 1, string.find(found, ' ', 1, true) - 1) or '0'
-      if revision ~= args[13 + 2 * i] then
+      if revision ~= args[12 + 2 * i] then
         differ[#differ + 1] = names[i]
       end
     end
@@ -137,7 +144,7 @@ local function commit(keys, args)
   -- expect nothing, and the first write is the one that Redis itself checks (the log takes only rising ids).
   redis.call('HEXISTS', live, '')
   local revision = decimal(tonumber(head) + 1)
-  redis.call('XADD', log, revision .. '-0', 'cause', args[12], unpack(args, first_write))
+  redis.call('XADD', log, revision .. '-0', 'cause', args[11], unpack(args, first_write))
   if args[3] == '1' then
     redis.call('HSET', meta, 'revision', revision, 'kept', higher(kept, args[2]))
   else
@@ -160,9 +167,9 @@ local function commit(keys, args)
     redis.call('HDEL', live, unpack(deletions))
   end
   if request ~= '' then
-    redis.call('HSET', outcomes, request, digest .. revision .. ' ' .. args[10])
-    redis.call('ZADD', times, args[4], request)
-    redis.call('HINCRBY', counts, args[8], 1)
+    redis.call('HSET', outcomes, request, digest .. revision .. ' ' .. args[9])
+    redis.call('ZADD', times, decimal(now), request)
+    redis.call('HINCRBY', counts, args[7], 1)
   end
   return { 'committed', revision }
 end

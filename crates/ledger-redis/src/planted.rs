@@ -7,19 +7,16 @@ use std::borrow::Cow;
 pub const IN_FUNCTION: &[(&str, &str, &str)] = &[
     (
         "absence-not-compared",
-        "if revision ~= args[13 + 2 * i] then",
-        "if args[13 + 2 * i] ~= '0' and revision ~= args[13 + 2 * i] then",
+        "if revision ~= args[12 + 2 * i] then",
+        "if args[12 + 2 * i] ~= '0' and revision ~= args[12 + 2 * i] then",
     ),
     ("conflict-writes", "if #differ > 1 then", "if #differ > 2 then"),
     ("deletion-forgotten", "redis.call('HDEL', live, unpack(deletions))", ""),
     ("digest-not-compared", "~= digest then", "~= digest and false then"),
     ("epoch-ignored", "if epoch ~= args[1] then", "if not epoch then"),
     ("loss-not-noticed", "if tonumber(head) < tonumber(args[2]) then", "if false then"),
-    (
-        "outcome-not-stored",
-        "redis.call('HSET', outcomes, request, digest .. revision .. ' ' .. args[10])",
-        "",
-    ),
+    ("outcome-not-stored", "redis.call('HSET', outcomes, request, digest .. revision .. ' ' .. args[9])", ""),
+    ("outcomes-forgotten-early", "decimal(now - tonumber(args[4]))", "decimal(now + 1)"),
     ("replay-answers-another", "string.sub(known, 33, space - 1)", "head"),
     ("revision-not-dense", "decimal(tonumber(head) + 1)", "decimal(tonumber(head) + 2)"),
     ("seal-skipped", "if string.sub(epoch, 1, 40) ~= replid() then", "if false then"),
@@ -30,14 +27,14 @@ pub const IN_FUNCTION: &[(&str, &str, &str)] = &[
     ),
     (
         "ttl-used",
-        "redis.call('ZADD', times, args[4], request)",
-        "redis.call('ZADD', times, args[4], request) redis.call('PEXPIRE', outcomes, 1000)",
+        "redis.call('ZADD', times, decimal(now), request)",
+        "redis.call('ZADD', times, decimal(now), request) redis.call('PEXPIRE', outcomes, 1000)",
     ),
-    ("version-not-compared", "if revision ~= args[13 + 2 * i] then", "if false then"),
+    ("version-not-compared", "if revision ~= args[12 + 2 * i] then", "if false then"),
     (
         "write-not-logged",
-        "'cause', args[12], unpack(args, first_write))",
-        "'cause', args[12], unpack(args, first_write, #args > first_write + 1 and #args - 2 or #args))",
+        "'cause', args[11], unpack(args, first_write))",
+        "'cause', args[11], unpack(args, first_write, #args > first_write + 1 and #args - 2 or #args))",
     ),
 ];
 

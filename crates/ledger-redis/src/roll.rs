@@ -3,6 +3,8 @@
 //! A writer that crashed is on record for ever else, and a restart of everything would wait for it for ever: those who come
 //! after know nothing, and it never speaks. Why nothing is lost by it is said in [`crate::seal`] and in decision 0020.
 
+use std::time::Duration;
+
 use fallow_ledger::Trouble;
 use tokio::time::Instant;
 
@@ -42,6 +44,8 @@ impl RollCaller {
             // All have answered, or somebody else has called since.
             self.ours = None;
         }
+        // Another's call takes the place of this one's: it is given the time to come to its end.
+        let others = if call.is_some() { store.options.roll_wait * 2 } else { Duration::ZERO };
         match &self.ours {
             Some((ours, since)) if since.elapsed() >= store.options.roll_wait => {
                 let struck = store.strike_off(ours).await?;
@@ -56,7 +60,7 @@ impl RollCaller {
                     store.presence.doubt();
                 }
             }
-            None if self.since.elapsed() >= store.options.roll_every => {
+            None if self.since.elapsed() >= store.options.roll_every + others => {
                 self.since = Instant::now();
                 if let Some(called) = store.call_roll().await? {
                     self.seen = Some(called.clone());

@@ -250,8 +250,7 @@ impl Store {
         let mut call = redis::cmd("FCALL");
         call.arg(COMMIT).arg(self.keys.all().len()).arg(&self.keys.all());
         call.arg(epoch).arg(known).arg(self.touches());
-        let at_ms = commit.at.as_millisecond();
-        call.arg(at_ms).arg(at_ms - limits::REQUEST_MEMORY.as_secs() * 1_000);
+        call.arg(limits::REQUEST_MEMORY.as_secs() * 1_000);
         call.arg(limits::REQUESTS_PRUNED_PER_COMMIT);
         match &commit.request {
             Some(request) => {

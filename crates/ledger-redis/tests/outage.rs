@@ -319,3 +319,22 @@ async fn nothing_of_a_ledger_runs_out_by_itself() {
         assert_eq!(left, -1, "{key} has a time to live");
     }
 }
+
+/// A process whose clock is days ahead, or years behind, changes nothing for others.
+#[tokio::test]
+async fn a_caller_whose_clock_is_wrong_has_nothing_forgotten() {
+    let server = RedisServer::start().await;
+    let ledger = connect(&server, Durability::Unsafe).await.unwrap();
+    let at = |years: i64, body: &str| Commit {
+        at: AT + jiff::SignedDuration::from_hours(years * 8_766),
+        ..requested(body)
+    };
+    let outcomes = [(0, "right"), (-40, "behind"), (40, "ahead"), (1, "later")];
+    for (years, body) in outcomes {
+        ledger.commit(at(years, body)).await.unwrap();
+    }
+    for (n, (years, body)) in (1..).zip(outcomes) {
+        let told = Outcome::Replayed { revision: Revision(n), answer: "done".into() };
+        assert_eq!(ledger.commit(at(-years, body)).await, Ok(told), "{body}");
+    }
+}

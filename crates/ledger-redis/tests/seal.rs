@@ -383,7 +383,7 @@ async fn a_writer_that_was_asleep_is_on_record_again_before_it_writes() {
     let asleep = process(&server.url(), Options { name: "demand@two".to_owned(), ..still() }).await;
     assert_eq!(commits(&asleep, 1).await, Ok(Revision(1)));
     let awake = process(&server.url(), watchful("matching@one")).await;
-    let other = process(&server.url(), watchful("monitor@one")).await;
+    let other = process(&server.url(), Options { roll_every: NEVER, ..watchful("monitor@one") }).await;
     assert_eq!(commits(&awake, 2).await, Ok(Revision(2)));
     assert_eq!(commits(&other, 3).await, Ok(Revision(3)));
     let (_, cursor) = awake.snapshot().await.unwrap();

@@ -52,7 +52,8 @@ pub type Writes = BTreeMap<Key, Option<Bytes>>;
 /// A commit without writes is allowed: it takes a revision, and its cause is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// When it is made. Only used to forget request ids older than [`limits::REQUEST_MEMORY`].
+    /// When it is made. A ledger without a clock of its own goes by it to forget request ids that are older than
+    /// [`limits::REQUEST_MEMORY`]; one that lies in a server goes by the server's clock.
     pub at: Timestamp,
     /// The request that it answers, if one can be repeated.
     pub request: Option<RequestKey>,

@@ -38,6 +38,7 @@ pub const BUGS: &[(&str, &str)] = &[
     ("loss-not-noticed", "a store that is behind what it acknowledged takes commits"),
     ("offer-not-freed", "a hold that ends does not give its units back to the offer"),
     ("outcome-not-stored", "a request id is forgotten at once"),
+    ("outcomes-forgotten-early", "a request id is forgotten by the next commit, whatever its age"),
     ("reads-not-remembered", "a process that only reads knows nothing of what it read"),
     ("replay-answers-another", "a repeated request is given the revision of the last commit of all"),
     ("reply-before-wait", "a commit is acknowledged whether or not the replicas hold it"),

@@ -79,7 +79,7 @@ async fn the_suite_finds_every_planted_bug() {
 #[tokio::test]
 async fn twins_of_the_same_kind_agree() {
     for seed in 0..20 {
-        twin::compare(&memory(), &memory(), seed, 600).await.unwrap();
+        twin::compare(&memory(), &memory(), seed, 600, async |_| {}).await.unwrap();
     }
 }
 
@@ -90,7 +90,7 @@ async fn the_twin_comparison_finds_planted_bugs() {
         let mut found = false;
         for seed in 0..5 {
             let broken = Faulty::new(bug, Arc::new(memory()));
-            found |= twin::compare(&memory(), &broken, seed, 600).await.is_err();
+            found |= twin::compare(&memory(), &broken, seed, 600, async |_| {}).await.is_err();
         }
         assert!(found, "the twin comparison does not find {bug:?}");
     }

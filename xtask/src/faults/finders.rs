@@ -54,6 +54,7 @@ pub(super) const FINDERS: &[Finder] = &[
     found("loss-not-noticed", REDIS, "outage", "a_ledger_that_falls_behind_without_a_restart_never_says_ok"),
     found("offer-not-freed", MATCHING, "engine", "answering::a_no_with_the_true_figure_keeps_the_offer_right"),
     found("outcome-not-stored", REDIS, "conformance", "the_same_request_id_answers_as_before"),
+    found("outcomes-forgotten-early", REDIS, "conformance", "an_outcome_is_remembered_for_72_hours"),
     found("reads-not-remembered", REDIS, "seal", "a_server_whose_log_is_cut_never_opens_while_a_reader_of_it_lives"),
     found("replay-answers-another", REDIS, "conformance", "the_request_id_is_looked_up_first"),
     found("reply-before-wait", REDIS, "replicas", "a_commit_that_too_few_replicas_hold_is_of_unknown_outcome_and_a_replay_tells"),

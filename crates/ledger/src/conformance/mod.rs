@@ -15,7 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Commit, Key, Ledger, Outcome, RecordKind, Revision, Trouble};
 
@@ -36,6 +36,12 @@ pub const START: Timestamp = Timestamp::constant(1_795_000_000, 0);
 pub trait Maker: Send + Sync {
     /// Makes a ledger.
     async fn fresh(&self) -> Arc<dyn Ledger>;
+
+    /// Makes time pass for all ledgers made so far, where they have a clock of their own. Those that go by the time of their
+    /// commits need nothing.
+    async fn pass(&self, time: SignedDuration) {
+        let _ = time;
+    }
 
     /// Makes a ledger, and the means of making it forget changes.
     async fn forgetful(&self) -> (Arc<dyn Ledger>, Forget);

@@ -132,13 +132,16 @@ pub async fn of_50_repetitions_one_has_an_effect(maker: &dyn Maker) -> Verdict {
 /// An outcome is remembered for 72 hours, and forgotten by later commits.
 pub async fn an_outcome_is_remembered_for_72_hours(maker: &dyn Maker) -> Verdict {
     let ledger = maker.fresh().await;
-    let at = |after: SignedDuration| START + after;
     let take = draft().requested(request("ZA1", "r1", "take"), "taken");
     committed(&*ledger, take.clone()).await?;
-    let later = Commit::new(at(limits::REQUEST_MEMORY));
+    // Time goes on while this runs: an hour is more than it takes.
+    let hour = SignedDuration::from_hours(1);
+    maker.pass(limits::REQUEST_MEMORY - hour).await;
+    let later = Commit::new(START + limits::REQUEST_MEMORY);
     committed(&*ledger, later).await?;
     same!(ledger.commit(take.clone()).await?, replayed(1, "taken"), "a repetition 72 hours later");
-    let too_late = Commit::new(at(limits::REQUEST_MEMORY + SignedDuration::from_millis(1)));
+    maker.pass(hour + hour).await;
+    let too_late = Commit::new(START + limits::REQUEST_MEMORY + SignedDuration::from_millis(1));
     committed(&*ledger, too_late).await?;
     same!(committed(&*ledger, take).await?, Revision(4), "the same id after 72 hours and a later commit");
     Ok(())
@@ -162,6 +165,7 @@ pub async fn a_full_scope_is_refused_and_makes_room_by_itself(maker: &dyn Maker)
     same!(ledger.commit(by("ZA1", 0)).await?, replayed(1, ""), "a repetition in a full scope");
     committed(&*ledger, by("ZA2", 0)).await?;
     let aged = START + limits::REQUEST_MEMORY + SignedDuration::from_secs(1);
+    maker.pass(limits::REQUEST_MEMORY + SignedDuration::from_secs(1)).await;
     committed(&*ledger, Commit { at: aged, ..by("ZA1", REQUESTS_PER_SCOPE) }).await?;
     Ok(())
 }

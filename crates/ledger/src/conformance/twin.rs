@@ -37,13 +37,25 @@ const RECORDS: u64 = 8;
 /// How many request ids: more than [`super::REQUESTS_PER_SCOPE`], so that the cap is reached.
 const REQUEST_IDS: u64 = 80;
 
-/// Makes the same `steps` random calls to both, which must be empty, and compares the answers.
+/// Makes the same `steps` random calls to both, which must be empty, and compares the answers. `pass` makes time pass for
+/// a ledger that has a clock of its own.
 ///
 /// # Errors
 /// The first difference, with the seed and the step.
-pub async fn compare(one: &dyn Ledger, two: &dyn Ledger, seed: u64, steps: u32) -> Verdict {
+pub async fn compare(
+    one: &dyn Ledger,
+    two: &dyn Ledger,
+    seed: u64,
+    steps: u32,
+    pass: impl AsyncFn(SignedDuration),
+) -> Verdict {
     let mut twins = Twins::start(one, two, seed).await?;
     for step in 0..steps {
+        // About a week passes in 500 steps, so that requests are forgotten; and never 72 hours to the minute, for a clock goes
+        // on by itself too.
+        let time = SignedDuration::from_mins(14 * i64::try_from(twins.dice.below(4)).unwrap_or(0));
+        twins.now += time;
+        pass(time).await;
         twins.step().await.map_err(|Fault(what)| Fault(format!("seed {seed}, step {step}: {what}")))?;
     }
     Ok(())
@@ -110,8 +122,6 @@ impl<'a> Twins<'a> {
     }
 
     async fn commit(&mut self) -> Verdict {
-        // About a week passes in 500 commits, so that requests are forgotten.
-        self.now += SignedDuration::from_mins(i64::try_from(self.dice.below(60)).unwrap_or(0));
         let mut commit = Commit::new(self.now).because(format!("cause {}", self.dice.below(1_000)));
         for _ in 0..self.dice.below(4) {
             let place = usize::try_from(self.dice.below(RECORDS)).unwrap_or(0);
