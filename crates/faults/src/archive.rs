@@ -19,6 +19,9 @@ use crate::tail::Entry;
 /// How long the archive may take to close its segment when it is told to end, on a slow machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
+/// How many findings are shown.
+const SHOWN: usize = 3;
+
 /// Where a round's archive lies, and how it is read.
 #[derive(Debug)]
 pub(crate) struct Archive {
@@ -63,7 +66,12 @@ impl Archive {
         let done = command.output().await.context("the archive cannot be verified")?;
         let said = String::from_utf8_lossy(&done.stdout);
         let is_sound = done.status.success() && said.lines().any(|line| line == "sound");
-        let text = || format!("{words:?}: {}\n{said}{}", done.status, String::from_utf8_lossy(&done.stderr));
+        let found = said.lines().filter(|line| line.starts_with("FOUND") || line.starts_with("BROKEN"));
+        let found: Vec<&str> = found.take(SHOWN).collect();
+        let text = || {
+            let errors = String::from_utf8_lossy(&done.stderr);
+            format!("{words:?}: {}; {} {}", done.status, found.join("; "), errors.trim())
+        };
         Ok((!is_sound).then(|| Breach::new("archive_sound", text())))
     }
 }

@@ -294,12 +294,24 @@ fn private(path: &Path) -> Result<()> {
     Ok(std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o400))?)
 }
 
-/// Returns ports that nothing listens on. All are taken at once, so that none comes twice.
+/// Returns ports that nothing listens on. All are taken at once, so that none comes twice; and none is of those that the
+/// system gives to outgoing connections, which may take a port again before it is used.
 fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<std::io::Result<_>>()?;
-    Ok(held
-        .iter()
-        .map(|listener| listener.local_addr().map(|at| at.port()))
-        .collect::<std::io::Result<_>>()?)
+    const FIRST: u16 = 12_000;
+    const LAST: u16 = 32_000;
+    let mut held: Vec<TcpListener> = Vec::new();
+    for _ in 0..1_000 {
+        if held.len() == count {
+            break;
+        }
+        // By chance, as others on this machine choose theirs.
+        let chance = uuid::Uuid::new_v4().as_u64_pair().1 % u64::from(LAST - FIRST);
+        let port = FIRST + u16::try_from(chance)?;
+        held.extend(TcpListener::bind(("127.0.0.1", port)));
+    }
+    if held.len() < count {
+        bail!("too few of the ports from {FIRST} to {LAST} are free");
+    }
+    let ports = held.iter().map(|listener| listener.local_addr().map(|at| at.port()));
+    Ok(ports.collect::<std::io::Result<_>>()?)
 }

@@ -139,6 +139,8 @@ async fn stage(
         }
         Fault::PromoteWrong => {
             let _turn = servers.lock().await;
+            // While it takes over a restarted primary's data from its beginning it cannot say what it has.
+            following(fleet, 2).await?;
             fleet.links[1].set(Weather::BlackHole);
             let cut_off = revision(fleet, 2).await?;
             // The cut-off replica must lack something that was acknowledged.

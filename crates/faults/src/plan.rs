@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn every_round_of_wrong_promotions_has_one_and_it_is_the_last_fault() {
+    fn every_round_of_wrong_promotions_has_one_over_replicas() {
         for seed in 0..200 {
             let plan = Plan::draw(seed, Choice::WrongPromotion, SPELL, true);
             assert_eq!(plan.faults.iter().filter(|(_, fault)| fault.seals()).count(), 1);

@@ -79,6 +79,11 @@ impl Process {
         Ok(true)
     }
 
+    /// Returns the id of the process that runs, or ran last.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.state().child.as_ref().map(Child::id)
+    }
+
     /// Returns how often it was started.
     pub(crate) fn starts(&self) -> u32 {
         self.state().starts

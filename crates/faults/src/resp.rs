@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a server may take to answer, on a machine that is busy with others.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends one command over a connection of its own and returns the answer as text; an array's parts by lines.
 ///

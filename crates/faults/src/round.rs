@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use fallow_api::reasons;
 use fallow_domain::actor::Role;
-use fallow_ledger::{Cursor, Keeper as _, RecordKind, Versioned};
+use fallow_ledger::{Cursor, Keeper as _, RecordKind, Revision, Versioned};
 use fallow_ledger_redis::RedisLedger;
 use fallow_ledger_redis::seal::Standing;
 use tokio::time::Instant;
@@ -361,7 +361,13 @@ async fn at_rest(
         let told = pictures.iter().map(|(_, drawn)| u64::try_from(drawn.revision).unwrap_or(0));
         let lagging = told.zip(last).zip(kinds).find(|((told, last), _)| told < last);
         let end = tail.revision();
-        let archived = ledger.reach().await.ok().and_then(|reach| reach.archived);
+        let reach = ledger.reach().await.ok();
+        if let Some(reach) = reach.as_ref().filter(|reach| reach.oldest > Revision(1)) {
+            let text =
+                format!("the log begins at {}, and nothing of it is old enough to be trimmed", reach.oldest);
+            return Err(Breach::new("dense_revisions", text));
+        }
+        let archived = reach.and_then(|reach| reach.archived);
         let is_archived = archived.as_ref().is_some_and(|archived| archived.cursor.revision() >= end);
         if lagging.is_none() && is_archived {
             let Ok(live) = tail.finish(ledger, history).await else { continue };

@@ -113,7 +113,10 @@ impl Server {
         let ready = async {
             loop {
                 let info = resp::ask(self.port, &["INFO"]).await.unwrap_or_default();
-                if info.lines().any(|line| line == "loading:0") {
+                // Another's server may have taken the port.
+                let own = self.process.id().map(|id| format!("process_id:{id}"));
+                let has = |wanted: &str| info.lines().any(|line| line.trim() == wanted);
+                if own.is_some_and(|own| has(&own)) && has("loading:0") {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
