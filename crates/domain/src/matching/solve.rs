@@ -1,8 +1,11 @@
 //! The best plan for a problem.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::ids::{NeedId, OfferId, TrustCode};
+use crate::need::Need;
+use crate::offer::Offer;
 use crate::policy::TheatreBands;
 use crate::resource::ResourceKind;
 
@@ -320,17 +323,11 @@ pub fn certify(problem: &Problem, plan: &Plan) -> Result<(), PlanFlaw> {
     let solution = Solution { flows, prices: plan.prices.clone() };
     network::certify(&model.network, &solution).map_err(PlanFlaw::Units)?;
 
+    if let Some(offer) = overfull(problem, plan) {
+        return Err(PlanFlaw::Overfull { offer });
+    }
     let sessions = sessions_of(problem, &model, plan);
-    let mut left = model.theatre.rooms().to_vec();
-    for (case, session) in sessions.iter().enumerate() {
-        if let Some(session) = *session {
-            left[session as usize] -= model.theatre.cases()[case].size;
-        }
-    }
     let offer_of = |session: usize| problem.offers[model.sessions[session] as usize].id.clone();
-    if let Some(session) = left.iter().position(|&left| left < 0) {
-        return Err(PlanFlaw::Overfull { offer: offer_of(session) });
-    }
     match broken_promise(&model.theatre, &sessions) {
         None => Ok(()),
         Some((case, session)) => Err(PlanFlaw::Promise {
@@ -338,6 +335,24 @@ pub fn certify(problem: &Problem, plan: &Plan) -> Result<(), PlanFlaw> {
             offer: offer_of(session as usize),
         }),
     }
+}
+
+/// Finds a session that the lines fill beyond its minutes, with turnover between cases.
+fn overfull(problem: &Problem, plan: &Plan) -> Option<OfferId> {
+    let turnover = i64::from(problem.region.policy.turnover_minutes);
+    let size = |need: &Need| i64::from(need.minutes_per_case.get()) + turnover;
+    let sizes: HashMap<&NeedId, i64> = problem.needs.iter().map(|need| (&need.id, size(need))).collect();
+    let mut taken: HashMap<&OfferId, i64> = HashMap::new();
+    for line in &plan.allocations {
+        let size = sizes.get(&line.need).copied().unwrap_or_default();
+        *taken.entry(&line.offer).or_default() += i64::from(line.units) * size;
+    }
+    let holds_too_much = |offer: &&Arc<Offer>| {
+        let room = i64::from(offer.figures.free().get()) + turnover;
+        offer.resource.kind == ResourceKind::Theatre
+            && taken.get(&offer.id).is_some_and(|&taken| taken > room)
+    };
+    problem.offers.iter().find(holds_too_much).map(|offer| offer.id.clone())
 }
 
 /// Checks that every line names records that take part and may be matched.

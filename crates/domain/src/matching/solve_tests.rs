@@ -94,7 +94,7 @@ fn offers() -> impl Strategy<Value = Offer> {
 
 /// Small problems with every feature of unit needs: levels, reserves, fairness, OPEL, stale and suspended offers.
 fn problems() -> impl Strategy<Value = Problem> {
-    let trusts = prop::collection::vec((0u8..5, prop::option::of(0u32..3), 0u32..2, 0u32..2), 3);
+    let trusts = prop::collection::vec((0u8..5, prop::option::of(0u32..3), 0u32..2, 0u32..2, 0u32..2), 3);
     let lists = (prop::collection::vec(needs(), 1..5), prop::collection::vec(offers(), 1..6));
     (lists, trusts, 0u32..4).prop_map(|((mut needs, mut offers), trusts, fair_step)| {
         for (at, need) in needs.iter_mut().enumerate() {
@@ -105,10 +105,11 @@ fn problems() -> impl Strategy<Value = Problem> {
         }
         let mut region = region();
         region.policy = Policy { fair_step: fair_step * 15, equity_weight: 0, ..Policy::default() };
-        for (trust, (opel, allowance, beds, critical)) in region.trusts.values_mut().zip(trusts) {
+        for (trust, (opel, allowance, beds, high, critical)) in region.trusts.values_mut().zip(trusts) {
             trust.opel = (opel > 0).then_some(opel);
             trust.fair_allowance = allowance.map(Into::into);
             trust.reserve.insert("BED/GA_ADULT".parse().unwrap(), beds.into());
+            trust.reserve.insert("BED/CC_ADULT/2".parse().unwrap(), high.into());
             trust.reserve.insert("BED/CC_ADULT/3".parse().unwrap(), critical.into());
         }
         problem(region, needs, offers)
@@ -245,9 +246,39 @@ proptest! {
             if !eligible::objections(&problem, &setting, its, offer).is_empty() {
                 let mut odd = plan.clone();
                 odd.allocations[place].offer = offer.id.clone();
-                prop_assert!(certify(&problem, &odd).is_err());
+                let flaw = certify(&problem, &odd);
+                prop_assert!(matches!(flaw, Err(PlanFlaw::NotEligible { .. })), "{:?}", flaw);
             }
         }
+    }
+}
+
+/// Neither two needs nor two cases of one may share a session that is too short for both.
+#[test]
+fn the_proof_finds_a_session_that_holds_too_much() {
+    let case = |id: &str, units: u32| {
+        let mut need = need(id);
+        need.resource = resource(ResourceKind::Theatre, "MAIN");
+        need.resource.specialties = vec![Specialty::new(110).unwrap()];
+        (need.units, need.minutes_per_case) = (units.into(), 60.into());
+        need
+    };
+    let mut session = offer("O1");
+    session.resource = case("N1", 1).resource;
+    session.window.from = Some(after(60));
+    session.figures.staffed = 134.into();
+    let problem = problem(region(), vec![case("N1", 2), case("N2", 1)], vec![session]);
+    let plan = solved(&problem);
+    assert_eq!((plan.allocations.len(), plan.allocations[0].units), (1, 1));
+    assert_eq!(certify(&problem, &plan), Ok(()));
+    let overfull = Err(PlanFlaw::Overfull { offer: plan.allocations[0].offer.clone() });
+    let line = |need: &str, units| Allocation {
+        need: crate::ids::NeedId::parse(need).unwrap(),
+        units,
+        ..plan.allocations[0].clone()
+    };
+    for lines in [vec![line("N1", 2)], vec![line("N1", 1), line("N2", 1)]] {
+        assert_eq!(certify(&problem, &Plan { allocations: lines, ..plan.clone() }), overfull);
     }
 }
 
