@@ -153,6 +153,40 @@ fn a_unit_of_staff_that_the_plan_gives_away_is_not_joined() {
     assert_eq!((all(1), all(2)), (0, 1), "even a need of the last band goes before a join");
 }
 
+/// What one offer of a trust has left, or reported lately, says nothing of another.
+#[test]
+fn a_team_comes_from_the_offer_that_has_one() {
+    let mut shift = need("N2");
+    shift.resource = resource(ResourceKind::Staff, "ODP");
+    shift.earliest = Some(after(20 * HOUR));
+    shift.max_travel_minutes = Some(60);
+    // Nearer to the session, and the only one near enough for the shift: the plan gives its only unit away.
+    let mut near = team("T1");
+    near.site = "BBB01".parse().unwrap();
+    let far = team("T2");
+    let needs = || vec![case("N1"), shift.clone()];
+    let given = problem(sharing(), needs(), vec![session("S1"), near.clone(), far.clone()]);
+    assert_eq!(names(&found(&given)), [("N1", "S1", "T2", 1)]);
+    let free = problem(sharing(), vec![case("N1")], vec![session("S1"), near.clone(), far.clone()]);
+    assert_eq!(names(&found(&free)), [("N1", "S1", "T1", 1)]);
+    near.reported_at = after(-3 * HOUR);
+    let stale = problem(sharing(), vec![case("N1")], vec![session("S1"), near, far]);
+    assert_eq!(names(&found(&stale)), [("N1", "S1", "T2", 1)]);
+}
+
+/// The last case of a session needs no turnover after it.
+#[test]
+fn a_session_holds_cases_with_turnover_only_between_them() {
+    let held = |minutes: u32| {
+        let mut cases = case("N1");
+        cases.units = 9.into();
+        let mut session = session("S1");
+        session.figures.staffed = minutes.into();
+        found(&problem(sharing(), vec![cases], vec![session, team("T1")]))[0].cases
+    };
+    assert_eq!([194, 195, 299, 300].map(held), [1, 2, 2, 3]);
+}
+
 #[test]
 fn the_most_urgent_case_gets_the_only_team_and_a_session_holds_what_it_can() {
     let (mut first, second) = (case("N2"), case("N1"));

@@ -66,7 +66,13 @@ pub(crate) fn random_problem(seed: u64, kinds: Kinds, needs: u64, offers: u64) -
     let region = random_region(&mut dice);
     let (needs, offers) = (1 + dice.below(needs), 1 + dice.below(offers));
     let needs = (0..needs).map(|n| random_need(&mut dice, kinds, &format!("N{n:02}"))).collect::<Vec<_>>();
-    let offers = (0..offers).map(|n| random_offer(&mut dice, kinds, &format!("O{n:02}"))).collect::<Vec<_>>();
+    let mut all: Vec<Offer> = Vec::new();
+    for n in 0..offers {
+        let id = format!("O{n:02}");
+        let twin = all.last().filter(|_| dice.chance(25)).map(|offer| twin_of(offer, &id));
+        all.push(twin.unwrap_or_else(|| random_offer(&mut dice, kinds, &id)));
+    }
+    let offers = all;
     let mut problem = examples::problem(region, needs, offers);
     for _ in 0..dice.below(4) {
         let (need, offer): (&Arc<Need>, &Arc<Offer>) =
@@ -195,6 +201,11 @@ pub(crate) fn random_need(dice: &mut Dice, kinds: Kinds, id: &str) -> Need {
         need.units_committed = dice.small(2).into();
     }
     need
+}
+
+/// Returns an offer that differs from another in its id alone, so that both are in one pool.
+pub(crate) fn twin_of(offer: &Offer, id: &str) -> Offer {
+    Offer { id: OfferId::parse(id).unwrap(), ..offer.clone() }
 }
 
 /// Returns an offer that usually can be used, with something odd now and then.

@@ -128,8 +128,10 @@ mod tests {
     #[test]
     fn a_band_is_never_crossed() {
         let policy = Policy { risk_weight: 1_000, equity_weight: 1_000, ..Policy::default() };
-        let urgent = Need { priority: Priority::P1A, ..need("N1") };
-        let waited = Need { priority: Priority::P1B, listed_at: Timestamp::MIN, ..need("N2") };
-        assert!(rank(&urgent, &policy, at()) < rank(&waited, &policy, at()));
+        for bands in Priority::ALL.windows(2) {
+            let urgent = Need { priority: bands[0], ..need("N1") };
+            let waited = Need { priority: bands[1], listed_at: Timestamp::MIN, ..need("N2") };
+            assert!(rank(&urgent, &policy, at()) < rank(&waited, &policy, at()), "{bands:?}");
+        }
     }
 }

@@ -168,6 +168,59 @@ fn every_kind_of_change_is_found_and_keeps_its_word() {
 }
 
 #[test]
+fn each_band_that_took_units_is_named_once() {
+    let of = |id: &str, priority| Need { priority, ..need(id) };
+    let needs = vec![of("N1", Priority::P1A), of("N2", Priority::P1A), of("N3", Priority::P1B), need("N4")];
+    let told = unserved(&problem(region(), needs, vec![offer("O1"), offer("O2"), offer("O3")]));
+    assert_eq!((told.need.as_str(), told.taken_by), ("N4", vec![Priority::P1A, Priority::P1B]));
+}
+
+/// The pressure after a proposal counts what the supporting trust looks for itself.
+#[test]
+fn pressure_counts_what_a_trust_needs_itself() {
+    let pressure = |own: u32| {
+        let mut offer = offer("O1");
+        offer.figures.staffed = 3.into();
+        let mut needs = vec![need("N1")];
+        if own > 0 {
+            let mut theirs = need("N2");
+            (theirs.trust, theirs.site, theirs.units) = (offer.trust, offer.site, own.into());
+            needs.push(theirs);
+        }
+        let all = problem(region(), needs, vec![offer]);
+        let (prepared, plan) = solved(&all);
+        let explainer = Explainer::new(&all, &prepared, &plan);
+        explainer.proposal(&plan.allocations[0], &context()).unwrap().after.pressure
+    };
+    // Two are left; a margin is two.
+    assert_eq!([0, 1, 2, 3, 4].map(pressure), [1, 2, 2, 3, 4]);
+}
+
+/// One change is one lever, however many needs it is offered to: what it places is counted once.
+#[test]
+fn a_lever_counts_what_one_change_places_once() {
+    let mut stale = offer("O1");
+    stale.reported_at = after(-86_400);
+    stale.figures.staffed = 2.into();
+    let all = problem(region(), vec![need("N1"), need("N2"), need("N3")], vec![stale]);
+    let (prepared, plan) = solved(&all);
+    let explainer = Explainer::new(&all, &prepared, &plan);
+    let one =
+        problem(region(), vec![need("N1"), need("N2")], all.offers.iter().map(|o| (**o).clone()).collect());
+    let (prepared_one, plan_one) = solved(&one);
+    let fits = Explainer::new(&one, &prepared_one, &plan_one);
+    let explained = |explainer: &Explainer<'_>, plan: &Plan| -> Vec<_> {
+        plan.unserved.keys().map(|id| explainer.unserved(id).unwrap()).collect()
+    };
+    let levers = fits.unlocking(&explained(&fits, &plan_one), 5).levers;
+    assert_eq!(levers.iter().map(|lever| lever.places).collect::<Vec<_>>(), [2], "{levers:?}");
+    // Of three alike nobody is sure to be served.
+    let unsure = explainer.unlocking(&explained(&explainer, &plan), 5);
+    assert_eq!((unsure.needs, unsure.units, unsure.levers.len()), (3, 3, 0));
+    assert_eq!(unsure.blockers[0].units, 3);
+}
+
+#[test]
 fn a_change_that_would_help_only_others_is_not_offered() {
     // The unit that is confirmed would go to the more urgent need.
     let mut urgent = need("N1");

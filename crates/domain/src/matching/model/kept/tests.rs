@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::matching::examples::after;
-use crate::matching::random::{Dice, Kinds, random_need, random_offer, random_problem, random_region};
+use crate::matching::random::{
+    Dice, Kinds, random_need, random_offer, random_problem, random_region, twin_of,
+};
 use crate::matching::rank::{Rank, rank};
 use crate::matching::solve::solve;
 use crate::offer::OfferState;
@@ -67,7 +69,15 @@ fn change(dice: &mut Dice, kinds: Kinds, kept: &mut KeptPlan) -> &'static str {
     match dice.below(23) {
         0..=2 => {
             let id = name(dice, "O");
-            kept.apply(Change::Offer(random_offer(dice, kinds, &id).into()));
+            let alike = Some(&problem.offers).filter(|offers| !offers.is_empty() && dice.chance(30));
+            let offer = match alike {
+                Some(offers) => {
+                    let offer: &Shared<Offer> = dice.pick(offers);
+                    twin_of(offer, &id)
+                }
+                None => random_offer(dice, kinds, &id),
+            };
+            kept.apply(Change::Offer(offer.into()));
             "an offer"
         }
         3..=6 if !problem.offers.is_empty() => {
@@ -91,10 +101,21 @@ fn change(dice: &mut Dice, kinds: Kinds, kept: &mut KeptPlan) -> &'static str {
         }
         11 | 12 if !problem.needs.is_empty() => {
             let mut need = (**dice.pick(&problem.needs)).clone();
-            need.units = (1 + u32::try_from(dice.below(3)).unwrap()).into();
-            need.listed_at = after(-i64::try_from(dice.below(4_000)).unwrap());
+            let other = random_need(dice, kinds, need.id.as_str());
+            match dice.below(9) {
+                0 => need.earliest = other.earliest,
+                1 => need.needed_by = other.needed_by,
+                2 => need.requires = other.requires,
+                3 => need.patient = other.patient,
+                4 => need.max_travel_minutes = other.max_travel_minutes,
+                5 => need.brings_team = other.brings_team,
+                _ => {
+                    need.units = (1 + u32::try_from(dice.below(3)).unwrap()).into();
+                    need.listed_at = after(-i64::try_from(dice.below(4_000)).unwrap());
+                }
+            }
             kept.apply(Change::Need(need.into()));
-            "units of a need"
+            "one thing about a need"
         }
         13 => {
             kept.apply(Change::NeedGone(NeedId::parse(&name(dice, "N")).unwrap()));
@@ -124,10 +145,27 @@ fn change(dice: &mut Dice, kinds: Kinds, kept: &mut KeptPlan) -> &'static str {
         }
         _ => {
             let seconds = *dice.pick(&[1, 60, 500, 3_000, 20_000]);
-            kept.apply(Change::Time(problem.at + jiff::SignedDuration::from_secs(seconds)));
+            let mut to = problem.at + jiff::SignedDuration::from_secs(seconds);
+            // To the very moment at which something begins or ends, as often as not.
+            let moments = moments(&problem);
+            if !moments.is_empty() && dice.chance(50) {
+                to = *dice.pick(&moments);
+            }
+            kept.apply(Change::Time(to));
             "time"
         }
     }
+}
+
+/// The next few times at which something begins or ends.
+fn moments(problem: &Problem) -> Vec<Timestamp> {
+    let of_offers = problem.offers.iter().flat_map(|o| [o.window.from, Some(o.window.until), o.release_at]);
+    let of_needs = problem.needs.iter().flat_map(|need| [need.earliest, need.needed_by]);
+    let mut moments: Vec<Timestamp> =
+        of_offers.chain(of_needs).flatten().filter(|moment| *moment > problem.at).collect();
+    moments.sort_unstable();
+    moments.truncate(3);
+    moments
 }
 
 #[test]
@@ -142,6 +180,37 @@ fn after_ten_thousand_changes_the_plan_is_worth_what_a_fresh_solve_finds() {
             check(&kept, seed, step, change);
         }
     }
+}
+
+/// When units come free and somebody is served by them, whoever took them was among those who waited for them.
+#[test]
+fn whoever_takes_what_comes_free_was_a_rival() {
+    let mut gained = 0;
+    for seed in 0..400 {
+        let mut kept = KeptPlan::new(&random_problem(seed, Kinds::Contested, 12, 8));
+        let served = |kept: &KeptPlan| -> BTreeMap<NeedId, i64> {
+            kept.needs
+                .keys()
+                .map(|id| (id.clone(), kept.served(id)))
+                .filter(|(_, units)| *units > 0)
+                .collect()
+        };
+        for (id, units) in served(&kept) {
+            let rivals = kept.rivals([&id]);
+            let before = served(&kept);
+            let need = kept.needs[&id].need.clone();
+            kept.take_touched();
+            kept.apply(Change::NeedGone(id.clone()));
+            let touched = kept.take_touched();
+            let is_more = |(other, units): (&NeedId, &i64)| before.get(other).copied().unwrap_or(0) < *units;
+            if served(&kept).iter().any(is_more) {
+                gained += 1;
+                assert!(touched.iter().any(|other| rivals.contains(other)), "seed {seed}: {units} of {id}");
+            }
+            kept.apply(Change::Need(need));
+        }
+    }
+    assert!(gained > 100, "{gained}");
 }
 
 #[test]

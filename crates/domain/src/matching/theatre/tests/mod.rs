@@ -88,8 +88,23 @@ proptest! {
         let served: Vec<usize> = (0..schedule.sessions.len()).filter(|&c| schedule.sessions[c].is_some()).collect();
         prop_assume!(!served.is_empty());
         let mut dropped = schedule.sessions.clone();
-        dropped[served[pick.index(served.len())]] = None;
+        let place = served[pick.index(served.len())];
+        let session = dropped[place].take();
         prop_assert!(broken_promise(&theatre, &dropped).is_some());
+        let mut left = theatre.rooms().to_vec();
+        for (case, session) in dropped.iter().enumerate().filter_map(|(case, session)| Some((case, (*session)?))) {
+            left[session as usize] -= theatre.cases()[case].size;
+        }
+        let its = theatre.cases()[place];
+        for (case, other) in theatre.cases().iter().enumerate() {
+            let room = session.map_or(0, |session| left[session as usize]);
+            let may = session.is_some_and(|session| theatre.burden(case, session).is_some());
+            if dropped[case].is_none() && other.class > its.class && may && other.size <= room {
+                let mut instead = dropped.clone();
+                instead[case] = session;
+                prop_assert!(broken_promise(&theatre, &instead).is_some(), "{case} for {place}");
+            }
+        }
     }
 
     #[test]
@@ -183,6 +198,16 @@ fn a_case_that_no_session_takes_is_unavoidable() {
         "nothing is left to search for"
     );
     assert_eq!(bound(&theatre, 307, 50), Bound { points: 307, unavoidable: 300 });
+}
+
+/// However dear the only session of a case is, serving it costs the surrogate less than leaving it out.
+#[test]
+fn a_case_is_served_however_dear_its_session_is() {
+    let mut theatre = Theatre::new(vec![60, 60]);
+    theatre.add(Case { size: 60, class: 0, band: 0 }, [Place { session: 0, burden: 10_000 }]);
+    theatre.add(Case { size: 60, class: 0, band: 0 }, [Place { session: 1, burden: 0 }]);
+    assert_eq!(theatre.penalties(), [10_001, 10_001]);
+    assert_eq!(solve(&theatre, Mode::Weighted, 10).sessions, [Some(0), Some(1)]);
 }
 
 /// Strict mode serves more of the first band than weighing all bands at once does, and never trades it for later ones.
