@@ -175,6 +175,27 @@ fn each_band_that_took_units_is_named_once() {
     assert_eq!((told.need.as_str(), told.taken_by), ("N4", vec![Priority::P1A, Priority::P1B]));
 }
 
+/// The least OPEL that would do is told, not a higher one that would do as well.
+#[test]
+fn the_lowest_opel_with_which_another_trust_would_be_asked_is_told() {
+    let flips = |days: i64| {
+        let mut later = offer("O1");
+        later.window =
+            crate::offer::Window { from: Some(after(days * 86_400)), until: after((days + 1) * 86_400) };
+        let all = problem(region(), vec![need("N1")], vec![later, of_trust_c(offer("O2"))]);
+        let (prepared, plan) = solved(&all);
+        assert_eq!(plan.allocations[0].offer.as_str(), "O1");
+        let explainer = Explainer::new(&all, &prepared, &plan);
+        let flips = explainer.proposal(&plan.allocations[0], &context()).unwrap().flips;
+        flips.into_iter().map(|flip| flip.change).nth(1).unwrap()
+    };
+    // 32 minutes and 2 points a day against 57 minutes: 3, 11 and 25 points between them; OPEL 2 costs 4, 3 costs 15.
+    assert_eq!(
+        [11, 7, 0].map(flips),
+        ["B declares OPEL 2", "B declares OPEL 3", "B declares OPEL 4"].map(str::to_owned)
+    );
+}
+
 /// The pressure after a proposal counts what the supporting trust looks for itself.
 #[test]
 fn pressure_counts_what_a_trust_needs_itself() {

@@ -140,6 +140,11 @@ impl<'r, 'a> Trial<'r, 'a> {
                 break;
             }
         }
+        if self.taken(pool) == 0 {
+            // Whoever left it may have gained less than it has become dearer: a unit of it is worth what it is elsewhere.
+            let price = self.price(pool).max(self.price(pool) + self.cost_out(pool));
+            self.prices.insert(pool, price);
+        }
     }
 
     /// Says whether a need uses none of a pool in any best plan of the changed problem.
