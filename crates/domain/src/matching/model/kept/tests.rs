@@ -182,6 +182,40 @@ fn after_ten_thousand_changes_the_plan_is_worth_what_a_fresh_solve_finds() {
     }
 }
 
+/// Whatever alone changes about a need, the plan is made for what it says now.
+#[test]
+fn one_thing_that_changes_about_a_need_is_seen() {
+    use crate::matching::examples::{labels, need, offer, problem, region, resource};
+    let mut later = offer("O1");
+    later.window.from = Some(after(3_600));
+    later.limits.age_min = Some(16);
+    later.team.staffed = false;
+    let mut fits = need("N1");
+    (fits.brings_team, fits.patient.age) = (true, Some(40));
+    type Change = fn(&mut Need);
+    let changes: [Change; 10] = [
+        |need| (need.trust, need.site) = ("BBB".parse().unwrap(), "BBB01".parse().unwrap()),
+        |need| need.site = "ZZZ01".parse().unwrap(),
+        |need| need.resource = resource(ResourceKind::Bed, "STEP_DOWN"),
+        |need| need.earliest = Some(after(200_000)),
+        |need| need.needed_by = Some(after(3_599)),
+        |need| need.requires = labels(&["isolation"]),
+        |need| need.patient.age = Some(15),
+        |need| need.max_travel_minutes = Some(1),
+        |need| need.brings_team = false,
+        |need| need.state = crate::need::NeedState::OnHold,
+    ];
+    let mut kept = KeptPlan::new(&problem(region(), vec![fits.clone()], vec![later]));
+    for (at, change) in changes.iter().enumerate() {
+        assert_eq!(kept.served(&fits.id), 1, "before change {at}");
+        let mut changed = fits.clone();
+        change(&mut changed);
+        kept.apply(super::Change::Need(changed.into()));
+        assert_eq!(kept.served(&fits.id), 0, "change {at}");
+        kept.apply(super::Change::Need(fits.clone().into()));
+    }
+}
+
 /// When units come free and somebody is served by them, whoever took them was among those who waited for them.
 #[test]
 fn whoever_takes_what_comes_free_was_a_rival() {
