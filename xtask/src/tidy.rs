@@ -10,6 +10,7 @@ use crate::shell;
 mod dependencies;
 mod documents;
 mod lexer;
+mod runbooks;
 mod sources;
 mod tree;
 
@@ -39,6 +40,7 @@ const LAWS: &[Law] = &[
     Law { name: "ARCHITECTURE.md names every crate", check: documents::every_crate_is_named },
     Law { name: "links between documents lead somewhere", check: documents::links_lead_somewhere },
     Law { name: "settings named elsewhere exist", check: documents::settings_exist },
+    Law { name: "a runbook is found, and exercised by tests", check: runbooks::exercised },
 ];
 
 /// What a check of all laws found.
