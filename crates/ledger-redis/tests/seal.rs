@@ -424,7 +424,7 @@ async fn reads_of_a_ledger_that_is_closed_do_not_have_it_looked_at_each_time() {
     assert_eq!(commits(&ledger, 1).await, Ok(Revision(1)));
     server.command(&["FLUSHALL"]).await;
     is_closed(&ledger, 2).await;
-    let (before, since) = (counted(&server, "fcall", "calls").await, std::time::Instant::now());
+    let (before, since) = (counted(&server, "fcall", "calls").await, tokio::time::Instant::now());
     for _ in 0..500 {
         ledger.read(&[offer()]).await.expect("reads go on");
         tokio::task::yield_now().await;
@@ -466,7 +466,7 @@ async fn a_server_that_may_not_be_asked_to_write_its_log_afresh_takes_no_writes_
     assert_eq!(commits(&ledger, 1).await, Ok(Revision(1)));
     server.restart().await;
     server.command(&["ACL", "SETUSER", "default", "-bgrewriteaof"]).await;
-    let since = std::time::Instant::now();
+    let since = tokio::time::Instant::now();
     for id in 2..12 {
         let refused = commits(&ledger, id).await;
         let says = |detail: &str| detail.contains("BGREWRITEAOF is refused");
