@@ -1,4 +1,5 @@
-//! The command line against scripted services: what it asks, what it prints, how it ends. Golden files hold the words.
+//! The command line against scripted services, and an operator's over a real store: what it asks, what it prints, how it
+//! ends. Golden files hold the words.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,6 +10,7 @@ mod contexts;
 mod demand;
 mod failures;
 mod gold;
+mod ledger;
 mod process;
 mod proposals;
 mod records;
