@@ -53,7 +53,7 @@ pub(crate) async fn need_to_proposal(options: &Options) -> Result<Figure> {
     let matching = ground.serve("matching", &["matching"], token)?;
     fill(&trusts, &tokens, &capacity, &demand).await?;
 
-    let mut proposals = watch(&matching.client_of(&ground.gold()?)?).await?;
+    let (_task, mut proposals) = watch(&matching.client_of(&ground.gold()?)?).await?;
     let (support, _) = tokens.iter().nth(1).context("a second trust")?;
     let mut plenty = offer(&format!("{support}01"), "plenty", PLENTY);
     if let Some(resource) = &mut plenty.resource {
@@ -152,12 +152,13 @@ async fn fill(
     Ok(())
 }
 
-/// Watches proposals: the need of each, and when it was seen.
-async fn watch(client: &Client) -> Result<mpsc::UnboundedReceiver<(String, Instant)>> {
+/// Watches proposals: the need of each, and when it was seen, until the task is dropped.
+async fn watch(client: &Client) -> Result<(JoinSet<()>, mpsc::UnboundedReceiver<(String, Instant)>)> {
     let mut watch: Streaming<WatchProposalsResponse> =
         client.matching().watch_proposals(WatchProposalsRequest::default()).await?.into_inner();
     let (seen, proposals) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
+    let mut task = JoinSet::new();
+    task.spawn(async move {
         while let Ok(Some(message)) = watch.message().await {
             if let Some(Item::Proposal(proposal)) = message.item {
                 // The measurement is over when nobody takes it.
@@ -165,7 +166,7 @@ async fn watch(client: &Client) -> Result<mpsc::UnboundedReceiver<(String, Insta
             }
         }
     });
-    Ok(proposals)
+    Ok((task, proposals))
 }
 
 /// Raises needs at a steady rate. Gives when each was sent, by its id.
