@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use fallow_ledger::conformance::twin::Dice;
 use fallow_ledger_redis::keys::Keys;
 use tokio::sync::Mutex;

@@ -203,3 +203,23 @@ async fn a_service_that_is_away_is_said_plainly() {
     assert!(page.contains("Sign out"), "the frame stays");
     stage.tasks.stop();
 }
+
+#[tokio::test]
+async fn every_page_says_what_an_ok_rests_on() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let pages = ["/proposals", "/capacity", "/needs", "/transfers", "/situation", "/help"];
+    for page in pages {
+        let shown = visitor.get(page, "").await;
+        assert!(
+            shown.starts_with("HTTP/1.1 200") && !shown.contains("It is not checked."),
+            "{page}: {shown}"
+        );
+    }
+    stage.world.change(|records| records.situation.store_caveat = "It is not checked.".to_owned());
+    for page in pages {
+        let shown = visitor.get(page, "").await;
+        assert!(shown.contains("It is not checked."), "{page}: {shown}");
+    }
+    stage.tasks.stop();
+}

@@ -278,7 +278,9 @@ impl Process {
             Service::Capacity => server.with(Capacity::server(live, clock, tasks)),
             Service::Demand => server.with(Demand::server(live, clock, tasks)),
             Service::Matching => server.with(Matching::server(live, clock, self.calendar.clone(), tasks)),
-            Service::Monitor => server.with(Monitor::server(live, clock, tasks)),
+            Service::Monitor => {
+                server.with(Monitor::server(live, clock, tasks, store::caveat(&self.config.store)))
+            }
         }
     }
 }

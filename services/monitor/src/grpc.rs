@@ -40,9 +40,16 @@ pub struct Monitor {
 
 impl Monitor {
     /// Makes the service, ready to be added to a server.
+    ///
+    /// `store_caveat` is what every screen says of a store whose settings are not checked; empty where they are.
     #[must_use]
-    pub fn server(live: Live, clock: Clock, tasks: Tasks) -> MonitorServiceServer<Self> {
-        MonitorServiceServer::new(Self { live, clock, tasks, folds: Arc::default() })
+    pub fn server(
+        live: Live,
+        clock: Clock,
+        tasks: Tasks,
+        store_caveat: String,
+    ) -> MonitorServiceServer<Self> {
+        MonitorServiceServer::new(Self { live, clock, tasks, folds: Arc::new(Folds::new(store_caveat)) })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {

@@ -36,10 +36,18 @@ pub(crate) struct Seen {
 type Scope = (Role, Option<TrustCode>, String);
 
 /// The folds of the newest revision, so that many who watch cost as much as one.
-#[derive(Debug, Default)]
-pub(crate) struct Folds(Mutex<HashMap<Scope, Arc<Seen>>>);
+#[derive(Debug)]
+pub(crate) struct Folds {
+    known: Mutex<HashMap<Scope, Arc<Seen>>>,
+    /// What every screen says of the store.
+    store_caveat: String,
+}
 
 impl Folds {
+    pub(crate) fn new(store_caveat: String) -> Self {
+        Self { known: Mutex::default(), store_caveat }
+    }
+
     /// Returns the situation as a caller sees it, of the trusts of a collaborative, or (empty) of the region.
     ///
     /// # Errors
@@ -56,7 +64,7 @@ impl Folds {
         if let Some(known) = self.known().get(&scope).filter(|seen| is_new(seen)) {
             return Ok(known.clone());
         }
-        let seen = Arc::new(fold(call, members.as_ref(), collaborative));
+        let seen = Arc::new(fold(call, members.as_ref(), collaborative, &self.store_caveat));
         let mut known = self.known();
         known.retain(|_, other| other.revision >= seen.revision);
         known.insert(scope, seen.clone());
@@ -65,7 +73,7 @@ impl Folds {
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, Arc<Seen>>> {
         // Every single operation leaves the map whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,7 +95,7 @@ fn members(call: &Call, id: &str) -> Result<Option<BTreeSet<TrustCode>>, Failure
     }
 }
 
-fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str) -> Seen {
+fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str, store_caveat: &str) -> Seen {
     let (records, states, revision, cursor) = read(call.live.picture());
     let (viewer, region) = (call.viewer(), &call.region);
     let situation = Situation::within(&region.region, &states, &records, call.at, |trust, kind| {
@@ -97,7 +105,7 @@ fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str)
             && (call.actor.role == Role::Console
                 || kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind)))
     });
-    let situation = view::to_wire(&situation, region, collaborative, revision);
+    let situation = view::to_wire(&situation, region, collaborative, revision, store_caveat);
     Seen { situation, revision, cursor }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn to_wire(
     region: &InForce,
     collaborative: &str,
     revision: Revision,
+    store_caveat: &str,
 ) -> v1::Situation {
     let shown = |one: &&Collaborative| collaborative.is_empty() || one.id.as_str() == collaborative;
     let modes = region
@@ -43,6 +44,7 @@ pub(crate) fn to_wire(
             .collect(),
         modes: modes.collect(),
         revision: number_to_wire(revision.0),
+        store_caveat: store_caveat.to_owned(),
     }
 }
 

@@ -6803,6 +6803,7 @@ impl json::Message for super::Situation {
         "trusts",
         "modes",
         "revision",
+        "store_caveat",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -6815,6 +6816,7 @@ impl json::Message for super::Situation {
             "trusts" => 5,
             "modes" => 6,
             "revision" => 7,
+            "store_caveat" | "storeCaveat" => 8,
             _ => return None,
         })
     }
@@ -6828,6 +6830,7 @@ impl json::Message for super::Situation {
         json::put_list::<json::Nested<super::situation::TrustSituation>, M>(out, "trusts", &self.trusts)?;
         json::put_list::<json::Nested<super::situation::CollaborativeMode>, M>(out, "modes", &self.modes)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put::<json::Text, M>(out, "store_caveat", &self.store_caveat)?;
         Ok(())
     }
 
@@ -6841,6 +6844,7 @@ impl json::Message for super::Situation {
             5 => self.trusts = json::take_list::<json::Nested<super::situation::TrustSituation>, M>(from)?,
             6 => self.modes = json::take_list::<json::Nested<super::situation::CollaborativeMode>, M>(from)?,
             7 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            8 => self.store_caveat = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

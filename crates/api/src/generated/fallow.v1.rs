@@ -7996,6 +7996,9 @@ pub struct Situation {
     /// The revision of the picture.
     #[prost(int64, tag = "8")]
     pub revision: i64,
+    /// In plain words, for every screen: what an OK rests on where the store's settings are not checked. Empty where they are.
+    #[prost(string, tag = "9")]
+    pub store_caveat: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Situation`.
 pub mod situation {

@@ -90,6 +90,8 @@ pub(crate) struct Head {
     place: &'static str,
     entries: Vec<Entry>,
     incidents: Vec<Incident>,
+    /// What an OK rests on where the store's settings are not checked.
+    store_caveat: String,
     /// Set when the counts could not be read.
     missing: bool,
 }
@@ -106,11 +108,12 @@ impl Head {
         };
         let situation = async {
             let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
-            Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default().modes)
+            Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default())
         };
-        let (waiting, modes) = tokio::join!(waiting, situation);
-        let missing = waiting.is_err() || modes.is_err();
-        let incidents = modes.unwrap_or_default().into_iter().filter(|mode| codes::is_incident(mode.mode()));
+        let (waiting, situation) = tokio::join!(waiting, situation);
+        let missing = waiting.is_err() || situation.is_err();
+        let situation = situation.unwrap_or_default();
+        let incidents = situation.modes.into_iter().filter(|mode| codes::is_incident(mode.mode()));
         let incident = |mode: fallow_api::v1::situation::CollaborativeMode| Incident {
             since: time::from_wire(mode.since.as_ref()).map(|since| visit.now.clock(since)),
             name: mode.name,
@@ -118,6 +121,7 @@ impl Head {
         };
         let mut head = Self::without_counts(visit, place);
         head.incidents = incidents.map(incident).collect();
+        head.store_caveat = situation.store_caveat;
         head.missing = missing;
         let inbox = head.entries.iter_mut().filter(|entry| entry.path == Place::Proposals.path());
         inbox.for_each(|entry| entry.count = waiting.as_ref().copied().unwrap_or(0));
@@ -135,7 +139,13 @@ impl Head {
             count: 0,
             is_current: entry == place,
         };
-        Self { place: place.path(), entries: own.map(entry).collect(), incidents: Vec::new(), missing: false }
+        Self {
+            place: place.path(),
+            entries: own.map(entry).collect(),
+            incidents: Vec::new(),
+            store_caveat: String::new(),
+            missing: false,
+        }
     }
 
     fn waiting(&self) -> usize {

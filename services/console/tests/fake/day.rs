@@ -337,5 +337,6 @@ fn situation(day: &Day) -> Situation {
             mode("care", "Vale Critical Care Network", Mode::Routine, ""),
         ],
         revision: 100,
+        store_caveat: String::new(),
     }
 }

@@ -115,6 +115,9 @@ fn headline(situation: &Situation, view: &View) -> Vec<String> {
         let since = view.time(mode.since);
         lines.push(format!("INCIDENT MODE: {} since {since}. {}", mode.name, mode.reason));
     }
+    if !situation.store_caveat.is_empty() {
+        lines.push(situation.store_caveat.clone());
+    }
     lines
 }
 

@@ -71,6 +71,22 @@ pub fn redis_options(config: &Config) -> Result<Options, StartError> {
     })
 }
 
+/// What every screen says of a store whose settings are not checked, or that may lose what it acknowledged; empty for one
+/// that is checked.
+pub(super) fn caveat(store: &Store) -> String {
+    match (store.kind, store.durability_attested.as_str()) {
+        (StoreKind::Embedded, _) => String::new(),
+        (StoreKind::Redis, _) if store.allow_unsafe_durability => {
+            "The store is allowed to lose what was confirmed here: confirm by telephone what matters."
+                .to_owned()
+        }
+        (StoreKind::Redis, "") => String::new(),
+        (StoreKind::Redis, who_and_when) => {
+            format!("That the store keeps what was confirmed is not checked; {who_and_when} vouched for it.")
+        }
+    }
+}
+
 /// Reads the passwords and certificates that the settings name.
 fn access(store: &Store) -> Result<Access, StartError> {
     let first_line = |setting, path: Option<&Path>| {
@@ -125,6 +141,22 @@ mod tests {
         assert_eq!(options.access.sentinel_password.as_deref(), Some("other"));
         assert_eq!(options.access.authorities.as_deref(), Some(&b"pem"[..]));
         assert_eq!(options.access.certificate.unwrap().0, b"pem");
+    }
+
+    #[test]
+    fn what_an_ok_rests_on_is_said_unless_the_server_is_asked() {
+        let caveat = |also: &[(&str, &str)]| {
+            let mut settings = vec![("store.kind", "redis"), ("store.url", "redis://127.0.0.1:1")];
+            settings.extend(also);
+            super::caveat(&config(&settings).store)
+        };
+        assert_eq!(caveat(&[]), "");
+        let said = caveat(&[("store.durability_attested", "A. Person, 2026-11-22")]);
+        assert_eq!(
+            said,
+            "That the store keeps what was confirmed is not checked; A. Person, 2026-11-22 vouched for it."
+        );
+        assert!(caveat(&[("store.allow_unsafe_durability", "true")]).contains("allowed to lose"));
     }
 
     #[tokio::test]

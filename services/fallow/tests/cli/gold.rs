@@ -61,6 +61,7 @@ fn situation() -> Situation {
             reason: "norovirus, Brackwater".into(),
         }],
         revision: 88213,
+        store_caveat: String::new(),
     }
 }
 
@@ -158,4 +159,15 @@ async fn gold_switches_a_mode() {
             ])
             .await
     );
+}
+
+#[tokio::test]
+async fn what_an_ok_rests_on_is_told_with_the_situation() {
+    let world = World::new().await;
+    world.script.on("MonitorService/GetSituation", |_: GetSituationRequest| {
+        let situation = Situation { store_caveat: "It is not checked.".into(), ..situation() };
+        Ok(GetSituationResponse { situation: Some(situation), revision: 88213 })
+    });
+    let shown = world.transcript(&["situation"]).await;
+    assert!(shown.contains("\nIt is not checked.\n"), "{shown}");
 }
