@@ -32,7 +32,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("the port's number").port()
 }
 
-/// Waits until a condition holds, and says after [`READY_WITHIN`] what has not come to be.
+/// Waits until a condition holds, and says after half a minute what has not come to be.
 ///
 /// # Panics
 /// When it does not hold in time.
