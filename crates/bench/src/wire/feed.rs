@@ -18,6 +18,8 @@ use crate::ledger::load::{closed, cpu_us};
 
 /// How many offers a site's whole state has.
 const WHOLE_STATE: i64 = 1_000;
+/// The site of that state: what the others publish is not in it and would be withdrawn.
+const STATE_SITE: &str = "ZA102";
 /// How many offers are published over and over.
 const OFFERS: u64 = 2_000;
 /// Numbers of a feed, each above all before.
@@ -110,11 +112,13 @@ pub(crate) async fn stream(served: &Served, offers: u64) -> Result<Figure> {
 pub(crate) async fn replace(served: &Served) -> Result<Figure> {
     let mut capacity = served.client()?.capacity();
     let request = |staffed| ReplaceOffersRequest {
-        site: SITE.to_owned(),
+        site: STATE_SITE.to_owned(),
         kinds: vec![ResourceKind::Bed.into()],
         feed: "bench-state".to_owned(),
         source_seq: SEQUENCE.fetch_add(1, Ordering::Relaxed),
-        items: (0..WHOLE_STATE).map(|number| offer(SITE, &format!("state {number}"), staffed)).collect(),
+        items: (0..WHOLE_STATE)
+            .map(|number| offer(STATE_SITE, &format!("state {number}"), staffed))
+            .collect(),
         confirm_large_change: true,
         ..ReplaceOffersRequest::default()
     };
