@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_domain::ids::RegionId;
-use fallow_ledger::Ledger;
 use fallow_ledger::picture::{Picture, Seen};
-use fallow_ledger::record::Record;
+use fallow_ledger::record::{Record, lease_key};
+use fallow_ledger::{Commit, Ledger, Revision};
+use jiff::Timestamp;
 
 use crate::pages::PageKey;
 use crate::region::InForce;
@@ -75,7 +76,8 @@ impl Live {
     }
 
     /// Waits until the picture shows a record that the ledger has, so that a change of what another process has just
-    /// written is not refused as a change of nothing. A record that the ledger does not have is not waited for.
+    /// written is not refused as a change of nothing. A record that the ledger does not have is not waited for; that it
+    /// never was, only a ledger that is open can say.
     ///
     /// # Errors
     /// The store's troubles.
@@ -84,10 +86,20 @@ impl Live {
             return Ok(());
         }
         let found = self.ledger.read(std::slice::from_ref(key)).await.map_err(mutate::trouble_failure)?;
-        if let Some(record) = found.into_iter().flatten().next() {
-            self.picture.reached(record.revision, HEAR_WITHIN).await;
+        match found.into_iter().flatten().next() {
+            Some(record) => {
+                self.picture.reached(record.revision, HEAR_WITHIN).await;
+                Ok(())
+            }
+            // A ledger that has lost everything does not have it either, and shows that only to who would write.
+            None => self.takes_writes().await,
         }
-        Ok(())
+    }
+
+    /// Asks whether the ledger is open, by a commit that expects what cannot be: it writes nothing.
+    async fn takes_writes(&self) -> Result<(), Failure> {
+        let probe = Commit::new(Timestamp::UNIX_EPOCH).expecting(lease_key(), Revision(u64::MAX >> 12));
+        self.ledger.commit(probe).await.map(drop).map_err(mutate::trouble_failure)
     }
 
     /// The key that numbers pages are signed with.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "also helpers of tests say what failed by their line")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_domain::actor::{Actor, ActorKind, Role};
@@ -12,7 +13,9 @@ use fallow_ledger::follow::follow;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::Record;
 use fallow_ledger::transact::Step;
-use fallow_ledger::{Key, Ledger, MemoryLedger, RecordKind, Revision};
+use fallow_ledger::{
+    Changes, Commit, Cursor, Key, Ledger, MemoryLedger, Outcome, RecordKind, Revision, Trouble, Versioned,
+};
 use fallow_live::Live;
 use fallow_live::mutate::Mutation;
 use fallow_live::pages::PageKey;
@@ -69,4 +72,40 @@ async fn a_change_that_was_made_for_an_earlier_revision_is_refused_with_the_pres
     let found = ledger.read(&[place()]).await.unwrap().pop().flatten().unwrap();
     assert_eq!(found.revision, second, "nothing was written");
     assert!(give(&live, "third", None).await.unwrap() > second, "who names none changes whatever is there");
+}
+
+/// A ledger that has lost everything, and is closed because somebody knows.
+struct Emptied(MemoryLedger);
+
+#[async_trait::async_trait]
+impl Ledger for Emptied {
+    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, Trouble> {
+        self.0.read(keys).await
+    }
+
+    async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+        self.0.snapshot().await
+    }
+
+    async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {
+        self.0.changes(cursor, limit, wait).await
+    }
+
+    async fn commit(&self, _: Commit) -> Result<Outcome, Trouble> {
+        Err(Trouble::Sealed { detail: "it has lost something".to_owned() })
+    }
+}
+
+#[tokio::test]
+async fn that_a_record_never_was_only_a_ledger_that_is_open_can_say() {
+    let live = |ledger: Arc<dyn Ledger>| {
+        Live::new(RegionId::parse("Y99").unwrap(), ledger, Arc::default(), PageKey::new(b"test"))
+    };
+    let lost = live(Arc::new(Emptied(MemoryLedger::default())));
+    assert!(matches!(lost.hear_of(&place()).await, Err(Failure::StoreSealed)));
+
+    let ledger = Arc::new(MemoryLedger::default());
+    assert!(live(ledger.clone()).hear_of(&place()).await.is_ok());
+    let (changes, _) = ledger.snapshot().await.unwrap();
+    assert!(changes.is_empty(), "asking writes nothing: {changes:?}");
 }
