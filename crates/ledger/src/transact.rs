@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -211,9 +212,7 @@ async fn first_answer<A: DeserializeOwned, E>(
     if planted::on("answer-not-looked-up") {
         return Ok(None);
     }
-    let probe = Commit::new(order.cause.at)
-        .requested(request, bytes::Bytes::new())
-        .expecting(lease_key(), Revision(u64::MAX >> 12));
+    let probe = that_cannot_be(order.cause.at).requested(request, bytes::Bytes::new());
     match ledger.commit(probe).await {
         Ok(Outcome::Replayed { revision, answer }) => replayed(revision, &answer).map(Some),
         Ok(Outcome::RequestIdReused) => Err(Fault::RequestIdReused),
@@ -223,6 +222,12 @@ async fn first_answer<A: DeserializeOwned, E>(
         }
         Err(trouble) => Err(trouble.into()),
     }
+}
+
+/// Makes a commit that expects what cannot be, so that it never writes: for asking what only a commit is told.
+#[must_use]
+pub fn that_cannot_be(at: Timestamp) -> Commit {
+    Commit::new(at).expecting(lease_key(), Revision(u64::MAX >> 12))
 }
 
 fn replayed<A: DeserializeOwned, E>(revision: Revision, answer: &[u8]) -> Result<Done<A>, Fault<E>> {

@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_domain::ids::RegionId;
+use fallow_ledger::Ledger;
 use fallow_ledger::picture::{Picture, Seen};
-use fallow_ledger::record::{Record, lease_key};
-use fallow_ledger::{Commit, Ledger, Revision};
+use fallow_ledger::record::Record;
+use fallow_ledger::transact::that_cannot_be;
 use jiff::Timestamp;
 
 use crate::pages::PageKey;
@@ -98,7 +99,7 @@ impl Live {
 
     /// Asks whether the ledger is open, by a commit that expects what cannot be: it writes nothing.
     async fn takes_writes(&self) -> Result<(), Failure> {
-        let probe = Commit::new(Timestamp::UNIX_EPOCH).expecting(lease_key(), Revision(u64::MAX >> 12));
+        let probe = that_cannot_be(Timestamp::UNIX_EPOCH);
         self.ledger.commit(probe).await.map(drop).map_err(mutate::trouble_failure)
     }
 
