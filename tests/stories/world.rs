@@ -273,7 +273,12 @@ pub(crate) async fn records_of(ledger: &dyn Ledger) -> Records {
             Record::Proposal(proposal) => records.put_proposal(proposal),
             Record::Transfer(transfer) => records.put_transfer(transfer),
             Record::Decline(decline) => records.put_decline(decline),
-            Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+            Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_) => {}
         }
     }
     records

@@ -201,7 +201,8 @@ fn put(world: &mut Records, record: Record) {
         | Record::Feed(_)
         | Record::Region(_)
         | Record::Lease(_)
-        | Record::Claim(_) => {}
+        | Record::Claim(_)
+        | Record::Session(_) => {}
     }
 }
 
@@ -222,6 +223,7 @@ fn remove(world: &mut Records, key: &Key) {
         | RecordKind::Region
         | RecordKind::Lease
         | RecordKind::Claim
+        | RecordKind::Session
         | RecordKind::Decline => None,
     };
 }

@@ -155,6 +155,7 @@ fn words(record: &Record) -> String {
         Record::Lease(lease) => format!("held by {}, the {}. holder", lease.holder, lease.epoch),
         Record::Claim(claim) => format!("of {}", claim.holder),
         Record::Decline(decline) => format!("{} at {}", decline.code, decline.at),
+        Record::Session(session) => format!("ended by the {} at {}", session.by, session.at),
     }
 }
 
@@ -173,6 +174,8 @@ fn trusts(record: &Record) -> Vec<TrustCode> {
         }
         Record::Trust(trust) => vec![trust.ods],
         Record::Feed(feed) => vec![feed.trust],
-        Record::Region(_) | Record::Lease(_) | Record::Claim(_) | Record::Decline(_) => Vec::new(),
+        Record::Region(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) | Record::Decline(_) => {
+            Vec::new()
+        }
     }
 }

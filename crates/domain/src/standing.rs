@@ -104,6 +104,17 @@ pub struct Claim {
     pub holder: Label,
 }
 
+/// A sign-in that was ended before its time. What was signed in with it is refused while the record is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSession {
+    /// When it was ended. Of a person with all of theirs: what began later goes on.
+    pub at: Timestamp,
+    /// Until when the record is kept: longer than anything lasts that the sign-in was exchanged for.
+    pub until: Timestamp,
+    /// Who ended it: `person` or `provider`.
+    pub by: Label,
+}
+
 /// A pair that was declined or lapsed; it is not proposed again while both generations stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decline {

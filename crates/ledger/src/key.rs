@@ -27,11 +27,13 @@ pub enum RecordKind {
     Claim,
     /// A pair of need and offer that was declined or lapsed; id: the need, a space, the offer.
     Decline,
+    /// A sign-in that was ended before its time; id: the name of the session, or of the person with all of theirs.
+    Session,
 }
 
 impl RecordKind {
     /// Every kind, in the order of [`Key`]s.
-    pub const ALL: [RecordKind; 10] = [
+    pub const ALL: [RecordKind; 11] = [
         RecordKind::Offer,
         RecordKind::Need,
         RecordKind::Proposal,
@@ -42,6 +44,7 @@ impl RecordKind {
         RecordKind::Lease,
         RecordKind::Claim,
         RecordKind::Decline,
+        RecordKind::Session,
     ];
 
     /// Returns the stored text form: lower-case letters only.
@@ -57,6 +60,7 @@ impl RecordKind {
             RecordKind::Lease => "lease",
             RecordKind::Claim => "claim",
             RecordKind::Decline => "decline",
+            RecordKind::Session => "session",
         }
     }
 

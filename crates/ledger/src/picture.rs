@@ -335,6 +335,7 @@ fn refers_to(record: &Record) -> Vec<Key> {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => Vec::new(),
     }
 }

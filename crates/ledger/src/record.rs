@@ -1,12 +1,14 @@
 //! What the ledger's bodies hold: one typed record a key, as JSON in an envelope with a schema number.
 
 use bytes::Bytes;
-use fallow_domain::ids::{NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode};
+use fallow_domain::ids::{Label, NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::resource::ResourceKey;
-use fallow_domain::standing::{Claim, Decline, EngineLease, FeedState, RegionState, TrustState};
+use fallow_domain::standing::{
+    Claim, Decline, EndedSession, EngineLease, FeedState, RegionState, TrustState,
+};
 use fallow_domain::transfer::Transfer;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,8 @@ pub enum Record {
     Claim(Claim),
     /// A pair that was declined.
     Decline(Decline),
+    /// A sign-in that was ended before its time.
+    Session(EndedSession),
 }
 
 /// A body that cannot be read: it is set apart, shown to operators and never used.
@@ -82,6 +86,7 @@ impl Record {
             Self::Lease(_) => RecordKind::Lease,
             Self::Claim(_) => RecordKind::Claim,
             Self::Decline(_) => RecordKind::Decline,
+            Self::Session(_) => RecordKind::Session,
         }
     }
 
@@ -99,6 +104,7 @@ impl Record {
             Self::Lease(record) => envelope(record),
             Self::Claim(record) => envelope(record),
             Self::Decline(record) => envelope(record),
+            Self::Session(record) => envelope(record),
         }
     }
 
@@ -118,6 +124,7 @@ impl Record {
             RecordKind::Lease => open(kind, body).map(Self::Lease),
             RecordKind::Claim => open(kind, body).map(Self::Claim),
             RecordKind::Decline => open(kind, body).map(Self::Decline),
+            RecordKind::Session => open(kind, body).map(Self::Session),
         }
     }
 }
@@ -205,6 +212,12 @@ pub fn case_claim_key(trust: TrustCode, case_ref: &str, resource: &ResourceKey) 
 #[must_use]
 pub fn decline_key(need: &NeedId, offer: &OfferId) -> Key {
     Key::new(RecordKind::Decline, format!("{need} {offer}"))
+}
+
+/// The key of a sign-in that was ended, by the name that its credentials carry.
+#[must_use]
+pub fn session_key(name: &Label) -> Key {
+    Key::new(RecordKind::Session, name.as_str())
 }
 
 #[cfg(test)]

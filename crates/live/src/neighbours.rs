@@ -50,6 +50,7 @@ fn ends_of(record: &Record) -> Vec<Key> {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => Vec::new(),
     }
 }
@@ -74,7 +75,12 @@ pub fn records(view: &View) -> Records {
             Record::Proposal(proposal) => all.put_proposal(proposal.clone()),
             Record::Transfer(transfer) => all.put_transfer(transfer.clone()),
             Record::Decline(decline) => all.put_decline(decline.clone()),
-            Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+            Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_) => {}
         }
     }
     all

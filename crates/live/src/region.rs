@@ -87,6 +87,7 @@ fn trusts(still: &Still<'_>) -> Vec<(Revision, TrustState)> {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => None,
     })
     .collect()

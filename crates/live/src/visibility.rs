@@ -65,6 +65,7 @@ impl Joined {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
+            | Record::Session(_)
             | Record::Decline(_) => return Self::No,
         };
         if supporting == trust {

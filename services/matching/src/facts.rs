@@ -122,7 +122,8 @@ impl Facts {
             | Record::Feed(_)
             | Record::Region(_)
             | Record::Lease(_)
-            | Record::Claim(_) => return,
+            | Record::Claim(_)
+            | Record::Session(_) => return,
         }
         self.versions.insert(key, seen.revision);
     }
@@ -143,7 +144,12 @@ impl Facts {
                     }
                 }
             }
-            Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+            Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_) => {}
         }
     }
 

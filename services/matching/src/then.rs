@@ -58,7 +58,8 @@ pub(crate) fn facts_with(
             | RecordKind::Decline
             | RecordKind::Feed
             | RecordKind::Lease
-            | RecordKind::Claim => facts.add(key.clone(), seen),
+            | RecordKind::Claim
+            | RecordKind::Session => facts.add(key.clone(), seen),
         }
     }
     facts
@@ -82,7 +83,8 @@ pub(crate) fn region_of(records: &BTreeMap<Key, Seen>) -> Result<(Region, String
             | Record::Decline(_)
             | Record::Feed(_)
             | Record::Lease(_)
-            | Record::Claim(_) => {}
+            | Record::Claim(_)
+            | Record::Session(_) => {}
         }
     }
     let state = state.ok_or(NoFacts::NoRegion)?;

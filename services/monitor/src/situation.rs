@@ -132,6 +132,7 @@ fn read(picture: &Picture) -> (Records, BTreeMap<TrustCode, TrustState>, Revisio
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
+            | Record::Session(_)
             | Record::Decline(_) => {}
         }
     }

@@ -275,6 +275,7 @@ impl Region {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
+            | Record::Session(_)
             | Record::Decline(_) => {}
         }
     }
@@ -411,6 +412,7 @@ impl Region {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
+            | Record::Session(_)
             | Record::Decline(_) => None,
         }
     }
@@ -427,6 +429,7 @@ impl Region {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
+            | Record::Session(_)
             | Record::Decline(_) => None,
         }
     }

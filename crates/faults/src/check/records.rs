@@ -109,7 +109,7 @@ fn above_trusts(entry: &Entry, cause: &fallow_ledger::cause::Cause) -> Option<Br
         | RecordKind::Trust
         | RecordKind::Feed
         | RecordKind::Decline => true,
-        RecordKind::Region | RecordKind::Lease | RecordKind::Claim => false,
+        RecordKind::Region | RecordKind::Lease | RecordKind::Claim | RecordKind::Session => false,
     };
     let written = entry.change.writes.keys().find(|key| of_trusts(key.kind));
     let written = written.filter(|_| cause.by.role == Role::Gold)?;
@@ -237,6 +237,7 @@ fn seen(record: &Record, revision: i64) -> Seen {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => (String::new(), [0; 5]),
     };
     Seen { revision, state: plain(&state), figures }
@@ -254,7 +255,12 @@ fn put(records: &mut Records, record: Record) {
         Record::Proposal(proposal) => records.put_proposal(proposal),
         Record::Transfer(transfer) => records.put_transfer(transfer),
         Record::Decline(decline) => records.put_decline(decline),
-        Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+        Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Session(_) => {}
     }
 }
 
@@ -268,8 +274,12 @@ fn remove(records: &mut Records, key: &Key) {
         RecordKind::Decline => {
             records.declines.retain(|(need, offer), _| format!("{need} {offer}") != id);
         }
-        RecordKind::Trust | RecordKind::Feed | RecordKind::Region | RecordKind::Lease | RecordKind::Claim => {
-        }
+        RecordKind::Trust
+        | RecordKind::Feed
+        | RecordKind::Region
+        | RecordKind::Lease
+        | RecordKind::Claim
+        | RecordKind::Session => {}
     }
 }
 

@@ -156,6 +156,7 @@ pub(super) fn last_region(records: &[Versioned], changes: &[Change]) -> Option<R
         | Record::Feed(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => None,
     }
 }

@@ -192,6 +192,7 @@ impl Engine {
                 | Record::Feed(_)
                 | Record::Region(_)
                 | Record::Claim(_)
+                | Record::Session(_)
                 | Record::Decline(_) => None,
             });
             let until = match vigil.look(shown, &self.holder, self.clock.steady()) {

@@ -74,7 +74,8 @@ impl Retiring {
                 | Record::Feed(_)
                 | Record::Region(_)
                 | Record::Lease(_)
-                | Record::Claim(_) => false,
+                | Record::Claim(_)
+                | Record::Session(_) => false,
             })
             .map(|(key, seen)| (key, seen.revision))
             .collect()
@@ -140,6 +141,7 @@ fn claim_of(record: &Record) -> Option<Key> {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => None,
     }
 }
@@ -155,6 +157,7 @@ fn is_over(record: &Record) -> bool {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => false,
     }
 }
@@ -171,6 +174,7 @@ fn ended_at(record: &Record) -> Option<Timestamp> {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => None,
     }
 }

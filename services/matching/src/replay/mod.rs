@@ -401,6 +401,7 @@ fn transfer_of(proposal: &ProposalId, writes: &BTreeMap<Key, Option<Record>>) ->
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Session(_)
         | Record::Decline(_) => None,
     })
 }

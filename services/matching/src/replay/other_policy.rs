@@ -99,7 +99,7 @@ impl OtherPolicy {
             | RecordKind::Trust
             | RecordKind::Region
             | RecordKind::Decline => true,
-            RecordKind::Feed | RecordKind::Lease | RecordKind::Claim => false,
+            RecordKind::Feed | RecordKind::Lease | RecordKind::Claim | RecordKind::Session => false,
         });
         self.state.apply(change)?;
         if let Some(cause) = cause.filter(|_| matters && self.state.has_region()) {
@@ -146,6 +146,7 @@ impl OtherPolicy {
                 | Record::Region(_)
                 | Record::Lease(_)
                 | Record::Claim(_)
+                | Record::Session(_)
                 | Record::Decline(_) => None,
             });
             self.superseded[0].extend(ended);

@@ -119,7 +119,12 @@ impl State {
             Some(Record::Transfer(transfer)) => self.live.put_transfer(transfer.clone()),
             Some(Record::Decline(decline)) => self.live.put_decline(decline.clone()),
             Some(
-                Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_),
+                Record::Trust(_)
+                | Record::Feed(_)
+                | Record::Region(_)
+                | Record::Lease(_)
+                | Record::Claim(_)
+                | Record::Session(_),
             )
             | None => {}
         }
@@ -144,7 +149,12 @@ impl State {
             Record::Decline(decline) => {
                 drop(self.live.declines.remove(&(decline.need.clone(), decline.offer.clone())));
             }
-            Record::Trust(_) | Record::Feed(_) | Record::Region(_) | Record::Lease(_) | Record::Claim(_) => {}
+            Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_) => {}
         }
     }
 
@@ -165,6 +175,7 @@ impl State {
                     | Record::Region(_)
                     | Record::Lease(_)
                     | Record::Claim(_)
+                    | Record::Session(_)
                     | Record::Decline(_),
                 )
                 | None => None,

@@ -407,7 +407,8 @@ impl World {
                     | Record::Feed(_)
                     | Record::Region(_)
                     | Record::Lease(_)
-                    | Record::Claim(_) => {}
+                    | Record::Claim(_)
+                    | Record::Session(_) => {}
                 }
             }
         }

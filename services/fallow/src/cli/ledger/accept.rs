@@ -120,6 +120,7 @@ pub(super) async fn end_holds(
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
+            | Record::Session(_)
             | Record::Decline(_) => None,
         })
         .collect();

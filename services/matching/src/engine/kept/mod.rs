@@ -302,7 +302,7 @@ impl Kept {
                 Arc::make_mut(&mut self.facts).versions.insert(key.clone(), seen.revision);
                 self.standing.insert(key.clone(), seen.clone());
             }
-            Record::Feed(_) | Record::Lease(_) | Record::Claim(_) => {}
+            Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) => {}
         }
     }
 
@@ -347,7 +347,7 @@ impl Kept {
                 self.forget(key, record);
                 self.standing.remove(key);
             }
-            Record::Feed(_) | Record::Lease(_) | Record::Claim(_) => {}
+            Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) => {}
         }
     }
 
@@ -446,7 +446,7 @@ fn is_live(record: &Record) -> bool {
         Record::Proposal(proposal) => !proposal.state.is_ended(),
         Record::Transfer(transfer) => !transfer.is_over(),
         Record::Decline(_) | Record::Trust(_) | Record::Region(_) => true,
-        Record::Feed(_) | Record::Lease(_) | Record::Claim(_) => false,
+        Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) => false,
     }
 }
 

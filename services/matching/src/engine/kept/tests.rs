@@ -179,7 +179,8 @@ impl Log {
                     | Record::Feed(_)
                     | Record::Region(_)
                     | Record::Lease(_)
-                    | Record::Claim(_),
+                    | Record::Claim(_)
+                    | Record::Session(_),
                 )
                 | None => {}
             }
