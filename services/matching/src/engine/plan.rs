@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fallow_domain::campaign::Block;
 use fallow_domain::ids::{NeedId, OfferId, ProposalId};
 use fallow_domain::matching::eligible::is_of_the_resource;
 use fallow_domain::matching::explain::{Context, Crowd, Explainer};
@@ -26,6 +27,10 @@ use super::parts::{Part, Parts};
 use super::shares::Shares;
 use crate::facts::Facts;
 use crate::world::{Shortage, Solved, World, solve};
+
+/// How many needs of a part are placed before the engine looks again. Each is explained, which takes milliseconds where
+/// thousands wait: without this, one who becomes urgent while a long list is placed would wait for all of it.
+pub(super) const AT_A_TIME: usize = 16;
 
 /// What is to be committed in one step: holds that give way, and what one need is suggested instead.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +74,8 @@ impl Suggest {
     }
 }
 
-/// Returns what to propose now, most urgent first. The same facts give the same answer.
+/// Returns what to propose now, most urgent first: the most urgent of each part, where there is much. The same facts give
+/// the same answer.
 ///
 /// It looks at everything. The live engine asks the same of those parts, needs and holds only of which a change could
 /// have changed the answer.
@@ -85,8 +91,13 @@ pub fn plan(facts: &Facts) -> Vec<Placement> {
         let restless = part.unanswered().cloned().collect();
         decide(&Question { facts, part, shares: &shares, asking, restless })
     });
-    let mut placements = most_urgent_first(decided.collect(), facts);
-    placements.extend(join(facts, &parts, &shares, &placements));
+    let decided: Vec<Decided> = decided.collect();
+    // Joins take what the rest leaves, which is not known while more is to be placed.
+    let is_cut = decided.iter().any(|part| part.is_cut);
+    let mut placements = most_urgent_first(decided, facts);
+    if !is_cut {
+        placements.extend(join(facts, &parts, &shares, &placements));
+    }
     placements
 }
 
@@ -101,14 +112,25 @@ pub(super) struct Question<'a> {
     pub(super) restless: BTreeSet<ProposalId>,
 }
 
+/// What was decided of a part.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// What to propose, in order.
+    pub(super) placements: Vec<Placement>,
+    /// Whether there is more, to be decided when this is done.
+    pub(super) is_cut: bool,
+}
+
 /// Returns what to propose in a part.
-pub(super) fn decide(question: &Question<'_>) -> Vec<Placement> {
+pub(super) fn decide(question: &Question<'_>) -> Decided {
     let mut planning = Planning {
         facts: question.facts,
         question,
         world: world(question.facts, question.part, &question.asking),
         crowd: OnceCell::new(),
         placements: Vec::new(),
+        begun: BTreeSet::new(),
+        is_cut: false,
     };
     if !question.asking.is_empty() {
         planning.serve();
@@ -117,13 +139,13 @@ pub(super) fn decide(question: &Question<'_>) -> Vec<Placement> {
     if planning.placements.is_empty() {
         super::better::improve(&mut planning, &question.restless);
     }
-    planning.placements
+    Decided { placements: planning.placements, is_cut: planning.is_cut }
 }
 
 /// Puts what was decided of each part into one order, most urgent first; what was decided of one part keeps its order.
-pub(super) fn most_urgent_first(decided: Vec<Vec<Placement>>, facts: &Facts) -> Vec<Placement> {
+pub(super) fn most_urgent_first(decided: Vec<Decided>, facts: &Facts) -> Vec<Placement> {
     let mut all = Vec::new();
-    for placements in decided {
+    for Decided { placements, .. } in decided {
         let mut least = None;
         for placement in placements {
             let need = facts.needs.get(&placement.need);
@@ -175,6 +197,10 @@ pub(super) struct Planning<'a> {
     /// Everybody who asks, also those that nothing is to be had for: counted when first told of.
     crowd: OnceCell<Crowd>,
     pub(super) placements: Vec<Placement>,
+    /// Blocks of which something is placed: what else is placed of one becomes known with it.
+    begun: BTreeSet<Block>,
+    /// Whether something is left for when this is done.
+    is_cut: bool,
 }
 
 impl Planning<'_> {
@@ -189,6 +215,9 @@ impl Planning<'_> {
         for band in Priority::ALL {
             if self.is_contested(&solved, *band) {
                 self.displace(&solved, *band);
+                if self.is_cut {
+                    return;
+                }
                 solved = self.world.solve();
             }
         }
@@ -274,6 +303,10 @@ impl Planning<'_> {
             }
         }
         for ((_, need), lines) in by_need {
+            if self.placements.len() >= AT_A_TIME && !self.is_of_begun(&lines) {
+                self.is_cut = true;
+                continue;
+            }
             let mut supersede = Vec::new();
             let mut suggest = Vec::new();
             for line in lines {
@@ -291,9 +324,17 @@ impl Planning<'_> {
             }
             if !suggest.is_empty() {
                 let because = Because::EarlierBand;
+                self.begun
+                    .extend(suggest.iter().filter_map(|one| self.world.offers.get(&one.offer)?.block()));
                 self.placements.push(Placement { need, supersede, because, suggest });
             }
         }
+    }
+
+    /// Says whether lines take something of a block that is begun.
+    fn is_of_begun(&self, lines: &[Allocation]) -> bool {
+        let offers = lines.iter().filter_map(|line| self.world.offers.get(&line.offer));
+        offers.filter_map(|offer| offer.block()).any(|block| self.begun.contains(&block))
     }
 
     /// Releases as few holds as make room for a line, the least urgent first and of those the newest; `None`, and
@@ -364,8 +405,15 @@ mod tests {
         let (asking, restless) = (part.asking().cloned().collect(), BTreeSet::new());
         let question = Question { facts: &facts, part, shares: &shares, asking, restless };
         let world = world(&facts, part, &question.asking);
-        let (crowd, placements) = (OnceCell::new(), Vec::new());
-        let mut planning = Planning { facts: &facts, question: &question, world, crowd, placements };
+        let mut planning = Planning {
+            facts: &facts,
+            question: &question,
+            world,
+            crowd: OnceCell::new(),
+            placements: Vec::new(),
+            begun: BTreeSet::new(),
+            is_cut: false,
+        };
         let (later, before) = (planning.world.later(Priority::P1A), planning.world.clone());
         let urgent = planning.world.without(&later).solve();
         assert_eq!((later.len(), urgent.plan.allocations.len()), (1, 1));

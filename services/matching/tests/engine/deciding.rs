@@ -1,5 +1,6 @@
 //! The decisions apart from the loop: the same facts give the same answer, and nothing is decided twice.
 
+use fallow_domain::ids::Label;
 use fallow_domain::need::Priority;
 use fallow_domain::reason::NotUsed;
 use fallow_matching::Facts;
@@ -110,4 +111,34 @@ async fn a_raised_reserve_takes_back_a_hold_that_reaches_into_it() {
     assert!(ended.ended_because.as_str().contains("BELOW_RESERVE"));
     world.rests().await;
     assert_eq!(world.the_proposal("n").units.get(), 1);
+}
+
+#[tokio::test]
+async fn much_is_placed_a_little_at_a_time_the_most_urgent_first() {
+    let world = World::new().await;
+    world.beds("ZA1", "a", 50).await;
+    for number in 0..50 {
+        let priority = if number < 40 { Priority::P3 } else { Priority::P1B };
+        world.need("ZA4", &format!("n{number:02}"), priority).await;
+    }
+    let first = plan(&facts(&world));
+    assert_eq!(first.len(), 16);
+    let urgent = first.iter().take_while(|placement| placement.need.as_str() >= "n40");
+    assert_eq!(urgent.count(), 10, "the most urgent first");
+    let _engine = world.engine();
+    world.until("all of them", |world| world.offer("a").figures.held.get() == 50).await;
+    world.rests().await;
+}
+
+#[tokio::test]
+async fn a_block_is_placed_whole_however_much_waits() {
+    let world = World::new().await;
+    for number in 0..20 {
+        let mut part = report("ZA1", &format!("s{number:02}"), 1, world.now());
+        part.campaign = Label::parse("saturday").unwrap();
+        world.publish(part).await;
+        world.need("ZA4", &format!("n{number:02}"), Priority::P3).await;
+    }
+    let placed = plan(&facts(&world));
+    assert_eq!(placed.len(), 20, "nobody is asked for an answer to half of it");
 }

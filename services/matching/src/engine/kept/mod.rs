@@ -28,7 +28,7 @@ use super::chores::{Chore, Timed, due, groundless, newest_first, timed};
 use super::deadline::{comes_nearer_at, deadline_of};
 use super::joined::{self, is_of_joins};
 use super::parts::{PartKey, Parts, Shelf, is_asking, is_fair, shelf};
-use super::plan::{Because, Placement, Question, decide, hopeful, most_urgent_first};
+use super::plan::{Because, Decided, Placement, Question, decide, hopeful, most_urgent_first};
 use super::shares::Shares;
 use crate::facts::Facts;
 use crate::then::{NoFacts, facts_with, region_of};
@@ -193,18 +193,20 @@ impl Kept {
     pub fn placements(&mut self) -> Vec<Placement> {
         let mut decided = Vec::new();
         for (key, mut todo) in std::mem::take(&mut self.look.parts) {
-            let placements = self.decide(&key, &mut todo);
-            if placements.is_empty() {
+            let found = self.decide(&key, &mut todo);
+            if found.placements.is_empty() {
                 // Who waits for units waits for a change; which cases for a theatre wait counts in its plan.
                 todo.settle(key.0 != ResourceKind::Theatre);
             }
-            decided.push(placements);
+            decided.push(found);
             if !todo.is_empty() {
                 self.look.parts.insert(key, todo);
             }
         }
+        // Joins take what the rest leaves, which is not known while more is to be placed.
+        let is_cut = decided.iter().any(|part| part.is_cut);
         let mut placements = most_urgent_first(decided, &self.facts);
-        if self.look.joins {
+        if self.look.joins && !is_cut {
             let joined = joined::join(&self.facts, &self.parts, &self.shares, &placements);
             self.look.joins = !joined.is_empty();
             placements.extend(joined);
@@ -219,13 +221,13 @@ impl Kept {
         self.alarms.next()
     }
 
-    fn decide(&mut self, key: &PartKey, todo: &mut Todo) -> Vec<Placement> {
+    fn decide(&mut self, key: &PartKey, todo: &mut Todo) -> Decided {
         if !todo.is_open() {
-            return Vec::new();
+            return Decided::default();
         }
         let Some(part) = self.parts.get(key) else {
             *todo = Todo::default();
-            return Vec::new();
+            return Decided::default();
         };
         let asks = |id: &NeedId| part.needs.get(id).is_some_and(|need| is_asking(need));
         todo.served.retain(|id| asks(id));
@@ -245,19 +247,19 @@ impl Kept {
         };
         let restless = std::mem::take(&mut todo.restless);
         if asking.is_empty() && restless.is_empty() {
-            return Vec::new();
+            return Decided::default();
         }
         let (facts, shares) = (&*self.facts, &self.shares);
         let mut question = Question { facts, part, shares, asking, restless };
-        let mut placements = decide(&question);
+        let mut found = decide(&question);
         let gives_way = |one: &Placement| one.because == Because::EarlierBand && !one.supersede.is_empty();
-        if !is_theatre && placements.iter().any(gives_way) {
+        if !is_theatre && found.placements.iter().any(gives_way) {
             // What is left of holds that give way may be had by those whom nothing was to be had for.
             question.asking = everybody();
-            placements = decide(&question);
+            found = decide(&question);
         }
         todo.restless = question.restless;
-        placements
+        found
     }
 
     fn set_alarm(&mut self, record: &Timed) {
