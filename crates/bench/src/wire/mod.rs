@@ -10,7 +10,7 @@ mod watching;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::ledger::{Figure, medians, say};
 use fleet::Fleet;
@@ -27,9 +27,29 @@ pub(crate) struct Options {
     /// Calls of one measurement.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     calls: u64,
+    /// Measure this part alone; may be given more than once.
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
     /// Print one object instead of lines.
     #[arg(long)]
     json: bool,
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+}
+
+/// What is measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Single offers, a stream of them, a whole state.
+    Feed,
+    /// From a publish to the watches of another process.
+    Watch,
+    /// From a need to its proposal.
+    Propose,
 }
 
 /// Runs the bare handler: what `wire` starts beside the services.
@@ -61,7 +81,22 @@ async fn measure(options: &Options) -> Result<Vec<Figure>> {
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         let mut figures = Vec::new();
-        let fleet = Fleet::start(options).await?;
+        if options.wants(Part::Feed) || options.wants(Part::Watch) {
+            figures.extend(of_fleet(options).await?);
+        }
+        if options.wants(Part::Propose) {
+            figures.push(proposing::need_to_proposal(options).await?);
+        }
+        rounds.push(figures);
+    }
+    Ok(medians(&rounds))
+}
+
+/// Measures what two processes of the same services do.
+async fn of_fleet(options: &Options) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let fleet = Fleet::start(options).await?;
+    if options.wants(Part::Feed) {
         for at_once in [1, 32, 256] {
             let calls = options.calls / if at_once == 1 { 10 } else { 1 };
             figures.push(feed::publish("PublishOffer, a bare handler", &fleet.bare, at_once, calls).await?);
@@ -69,11 +104,10 @@ async fn measure(options: &Options) -> Result<Vec<Figure>> {
         }
         figures.push(feed::stream(&fleet.capacity, options.calls * 2).await?);
         figures.push(feed::replace(&fleet.capacity).await?);
+    }
+    if options.wants(Part::Watch) {
         figures.push(watching::publish_to_visible(&fleet.capacity, &fleet.other).await?);
         figures.extend(watching::fan_out(&fleet.capacity, &fleet.other).await?);
-        drop(fleet);
-        figures.push(proposing::need_to_proposal(options).await?);
-        rounds.push(figures);
     }
-    Ok(medians(&rounds))
+    Ok(figures)
 }

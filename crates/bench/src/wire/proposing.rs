@@ -10,8 +10,8 @@ use fallow_api::v1::raise_needs_response::Result as Raised;
 use fallow_api::v1::stream_offers_response::Result as Ack;
 use fallow_api::v1::watch_proposals_response::Item;
 use fallow_api::v1::{
-    Need, Offer, PublishOfferRequest, RaiseNeedRequest, RaiseNeedsRequest, StreamOffersRequest,
-    WatchProposalsRequest, WatchProposalsResponse,
+    ExplainNeedRequest, Need, Offer, PublishOfferRequest, RaiseNeedRequest, RaiseNeedsRequest,
+    StreamOffersRequest, WatchProposalsRequest, WatchProposalsResponse,
 };
 use fallow_bench::invent::{Size, invent};
 use fallow_bench::stopwatch::percentile;
@@ -53,7 +53,8 @@ pub(crate) async fn need_to_proposal(options: &Options) -> Result<Figure> {
     let matching = ground.serve("matching", &["matching"], token)?;
     fill(&trusts, &tokens, &capacity, &demand).await?;
 
-    let (_task, mut proposals) = watch(&matching.client_of(&ground.gold()?)?).await?;
+    let gold = matching.client_of(&ground.gold()?)?;
+    let (_task, mut proposals) = watch(&gold).await?;
     let (support, _) = tokens.iter().nth(1).context("a second trust")?;
     let mut plenty = offer(&format!("{support}01"), "plenty", PLENTY);
     if let Some(resource) = &mut plenty.resource {
@@ -70,15 +71,17 @@ pub(crate) async fn need_to_proposal(options: &Options) -> Result<Figure> {
     });
     let (loaded, raised) = tokio::join!(load, raise(&demand, home));
     loaded?;
-    let raised = raised?;
+    let mut raised = raised?;
     let mut took = Vec::new();
-    while took.len() < raised.len() {
-        let (need, at) = timeout(Duration::from_secs(30), proposals.recv())
-            .await
-            .context("a need got no proposal within 30 s")?
-            .context("the watch ended")?;
-        if let Some(since) = raised.get(&need) {
-            took.push(u64::try_from(at.duration_since(*since).as_nanos())?);
+    while !raised.is_empty() {
+        let Ok(seen) = timeout(Duration::from_secs(30), proposals.recv()).await else {
+            let waiting = raised.keys().next().context("a need that waits")?;
+            let why = gold.matching().explain_need(explain(waiting)).await?.into_inner();
+            bail!("{} needs got no proposal within 30 s; {waiting}: {why:?}", raised.len());
+        };
+        let (need, at) = seen.context("the watch ended")?;
+        if let Some(since) = raised.remove(&need) {
+            took.push(u64::try_from(at.duration_since(since).as_nanos())?);
         }
     }
     took.sort_unstable();
@@ -91,6 +94,10 @@ pub(crate) async fn need_to_proposal(options: &Options) -> Result<Figure> {
         server_us: 0.0,
         client_us: 0.0,
     })
+}
+
+fn explain(need: &str) -> ExplainNeedRequest {
+    ExplainNeedRequest { need: need.to_owned(), ..ExplainNeedRequest::default() }
 }
 
 type Records = (Vec<Offer>, Vec<Need>);
