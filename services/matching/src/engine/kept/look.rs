@@ -134,38 +134,49 @@ impl Kept {
         for hold in self.parts.holds_on(id).cloned().collect::<Vec<_>>() {
             self.look_at_hold(&hold);
         }
-        let key = self.parts.key(&offer.resource);
+        if offer.resource.kind == ResourceKind::Theatre {
+            let latest = latest_band(&self.facts, &self.parts, &shelf(&offer));
+            self.look_at_those_who_might_use(std::slice::from_ref(&offer), latest);
+        }
+    }
+
+    /// Looks at those who might use what stands on a shelf. A trust's reserve is over all its offers of the resource: what
+    /// changes of one may set free another. Theatres keep none, and are looked at one by one.
+    pub(super) fn look_at_shelf(&mut self, shelf: &Shelf) {
+        let offers: Vec<Arc<Offer>> =
+            self.shelf(shelf).filter_map(|id| self.facts.offers.get(id).cloned()).collect();
+        let latest = latest_band(&self.facts, &self.parts, shelf);
+        self.look_at_those_who_might_use(&offers, latest);
+    }
+
+    /// Looks at those who might use any of some offers of one resource, of which the latest band that could give way holds
+    /// something.
+    fn look_at_those_who_might_use(&mut self, offers: &[Arc<Offer>], latest: Option<Priority>) {
+        let Some(first) = offers.first() else { return };
+        let is_theatre = first.resource.kind == ResourceKind::Theatre;
+        let key = self.parts.key(&first.resource);
         let Some(part) = self.parts.get(&key) else { return };
-        let is_theatre = offer.resource.kind == ResourceKind::Theatre;
-        // A trust's reserve is over all its offers of the resource: what changes of one may set free another. Theatres keep
-        // none.
-        let concerned: Vec<Arc<Offer>> = if is_theatre {
-            vec![offer.clone()]
-        } else {
-            self.shelf(&shelf(&offer)).filter_map(|id| self.facts.offers.get(id).cloned()).collect()
-        };
         let todo = self.look.parts.entry(key).or_default();
         // Others might do better with it.
         let might = part.unanswered().filter(|hold| {
             let pair = self.facts.holds.get(*hold).and_then(|hold| pair(&self.facts, hold));
             let is_better = |need, held, other| is_better_by_enough(self.plan.bare(), need, held, other);
-            pair.is_some_and(|(need, held)| concerned.iter().any(|other| is_better(need, held, other)))
+            pair.is_some_and(|(need, held)| offers.iter().any(|other| is_better(need, held, other)))
         });
         todo.restless.extend(might.cloned());
-        let latest = latest_band(&self.facts, &self.parts, &offer);
         // Of units that are free the kept plan knows.
         if latest.is_none() && !is_theatre {
             return;
         }
-        let free = offer.figures.free();
-        let held = self.parts.holds_on(id).filter_map(|hold| self.facts.holds.get(hold));
-        let yielding = held.filter(|hold| !hold.is_answered()).filter_map(|hold| hold.held_of(id));
+        let free = first.figures.free();
+        let held = self.parts.holds_on(&first.id).filter_map(|hold| self.facts.holds.get(hold));
+        let yielding = held.filter(|hold| !hold.is_answered()).filter_map(|hold| hold.held_of(&first.id));
         let most = yielding.fold(free, |sum, held| sum.plus(held).unwrap_or(sum));
         for need in part.needs.values().filter(|need| is_asking(need)) {
             let fits = is_theatre && need.minutes_per_case <= free;
             let may_fit = !is_theatre || need.minutes_per_case <= most;
             let may_come_in = fits || (may_fit && latest.is_some_and(|band| need.priority < band));
-            if may_come_in && concerned.iter().any(|offer| might_use(&self.plan, need, offer)) {
+            if may_come_in && offers.iter().any(|offer| might_use(&self.plan, need, offer)) {
                 todo.wait(&need.id);
             }
         }
@@ -208,10 +219,10 @@ fn pair<'f>(facts: &'f Facts, hold: &Proposal) -> Option<(&'f Need, &'f Offer)> 
     Some((facts.needs.get(&hold.need)?, facts.offers.get(&hold.offer)?))
 }
 
-/// The latest band of the holds that could give way on the shelf of an offer: one of another offer helps where the trust's
-/// reserve stands between.
-fn latest_band(facts: &Facts, parts: &Parts, offer: &Offer) -> Option<Priority> {
-    let shelf = parts.shelves().get(&shelf(offer)).into_iter().flatten();
+/// The latest band of the holds that could give way on a shelf: one of another offer helps where the trust's reserve stands
+/// between.
+fn latest_band(facts: &Facts, parts: &Parts, shelf: &Shelf) -> Option<Priority> {
+    let shelf = parts.shelves().get(shelf).into_iter().flatten();
     let holds = shelf.flat_map(|offer| parts.holds_on(offer)).filter_map(|hold| facts.holds.get(hold));
     let needs = holds.filter(|hold| !hold.is_answered()).filter_map(|hold| facts.needs.get(&hold.need));
     needs.map(|need| need.priority).max()

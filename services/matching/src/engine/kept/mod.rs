@@ -146,9 +146,22 @@ impl Kept {
         let mut touched = std::mem::take(&mut self.look.touched);
         touched.extend(self.alarms.rung(at));
         self.look.joins |= touched.iter().any(|record| is_of_joins(&self.facts, record));
+        // However many offers of a shelf have changed, who might use it is looked for once.
+        let mut touched_shelves = BTreeSet::new();
         for record in &touched {
             self.set_alarm(record);
             self.look_at(record);
+            if let Timed::Offer(id) = record {
+                let offer = self.facts.offers.get(id);
+                touched_shelves.extend(
+                    offer
+                        .filter(|offer| offer.resource.kind != ResourceKind::Theatre)
+                        .map(|offer| shelf(offer)),
+                );
+            }
+        }
+        for shelf in &touched_shelves {
+            self.look_at_shelf(shelf);
         }
         self.look.due.extend(touched);
         for need in self.plan.take_touched() {
