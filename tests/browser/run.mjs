@@ -11,7 +11,10 @@ import { parseArgs } from 'node:util'
 import { chromium } from 'playwright-core'
 import { build, dev, screens } from './app.mjs'
 import { Person } from './person.mjs'
-import { tests } from './tests.mjs'
+import { tests } from './suite.mjs'
+import './tests.mjs'
+import './region.mjs'
+import './work.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

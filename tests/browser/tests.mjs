@@ -1,32 +1,14 @@
 // What must be true of the screens. `anyWorld` marks the tests that need no particular records.
 import assert from 'node:assert/strict'
+import { POLL_MS, UPDATE_MS, card, isSamePage, mark, publish, row, test } from './suite.mjs'
 
-const PAGES = ['/proposals', '/capacity', '/needs', '/transfers', '/situation', '/capacity/offer', '/needs/new', '/help']
-const UPDATE_MS = 5_000
-const POLL_MS = 40_000
-
-const tests = []
-const test = (name, run, { anyWorld = false } = {}) => tests.push({ name, run, anyWorld })
-export { tests }
-
-/** Publishes so many beds by the form. */
-const publish = async (who, count) => {
-  await who.go('/capacity/offer')
-  await who.page.selectOption('#resource', 'BED/STEP_DOWN')
-  await who.page.fill('#count', `${count}`)
-  await who.page.click('text=Publish')
-  await who.page.waitForURL('**/capacity')
-}
-const row = (name) => `tr:has(th:has-text("${name}"))`
-const card = (ref) => `article:has(h3:has-text("${ref}"))`
-/** Leaves a mark that a reload would wipe. */
-const mark = (who) => who.page.evaluate(() => { globalThis.mark = 'same page' })
-const isSamePage = async (who) => assert.equal(await who.page.evaluate(() => globalThis.mark), 'same page', 'the page was reloaded')
+const PAGES = ['/proposals', '/capacity', '/needs', '/needs?of=all', '/transfers', '/transfers?view=columns', '/situation', '/wall', '/capacity/offer', '/needs/new', '/preferences', '/search?q=adult', '/help']
 
 for (const width of [320, 1280, 1920]) {
   test(`every page at ${width} px is accessible and needs no sideways scroll`, async ({ person }) => {
     const who = await person({ width })
-    for (const path of PAGES) {
+    const one = '/situation/one?trust=ZA4&resource=BED/GA_ADULT'
+    for (const path of [...PAGES, one]) {
       await who.go(path)
       assert.deepEqual(await who.axe(), [], `axe on ${path}`)
       assert.equal(await who.overflow(), 0, `${path} is too wide`)

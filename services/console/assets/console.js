@@ -4,7 +4,7 @@
   const $ = (selector, root = document) => root.querySelector(selector)
   const all = (selector, root = document) => [...root.querySelectorAll(selector)]
   const POLL_MS = 10_000, SILENT_MS = 30_000, SAY_MS = 10_000
-  const live = $('[data-live]'), pause = $('[data-pause]'), status = $('[data-status]')
+  const live = $('[data-live]'), pause = $('[data-pause]'), status = $('[data-status]'), isWall = live && 'wall' in live.dataset
   let stream = null, heard = 0, updated = Date.now(), failing = false, paused = false, present = false
 
   // Controls that somebody is using are never touched.
@@ -58,7 +58,7 @@
   let said = -SAY_MS, toSay = null
   const say = (text) => {
     clearTimeout(toSay)
-    toSay = setTimeout(() => { said = performance.now(); status.textContent = text }, Math.max(0, said + SAY_MS - performance.now()))
+    toSay = setTimeout(() => { said = performance.now(); if (status) status.textContent = text }, Math.max(0, said + SAY_MS - performance.now()))
   }
 
   const isVisible = () => document.visibilityState === 'visible'
@@ -74,7 +74,7 @@
       const headers = el.etag ? { 'If-None-Match': el.etag } : {}
       if (present) { headers['X-Fallow-Present'] = '1'; present = false }
       const answer = await fetch(el.dataset.fragment, { headers, signal: AbortSignal.timeout(8000) })
-      if (answer.status === 401) { location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search)); return }
+      if (answer.status === 401 && !isWall) { location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search)); return }
       if (answer.status !== 200 && answer.status !== 304) throw new Error(answer.status)
       if (answer.status === 200) {
         const fresh = parse(await answer.text()).body.firstElementChild
@@ -122,7 +122,7 @@
     const age = Math.round((Date.now() - updated) / 1000)
     const old = age > 45 || (failing && age > 15)
     const ago = age < 60 ? `${age} s` : `${Math.floor(age / 60)} min`
-    const text = paused ? `Paused. Last update ${ago} ago` : old ? `Not live. Last update ${ago} ago`
+    const text = isWall ? (old ? `NOT LIVE SINCE ${$('[data-at]').dataset.at}` : '') : paused ? `Paused. Last update ${ago} ago` : old ? `Not live. Last update ${ago} ago`
       : isOpen() ? `Live, ${ago} ago` : 'Checking every 10 s'
     if (live.textContent !== text) live.textContent = text
     document.body.classList.toggle('not-live', old || paused)
@@ -138,7 +138,7 @@
   // A form is sent without losing the place: the page that comes back is morphed in.
   const send = async (event) => {
     const form = event.target, button = event.submitter
-    if (form.method !== 'post' || form.action.includes('/sign-') || event.defaultPrevented) return
+    if (form.method !== 'post' || 'whole' in form.dataset || form.action.includes('/sign-') || event.defaultPrevented) return
     event.preventDefault()
     if (form.sending) return
     form.sending = true
@@ -172,14 +172,22 @@
   document.addEventListener('visibilitychange', () => { if (isVisible()) { open(); pullAll() } else close() })
   $('[data-focus]')?.focus()
   if (live) {
-    pause.hidden = false
-    pause.addEventListener('click', () => {
-      paused = !paused
-      pause.textContent = paused ? 'Resume updates' : 'Pause updates'
-      if (paused) close(); else { open(); pullAll() }
-      show()
-    })
+    if (pause) {
+      // Paused stays paused on the next page of this tab.
+      const label = () => { pause.textContent = paused ? 'Resume updates' : 'Pause updates' }
+      paused = sessionStorage.getItem('paused') === '1'
+      pause.hidden = false
+      label()
+      pause.addEventListener('click', () => {
+        paused = !paused
+        sessionStorage.setItem('paused', paused ? '1' : '')
+        label()
+        if (paused) close(); else { open(); pullAll() }
+        show()
+      })
+    }
     open()
+    show()
     setInterval(show, 1000)
     setTimeout(poll, POLL_MS)
   }

@@ -15,6 +15,7 @@ use crate::Settings;
 use crate::directory::Directory;
 use crate::live::Live;
 use crate::pages::problem;
+use crate::preferences::Preferences;
 use crate::problem::{Kind, Problem};
 use crate::session::{Presence, Sessions, Signed, Viewer};
 use crate::upstream::{Calls, Upstream};
@@ -70,6 +71,8 @@ pub(crate) struct Visit {
     pub(crate) calls: Calls,
     /// The moment for which the page is made.
     pub(crate) now: Now,
+    /// What the person prefers at this screen.
+    pub(crate) preferences: Preferences,
 }
 
 impl Visit {
@@ -85,7 +88,8 @@ impl Visit {
     fn of(parts: &Parts, app: &App, presence: Presence) -> Option<Self> {
         let signed = app.sessions.find(session_name(parts)?, presence)?;
         let calls = app.upstream.as_bearer(&signed.token).ok()?;
-        Some(Self { app: app.clone(), signed, calls, now: app.now() })
+        let preferences = Preferences::of(parts);
+        Some(Self { app: app.clone(), signed, calls, now: app.now(), preferences })
     }
 
     /// Returns who looks.
@@ -151,9 +155,14 @@ impl FromRequestParts<App> for Update {
 
 /// Returns the name of the session that a request's cookie carries.
 pub(crate) fn session_name(parts: &Parts) -> Option<&str> {
+    cookie(parts, COOKIE_NAME)
+}
+
+/// Returns the value of a request's cookie.
+pub(crate) fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 /// Goes to the sign-in page, and afterwards to an address of ours.

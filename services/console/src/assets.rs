@@ -1,4 +1,5 @@
-//! The style sheet, the script and the icon: in the binary, under names made from their content, so that browsers keep them for good.
+//! The style sheets, the scripts and the icon: in the binary, under names made from their content, so that browsers keep
+//! them for good. What only some pages need is a file of its own, so that a first visit stays small.
 
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use rust_embed::RustEmbed;
 
-/// Characters of the hash in a name: 64 bits are plenty for three files.
+/// Characters of the hash in a name: 64 bits are plenty for six files.
 const HASH_CHARS: usize = 16;
 
 #[derive(RustEmbed)]
@@ -24,6 +25,9 @@ struct Asset {
 }
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| Asset::load("console.css", "text/css; charset=utf-8"));
+static REGION: LazyLock<Asset> = LazyLock::new(|| Asset::load("region.css", "text/css; charset=utf-8"));
+static WALL: LazyLock<Asset> = LazyLock::new(|| Asset::load("wall.css", "text/css; charset=utf-8"));
+static KEYS: LazyLock<Asset> = LazyLock::new(|| Asset::load("keys.js", "text/javascript; charset=utf-8"));
 static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::load("icon.svg", "image/svg+xml"));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::load("console.js", "text/javascript; charset=utf-8"));
@@ -48,6 +52,21 @@ pub(crate) fn style() -> String {
     format!("/assets/{}", STYLE.name)
 }
 
+/// Returns the address of what the pages about the region and the transfers need beside it.
+pub(crate) fn region_style() -> String {
+    format!("/assets/{}", REGION.name)
+}
+
+/// Returns the address of what the wall needs beside both.
+pub(crate) fn wall_style() -> String {
+    format!("/assets/{}", WALL.name)
+}
+
+/// Returns the address of the script for those who have chosen single keys.
+pub(crate) fn keys_script() -> String {
+    format!("/assets/{}", KEYS.name)
+}
+
 /// Returns the address of the icon.
 pub(crate) fn icon() -> String {
     format!("/assets/{}", ICON.name)
@@ -65,7 +84,8 @@ pub(crate) fn build() -> &'static str {
 
 /// Serves an asset.
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let found = [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.name == name);
+    let found =
+        [&*STYLE, &*REGION, &*WALL, &*SCRIPT, &*KEYS, &*ICON].into_iter().find(|asset| asset.name == name);
     let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
@@ -82,6 +102,9 @@ mod tests {
     fn assets_are_there_small_and_named_by_their_content() {
         assert!(!SCRIPT.bytes.is_empty() && SCRIPT.bytes.len() < 10_240, "{}", SCRIPT.bytes.len());
         assert!(!STYLE.bytes.is_empty() && STYLE.bytes.len() < 16_384, "{}", STYLE.bytes.len());
+        for more in [&*REGION, &*WALL, &*KEYS] {
+            assert!(!more.bytes.is_empty() && more.bytes.len() < 8_192, "{} {}", more.name, more.bytes.len());
+        }
         assert!(style().starts_with("/assets/console-") && style().ends_with(".css"));
         assert_ne!(SCRIPT.name.len(), "console-.js".len());
     }

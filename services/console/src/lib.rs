@@ -20,6 +20,7 @@ mod directory;
 mod form;
 mod live;
 mod pages;
+mod preferences;
 mod problem;
 mod routes;
 mod session;

@@ -3,8 +3,11 @@
 pub(crate) mod capacity;
 pub(crate) mod frame;
 pub(crate) mod needs;
+pub(crate) mod preferences;
 pub(crate) mod problem;
 pub(crate) mod proposals;
+pub(crate) mod search;
 pub(crate) mod sign_in;
 pub(crate) mod situation;
 pub(crate) mod transfers;
+pub(crate) mod wall;

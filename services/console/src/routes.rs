@@ -14,7 +14,9 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::{App, Update, Visit};
 use crate::assets;
-use crate::pages::{capacity, frame, needs, proposals, sign_in, situation, transfers};
+use crate::pages::{
+    capacity, frame, needs, preferences, proposals, search, sign_in, situation, transfers, wall,
+};
 
 /// Largest form, in bytes. Ours are under two kilobytes.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -44,6 +46,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/needs", get(needs::page))
         .route("/needs/new", get(needs::raise::new).post(needs::raise::raise))
         .route("/needs/widen", post(needs::actions::widen))
+        .route("/needs/later", post(needs::actions::later))
         .route("/needs/ask", post(needs::actions::ask))
         .route("/needs/withdraw", post(needs::actions::withdraw))
         .route("/needs/resolve", post(needs::actions::resolve))
@@ -56,12 +59,19 @@ pub(crate) fn router(app: App) -> Router {
         .route("/transfers/advance", post(transfers::actions::advance))
         .route("/transfers/abort", post(transfers::actions::abort))
         .route("/situation", get(situation::page))
+        .route("/situation/one", get(situation::one::page))
+        .route("/situation/ask", post(situation::one::ask))
+        .route("/wall", get(wall::page))
+        .route("/search", get(search::page))
+        .route("/preferences", get(preferences::page).post(preferences::keep))
         .route("/f/head/{page}", get(frame::fragment))
         .route("/f/capacity", get(capacity::fragment))
         .route("/f/needs", get(needs::fragment))
         .route("/f/proposals", get(proposals::fragment))
         .route("/f/transfers", get(transfers::fragment))
         .route("/f/situation", get(situation::fragment))
+        .route("/f/situation/one", get(situation::one::fragment))
+        .route("/f/wall", get(wall::fragment))
         .route("/events", get(events))
         .route("/assets/{name}", get(assets::serve))
         .fallback(nothing_here)

@@ -20,6 +20,15 @@ pub(crate) fn signed(number: i64) -> String {
     }
 }
 
+/// Returns what people call a record without a reference of its own: the end of its id, `5F2A9C`. Short ids stay as they are.
+pub(crate) fn reference(id: &str) -> String {
+    let is_long = id.len() == 36 && id.bytes().filter(|byte| *byte == b'-').count() == 4;
+    match id.get(id.len().saturating_sub(6)..) {
+        Some(end) if is_long => end.to_uppercase(),
+        Some(_) | None => id.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +38,12 @@ mod tests {
         assert_eq!(count(1, "proposal", "proposals"), "1 proposal");
         assert_eq!(count(0, "proposal", "proposals"), "0 proposals");
         assert_eq!(count(12, "bed", "beds"), "12 beds");
+    }
+
+    #[test]
+    fn nobody_reads_a_whole_id() {
+        assert_eq!(reference("01a203b7-719c-73df-a18f-fb2d959092ee"), "9092EE");
+        assert_eq!([reference("t-21"), reference("")], ["t-21", ""]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use crate::app::{Update, Visit};
 use crate::assets;
 use crate::directory::{Desk, Directory};
+use crate::preferences::Preferences;
 use crate::problem::Problem;
 use crate::routes;
 use crate::words::{codes, time};
@@ -60,8 +61,8 @@ impl Place {
     /// Says whether the page is of one trust, so that roles above trusts have none.
     const fn is_of_a_trust(self) -> bool {
         match self {
-            Self::Proposals | Self::Capacity | Self::Needs => true,
-            Self::Transfers | Self::Situation | Self::Elsewhere => false,
+            Self::Proposals | Self::Capacity => true,
+            Self::Needs | Self::Transfers | Self::Situation | Self::Elsewhere => false,
         }
     }
 }
@@ -175,6 +176,8 @@ pub(crate) struct Frame {
     pub(crate) build: &'static str,
     /// Whether the page updates itself.
     pub(crate) is_live: bool,
+    /// What the person prefers at this screen.
+    pub(crate) preferences: Preferences,
 }
 
 impl Frame {
@@ -215,6 +218,7 @@ impl Frame {
             icon: assets::icon(),
             build: assets::build(),
             is_live: head.place != Place::Elsewhere.path(),
+            preferences: visit.preferences,
         }
     }
 }

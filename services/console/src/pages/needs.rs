@@ -1,29 +1,47 @@
-//! Our needs: what we have raised, how far each is, and why not yet.
+//! Needs: what we have raised, or the region's whole list, how far each is, and why not yet.
 
 pub(crate) mod actions;
 pub(crate) mod raise;
+mod reason;
 mod view;
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
-use fallow_api::v1::{ExplainNeedRequest, GetNeedRequest, NeedFilter, ProposalFilter};
+use fallow_api::v1::{ExplainNeedRequest, GetNeedRequest, Need, NeedFilter, ProposalFilter, need};
+use futures::stream::{self, StreamExt};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use self::view::{List, Reason};
+use self::reason::{Fix, Reason};
+use self::view::List;
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
 use crate::app::{Update, Visit};
 use crate::problem::Problem;
 use crate::routes;
 
-/// Which need is opened.
-#[derive(Debug, Default, Deserialize)]
+/// Which needs are listed, and which one is opened.
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Opened {
     /// Id of the need whose explanation is shown.
     #[serde(default)]
     why: String,
+    /// `all` lists every need that the viewer may see; roles above trusts see no other list.
+    #[serde(default)]
+    of: String,
+    /// Key of the only resource that is listed; empty = every one.
+    #[serde(default)]
+    resource: String,
+}
+
+impl Opened {
+    /// Opens one need of the own list.
+    pub(super) fn at(need: &str) -> Self {
+        Self { why: need.to_owned(), ..Self::default() }
+    }
 }
 
 #[derive(Template)]
@@ -31,12 +49,15 @@ pub(crate) struct Opened {
 struct Page {
     frame: Frame,
     problem: String,
+    /// `Our needs`, or `Needs of the region`.
+    title: &'static str,
+    can_raise: bool,
     list: String,
 }
 
 /// `GET /needs`
 pub(crate) async fn page(visit: Visit, Query(opened): Query<Opened>) -> Response {
-    show(&visit, &opened.why, StatusCode::OK, String::new()).await
+    show(&visit, &opened, StatusCode::OK, String::new()).await
 }
 
 /// `GET /f/needs`
@@ -45,7 +66,7 @@ pub(crate) async fn fragment(
     Query(opened): Query<Opened>,
     headers: HeaderMap,
 ) -> Response {
-    match read(&visit, &opened.why).await {
+    match read(&visit, &opened).await {
         Ok(list) => routes::fragment(&headers, rendered(&list)),
         Err(problem) => visit.refuse(&problem),
     }
@@ -53,39 +74,63 @@ pub(crate) async fn fragment(
 
 /// Shows the page again with what went wrong on top.
 pub(crate) async fn show_problem(visit: &Visit, why: &str, problem: &Problem) -> Response {
-    show(visit, why, problem.http_status(), summary(problem, actions::CONTROLS)).await
+    show(visit, &Opened::at(why), problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 
-async fn show(visit: &Visit, why: &str, status: StatusCode, problem: String) -> Response {
-    let (frame, list) = tokio::join!(Frame::read(visit, Place::Needs, "Our needs"), read(visit, why));
+async fn show(visit: &Visit, opened: &Opened, status: StatusCode, problem: String) -> Response {
+    let can_raise = visit.viewer().trust.is_some();
+    let title = if can_raise && opened.of != ALL { "Our needs" } else { "Needs of the region" };
+    let (frame, list) = tokio::join!(Frame::read(visit, Place::Needs, title), read(visit, opened));
     visit.answer(list.map(|list| {
-        let page = Page { frame, problem, list: rendered(&list) };
+        let page = Page { frame, problem, title, can_raise, list: rendered(&list) };
         routes::html(status, rendered(&page))
     }))
 }
 
+/// The list of everybody's needs, as its address has it.
+const ALL: &str = "all";
+
 /// Reads everything that the list shows, and the explanation of one need when it is opened.
-async fn read(visit: &Visit, why: &str) -> Result<List, Problem> {
-    let trust = visit.own_trust()?;
-    let ours = NeedFilter { trusts: vec![trust.to_owned()], ..NeedFilter::default() };
-    let joined = ProposalFilter { trusts: vec![trust.to_owned()], ..ProposalFilter::default() };
+async fn read(visit: &Visit, opened: &Opened) -> Result<List, Problem> {
+    let own = visit.viewer().trust.clone();
+    let only: Vec<String> = if opened.of == ALL { Vec::new() } else { own.clone().into_iter().collect() };
+    let listed = NeedFilter { trusts: only.clone(), ..NeedFilter::default() };
+    let joined = ProposalFilter { trusts: only, ..ProposalFilter::default() };
     let (needs, proposals, reason, directory) = tokio::join!(
-        visit.calls.needs(ours),
+        visit.calls.needs(listed),
         visit.calls.proposals(joined),
-        explain(visit, why),
+        explain(visit, &opened.why),
         visit.directory()
     );
     // A need may have ended since its explanation was opened: the list is shown without it.
     let (needs, directory, reason) = (needs?, directory?, reason.ok().flatten());
-    Ok(List::new(
-        &visit.signed.csrf,
-        &visit.now,
-        why,
-        &needs,
-        &proposals.unwrap_or_default(),
-        reason,
-        &directory,
-    ))
+    let fixes = fixes(visit, &needs).await;
+    let asked = view::Asked {
+        csrf: visit.signed.csrf.clone(),
+        own,
+        of_all: opened.of == ALL || visit.viewer().trust.is_none(),
+        why: opened.why.clone(),
+        resource: opened.resource.clone(),
+    };
+    Ok(List::new(asked, &visit.now, &needs, &proposals.unwrap_or_default(), reason, fixes, &directory))
+}
+
+/// Needs whose cheapest change is looked for without being asked: each costs the engine a few milliseconds.
+const FIXES_MAX: usize = 8;
+
+/// Finds the cheapest change for the viewer's own needs that nothing fits, the most urgent first.
+async fn fixes(visit: &Visit, needs: &[Need]) -> BTreeMap<String, Fix> {
+    let Some(own) = visit.viewer().trust.as_deref() else { return BTreeMap::new() };
+    let mut open: Vec<&Need> =
+        needs.iter().filter(|one| one.trust == own && one.state() == need::State::Open).collect();
+    open.sort_by_key(|one| (one.priority, one.id.clone()));
+    let open: Vec<String> = open.into_iter().take(FIXES_MAX).map(|one| one.id.clone()).collect();
+    let asked = stream::iter(open).map(|id| async move {
+        let reason = explain(visit, &id).await.ok().flatten()?;
+        Some((id, reason.cheapest()?))
+    });
+    let found: Vec<Option<(String, Fix)>> = asked.buffer_unordered(FIXES_MAX).collect().await;
+    found.into_iter().flatten().collect()
 }
 
 /// Asks why a need is not served.
@@ -95,11 +140,13 @@ async fn explain(visit: &Visit, need: &str) -> Result<Option<Reason>, Problem> {
     }
     let asked = ExplainNeedRequest { need: need.to_owned(), ..ExplainNeedRequest::default() };
     let known = GetNeedRequest { need: need.to_owned() };
-    let (explained, known) =
-        tokio::join!(async { visit.calls.matching().explain_need(asked).await }, async {
-            visit.calls.demand().get_need(known).await
-        });
+    let (explained, known, directory) = tokio::join!(
+        async { visit.calls.matching().explain_need(asked).await },
+        async { visit.calls.demand().get_need(known).await },
+        visit.directory()
+    );
     let need = known?.into_inner().need.unwrap_or_default();
     let unserved = explained?.into_inner().unserved.unwrap_or_default();
-    Ok(Some(Reason::new(&need, &unserved, &visit.now)))
+    let own = visit.viewer().trust.as_deref();
+    Ok(Some(Reason::new(&need, own, &unserved, &visit.now, &*directory?)))
 }

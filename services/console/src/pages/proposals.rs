@@ -91,7 +91,7 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
     );
     let (needs, offers) = tokio::join!(needs_of(visit, &proposals), offers_of(visit, &proposals));
     let known = Known { needs, offers, transfers: transfers.unwrap_or_default(), directory: directory? };
-    Ok(Inbox::new(&visit.signed.csrf, &visit.now, trust, &proposals, &known))
+    Ok(Inbox::new(&visit.signed.csrf, !visit.preferences.is_compact, &visit.now, trust, &proposals, &known))
 }
 
 /// Reads the needs behind proposals: by a list of those that proposals can belong to, then singly what is missing.

@@ -1,12 +1,16 @@
 //! The region as gold command and every trust see it: who can help, who is short, and how old each number is.
 
-mod view;
+pub(crate) mod grid;
+pub(crate) mod one;
+pub(crate) mod sections;
+pub(crate) mod view;
 
 use askama::Template;
 use axum::response::Response;
 use fallow_api::v1::GetSituationRequest;
 use http::{HeaderMap, StatusCode};
 
+use self::sections::{Section, sections};
 use self::view::Heat;
 use super::frame::{Frame, Place, rendered};
 use crate::app::{Update, Visit};
@@ -17,6 +21,7 @@ use crate::routes;
 #[template(path = "situation/page.html")]
 struct Page {
     frame: Frame,
+    sections: Vec<sections::Entry>,
     heat: String,
 }
 
@@ -24,7 +29,7 @@ struct Page {
 pub(crate) async fn page(visit: Visit) -> Response {
     let (frame, heat) = tokio::join!(Frame::read(&visit, Place::Situation, "Situation"), read(&visit));
     visit.answer(heat.map(|heat| {
-        let page = Page { frame, heat: rendered(&heat) };
+        let page = Page { frame, sections: sections(Section::Situation), heat: rendered(&heat) };
         routes::html(StatusCode::OK, rendered(&page))
     }))
 }

@@ -44,6 +44,25 @@ impl CapacityService for World {
         Ok(Response::new(GetOfferResponse { offer: Some(offer), revision: 0 }))
     }
 
+    async fn ask_to_confirm(
+        &self,
+        request: Request<AskToConfirmRequest>,
+    ) -> Result<Response<AskToConfirmResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            // One nudge of a trust in a while, as the service has it.
+            if records.asked.contains(&asked.trust) {
+                return Err(Status::resource_exhausted(
+                    "this trust was asked a short while ago; ring its desk",
+                ));
+            }
+            records.asked.push(asked.trust);
+            let revision = records.bump(&asked.request_id);
+            Ok(Response::new(AskToConfirmResponse { asked: 2, revision }))
+        })
+    }
+
     async fn publish_offer(
         &self,
         request: Request<PublishOfferRequest>,

@@ -249,6 +249,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         region: region(),
         situation: situation(&day),
         revision: 100,
+        asked: Vec::new(),
         request_ids: Vec::new(),
     };
     saturday::lend_a_team(&day, &mut records);
@@ -289,6 +290,9 @@ fn situation(day: &Day) -> Situation {
                     trust: (*ods).to_owned(),
                     resource: Some(resource(column)),
                     net,
+                    free: net.max(0)
+                        + i64::from(column == "CC_ADULT/2")
+                        + 2 * i64::from(column == "GA_ADULT"),
                     pressure,
                     freshness: (*freshness).into(),
                     oldest_reported_at: day.at(if *freshness == Freshness::Stale { -140 } else { -25 }),

@@ -215,8 +215,10 @@ impl MatchingService for World {
         let filter = request.into_inner().filter.unwrap_or_default();
         let records = self.records();
         let transfers = records.transfers.iter().filter(|one| {
-            filter.trusts.is_empty()
-                || [&one.home_trust, &one.supporting_trust].iter().any(|side| filter.trusts.contains(side))
+            let sides = [&one.home_trust, &one.supporting_trust];
+            let is_live = !matches!(one.state(), transfer::State::Completed | transfer::State::Aborted);
+            (filter.trusts.is_empty() || sides.iter().any(|side| filter.trusts.contains(side)))
+                && if filter.states.is_empty() { is_live } else { filter.states.contains(&one.state) }
         });
         let transfers = transfers.cloned().collect();
         Ok(Response::new(ListTransfersResponse {
@@ -224,6 +226,47 @@ impl MatchingService for World {
             revision: records.revision,
             ..Default::default()
         }))
+    }
+
+    async fn get_transfer(
+        &self,
+        request: Request<GetTransferRequest>,
+    ) -> Result<Response<GetTransferResponse>, Status> {
+        self.caller(&request)?;
+        let id = request.into_inner().transfer;
+        let found = self.records().transfers.iter().find(|one| one.id == id).cloned();
+        let transfer = Some(found.ok_or_else(|| Status::not_found("there is no such transfer"))?);
+        Ok(Response::new(GetTransferResponse { transfer, revision: 0 }))
+    }
+
+    async fn get_proposal(
+        &self,
+        request: Request<GetProposalRequest>,
+    ) -> Result<Response<GetProposalResponse>, Status> {
+        self.caller(&request)?;
+        let id = request.into_inner().proposal;
+        let found = self.records().proposals.iter().find(|one| one.id == id).cloned();
+        let proposal = Some(found.ok_or_else(|| Status::not_found("there is no such proposal"))?);
+        Ok(Response::new(GetProposalResponse { proposal, revision: 0 }))
+    }
+
+    async fn abort_transfer(
+        &self,
+        request: Request<AbortTransferRequest>,
+    ) -> Result<Response<AbortTransferResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            let at = records.transfers.iter().position(|one| one.id == asked.transfer);
+            let at = at.ok_or_else(|| Status::not_found("there is no such transfer"))?;
+            expect(asked.expected_revision, records.transfers[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let transfer = &mut records.transfers[at];
+            transfer.set_state(transfer::State::Aborted);
+            transfer.abort_reason = asked.reason;
+            transfer.revision = revision;
+            Ok(Response::new(AbortTransferResponse { transfer: Some(transfer.clone()), revision }))
+        })
     }
 
     async fn advance_transfer(

@@ -34,6 +34,8 @@ pub(crate) struct Records {
     pub(crate) region: Region,
     pub(crate) situation: Situation,
     pub(crate) revision: i64,
+    /// Trusts that were asked to confirm.
+    pub(crate) asked: Vec<String>,
     /// Every call that changed something, by the name of its request id.
     pub(crate) request_ids: Vec<String>,
 }

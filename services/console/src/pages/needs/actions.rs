@@ -8,10 +8,12 @@ use fallow_api::v1::{
 use prost_types::FieldMask;
 
 use super::super::problem::Control;
+use super::reason::later_of;
 use super::show_problem;
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
 use crate::words;
+use crate::words::time::from_wire;
 
 /// The controls of the page's forms, for the error summary.
 pub(super) const CONTROLS: &[Control] =
@@ -39,6 +41,28 @@ pub(crate) async fn widen(Posted { visit, fields }: Posted) -> Response {
         };
         visit.calls.demand().amend_need(request).await?;
         Ok::<_, Problem>(format!("The travel limit is {minutes} minutes now. Fallow is looking again."))
+    };
+    match made.await {
+        Ok(said) => visit.done(said, &opened(&fields)),
+        Err(problem) => show_problem(&visit, fields.text("need"), &problem).await,
+    }
+}
+
+/// `POST /needs/later`: lets the need be met by a later time.
+pub(crate) async fn later(Posted { visit, fields }: Posted) -> Response {
+    let made = async {
+        let by = later_of(fields.text("by"), &visit.now)
+            .ok_or_else(|| Problem::invalid("by", "must be a date and a time"))?;
+        let request = AmendNeedRequest {
+            request_id: fields.request_id(),
+            expected_revision: fields.revision(),
+            need: Some(Need { id: fields.text("need").to_owned(), needed_by: Some(by), ..Need::default() }),
+            update_mask: Some(FieldMask { paths: vec!["needed_by".to_owned()] }),
+            ..AmendNeedRequest::default()
+        };
+        visit.calls.demand().amend_need(request).await?;
+        let at = from_wire(Some(&by)).map(|at| visit.now.clock(at)).unwrap_or_default();
+        Ok::<_, Problem>(format!("It may be met until {at} now. Fallow is looking again."))
     };
     match made.await {
         Ok(said) => visit.done(said, &opened(&fields)),

@@ -1,28 +1,44 @@
 //! What the list of needs shows, worked out from the records.
 
-use askama::Template;
-use fallow_api::render;
-use fallow_api::v1::unserved_explanation::change::Change;
-use fallow_api::v1::{
-    Need, Priority, Proposal, ResourceKind, UnservedExplanation, explanation, need, unserved_explanation,
-};
+use std::collections::BTreeMap;
 
+use askama::Template;
+use fallow_api::v1::{Need, Proposal, ResourceKind, need};
+
+use super::reason::{Fix, Reason};
 use crate::directory::Directory;
 use crate::words;
 use crate::words::codes::{self, Tag};
 use crate::words::resource::{self, Choice};
 use crate::words::time::{Now, from_wire};
 
+/// Rows shown at once: more than anybody reads, and a page that is still small. The rest is a resource away.
+const ROWS_MAX: usize = 60;
+
+/// Who looks, and at what.
+pub(super) struct Asked {
+    pub(super) csrf: String,
+    /// The viewer's trust.
+    pub(super) own: Option<String>,
+    /// Whether everybody's needs are listed.
+    pub(super) of_all: bool,
+    /// The need whose explanation is opened.
+    pub(super) why: String,
+    /// Key of the only resource that is listed.
+    pub(super) resource: String,
+}
+
 /// The part of the page that updates itself.
 #[derive(Template)]
 #[template(path = "needs/list.html")]
 pub(super) struct List {
-    csrf: String,
+    asked: Asked,
     rows: Vec<Row>,
+    /// How many there are, shown or not.
+    all: usize,
     /// `Open 4`, `Proposed 2`, and so on.
     counts: Vec<(&'static str, usize)>,
-    /// The need whose explanation is opened.
-    why: String,
+    resources: Vec<Choice>,
     reason: Option<Reason>,
     withdraw_reasons: Vec<Choice>,
 }
@@ -31,6 +47,7 @@ pub(super) struct List {
 struct Row {
     id: String,
     what: String,
+    /// Whose it is and where.
     site: String,
     case_ref: String,
     priority: &'static str,
@@ -41,46 +58,20 @@ struct Row {
     is_open: bool,
     best: String,
     age: String,
-}
-
-/// Why a need, or some of its units, is not served, and what would help.
-pub(super) struct Reason {
-    need: String,
     revision: i64,
-    name: String,
-    headline: String,
-    counts: Vec<String>,
-    taken: Option<String>,
-    relaxations: Vec<Relaxation>,
-    deadline: Option<String>,
-}
-
-/// One change that would place something.
-struct Relaxation {
-    text: String,
-    places: String,
-    button: Button,
-}
-
-/// What can be done about it from here.
-#[derive(Debug, PartialEq, Eq)]
-enum Button {
-    /// Let the need travel so many minutes.
-    Widen(i64),
-    /// Ask a trust whether its figures are still true.
-    Ask(String),
-    /// Nothing: another trust must act.
-    None,
+    /// The cheapest change that would place something, where nothing fits.
+    fix: Option<Fix>,
 }
 
 impl List {
+    /// Makes the list. `fixes` holds the cheapest change for needs that nothing fits, by their ids.
     pub(super) fn new(
-        csrf: &str,
+        asked: Asked,
         now: &Now,
-        why: &str,
         needs: &[Need],
         proposals: &[Proposal],
         reason: Option<Reason>,
+        mut fixes: BTreeMap<String, Fix>,
         directory: &Directory,
     ) -> Self {
         let counted = [
@@ -91,7 +82,16 @@ impl List {
             need::State::OnHold,
         ];
         let count = |state: need::State| needs.iter().filter(|one| one.state() == state).count();
-        let mut sorted: Vec<&Need> = needs.iter().collect();
+        let resources: BTreeMap<String, String> = needs
+            .iter()
+            .filter_map(|one| one.resource.as_ref())
+            .map(|one| (resource::key(one), resource::short(one)))
+            .collect();
+        let is_listed = |need: &&Need| {
+            asked.resource.is_empty()
+                || need.resource.as_ref().is_some_and(|one| resource::key(one) == asked.resource)
+        };
+        let mut sorted: Vec<&Need> = needs.iter().filter(is_listed).collect();
         sorted.sort_by_key(|one| {
             let by = from_wire(one.needed_by.as_ref());
             // Those without a time come last.
@@ -101,19 +101,51 @@ impl List {
             key: reason.as_str_name().to_owned(),
             name: codes::decline(*reason).to_owned(),
         };
+        let row = |one: &Need| Row::new(one, asked.of_all, proposals, fixes.remove(&one.id), now, directory);
         Self {
-            csrf: csrf.to_owned(),
-            rows: sorted.into_iter().map(|one| Row::new(one, proposals, now, directory)).collect(),
+            rows: sorted.iter().take(ROWS_MAX).copied().map(row).collect(),
+            all: sorted.len(),
             counts: counted.into_iter().map(|state| (codes::need_state(state).text, count(state))).collect(),
-            why: why.to_owned(),
+            resources: resources.into_iter().map(|(key, name)| Choice { key, name }).collect(),
             reason,
             withdraw_reasons: codes::HOME_DECLINES.iter().map(withdraw).collect(),
+            asked,
         }
+    }
+
+    fn beyond(&self) -> Option<String> {
+        more_than(self.rows.len(), self.all)
+    }
+
+    /// Returns the query that keeps the list as it is.
+    fn query(&self) -> String {
+        let mut query = String::new();
+        for (name, value) in [
+            ("of", if self.asked.of_all && self.asked.own.is_some() { "all" } else { "" }),
+            ("resource", self.asked.resource.as_str()),
+        ] {
+            if !value.is_empty() {
+                query.push_str(&format!("{name}={}&", encoded(value)));
+            }
+        }
+        query
     }
 }
 
+/// Keeps what an address may have as it is, and leaves the rest out: keys and ids have nothing else.
+fn encoded(value: &str) -> String {
+    value.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~/_".contains(*c)).collect()
+}
+
 impl Row {
-    fn new(need: &Need, proposals: &[Proposal], now: &Now, directory: &Directory) -> Self {
+    fn new(
+        need: &Need,
+        of_all: bool,
+        proposals: &[Proposal],
+        fix: Option<Fix>,
+        now: &Now,
+        directory: &Directory,
+    ) -> Self {
         let needed_by = from_wire(need.needed_by.as_ref());
         let priority = codes::priority(need.priority()).0;
         let state = need.state();
@@ -128,10 +160,11 @@ impl Row {
             | ResourceKind::Equipment
             | ResourceKind::VirtualWard => String::new(),
         };
+        let site = directory.site(&need.site);
         Self {
             id: need.id.clone(),
             what: format!("{}{minutes}", resource::phrase(&resource, need.units)),
-            site: directory.site(&need.site).to_owned(),
+            site: if of_all { format!("{}, {site}", directory.trust(&need.trust)) } else { site.to_owned() },
             case_ref: need.case_ref.clone(),
             priority,
             is_urgent: priority.starts_with("P1"),
@@ -141,6 +174,8 @@ impl Row {
             is_open: matches!(state, need::State::Open | need::State::PartAgreed),
             best: best(need, proposals, now, directory),
             age: raised.map_or_else(String::new, |at| now.age(at)),
+            revision: need.revision,
+            fix,
         }
     }
 }
@@ -181,137 +216,30 @@ fn best(need: &Need, proposals: &[Proposal], now: &Now, directory: &Directory) -
     }
 }
 
-impl Reason {
-    pub(super) fn new(need: &Need, unserved: &UnservedExplanation, now: &Now) -> Self {
-        let resource = need.resource.clone().unwrap_or_default();
-        let case_ref = if need.case_ref.is_empty() { String::new() } else { format!("{}: ", need.case_ref) };
-        let headline = match (unserved.unserved, unserved.offers) {
-            (0, _) => "Every unit of this need has a proposal or is agreed.".to_owned(),
-            (_, 0) => "Nobody offers this at the moment.".to_owned(),
-            (units, offers) => format!(
-                "{} without a proposal. {} looked at.",
-                words::count(units, "unit", "units"),
-                words::count(offers, "offer was", "offers were")
-            ),
-        };
-        let mut taken: Vec<String> = unserved
-            .taken_by
-            .iter()
-            .map(|band| {
-                codes::priority(Priority::try_from(*band).unwrap_or(Priority::Unspecified)).0.to_owned()
-            })
-            .collect();
-        taken.dedup();
-        let needed_by = from_wire(need.needed_by.as_ref());
-        Self {
-            need: need.id.clone(),
-            revision: need.revision,
-            name: format!("{case_ref}{}", resource::phrase(&resource, need.units)),
-            headline,
-            counts: unserved.counts.iter().map(not_used).collect(),
-            taken: (!taken.is_empty())
-                .then(|| format!("What it could have used went to needs of band {}.", taken.join(", "))),
-            relaxations: unserved.relaxations.iter().map(Relaxation::new).collect(),
-            deadline: needed_by
-                .filter(|by| unserved.unserved > 0 && *by > now.at)
-                .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
-        }
-    }
-}
-
-impl Relaxation {
-    fn new(relaxation: &unserved_explanation::Relaxation) -> Self {
-        let places = words::count(relaxation.places, "unit", "units");
-        let change = relaxation.change.as_ref().and_then(|change| change.change.as_ref());
-        Self {
-            text: sentence(&relaxation.text),
-            places: format!("would place {places} more"),
-            button: change.map_or(Button::None, Button::of),
-        }
-    }
-
-    /// Returns the minutes of a wider travel limit.
-    fn widen(&self) -> Option<i64> {
-        match self.button {
-            Button::Widen(minutes) => Some(minutes),
-            Button::Ask(_) | Button::None => None,
-        }
-    }
-
-    /// Returns the trust to be asked.
-    fn ask(&self) -> Option<&str> {
-        match &self.button {
-            Button::Ask(trust) => Some(trust),
-            Button::Widen(_) | Button::None => None,
-        }
-    }
-}
-
-impl Button {
-    /// Returns what the home trust can do towards a change.
-    fn of(change: &Change) -> Self {
-        match change {
-            Change::TravelLimit(limit) => Self::Widen(limit.minutes),
-            Change::Confirm(confirm) => Self::Ask(confirm.trust.clone()),
-            Change::MoreUnits(_) | Change::LowerReserve(_) | Change::LaterBy(_) | Change::FindTeam(_) => {
-                Self::None
-            }
-        }
-    }
-}
-
-/// Writes how many offers one reason ruled out: `3 too far, such as Calverleigh, 52 min`.
-fn not_used(counted: &explanation::NotUsed) -> String {
-    let why = render::objection(counted.reason());
-    if counted.example.is_empty() {
-        format!("{} {why}", counted.count)
-    } else {
-        format!("{} {why}, such as {}", counted.count, counted.example)
-    }
-}
-
-/// Begins a text with a capital.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+/// Says how many needs stand below what is shown.
+fn more_than(shown: usize, all: usize) -> Option<String> {
+    let more = i64::try_from(all.saturating_sub(shown)).unwrap_or(i64::MAX);
+    (more > 0).then(|| {
+        format!("{} below these: choose a resource to see them.", words::count(more, "need is", "needs are"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fallow_api::v1::unserved_explanation::change;
 
     #[test]
-    fn changes_become_buttons_where_the_home_trust_can_act() {
-        assert_eq!(Button::of(&Change::TravelLimit(change::TravelLimit { minutes: 60 })), Button::Widen(60));
-        let confirm = change::Confirm { offer: "o-1".to_owned(), trust: "ZA5".to_owned() };
-        assert_eq!(Button::of(&Change::Confirm(confirm)), Button::Ask("ZA5".to_owned()));
-        let team = change::FindTeam { offer: "o-1".to_owned(), trust: "ZA5".to_owned() };
-        assert_eq!(Button::of(&Change::FindTeam(team)), Button::None);
+    fn what_is_not_shown_is_counted() {
+        assert_eq!(more_than(60, 60), None);
+        assert_eq!(
+            more_than(60, 61).as_deref(),
+            Some("1 need is below these: choose a resource to see them.")
+        );
     }
 
     #[test]
-    fn a_reason_counts_what_was_looked_at() {
-        let now = Now {
-            at: "2026-11-24T14:32:00Z".parse().unwrap(),
-            zone: jiff::tz::TimeZone::get("Europe/London").unwrap(),
-        };
-        let need = Need {
-            case_ref: "LC-120".to_owned(),
-            units: 2,
-            resource: resource::from_key("BED/GA_ADULT"),
-            ..Need::default()
-        };
-        let headline = |unserved, offers| {
-            Reason::new(
-                &need,
-                &UnservedExplanation { unserved, offers, ..UnservedExplanation::default() },
-                &now,
-            )
-            .headline
-        };
-        assert_eq!(headline(2, 14), "2 units without a proposal. 14 offers were looked at.");
-        assert_eq!(headline(1, 0), "Nobody offers this at the moment.");
-        assert_eq!(headline(0, 5), "Every unit of this need has a proposal or is agreed.");
+    fn an_address_has_nothing_that_it_may_not() {
+        assert_eq!(encoded("BED/CC_ADULT/2"), "BED/CC_ADULT/2");
+        assert_eq!(encoded("a\"><b&c"), "abc");
     }
 }

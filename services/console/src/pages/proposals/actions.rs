@@ -107,7 +107,7 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
     let proposal = answer.proposal.unwrap_or_default();
     if let Some(transfer) = answer.transfer {
         let time = visit.now.time_of_day(visit.now.at);
-        return Ok(format!("Agreed {time}. Now: transfer {}.", transfer.id));
+        return Ok(format!("Agreed {time}. Now: transfer {}.", words::reference(&transfer.id)));
     }
     let directory = visit.directory().await?;
     let own = visit.viewer().trust.as_deref();

@@ -34,6 +34,8 @@ pub(super) struct Known {
 #[template(path = "proposals/inbox.html")]
 pub(super) struct Inbox {
     csrf: String,
+    /// Whether the first explanation is open.
+    is_opened: bool,
     /// How many wait for us, in blocks and alone.
     count: usize,
     /// Those that wait for us and are answered as a block, first to lapse first.
@@ -84,9 +86,17 @@ pub(super) struct Card {
 }
 
 impl Inbox {
-    pub(super) fn new(csrf: &str, now: &Now, trust: &str, proposals: &[Proposal], known: &Known) -> Self {
+    pub(super) fn new(
+        csrf: &str,
+        is_opened: bool,
+        now: &Now,
+        trust: &str,
+        proposals: &[Proposal],
+        known: &Known,
+    ) -> Self {
         let mut inbox = Self {
             csrf: csrf.to_owned(),
+            is_opened,
             count: 0,
             blocks: Vec::new(),
             waiting: Vec::new(),

@@ -5,7 +5,7 @@ use fallow_api::v1::{AbortTransferRequest, AdvanceTransferRequest, DeclineReason
 
 use super::show_problem;
 use crate::form::Posted;
-use crate::words::codes;
+use crate::words::{self, codes};
 
 /// `POST /transfers/advance`: to the next state, or one item of the checklist done.
 pub(crate) async fn advance(Posted { visit, fields }: Posted) -> Response {
@@ -24,9 +24,14 @@ pub(crate) async fn advance(Posted { visit, fields }: Posted) -> Response {
             let said = if to == transfer::State::Unspecified {
                 "The checklist is updated.".to_owned()
             } else {
-                format!("Transfer {}: {}.", now.id, codes::transfer_state(now.state()).text)
+                format!(
+                    "Transfer {}: {}.",
+                    words::reference(&now.id),
+                    codes::transfer_state(now.state()).text
+                )
             };
-            visit.done(said, &format!("/transfers#transfer-{}", now.id))
+            let opened = if fields.has("open") { format!("?open={}", now.id) } else { String::new() };
+            visit.done(said, &format!("/transfers{opened}#transfer-{}", now.id))
         }
         Err(status) => show_problem(&visit, &status.into()).await,
     }

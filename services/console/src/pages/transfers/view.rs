@@ -1,27 +1,57 @@
 //! What the tracker shows, worked out from the records.
 
-use askama::Template;
-use fallow_api::v1::{ChecklistItem, ResourceKind, Transfer, transfer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use askama::Template;
+use fallow_api::v1::{ChecklistItem, Need, ResourceKind, Transfer, transfer};
+
+use super::Shown;
+use super::timeline::Moment;
 use crate::directory::{Desk, Directory};
+use crate::words;
 use crate::words::codes::{self, Tag};
 use crate::words::resource::{self, Choice};
 use crate::words::time::{Now, from_wire};
+
+/// Records around the transfers.
+pub(super) struct Known {
+    /// By id.
+    pub(super) needs: BTreeMap<String, Need>,
+    /// The opened transfer and what happened to it.
+    pub(super) opened: Option<(Transfer, Vec<Moment>)>,
+    pub(super) directory: Arc<Directory>,
+}
 
 /// The part of the page that updates itself.
 #[derive(Template)]
 #[template(path = "transfers/tracker.html")]
 pub(super) struct Tracker {
     csrf: String,
+    shown: Shown,
     rows: Vec<Row>,
-    /// How many there are in each state that there is one in.
-    counts: Vec<(&'static str, usize)>,
+    columns: Vec<Column>,
+    opened: Option<(Row, Vec<Moment>)>,
     aborts: Vec<Choice>,
+}
+
+/// The columns, in the order in which a transfer goes through them.
+const COLUMNS: [&str; 6] = ["Planned", "Ready", "Moving", "Arrived", "Done", "Aborted"];
+
+/// The transfers of one column.
+struct Column {
+    name: &'static str,
+    /// Indices of its rows.
+    rows: Vec<usize>,
 }
 
 /// One transfer.
 struct Row {
     id: String,
+    /// What people call it.
+    reference: String,
+    /// The home trust's reference of the case; empty where the viewer does not see the need.
+    case_ref: String,
     revision: i64,
     what: String,
     supporting: String,
@@ -30,14 +60,22 @@ struct Row {
     way: String,
     state: Tag,
     due: Option<String>,
+    /// Time until the next step is due.
+    left: Option<String>,
     is_overdue: bool,
     checklist: Vec<Item>,
+    /// `3 of 4 done`; empty without a checklist.
+    done: String,
+    is_all_done: bool,
     /// The steps that can follow: the value that the form sends, and what the button says.
     steps: Vec<(&'static str, &'static str)>,
     can_abort: bool,
-    /// Whether the viewer is of one of the two trusts.
+    /// Whether the viewer is of one of the trusts.
     is_ours: bool,
+    /// Why it was aborted.
+    aborted: Option<&'static str>,
     desk: Option<Desk>,
+    column: usize,
 }
 
 /// One thing to do before a transfer can go on.
@@ -52,38 +90,58 @@ struct Item {
 impl Tracker {
     pub(super) fn new(
         csrf: &str,
+        shown: Shown,
         now: &Now,
         trust: Option<&str>,
         transfers: &[Transfer],
-        directory: &Directory,
+        known: Known,
     ) -> Self {
         let mut sorted: Vec<&Transfer> = transfers.iter().collect();
-        sorted.sort_by_key(|one| (from_wire(one.due_at.as_ref()), one.id.clone()));
-        let mut counts: Vec<(&'static str, usize)> = Vec::new();
-        let mut states: Vec<transfer::State> = transfers.iter().map(Transfer::state).collect();
-        states.sort_unstable_by_key(|state| *state as i32);
-        for state in states {
-            let name = codes::transfer_state(state).text;
-            match counts.last_mut() {
-                Some((last, count)) if *last == name => *count += 1,
-                Some(_) | None => counts.push((name, 1)),
-            }
-        }
+        // What still moves comes first, and of that what is due first.
+        sorted
+            .sort_by_key(|one| (column_of(one.state()) >= 4, from_wire(one.due_at.as_ref()), one.id.clone()));
+        let row = |one: &Transfer| Row::new(one, trust, now, &known);
+        let rows: Vec<Row> = sorted.into_iter().map(row).collect();
+        let column = |(at, name): (usize, &'static str)| Column {
+            name,
+            rows: (0..rows.len()).filter(|row| rows[*row].column == at).collect(),
+        };
         let abort = |reason: &fallow_api::v1::DeclineReason| Choice {
             key: reason.as_str_name().to_owned(),
             name: codes::decline(*reason).to_owned(),
         };
         Self {
             csrf: csrf.to_owned(),
-            rows: sorted.into_iter().map(|one| Row::new(one, trust, now, directory)).collect(),
-            counts,
+            shown,
+            columns: COLUMNS.into_iter().enumerate().map(column).collect(),
+            opened: known.opened.as_ref().map(|(one, moments)| (row(one), moments.clone())),
+            rows,
             aborts: codes::ABORTS.iter().map(abort).collect(),
         }
+    }
+
+    /// Returns the transfers of a column.
+    fn of(&self, column: &Column) -> Vec<&Row> {
+        column.rows.iter().filter_map(|at| self.rows.get(*at)).collect()
+    }
+}
+
+/// Returns the column in which a transfer of a state stands.
+fn column_of(state: transfer::State) -> usize {
+    use transfer::State;
+    match state {
+        State::Unspecified | State::Planned => 0,
+        State::Ready => 1,
+        State::InTransit | State::Repatriating => 2,
+        State::Arrived | State::Deployed | State::Extended | State::RepatriationDue => 3,
+        State::Completed | State::Repatriated | State::Returned => 4,
+        State::Aborted => 5,
     }
 }
 
 impl Row {
-    fn new(transfer: &Transfer, trust: Option<&str>, now: &Now, directory: &Directory) -> Self {
+    fn new(transfer: &Transfer, trust: Option<&str>, now: &Now, known: &Known) -> Self {
+        let directory = &known.directory;
         let due = from_wire(transfer.due_at.as_ref());
         let state = transfer.state();
         let lender = transfer.team.as_ref().map(|team| &team.trust);
@@ -104,8 +162,14 @@ impl Row {
             supporting: trust == Some(transfer.supporting_trust.as_str()),
         };
         let returns = transfer.return_plan.is_some();
+        let column = column_of(state);
+        let due = due.filter(|_| column < 4);
+        let checked = transfer.checklist.iter().filter(|item| item.done_at.is_some()).count();
+        let items = transfer.checklist.len();
         Self {
             id: transfer.id.clone(),
+            reference: words::reference(&transfer.id),
+            case_ref: known.needs.get(&transfer.need).map_or_else(String::new, |need| need.case_ref.clone()),
             revision: transfer.revision,
             what: match lender {
                 Some(lender) => {
@@ -118,13 +182,27 @@ impl Row {
             home: directory.trust(&transfer.home_trust).to_owned(),
             state: codes::transfer_state(state),
             due: due.map(|due| now.clock(due)),
+            left: due.and_then(|due| now.left(due)),
             is_overdue: due.is_some_and(|due| due < now.at) && can_abort(state),
             way: format!("{} to {}", directory.site(&transfer.from_site), directory.site(&transfer.to_site)),
             checklist: transfer.checklist.iter().map(|item| Item::new(item, now)).collect(),
+            done: if items == 0 { String::new() } else { format!("{checked} of {items} done") },
+            is_all_done: checked == items,
             steps: steps(state, is_lent, sides, returns).into_iter().collect(),
             can_abort: is_ours && can_abort(state),
-            is_ours,
+            is_ours: is_ours && column < 4,
+            aborted: (state == transfer::State::Aborted).then(|| codes::decline(transfer.abort_reason())),
             desk: directory.desk_of(other),
+            column,
+        }
+    }
+
+    /// Returns what buttons and links say that this is: `LC-118, transfer 5F2A9C`.
+    fn called(&self) -> String {
+        if self.case_ref.is_empty() {
+            format!("transfer {}", self.reference)
+        } else {
+            format!("{}, transfer {}", self.case_ref, self.reference)
         }
     }
 }
@@ -216,6 +294,15 @@ mod tests {
         assert_eq!(steps(transfer::State::Completed, false, SUPPORTING, false), None);
         let due = steps(transfer::State::Completed, false, SUPPORTING, true);
         assert_eq!(due, Some(("STATE_REPATRIATION_DUE", "Return is due")));
+    }
+
+    #[test]
+    fn every_state_has_a_column_and_what_ended_stands_last() {
+        use transfer::State;
+        let columns = [State::Planned, State::Ready, State::InTransit, State::Arrived, State::Completed];
+        assert_eq!(columns.map(column_of), [0, 1, 2, 3, 4]);
+        assert_eq!(COLUMNS[column_of(State::Aborted)], "Aborted");
+        assert_eq!(COLUMNS[column_of(State::Repatriating)], "Moving");
     }
 
     #[test]

@@ -1,0 +1,260 @@
+//! Why a need is not served, and what would help: each change as a button where the viewer can make it.
+
+use fallow_api::render;
+use fallow_api::v1::unserved_explanation::change::Change;
+use fallow_api::v1::{Need, UnservedExplanation};
+
+use crate::directory::{Desk, Directory};
+use crate::words;
+use crate::words::resource;
+use crate::words::time::{self, Now, from_wire};
+
+/// Why a need, or some of its units, is not served, and what would help.
+pub(super) struct Reason {
+    pub(super) need: String,
+    pub(super) revision: i64,
+    pub(super) name: String,
+    pub(super) headline: String,
+    pub(super) rows: Vec<Row>,
+    /// What would help and lifts none of the reasons above.
+    pub(super) more: Vec<Fix>,
+    pub(super) notes: Vec<render::Line>,
+    pub(super) deadline: Option<String>,
+    /// Whether the viewer's trust has the need.
+    pub(super) is_ours: bool,
+}
+
+/// Offers that one reason rules out.
+pub(super) struct Row {
+    /// `6 too far, such as Calverleigh, 52 min`.
+    pub(super) text: String,
+    pub(super) fixes: Vec<Fix>,
+}
+
+/// One change that would place something.
+#[derive(Debug, Clone)]
+pub(super) struct Fix {
+    pub(super) text: String,
+    /// `would place 2 units more`.
+    pub(super) places: String,
+    pub(super) button: Button,
+}
+
+/// What the viewer can do about it from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Button {
+    /// Let the need travel so many minutes.
+    Widen(i64),
+    /// Let the need be met by a later time: the value of the form, and what the button says.
+    Later(String, String),
+    /// Ask a trust whether its figures are still true: its code and name.
+    Ask(String, String),
+    /// It is for another trust: ring its desk.
+    Ring(Desk),
+    /// It is for the viewer's own trust, on the capacity page.
+    Own,
+    /// Nothing from here.
+    None,
+}
+
+impl Reason {
+    /// Explains a need to a viewer of trust `own`.
+    pub(super) fn new(
+        need: &Need,
+        own: Option<&str>,
+        unserved: &UnservedExplanation,
+        now: &Now,
+        directory: &Directory,
+    ) -> Self {
+        let what = need.resource.clone().unwrap_or_default();
+        let case_ref = if need.case_ref.is_empty() { String::new() } else { format!("{}: ", need.case_ref) };
+        let said = render::unserved(need, unserved, &now.zone);
+        let is_ours = own == Some(need.trust.as_str());
+        let fix = |one: &render::Fix| Fix::new(one, own, is_ours, now, directory);
+        let row = |one: &render::UnservedRow| {
+            let such_as =
+                if one.example.is_empty() { String::new() } else { format!(", such as {}", one.example) };
+            Row {
+                text: format!("{} {}{such_as}", one.count, one.words),
+                fixes: one.fixes.iter().map(fix).collect(),
+            }
+        };
+        let needed_by = from_wire(need.needed_by.as_ref());
+        Self {
+            need: need.id.clone(),
+            revision: need.revision,
+            name: format!("{case_ref}{}", resource::phrase(&what, need.units)),
+            headline: headline(unserved),
+            rows: said.rows.iter().map(row).collect(),
+            more: said.more.iter().map(fix).collect(),
+            notes: said.notes,
+            deadline: needed_by
+                .filter(|by| unserved.unserved > 0 && *by > now.at)
+                .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
+            is_ours,
+        }
+    }
+
+    /// Returns the cheapest change that the viewer can begin from here.
+    pub(super) fn cheapest(self) -> Option<Fix> {
+        let mut fixes = self.rows.into_iter().flat_map(|row| row.fixes).chain(self.more);
+        fixes.find(|fix| fix.button != Button::None)
+    }
+}
+
+fn headline(unserved: &UnservedExplanation) -> String {
+    match (unserved.unserved, unserved.offers) {
+        (0, _) => "Every unit of this need has a proposal or is agreed.".to_owned(),
+        (_, 0) => "Nobody offers this at the moment.".to_owned(),
+        (units, offers) => format!(
+            "{} without a proposal. {} looked at.",
+            words::count(units, "unit", "units"),
+            words::count(offers, "offer was", "offers were")
+        ),
+    }
+}
+
+impl Fix {
+    fn new(fix: &render::Fix, own: Option<&str>, is_ours: bool, now: &Now, directory: &Directory) -> Self {
+        let button = fix
+            .change
+            .as_ref()
+            .map_or(Button::None, |change| Button::of(change, own, is_ours, now, directory));
+        let mut letters = fix.text.chars();
+        let text =
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+        let places = format!("would place {} more", words::count(fix.places, "unit", "units"));
+        Self { text, places, button }
+    }
+
+    /// Returns the minutes of a wider travel limit.
+    pub(super) fn widen(&self) -> Option<i64> {
+        match self.button {
+            Button::Widen(minutes) => Some(minutes),
+            Button::Later(..) | Button::Ask(..) | Button::Ring(_) | Button::Own | Button::None => None,
+        }
+    }
+
+    /// Returns the later time, for the form and for people.
+    pub(super) fn later(&self) -> Option<(&str, &str)> {
+        match &self.button {
+            Button::Later(value, text) => Some((value, text)),
+            Button::Widen(_) | Button::Ask(..) | Button::Ring(_) | Button::Own | Button::None => None,
+        }
+    }
+
+    /// Returns the trust to be asked: code and name.
+    pub(super) fn ask(&self) -> Option<(&str, &str)> {
+        match &self.button {
+            Button::Ask(code, name) => Some((code, name)),
+            Button::Widen(_) | Button::Later(..) | Button::Ring(_) | Button::Own | Button::None => None,
+        }
+    }
+
+    /// Returns the desk to ring.
+    pub(super) fn ring(&self) -> Option<&Desk> {
+        match &self.button {
+            Button::Ring(desk) => Some(desk),
+            Button::Widen(_) | Button::Later(..) | Button::Ask(..) | Button::Own | Button::None => None,
+        }
+    }
+
+    /// Says whether it is done on the capacity page.
+    pub(super) fn is_own(&self) -> bool {
+        self.button == Button::Own
+    }
+}
+
+impl Button {
+    /// Returns what a viewer of trust `own` can do towards a change; what changes the need is for the trust that has it.
+    fn of(change: &Change, own: Option<&str>, is_ours: bool, now: &Now, directory: &Directory) -> Self {
+        let others = |trust: &str| match directory.desk_of(trust) {
+            _ if own == Some(trust) => Self::Own,
+            Some(desk) => Self::Ring(desk),
+            None => Self::None,
+        };
+        match change {
+            Change::TravelLimit(limit) if is_ours => Self::Widen(limit.minutes),
+            Change::LaterBy(later) if is_ours => match from_wire(later.needed_by.as_ref()) {
+                Some(at) => Self::Later(now.control(at), now.clock(at)),
+                None => Self::None,
+            },
+            Change::TravelLimit(_) | Change::LaterBy(_) => Self::None,
+            Change::Confirm(confirm) if own == Some(confirm.trust.as_str()) => Self::Own,
+            Change::Confirm(confirm) => {
+                Self::Ask(confirm.trust.clone(), directory.trust(&confirm.trust).to_owned())
+            }
+            Change::MoreUnits(more) => others(&more.trust),
+            Change::LowerReserve(lower) => others(&lower.trust),
+            Change::FindTeam(find) => others(&find.trust),
+        }
+    }
+}
+
+/// Reads the later time that a button sent.
+pub(super) fn later_of(text: &str, now: &Now) -> Option<prost_types::Timestamp> {
+    now.read_control(text).map(time::to_wire)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fallow_api::v1::unserved_explanation::change;
+    use fallow_api::v1::{Region, Site, Trust};
+
+    fn now() -> Now {
+        Now {
+            at: "2026-11-24T14:32:00Z".parse().unwrap(),
+            zone: jiff::tz::TimeZone::get("Europe/London").unwrap(),
+        }
+    }
+
+    fn vale() -> Directory {
+        Directory::new(Region {
+            trusts: vec![Trust { ods: "ZA5".to_owned(), name: "Eastholme".to_owned(), ..Trust::default() }],
+            sites: vec![Site {
+                code: "ZA501".to_owned(),
+                trust: "ZA5".to_owned(),
+                name: "Eastholme Infirmary".to_owned(),
+                phone: "0555 0105".to_owned(),
+                ..Site::default()
+            }],
+            ..Region::default()
+        })
+    }
+
+    fn check(change: &Change, own: Option<&str>, expected: &Button) {
+        let is_ours = own == Some("ZA4");
+        assert_eq!(Button::of(change, own, is_ours, &now(), &vale()), *expected, "{change:?} for {own:?}");
+    }
+
+    #[test]
+    fn every_change_is_a_button_for_somebody() {
+        let widen = Change::TravelLimit(change::TravelLimit { minutes: 60 });
+        check(&widen, Some("ZA4"), &Button::Widen(60));
+        check(&widen, None, &Button::None);
+        let later = Change::LaterBy(change::LaterBy {
+            needed_by: Some(time::to_wire("2026-11-24T22:00:00Z".parse().unwrap())),
+        });
+        let said = Button::Later("2026-11-24T22:00".to_owned(), "today 22:00".to_owned());
+        check(&later, Some("ZA4"), &said);
+        let confirm = Change::Confirm(change::Confirm { offer: "o-1".to_owned(), trust: "ZA5".to_owned() });
+        check(&confirm, Some("ZA4"), &Button::Ask("ZA5".to_owned(), "Eastholme".to_owned()));
+        check(&confirm, None, &Button::Ask("ZA5".to_owned(), "Eastholme".to_owned()));
+        let team = Change::FindTeam(change::FindTeam { offer: "o-1".to_owned(), trust: "ZA5".to_owned() });
+        check(&team, Some("ZA4"), &Button::Ring(vale().desk("ZA501").unwrap()));
+        check(&team, Some("ZA5"), &Button::Own);
+        let unknown = change::LowerReserve { trust: "ZA9".to_owned(), ..change::LowerReserve::default() };
+        check(&Change::LowerReserve(unknown), Some("ZA4"), &Button::None);
+    }
+
+    #[test]
+    fn a_reason_counts_what_was_looked_at() {
+        let said = |unserved, offers| {
+            headline(&UnservedExplanation { unserved, offers, ..UnservedExplanation::default() })
+        };
+        assert_eq!(said(2, 14), "2 units without a proposal. 14 offers were looked at.");
+        assert_eq!(said(1, 0), "Nobody offers this at the moment.");
+        assert_eq!(said(0, 5), "Every unit of this need has a proposal or is agreed.");
+    }
+}

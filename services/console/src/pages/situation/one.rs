@@ -1,0 +1,340 @@
+//! One trust and one resource: the account behind a number of the situation, what waits for it, and whom to ring.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::response::Response;
+use fallow_api::v1::{
+    AskToConfirmRequest, GetSituationRequest, Need, NeedFilter, Offer, OfferFilter, Proposal, ProposalFilter,
+    Resource, ResourceKind, Transfer, TransferFilter, situation,
+};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::super::frame::{Frame, Place, rendered};
+use super::super::problem::summary;
+use super::grid;
+use super::sections::{Entry, Section, sections};
+use crate::app::{Update, Visit};
+use crate::directory::{Desk, Directory};
+use crate::form::Posted;
+use crate::problem::Problem;
+use crate::routes;
+use crate::words::codes::{self, Tag};
+use crate::words::time::{Now, from_wire, span};
+use crate::words::{self, resource};
+
+/// Which number.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Asked {
+    /// ODS code of the trust.
+    #[serde(default)]
+    trust: String,
+    /// Key of the resource, such as `BED/CC_ADULT/2`.
+    #[serde(default)]
+    resource: String,
+}
+
+#[derive(Template)]
+#[template(path = "situation/one_page.html")]
+struct Page {
+    frame: Frame,
+    sections: Vec<Entry>,
+    problem: String,
+    account: String,
+}
+
+/// The part of the page that updates itself.
+#[derive(Template)]
+#[template(path = "situation/one.html")]
+struct Account {
+    csrf: String,
+    asked: Asked,
+    /// `Dunmere General Hospital, Level 2`.
+    name: String,
+    /// `short by 1 bed`.
+    spare: String,
+    net: String,
+    pressure: i32,
+    opel: Option<String>,
+    freshness: Tag,
+    /// `staffed 14 = free 1 + held 1 + agreed 1 + occupied 11 + blocked 0`.
+    sum: String,
+    /// What is kept back and what is needed of it.
+    below: String,
+    offers: Vec<OfferLine>,
+    needs: Vec<NeedLine>,
+    proposals: usize,
+    transfers: usize,
+    desks: Vec<Desk>,
+    is_own: bool,
+}
+
+/// One live offer.
+struct OfferLine {
+    place: String,
+    figures: String,
+    until: String,
+    age: String,
+    freshness: Tag,
+    /// `feed, every 15 min`.
+    source: String,
+    revision: i64,
+}
+
+/// One live need.
+struct NeedLine {
+    what: String,
+    case_ref: String,
+    needed_by: String,
+    state: Tag,
+}
+
+/// Everything that is read.
+struct Known {
+    cell: situation::Cell,
+    trust: situation::TrustSituation,
+    offers: Vec<Offer>,
+    needs: Vec<Need>,
+    proposals: Vec<Proposal>,
+    transfers: Vec<Transfer>,
+}
+
+/// `GET /situation/one`
+pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    show(&visit, &asked, None).await
+}
+
+/// `GET /f/situation/one`
+pub(crate) async fn fragment(
+    Update(visit): Update,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    match read(&visit, &asked).await {
+        Ok(account) => routes::fragment(&headers, rendered(&account)),
+        Err(problem) => visit.refuse(&problem),
+    }
+}
+
+/// `POST /situation/ask`: asks the trust whether its figures are still true.
+pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
+    let asked =
+        Asked { trust: fields.text("trust").to_owned(), resource: fields.text("resource").to_owned() };
+    let request = AskToConfirmRequest {
+        request_id: fields.request_id(),
+        trust: asked.trust.clone(),
+        resource: resource::from_key(&asked.resource),
+        ..AskToConfirmRequest::default()
+    };
+    match visit.calls.capacity().ask_to_confirm(request).await {
+        Ok(answer) => {
+            let said = match answer.into_inner().asked {
+                0 => "Nothing to ask: every figure of it is fresh.".to_owned(),
+                many => format!("Asked to confirm {}.", words::count(many, "offer", "offers")),
+            };
+            let next = format!("/situation/one?trust={}&resource={}", asked.trust, asked.resource);
+            visit.done(said, &next)
+        }
+        Err(status) => show(&visit, &asked, Some(status.into())).await,
+    }
+}
+
+async fn show(visit: &Visit, asked: &Asked, problem: Option<Problem>) -> Response {
+    let (frame, account) =
+        tokio::join!(Frame::read(visit, Place::Situation, "Account of a number"), read(visit, asked));
+    visit.answer(account.map(|account| {
+        let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
+        let frame = Frame { title: account.name.clone(), ..frame };
+        let page = Page {
+            frame,
+            sections: sections(Section::Situation),
+            problem: problem.map_or_else(String::new, |problem| summary(&problem, &[])),
+            account: rendered(&account),
+        };
+        routes::html(status, rendered(&page))
+    }))
+}
+
+/// Reads what is behind the number. A trust or a resource that nobody knows is not found.
+async fn read(visit: &Visit, asked: &Asked) -> Result<Account, Problem> {
+    let wanted = resource::from_key(&asked.resource).ok_or_else(Problem::not_found)?;
+    let (trusts, codes) = (vec![asked.trust.clone()], vec![wanted.code.clone()]);
+    let offers = OfferFilter { trusts: trusts.clone(), codes: codes.clone(), ..OfferFilter::default() };
+    let needs = NeedFilter { trusts: trusts.clone(), codes, ..NeedFilter::default() };
+    let joined = ProposalFilter { trusts: trusts.clone(), ..ProposalFilter::default() };
+    let moved = TransferFilter { trusts, ..TransferFilter::default() };
+    let situation = async {
+        let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
+        Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default())
+    };
+    let (situation, offers, needs, proposals, transfers, directory) = tokio::join!(
+        situation,
+        visit.calls.offers(offers),
+        visit.calls.needs(needs),
+        visit.calls.proposals(joined),
+        visit.calls.transfers(moved),
+        visit.directory()
+    );
+    let situation = situation?;
+    let trust = situation.trusts.into_iter().find(|one| one.trust == asked.trust);
+    let is_it = |one: &Option<Resource>| one.as_ref().is_some_and(|one| is_same(one, &wanted));
+    let cell = situation.cells.into_iter().find(|cell| cell.trust == asked.trust && is_it(&cell.resource));
+    let (offers, needs) = (offers.unwrap_or_default(), needs.unwrap_or_default());
+    let offers: Vec<Offer> = offers.into_iter().filter(|one| is_it(&one.resource)).collect();
+    let needs: Vec<Need> = needs.into_iter().filter(|one| is_it(&one.resource)).collect();
+    let concerns = |one: &Proposal| {
+        needs.iter().any(|need| need.id == one.need) || offers.iter().any(|offer| offer.id == one.offer)
+    };
+    let known = Known {
+        proposals: proposals.unwrap_or_default().into_iter().filter(concerns).collect(),
+        transfers: transfers.unwrap_or_default().into_iter().filter(|one| is_it(&one.resource)).collect(),
+        cell: cell
+            .unwrap_or_else(|| situation::Cell { resource: Some(wanted.clone()), ..Default::default() }),
+        trust: trust.ok_or_else(Problem::not_found)?,
+        offers,
+        needs,
+    };
+    let is_own = visit.viewer().trust.as_deref() == Some(asked.trust.as_str());
+    Ok(Account::new(&visit.signed.csrf, &visit.now, asked, is_own, &known, &*directory?))
+}
+
+/// Says whether two resources are the same number of the situation.
+fn is_same(one: &Resource, other: &Resource) -> bool {
+    (one.kind, &one.code, one.level) == (other.kind, &other.code, other.level)
+}
+
+impl Account {
+    fn new(csrf: &str, now: &Now, asked: &Asked, is_own: bool, known: &Known, directory: &Directory) -> Self {
+        let cell = &known.cell;
+        let resource = cell.resource.clone().unwrap_or_default();
+        let sites = directory.sites_of(&asked.trust);
+        let desks = sites.iter().filter_map(|site| directory.desk(&site.code)).collect();
+        Self {
+            csrf: csrf.to_owned(),
+            asked: asked.clone(),
+            name: format!("{}, {}", known.trust.name, resource::short(&resource)),
+            spare: grid::spare(resource.kind(), cell.net),
+            net: grid::amount(resource.kind(), cell.net),
+            pressure: cell.pressure.clamp(1, 4),
+            opel: grid::opel(&known.trust, now),
+            freshness: codes::freshness(cell.freshness()),
+            sum: sum(&known.offers),
+            below: below(cell, resource.kind()),
+            offers: known.offers.iter().map(|one| OfferLine::new(one, now, directory)).collect(),
+            needs: known.needs.iter().map(|one| NeedLine::new(one, now)).collect(),
+            proposals: known.proposals.len(),
+            transfers: known.transfers.len(),
+            desks,
+            is_own,
+        }
+    }
+}
+
+/// Adds the accounts of all live offers up: both sides of it are the same number.
+fn sum(offers: &[Offer]) -> String {
+    let figures: Vec<_> = offers.iter().filter_map(|offer| offer.figures).collect();
+    let all = |of: fn(&fallow_api::v1::Figures) -> i64| figures.iter().map(of).sum::<i64>();
+    let short = match all(|one| one.short) {
+        0 => String::new(),
+        short => format!(" + short {short}"),
+    };
+    format!(
+        "staffed {}{short} = free {} + held {} + agreed {} + occupied {} + blocked {}",
+        all(|one| one.staffed),
+        all(|one| one.free),
+        all(|one| one.held),
+        all(|one| one.committed),
+        all(|one| one.occupied),
+        all(|one| one.blocked),
+    )
+}
+
+/// Says how the net comes of the free: what is kept back, and what the trust itself needs.
+fn below(cell: &situation::Cell, kind: ResourceKind) -> String {
+    let (one, many) = resource::units(kind);
+    let stale = match cell.offers_stale {
+        0 => String::new(),
+        some => format!(" {} stale and not counted.", words::count(some, "offer is", "offers are")),
+    };
+    format!(
+        "{} free in offers that are not stale, less {} kept back, less {} of the trust\u{2019}s own needs.{stale}",
+        words::count(cell.free, one, many),
+        cell.reserve,
+        cell.own_needs
+    )
+}
+
+impl OfferLine {
+    fn new(offer: &Offer, now: &Now, directory: &Directory) -> Self {
+        let figures = offer.figures.unwrap_or_default();
+        let until = offer.window.as_ref().and_then(|window| from_wire(window.until.as_ref()));
+        let cadence = offer.cadence.as_ref().map_or(0, |cadence| cadence.seconds);
+        let reported = from_wire(offer.reported_at.as_ref());
+        let age = reported.map(|at| now.at.duration_since(at).as_secs());
+        let freshness = match age {
+            Some(age) if age <= cadence => fallow_api::v1::Freshness::Fresh,
+            Some(age) if age <= cadence.saturating_mul(2) => fallow_api::v1::Freshness::Ageing,
+            Some(_) => fallow_api::v1::Freshness::Stale,
+            None => fallow_api::v1::Freshness::Unspecified,
+        };
+        Self {
+            place: directory.site(&offer.site).to_owned(),
+            figures: format!("{} free of {} staffed", figures.free, figures.staffed),
+            until: until.map_or_else(|| "not said".to_owned(), |until| now.until(until)),
+            age: reported.map_or_else(|| "not said".to_owned(), |at| now.age(at)),
+            freshness: codes::freshness(freshness),
+            source: format!(
+                "{}, every {}",
+                codes::source(offer.source()),
+                span(jiff::SignedDuration::from_secs(cadence))
+            ),
+            revision: offer.revision,
+        }
+    }
+}
+
+impl NeedLine {
+    fn new(need: &Need, now: &Now) -> Self {
+        let needed_by = from_wire(need.needed_by.as_ref());
+        Self {
+            what: need.resource.as_ref().map(|one| resource::phrase(one, need.units)).unwrap_or_default(),
+            case_ref: need.case_ref.clone(),
+            needed_by: needed_by.map_or_else(|| "open-ended".to_owned(), |by| now.clock(by)),
+            state: codes::need_state(need.state()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fallow_api::v1::Figures;
+
+    fn offer(staffed: i64, short: i64, rest: [i64; 5]) -> Offer {
+        let [free, held, committed, occupied, blocked] = rest;
+        let figures = Figures { staffed, short, free, held, committed, occupied, blocked };
+        Offer { figures: Some(figures), ..Offer::default() }
+    }
+
+    #[test]
+    fn the_account_adds_up_over_all_offers() {
+        let one = offer(14, 0, [1, 1, 1, 11, 0]);
+        assert_eq!(
+            sum(std::slice::from_ref(&one)),
+            "staffed 14 = free 1 + held 1 + agreed 1 + occupied 11 + blocked 0"
+        );
+        let text = sum(&[one, offer(2, 1, [0, 0, 3, 0, 0])]);
+        assert_eq!(text, "staffed 16 + short 1 = free 1 + held 1 + agreed 4 + occupied 11 + blocked 0");
+    }
+
+    #[test]
+    fn stale_offers_are_said_to_be_left_out() {
+        let cell =
+            situation::Cell { free: 3, reserve: 1, own_needs: 3, offers_stale: 1, ..Default::default() };
+        assert_eq!(
+            below(&cell, ResourceKind::Bed),
+            "3 beds free in offers that are not stale, less 1 kept back, less 3 of the trust\u{2019}s own needs. \
+             1 offer is stale and not counted."
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! The pages about the region, one click from one another.
+
+/// A page about the region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// Who can help and who is short.
+    Situation,
+    /// Across the room.
+    Wall,
+}
+
+impl Section {
+    const ALL: [Self; 2] = [Self::Situation, Self::Wall];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Situation => "/situation",
+            Self::Wall => "/wall",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Situation => "Situation",
+            Self::Wall => "Wall",
+        }
+    }
+}
+
+/// Address, name, and whether it is the page that is shown.
+pub(crate) type Entry = (&'static str, &'static str, bool);
+
+/// Returns the way from one of the pages to the others.
+pub(crate) fn sections(current: Section) -> Vec<Entry> {
+    Section::ALL.into_iter().map(|one| (one.path(), one.name(), one == current)).collect()
+}

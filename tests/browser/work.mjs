@@ -1,0 +1,122 @@
+// The day's work: transfers step by step, what helps a need, search, and how a person likes their screen.
+import assert from 'node:assert/strict'
+import { test } from './suite.mjs'
+
+for (const scripts of [true, false]) {
+  const how = scripts ? 'with scripts' : 'without scripts'
+
+  test(`a transfer\u2019s checklist and timeline, and its end with a reason, ${how}`, async ({ person }) => {
+    const who = await person({ scripts })
+    await who.go('/transfers')
+    assert.match(await who.text('article'), /DX-77: 12 \u00d7 MRI, Aldermoor University Hospitals supports Dunmere General Hospital/)
+    assert.match(await who.text('article'), /Overdue/)
+    await who.page.click('article >> text=Checklist and timeline')
+    await who.page.waitForSelector('#open')
+    assert.match(await who.text('.timeline'), /13:5\d Need raised \(Dunmere General Hospital\).*Agreed: the transfer began.*14:1\d Clinical handover \(Bed manager\)/)
+    await who.page.click('#open .task-list button')
+    await who.page.waitForSelector('.flash:has-text("The checklist is updated.")')
+    assert.match(await who.text('#open .task-list'), /Transport booked Done 14:3\d, Bed manager/)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    await who.page.click('#open summary:has-text("Abort")')
+    await who.page.check('#open >> text=Not fit to move')
+    await who.page.click('#open >> text=Abort and give the units back')
+    await who.page.waitForSelector('.flash:has-text("The transfer is aborted. Its units are given back.")')
+    assert.match(await who.text('article'), /Aborted.*Not fit to move/)
+    assert.equal(await who.page.$('article button'), null, 'nothing more can be done to it')
+    await who.go('/transfers?view=columns')
+    assert.match(await who.text('section:has(h2:has-text("Aborted"))'), /Aborted 1 DX-77/)
+  })
+
+  test(`a need that nothing fits shows its cheapest relaxation in the list, ${how}`, async ({ person }) => {
+    const who = await person({ scripts })
+    await who.go('/needs')
+    await who.click('tr:has-text("LC-120") >> text=Widen to 60 min')
+    await who.page.waitForSelector('.flash:has-text("60 minutes now")')
+    assert.equal(who.clicks, 1)
+  })
+
+  test(`density is kept, and twelve proposals fit on a screen, ${how}`, async ({ person }) => {
+    const who = await person({ scripts, width: 1920, height: 1080 })
+    await who.go('/preferences')
+    await who.page.check('text=Compact')
+    await who.page.click('main button.primary')
+    await who.page.waitForSelector('.flash:has-text("Kept for this browser.")')
+    await who.go('/proposals')
+    const boxes = await who.page.$$eval('#inbox > .cards >> nth=0 >> article', (all) => all.map((one) => one.getBoundingClientRect()).map(({ top, height }) => ({ top, height })))
+    const tallest = Math.max(...boxes.map((one) => one.height))
+    assert.ok(boxes[0].top + 12 * tallest <= 1080, `the first begins at ${boxes[0].top} px and each takes up to ${tallest} px`)
+  })
+
+  test(`a search finds a case, a desk and what is very urgent, ${how}`, async ({ person }) => {
+    const who = await person({ scripts })
+    await who.go('/capacity')
+    await who.page.fill('#search', 'lc-118')
+    await who.page.press('#search', 'Enter')
+    await who.page.waitForURL('**/search**')
+    await who.page.click('.found >> text=LC-118')
+    await who.page.waitForSelector('#why-title:has-text("LC-118")')
+    await who.go('/search?q=aldermoor+royal')
+    assert.match(await who.text('main'), /Aldermoor Royal Infirmary: 0555 0101/)
+    await who.go('/search?q=zz')
+    assert.match(await who.text('.empty'), /Nothing that is live has \u201czz\u201d/)
+  })
+}
+
+test('single keys do nothing until they are chosen', async ({ person }) => {
+  const who = await person()
+  await who.go('/proposals')
+  await who.page.keyboard.press('j')
+  assert.equal(await who.page.evaluate(() => document.activeElement.tagName), 'BODY')
+  await who.go('/preferences')
+  await who.page.check('input[name=keys]')
+  await who.page.click('main button.primary')
+  await who.page.waitForSelector('.flash')
+  await who.go('/proposals')
+  await who.page.keyboard.press('j')
+  await who.page.keyboard.press('a')
+  assert.equal(await who.page.evaluate(() => document.activeElement.textContent), 'Accept')
+  await who.page.keyboard.press('j')
+  await who.page.keyboard.press('d')
+  assert.equal(await who.page.evaluate(() => document.activeElement.name), 'reason')
+  await who.page.keyboard.press('Escape')
+  assert.deepEqual(await who.axe(), [])
+})
+
+test('a proposal is accepted with the keyboard alone', async ({ person }) => {
+  const who = await person()
+  await who.go('/proposals')
+  const isThere = () => who.page.evaluate(() => document.activeElement.matches('article button.primary'))
+  for (let pressed = 0; pressed < 40 && !(await isThere()); pressed += 1) {
+    await who.page.keyboard.press('Tab')
+    // Whatever has the focus is in view and not under the sticky bar.
+    const hidden = await who.page.evaluate(() => {
+      const { top, bottom } = document.activeElement.getBoundingClientRect()
+      const bar = document.querySelector('.livebar').getBoundingClientRect()
+      return document.activeElement.closest('main') !== null && bar.bottom > top && bottom > bar.top && bar.top === 0
+    })
+    assert.equal(hidden, false, 'the sticky bar covers the focus')
+  }
+  assert.equal(await isThere(), true, 'the Accept button is reached')
+  await who.page.keyboard.press('Enter')
+  await who.page.waitForSelector('.flash:has-text("Accepted.")')
+})
+
+test('paused stays paused on the next page, and nothing that is shown changes', async ({ person }) => {
+  const who = await person()
+  await who.go('/proposals')
+  await who.page.click('text=Pause updates')
+  await who.go('/capacity')
+  assert.match(await who.text('[data-live]'), /^Paused/)
+  await who.page.click('text=Resume updates')
+  await who.page.waitForFunction(() => document.querySelector('[data-live]').textContent.startsWith('Live'))
+})
+
+test('paper shows the list and no buttons', async ({ person }) => {
+  const who = await person()
+  await who.page.emulateMedia({ media: 'print' })
+  for (const path of ['/proposals', '/needs', '/transfers', '/situation']) {
+    await who.go(path)
+    const seen = await who.page.$$eval('button,nav,.livebar,form', (all) => all.filter((one) => one.checkVisibility()).length)
+    assert.equal(seen, 0, path)
+  }
+})
