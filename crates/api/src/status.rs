@@ -76,6 +76,12 @@ pub enum Failure {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The identity provider gives no answer, so that nobody can be signed in.
+    #[error("the identity provider does not answer; nothing was done")]
+    ProviderAway {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The store cannot be reached, and surely nothing was written.
     #[error("the store cannot be reached; nothing was written")]
     StoreAway {
@@ -145,6 +151,7 @@ impl Failure {
             | Self::Limited { reason, .. } => reason,
             Self::ChangedMeanwhile { .. } => reasons::CHANGED_MEANWHILE,
             Self::NotReady { .. } => reasons::NOT_READY,
+            Self::ProviderAway { .. } => reasons::PROVIDER_AWAY,
             Self::StoreAway { .. } => reasons::STORE_AWAY,
             Self::OutcomeUnknown { .. } | Self::DeadlinePassed { mutation: true } => reasons::OUTCOME_UNKNOWN,
             Self::StoreSealed => reasons::STORE_SEALED,
@@ -172,6 +179,7 @@ impl Failure {
             Self::ChangedMeanwhile { .. } => Code::Aborted,
             Self::Limited { .. } => Code::ResourceExhausted,
             Self::NotReady { .. }
+            | Self::ProviderAway { .. }
             | Self::StoreAway { .. }
             | Self::OutcomeUnknown { .. }
             | Self::StoreSealed
@@ -210,6 +218,7 @@ impl Failure {
                 }
             }
             Self::NotReady { retry_after }
+            | Self::ProviderAway { retry_after }
             | Self::StoreAway { retry_after }
             | Self::OutcomeUnknown { retry_after } => {
                 details.set_retry_info(Some(*retry_after));
@@ -273,6 +282,7 @@ impl Failure {
             | Self::ChangedMeanwhile { current: None }
             | Self::Limited { .. }
             | Self::NotReady { .. }
+            | Self::ProviderAway { .. }
             | Self::StoreAway { .. }
             | Self::OutcomeUnknown { .. }
             | Self::StoreSealed

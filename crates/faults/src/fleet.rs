@@ -212,7 +212,7 @@ impl Fleet {
         let trust = trust.map(str::parse).transpose().map_err(|_| anyhow::anyhow!("no trust"))?;
         let actor = Actor { subject, kind: ActorKind::Person, role, trust };
         let region = RegionId::parse(REGION).map_err(|_| anyhow::anyhow!("no region"))?;
-        let token = self.signer.issue(&Caller { actor, region }, TOKEN_LIFE)?;
+        let token = self.signer.issue(&Caller::unasked(actor, region), TOKEN_LIFE)?;
         let at = |place: Place| format!("http://127.0.0.1:{}", self.services[place].port);
         let settings = Settings {
             capacity: at(0),

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Num, Value};
-use figment::{Figment, Metadata, Profile, Provider};
+use figment::{Figment, Metadata, Profile, Provider as Source};
 use thiserror::Error;
 
+mod provider;
 mod settings;
 
+pub use provider::Provider;
 pub use settings::{
     Archive, Dev, Endpoints, Engine, Identity, Limits, Listen, LogFormat, Masked, Region, Server, Settings,
     Store, StoreKind, Telemetry,
@@ -258,7 +260,7 @@ struct Named<P> {
     source: String,
 }
 
-impl<P: Provider> Provider for Named<P> {
+impl<P: Source> Source for Named<P> {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.source.clone())
     }
@@ -274,7 +276,7 @@ struct NamedToml {
     path: PathBuf,
 }
 
-impl Provider for NamedToml {
+impl Source for NamedToml {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.path.display().to_string())
     }

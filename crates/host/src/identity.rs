@@ -6,19 +6,24 @@
 
 use fallow_api::reasons;
 use fallow_api::status::Failure;
-use fallow_domain::actor::Actor;
-use fallow_domain::ids::{RegionId, TrustCode};
+use fallow_domain::actor::{Actor, ActorKind};
+use fallow_domain::ids::{Label, RegionId, TrustCode};
 use tonic::Request;
 
 use crate::clock::Clock;
 use crate::config::Config;
 
+mod assurance;
 pub mod built_in;
+mod compact;
 mod keys;
+pub mod provider;
+pub mod sessions;
 mod token;
 
+pub use assurance::Assurance;
 pub use keys::{KeyError, KeySet, SigningKey};
-pub use token::{Signer, TOKEN_BYTES_MAX, Verifier};
+pub use token::{EndedSessions, Signer, TOKEN_BYTES_MAX, Verifier};
 
 /// Who calls, as the credential says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +32,43 @@ pub struct Caller {
     pub actor: Actor,
     /// The region that the credential is for.
     pub region: RegionId,
+    /// How sure the identity provider was of a person; `None` for systems.
+    pub assurance: Option<Assurance>,
+    /// The sign-in at the identity provider that the credential came from; `None` for systems and built-in users.
+    pub session: Option<Label>,
 }
 
 impl Caller {
+    /// Makes a system, which signs in nowhere.
+    #[must_use]
+    pub fn system(actor: Actor, region: RegionId) -> Self {
+        Self { actor, region, assurance: None, session: None }
+    }
+
+    /// Makes somebody whom no identity provider was asked about, for development and tests: a person counts as sure.
+    #[must_use]
+    pub fn unasked(actor: Actor, region: RegionId) -> Self {
+        let assurance = (actor.kind == ActorKind::Person).then_some(Assurance::Three);
+        Self { actor, region, assurance, session: None }
+    }
+
+    /// Checks that a person has signed in well enough.
+    ///
+    /// # Errors
+    /// `AAL_TOO_LOW`: they must sign in again, with more. So must whoever is no person.
+    pub fn assured(&self, least: Assurance) -> Result<(), Failure> {
+        if self.assurance.is_some_and(|found| found >= least) {
+            return Ok(());
+        }
+        Err(Failure::Forbidden {
+            reason: reasons::AAL_TOO_LOW,
+            text: format!(
+                "this needs a sign-in of assurance level {}, such as with your card or security key",
+                least.level()
+            ),
+        })
+    }
+
     /// Returns the trust that the caller acts for.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{Label, NameError, TrustCode};
 use fallow_host::clock::Clock;
 use fallow_host::config::{Config, ConfigError};
-use fallow_host::identity::{Caller, KeyError, Signer, SigningKey, Verifier};
+use fallow_host::identity::{Assurance, Caller, KeyError, Signer, SigningKey, Verifier};
 use thiserror::Error;
 
 use crate::cli::Exit;
@@ -63,6 +63,9 @@ pub struct IssueArgs {
     /// person or system; by default what the role usually is
     #[arg(long)]
     kind: Option<ActorKind>,
+    /// How sure one is of a person: assurance level 1 to 3; what needs two people needs 3
+    #[arg(long, value_name = "LEVEL", default_value_t = 2)]
+    aal: u8,
     /// How long it is valid, 30s to 24h
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = life)]
     ttl: Duration,
@@ -84,6 +87,8 @@ enum TokenError {
     Key(#[from] KeyError),
     #[error("the settings are wrong")]
     Settings(#[from] ConfigError),
+    #[error("--aal: {0}")]
+    Assurance(&'static str),
     #[error("--subject")]
     Subject(#[source] NameError),
     #[error("no service would believe this token")]
@@ -157,7 +162,10 @@ fn issue(args: &IssueArgs) -> Result<String, TokenError> {
         role: args.role,
         trust: args.trust,
     };
-    let caller = Caller { actor, region: config.region.id.clone() };
+    let mut caller = Caller::unasked(actor, config.region.id.clone());
+    if caller.actor.kind == ActorKind::Person {
+        caller.assurance = Some(Assurance::try_from(args.aal).map_err(|what| TokenError::Assurance(what))?);
+    }
     let names = (config.identity.issuer.as_str(), config.identity.audience.as_str());
     let keys = key.key_set();
     let token = Signer::new(key, names.0, names.1, Clock::system()).issue(&caller, args.ttl)?;

@@ -8891,23 +8891,31 @@ json::with_serde!(super::ConfirmActionResponse);
 impl json::Message for super::ExchangeTokenRequest {
     const FIELDS: &'static [&'static str] = &[
         "id_token",
+        "access_token",
+        "nonce",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
             "id_token" | "idToken" => 0,
+            "access_token" | "accessToken" => 1,
+            "nonce" => 2,
             _ => return None,
         })
     }
 
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put::<json::Text, M>(out, "id_token", &self.id_token)?;
+        json::put::<json::Text, M>(out, "access_token", &self.access_token)?;
+        json::put::<json::Text, M>(out, "nonce", &self.nonce)?;
         Ok(())
     }
 
     fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
         match index {
             0 => self.id_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.access_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.nonce = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8922,6 +8930,8 @@ impl json::Message for super::ExchangeTokenResponse {
         "expires_at",
         "trust",
         "role",
+        "assurance",
+        "session_ends_at",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8930,6 +8940,8 @@ impl json::Message for super::ExchangeTokenResponse {
             "expires_at" | "expiresAt" => 1,
             "trust" => 2,
             "role" => 3,
+            "assurance" => 4,
+            "session_ends_at" | "sessionEndsAt" => 5,
             _ => return None,
         })
     }
@@ -8939,6 +8951,8 @@ impl json::Message for super::ExchangeTokenResponse {
         json::put_optional::<json::Time, M>(out, "expires_at", &self.expires_at)?;
         json::put::<json::Text, M>(out, "trust", &self.trust)?;
         json::put::<json::Text, M>(out, "role", &self.role)?;
+        json::put::<json::Int<i32>, M>(out, "assurance", &self.assurance)?;
+        json::put_optional::<json::Time, M>(out, "session_ends_at", &self.session_ends_at)?;
         Ok(())
     }
 
@@ -8948,6 +8962,8 @@ impl json::Message for super::ExchangeTokenResponse {
             1 => self.expires_at = json::take::<json::Time, M>(from)?,
             2 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             3 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.assurance = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
+            5 => self.session_ends_at = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8955,6 +8971,108 @@ impl json::Message for super::ExchangeTokenResponse {
 }
 
 json::with_serde!(super::ExchangeTokenResponse);
+
+impl json::Message for super::GetProviderRequest {
+    const FIELDS: &'static [&'static str] = &[
+    ];
+
+    fn index(_: &str) -> Option<u32> {
+        None
+    }
+
+    fn write<M: json::SerializeMap>(&self, _: &mut M) -> Result<(), M::Error> {
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, _: &mut M) -> Result<(), M::Error> {
+        Err(json::no_such_field(index))
+    }
+}
+
+json::with_serde!(super::GetProviderRequest);
+
+impl json::Message for super::GetProviderResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "issuer",
+        "cli_client",
+        "scopes",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "issuer" => 0,
+            "cli_client" | "cliClient" => 1,
+            "scopes" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "issuer", &self.issuer)?;
+        json::put::<json::Text, M>(out, "cli_client", &self.cli_client)?;
+        json::put::<json::Text, M>(out, "scopes", &self.scopes)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.issuer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.cli_client = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.scopes = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::GetProviderResponse);
+
+impl json::Message for super::LogOutRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "logout_token",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "logout_token" | "logoutToken" => 0,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "logout_token", &self.logout_token)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.logout_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::LogOutRequest);
+
+impl json::Message for super::LogOutResponse {
+    const FIELDS: &'static [&'static str] = &[
+    ];
+
+    fn index(_: &str) -> Option<u32> {
+        None
+    }
+
+    fn write<M: json::SerializeMap>(&self, _: &mut M) -> Result<(), M::Error> {
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, _: &mut M) -> Result<(), M::Error> {
+        Err(json::no_such_field(index))
+    }
+}
+
+json::with_serde!(super::LogOutResponse);
 
 impl json::Message for super::EndSessionRequest {
     const FIELDS: &'static [&'static str] = &[

@@ -9244,6 +9244,12 @@ pub struct ExchangeTokenRequest {
     /// The identity provider's signed ID token, at most 8 KiB. Required.
     #[prost(string, tag = "1")]
     pub id_token: ::prost::alloc::string::String,
+    /// The access token that came with it, at most 8 KiB, with which the provider is asked for the chosen role. Required.
+    #[prost(string, tag = "2")]
+    pub access_token: ::prost::alloc::string::String,
+    /// The nonce that the ID token must carry; empty when none was sent. TOKEN_BINDING when it carries another.
+    #[prost(string, tag = "3")]
+    pub nonce: ::prost::alloc::string::String,
 }
 /// Holds a credential of this region.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9260,7 +9266,39 @@ pub struct ExchangeTokenResponse {
     /// The role.
     #[prost(string, tag = "4")]
     pub role: ::prost::alloc::string::String,
+    /// How sure the provider was of the person: authenticator assurance level 2 or 3.
+    #[prost(int32, tag = "5")]
+    pub assurance: i32,
+    /// When the session ends at the latest: 12 hours after the sign-in.
+    #[prost(message, optional, tag = "6")]
+    pub session_ends_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+/// Asks for the identity provider.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProviderRequest {}
+/// Says how people sign in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProviderResponse {
+    /// The provider's issuer, from which its endpoints are found. Empty when the region has none.
+    #[prost(string, tag = "1")]
+    pub issuer: ::prost::alloc::string::String,
+    /// The client id of the command line, which signs in by device code. Empty when it cannot.
+    #[prost(string, tag = "2")]
+    pub cli_client: ::prost::alloc::string::String,
+    /// What to ask the provider for, separated by spaces.
+    #[prost(string, tag = "3")]
+    pub scopes: ::prost::alloc::string::String,
+}
+/// Asks to end what a logout token names.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogOutRequest {
+    /// The identity provider's signed logout token, at most 8 KiB. Required.
+    #[prost(string, tag = "1")]
+    pub logout_token: ::prost::alloc::string::String,
+}
+/// Says that it is ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogOutResponse {}
 /// Asks to end the caller's session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EndSessionRequest {}
@@ -11187,8 +11225,36 @@ pub mod identity_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Exchanges the identity provider's signed ID token. UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_EXPIRED, TOKEN_ISSUER,
-        /// TOKEN_AUDIENCE. PERMISSION_DENIED: NO_ROLE, ROLE_NOT_SELECTED.
+        /// Says by which identity provider people of this region sign in. Needs no credential.
+        pub async fn get_provider(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetProviderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProviderResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.IdentityService/GetProvider",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.IdentityService", "GetProvider"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Exchanges the identity provider's signed ID token, and asks the provider which role was chosen. Needs no other
+        /// credential. Exchange it again before the answer ends; the provider is asked anew every 15 minutes.
+        /// UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_ALG, TOKEN_KEY, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_CLAIMS, TOKEN_EXPIRED,
+        /// TOKEN_NOT_YET, TOKEN_BINDING, AAL_TOO_LOW (below level 2), USERINFO_MALFORMED, SESSION_ENDED. PERMISSION_DENIED:
+        /// NO_ROLE, ROLE_NOT_SELECTED, TRUST_NOT_ACTIVE. UNAVAILABLE: PROVIDER_AWAY.
         pub async fn exchange_token(
             &mut self,
             request: impl tonic::IntoRequest<super::ExchangeTokenRequest>,
@@ -11238,6 +11304,29 @@ pub mod identity_service_client {
                 .insert(GrpcMethod::new("fallow.v1.IdentityService", "EndSession"));
             self.inner.unary(req, path, codec).await
         }
+        /// Ends the session, or all sessions of the person, that the identity provider's signed logout token names (OpenID
+        /// Connect Back-Channel Logout). Needs no other credential; refuses as ExchangeToken does. Repeating it is fine.
+        pub async fn log_out(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LogOutRequest>,
+        ) -> std::result::Result<tonic::Response<super::LogOutResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.IdentityService/LogOut",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.IdentityService", "LogOut"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -11253,8 +11342,21 @@ pub mod identity_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with IdentityServiceServer.
     #[async_trait]
     pub trait IdentityService: std::marker::Send + std::marker::Sync + 'static {
-        /// Exchanges the identity provider's signed ID token. UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_EXPIRED, TOKEN_ISSUER,
-        /// TOKEN_AUDIENCE. PERMISSION_DENIED: NO_ROLE, ROLE_NOT_SELECTED.
+        /// Says by which identity provider people of this region sign in. Needs no credential.
+        async fn get_provider(
+            &self,
+            request: tonic::Request<super::GetProviderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProviderResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Exchanges the identity provider's signed ID token, and asks the provider which role was chosen. Needs no other
+        /// credential. Exchange it again before the answer ends; the provider is asked anew every 15 minutes.
+        /// UNAUTHENTICATED: TOKEN_MALFORMED, TOKEN_ALG, TOKEN_KEY, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_CLAIMS, TOKEN_EXPIRED,
+        /// TOKEN_NOT_YET, TOKEN_BINDING, AAL_TOO_LOW (below level 2), USERINFO_MALFORMED, SESSION_ENDED. PERMISSION_DENIED:
+        /// NO_ROLE, ROLE_NOT_SELECTED, TRUST_NOT_ACTIVE. UNAVAILABLE: PROVIDER_AWAY.
         async fn exchange_token(
             &self,
             request: tonic::Request<super::ExchangeTokenRequest>,
@@ -11272,6 +11374,14 @@ pub mod identity_service_server {
             tonic::Response<super::EndSessionResponse>,
             tonic::Status,
         > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Ends the session, or all sessions of the person, that the identity provider's signed logout token names (OpenID
+        /// Connect Back-Channel Logout). Needs no other credential; refuses as ExchangeToken does. Repeating it is fine.
+        async fn log_out(
+            &self,
+            request: tonic::Request<super::LogOutRequest>,
+        ) -> std::result::Result<tonic::Response<super::LogOutResponse>, tonic::Status> {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
     }
@@ -11352,6 +11462,51 @@ pub mod identity_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
+                "/fallow.v1.IdentityService/GetProvider" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetProviderSvc<T: IdentityService>(pub Arc<T>);
+                    impl<
+                        T: IdentityService,
+                    > tonic::server::UnaryService<super::GetProviderRequest>
+                    for GetProviderSvc<T> {
+                        type Response = super::GetProviderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetProviderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as IdentityService>::get_provider(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetProviderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/fallow.v1.IdentityService/ExchangeToken" => {
                     #[allow(non_camel_case_types)]
                     struct ExchangeTokenSvc<T: IdentityService>(pub Arc<T>);
@@ -11428,6 +11583,51 @@ pub mod identity_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = EndSessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.IdentityService/LogOut" => {
+                    #[allow(non_camel_case_types)]
+                    struct LogOutSvc<T: IdentityService>(pub Arc<T>);
+                    impl<
+                        T: IdentityService,
+                    > tonic::server::UnaryService<super::LogOutRequest>
+                    for LogOutSvc<T> {
+                        type Response = super::LogOutResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LogOutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as IdentityService>::log_out(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LogOutSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -66,7 +66,7 @@ super::section!("Who is asking":
         user: "Sign in again."
         operator: "Nothing."
         developer: "Go to the sign-in page."
-    AAL_TOO_LOW [Unauthenticated]
+    AAL_TOO_LOW [Unauthenticated, PermissionDenied]
         "This needs a stronger sign-in."
         user: "Sign in with your card or security key."
         operator: "Nothing."

@@ -31,6 +31,11 @@ super::section!("Limits, the store, bugs":
         user: "Try again in a moment."
         operator: "If it lasts, look at the process's log."
         developer: "Retry with the same request id; health says when it serves."
+    PROVIDER_AWAY [Unavailable]
+        "The identity provider does not answer, so nobody can be signed in; nothing was done."
+        user: "Try again in a moment; who is signed in stays so for up to five minutes."
+        operator: "See whether the provider can be reached from the monitor service; its log says why not."
+        developer: "Retry after the wait that RetryInfo says."
     STORE_AWAY [Unavailable]
         "The store cannot be reached; surely nothing was written."
         user: "Try again; ring if it is urgent."

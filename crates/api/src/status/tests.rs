@@ -39,6 +39,7 @@ fn table() -> Vec<(Failure, Code, &'static str)> {
             "RATE_LIMITED",
         ),
         (Failure::NotReady { retry_after: SECOND }, Code::Unavailable, "NOT_READY"),
+        (Failure::ProviderAway { retry_after: SECOND }, Code::Unavailable, "PROVIDER_AWAY"),
         (Failure::StoreAway { retry_after: SECOND }, Code::Unavailable, "STORE_AWAY"),
         (Failure::OutcomeUnknown { retry_after: SECOND }, Code::Unavailable, "OUTCOME_UNKNOWN"),
         (Failure::StoreSealed, Code::Unavailable, "STORE_SEALED"),
@@ -92,7 +93,7 @@ fn details_say_what_api_md_promises_of_each() {
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{reason}");
         assert_eq!(details.resource_info().is_some(), code == Code::NotFound, "{reason}");
         assert_eq!(details.quota_failure().is_some(), code == Code::ResourceExhausted, "{reason}");
-        let waits = ["RATE_LIMITED", "NOT_READY", "STORE_AWAY"].contains(&reason)
+        let waits = ["RATE_LIMITED", "NOT_READY", "PROVIDER_AWAY", "STORE_AWAY"].contains(&reason)
             || (reason == "OUTCOME_UNKNOWN" && code == Code::Unavailable);
         assert_eq!(details.retry_info().is_some(), waits, "{reason}");
         assert!(details.request_info().is_none() && details.debug_info().is_none(), "{reason}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fallow_domain::ids::RegionId;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Problem;
+use super::{Problem, Provider};
 
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ }) => {
@@ -37,6 +37,8 @@ section!(
         server: Server,
         /// Who is believed.
         identity: Identity,
+        /// The identity provider by which people sign in.
+        provider: Provider,
         /// How much one caller may ask.
         limits: Limits,
         /// What is told about the process.
@@ -339,6 +341,7 @@ impl Settings {
             endpoints,
             server,
             identity,
+            provider,
             limits,
             telemetry,
             engine,
@@ -389,6 +392,7 @@ impl Settings {
                 "only with dev.enabled: built-in users are for development",
             );
         }
+        provider.problems(&mut check, dev.enabled);
         for (path, value) in [
             ("limits.publish_per_second", limits.publish_per_second),
             ("limits.publish_burst", limits.publish_burst),
@@ -507,16 +511,16 @@ impl Archive {
     }
 }
 
-fn set_path(text: &str) -> Option<&Path> {
+pub(super) fn set_path(text: &str) -> Option<&Path> {
     (!text.is_empty()).then(|| Path::new(text))
 }
 
-struct Check {
+pub(super) struct Check {
     problems: Vec<Problem>,
 }
 
 impl Check {
-    fn problem(&mut self, path: &str, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
         self.problems.push(Problem::new(path, message));
     }
 
@@ -526,14 +530,14 @@ impl Check {
         }
     }
 
-    fn filled(&mut self, path: &str, text: &str) {
+    pub(super) fn filled(&mut self, path: &str, text: &str) {
         if text.is_empty() {
             self.problem(path, "must not be empty");
         }
     }
 
     /// Checks how an address begins. The message does not repeat it: it may hold a password.
-    fn scheme(&mut self, path: &str, text: &str, schemes: &[&str]) {
+    pub(super) fn scheme(&mut self, path: &str, text: &str, schemes: &[&str]) {
         if !schemes.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
             self.problem(path, format!("must begin with {}", schemes.join(" or ")));
         }

@@ -32,7 +32,7 @@ pub fn user(name: &str, region: &RegionId) -> Option<Caller> {
         None => (find(&ABOVE_TRUSTS, name)?, None),
     };
     let subject = Label::parse(name).ok()?;
-    Some(Caller { actor: Actor { subject, kind, role, trust }, region: region.clone() })
+    Some(Caller::unasked(Actor { subject, kind, role, trust }, region.clone()))
 }
 
 /// Returns the name of every built-in user of a region with these trusts, those of the trusts first.

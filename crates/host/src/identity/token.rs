@@ -1,27 +1,30 @@
-//! Tokens: JWTs with one algorithm (EdDSA over Ed25519), every claim checked, each failure with its reason.
+//! Our own tokens: JWTs with one algorithm (EdDSA over Ed25519), every claim checked, each failure with its reason.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{Label, RegionId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Header};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::assurance::Assurance;
+use super::compact::{Compact, lacks, refuse};
 use super::keys::{KeyError, KeySet, SigningKey};
-use super::{Caller, no_credentials};
+use super::{Caller, no_credentials, sessions};
 use crate::clock::Clock;
 
 /// Longest token that is looked at, in bytes. Ours have some 500.
 pub const TOKEN_BYTES_MAX: usize = 8_192;
 /// Longest leeway that any setting may give, in seconds.
-const LEEWAY_SECONDS_MAX: u32 = 30;
+pub(super) const LEEWAY_SECONDS_MAX: u32 = 30;
 
 /// The claims as they stand in a token. All optional here, so that what is missing can be named.
 #[derive(Default, Serialize, Deserialize)]
@@ -36,16 +39,14 @@ struct Claims {
     role: Option<String>,
     trust: Option<String>,
     region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aal: Option<Assurance>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
 }
 
-/// The part of a token's header that is looked at.
-#[derive(Deserialize)]
-struct TokenHeader {
-    alg: Option<String>,
-    kid: Option<String>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
+/// Tells when the sign-in of a name was ended, if it was. Asked with every call, so it must answer at once.
+pub type EndedSessions = dyn Fn(&Label) -> Option<Timestamp> + Send + Sync;
 
 /// Signs tokens.
 #[derive(Debug, Clone)]
@@ -86,6 +87,8 @@ impl Signer {
             role: Some(caller.actor.role.to_string()),
             trust: caller.actor.trust.map(|trust| trust.to_string()),
             region: Some(caller.region.to_string()),
+            aal: caller.assurance,
+            sid: caller.session.as_ref().map(ToString::to_string),
         };
         self.sign(&claims)
     }
@@ -99,7 +102,7 @@ impl Signer {
 }
 
 /// Verifies tokens of one issuer for one region. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Verifier {
     keys: KeySet,
     issuer: String,
@@ -107,6 +110,16 @@ pub struct Verifier {
     region: RegionId,
     leeway_seconds: i64,
     clock: Clock,
+    ended: Option<Arc<EndedSessions>>,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("keys", &self.keys)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Verifier {
@@ -120,7 +133,21 @@ impl Verifier {
         clock: Clock,
     ) -> Self {
         let leeway_seconds = leeway_seconds.min(LEEWAY_SECONDS_MAX).into();
-        Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned(), region, leeway_seconds, clock }
+        Self {
+            keys,
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+            region,
+            leeway_seconds,
+            clock,
+            ended: None,
+        }
+    }
+
+    /// Returns the same verifier, which refuses from now on what was signed in with a session that has ended.
+    #[must_use]
+    pub fn refusing(self, ended: Arc<EndedSessions>) -> Self {
+        Self { ended: Some(ended), ..self }
     }
 
     /// Finds out who calls from the headers of a call.
@@ -186,41 +213,37 @@ impl Verifier {
             (Standing::OfATrust | Standing::Either, Some(_))
             | (Standing::AboveTrusts | Standing::Either, None) => {}
         }
-        Ok(Caller { actor: Actor { subject, kind, role, trust }, region: self.region.clone() })
+        let assurance = match (kind, claims.aal) {
+            (ActorKind::Person, None) => return lacks("the aal of a person"),
+            (ActorKind::Person | ActorKind::System, found) => found,
+        };
+        let session = match claims.sid.as_deref() {
+            None => None,
+            Some(text) => Some(Label::parse(text).or_else(|_| lacks("a plain sid"))?),
+        };
+        let actor = Actor { subject, kind, role, trust };
+        self.check_session(&actor, session.as_ref(), claims.iat)?;
+        Ok(Caller { actor, region: self.region.clone(), assurance, session })
+    }
+
+    /// Refuses a credential whose sign-in was ended, by itself or with all others of its person.
+    fn check_session(&self, actor: &Actor, session: Option<&Label>, iat: Option<i64>) -> Result<(), Failure> {
+        let (Some(ended), Some(session)) = (&self.ended, session) else { return Ok(()) };
+        let of_person = ended(&sessions::person_name(&actor.subject));
+        let began_before = of_person.is_some_and(|at| iat.is_none_or(|iat| iat <= at.as_second()));
+        if began_before || ended(session).is_some() {
+            return refuse(reasons::SESSION_ENDED, "the session has ended: sign in again");
+        }
+        Ok(())
     }
 
     /// Returns the claims of a token whose signature holds.
     fn signed_claims(&self, token: &str) -> Result<Claims, Failure> {
-        const MALFORMED: &str = "the token is no signed token of at most 8 KiB";
-        if token.len() > TOKEN_BYTES_MAX {
-            return refuse(reasons::TOKEN_MALFORMED, MALFORMED);
-        }
-        let mut parts = token.split('.');
-        let (Some(header), Some(body), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return refuse(reasons::TOKEN_MALFORMED, MALFORMED);
-        };
-        let head: TokenHeader =
-            decode(header).ok_or(()).or_else(|()| refuse(reasons::TOKEN_MALFORMED, MALFORMED))?;
-        if head.alg.as_deref() != Some("EdDSA") {
-            return refuse(reasons::TOKEN_ALG, "tokens are signed with EdDSA and nothing else");
-        }
-        // Headers that bring or point to a key are how forgers bring their own.
-        let brings_key =
-            ["jku", "jwk", "x5u", "x5c", "crit"].iter().any(|name| head.rest.contains_key(*name));
-        let key = head.kid.as_deref().and_then(|kid| self.keys.find(kid)).filter(|_| !brings_key);
-        let Some(key) = key else { return refuse(reasons::TOKEN_KEY, "the token's key is not known") };
-        let message = &token[..header.len() + 1 + body.len()];
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::EdDSA) {
-            Ok(true) => {}
-            Ok(false) => {
-                return refuse(reasons::TOKEN_KEY, "the token is not signed by the key that it names");
-            }
-            Err(_) => return refuse(reasons::TOKEN_MALFORMED, MALFORMED),
-        }
-        // A claim that stands twice, or is of the wrong type, is an error of the deserialiser.
-        decode(body).ok_or(()).or_else(|()| refuse(reasons::TOKEN_MALFORMED, MALFORMED))
+        let compact = Compact::read(token, Algorithm::EdDSA)?;
+        let claims = compact.verified(self.keys.find(&compact.key_id), Algorithm::EdDSA)?;
+        // A claim of the wrong type is an error of the deserialiser.
+        serde_json::from_value(Value::Object(claims))
+            .or_else(|_| refuse(reasons::TOKEN_MALFORMED, "a claim of the token is of the wrong kind"))
     }
 
     fn check_times(&self, claims: &Claims) -> Result<(), Failure> {
@@ -258,18 +281,6 @@ impl Standing {
             Role::Coordinator | Role::Icb | Role::LeadProvider => Self::Either,
         }
     }
-}
-
-fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
-fn refuse<T>(reason: &'static str, text: &str) -> Result<T, Failure> {
-    Err(Failure::Unauthenticated { reason, text: text.to_owned() })
-}
-
-fn lacks<T>(what: &str) -> Result<T, Failure> {
-    refuse(reasons::TOKEN_CLAIMS, &format!("the token must carry {what}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{Call, Class, Grant};
 use Class::{Answer, Need, Publish, Read, Steer, Watch};
-use Effect::{Changes, Opens, Reads};
+use Effect::{Changes, Opens, Reads, Shows};
 use Grant::{Any as A, Never as N, Own as O, Shared as S};
 
 /// Largest message of most calls, in bytes.
@@ -17,6 +17,8 @@ enum Effect {
     Changes,
     /// Changes, and is open to callers without a credential.
     Opens,
+    /// Reads, and is open to callers without a credential.
+    Shows,
 }
 
 const fn row(
@@ -30,6 +32,7 @@ const fn row(
         Effect::Reads => (false, false),
         Effect::Changes => (true, false),
         Effect::Opens => (true, true),
+        Effect::Shows => (false, true),
     };
     Call { path, class, changes, open, message_bytes_max, grants }
 }
@@ -104,6 +107,8 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MonitorService/ProposeAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]),
     row("/fallow.v1.MonitorService/ConfirmAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]),
     // IdentityService
+    row("/fallow.v1.IdentityService/GetProvider", Read, Shows, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),
     row("/fallow.v1.IdentityService/ExchangeToken", Steer, Opens, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),
     row("/fallow.v1.IdentityService/EndSession", Steer, Changes, USUAL, [A, A, A, A, A, A, A, N, A, A, A]),
+    row("/fallow.v1.IdentityService/LogOut", Steer, Opens, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),
 ];

@@ -33,7 +33,7 @@ fn client(world: &World) -> Client {
 /// Makes a request as the wire layer hands it on: with who calls.
 fn from<T>(actor: Actor, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Caller { actor, region: RegionId::parse("Y99").unwrap() });
+    request.extensions_mut().insert(Caller::system(actor, RegionId::parse("Y99").unwrap()));
     request
 }
 

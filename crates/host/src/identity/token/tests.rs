@@ -1,5 +1,7 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::*;
 use crate::identity::built_in;
@@ -28,6 +30,7 @@ impl World {
         let Value::Object(claims) = json!({
             "iss": "fallow", "aud": "fallow", "sub": "bed-manager.ZA1", "iat": now, "exp": now + 300,
             "kind": "person", "role": "bed_manager", "trust": "ZA1", "region": "north-vale",
+            "aal": 2,
         }) else {
             unreachable!()
         };
@@ -115,6 +118,9 @@ fn every_claim_is_needed_and_checked() {
         ("role", json!("gold"), reasons::TOKEN_CLAIMS),
         ("trust", Value::Null, reasons::TOKEN_CLAIMS),
         ("trust", json!("za1"), reasons::TOKEN_CLAIMS),
+        ("aal", Value::Null, reasons::TOKEN_CLAIMS),
+        ("aal", json!(4), reasons::TOKEN_MALFORMED),
+        ("sid", json!("x".repeat(65)), reasons::TOKEN_CLAIMS),
     ] {
         assert_eq!(world.reason_with(name, value.clone()), reason, "{name}: {value}");
     }
@@ -206,4 +212,30 @@ fn a_caller_acts_for_its_own_trust_alone() {
     assert_eq!(manager.acting_for(Some(other)).unwrap_err().reason(), reasons::TRUST_MISMATCH);
     let gold = built_in::user("duty-lead", &region()).unwrap();
     assert_eq!(gold.acting_for(Some(own)).unwrap_err().reason(), reasons::ROLE_FORBIDS);
+}
+
+#[test]
+fn a_session_that_was_ended_is_ended_for_all_its_credentials() {
+    let world = world();
+    let (clock, session) = (world.clock.clone(), Label::parse("s-1").unwrap());
+    let mut user = built_in::user("bed-manager.ZA1", &region()).unwrap();
+    user.session = Some(session.clone());
+    let token = world.signer.issue(&user, Duration::from_secs(300)).unwrap();
+    assert_eq!(world.verifier.verify(&token), Ok(user.clone()));
+    let at = clock.now();
+    let refusing = |name: Label| {
+        let ended = move |asked: &Label| (*asked == name).then_some(at);
+        world.verifier.clone().refusing(Arc::new(ended))
+    };
+    let reason =
+        |verifier: &Verifier, token: &str| verifier.verify(token).map_err(|refused| refused.reason());
+    assert_eq!(reason(&refusing(session), &token), Err(reasons::SESSION_ENDED));
+    assert!(reason(&refusing(Label::parse("s-2").unwrap()), &token).is_ok());
+
+    // A person with all of theirs: what is signed in afterwards is another session.
+    let person = refusing(sessions::person_name(&user.actor.subject));
+    assert_eq!(reason(&person, &token), Err(reasons::SESSION_ENDED));
+    clock.advance(SignedDuration::from_secs(1));
+    user.session = Some(Label::parse("s-3").unwrap());
+    assert!(reason(&person, &world.signer.issue(&user, Duration::from_secs(300)).unwrap()).is_ok());
 }
