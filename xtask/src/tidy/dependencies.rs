@@ -5,11 +5,12 @@ use super::tree::{Breach, Package, Tree};
 /// The layer of each folder: a package may depend only on packages of a lower layer.
 ///
 /// The longest matching folder counts.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
     ("crates/domain", 0),
     ("crates/ledger", 1),
     ("crates/api", 1),
     ("crates/tabular", 1),
+    ("crates/issuer", 1),
     ("crates/host", 2),
     ("crates/live", 2),
     ("crates/ledger-redis", 2),
