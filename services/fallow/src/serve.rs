@@ -121,6 +121,9 @@ fn check(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
         }
         let process = Process::new(config, Clock::system())?;
         process.check_region_file()?;
+        if roles.contains(&Role::Monitor) {
+            process.sign_ins()?;
+        }
         if roles.contains(&Role::Console) && process.identity.signer.is_none() {
             return Err(StartError::NoSigningKey.into());
         }

@@ -17,6 +17,7 @@ use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::region::file;
 use fallow_host::clock::Clock;
 use fallow_host::config::Config;
+use fallow_host::identity::provider::ProviderError;
 use fallow_host::identity::{Identity, KeyError};
 use fallow_host::limits::Limits;
 use fallow_host::serve::{Running, ServeError, Server};
@@ -30,12 +31,13 @@ use fallow_ledger::{Ledger, follow};
 use fallow_live::Live;
 use fallow_live::pages::PageKey;
 use fallow_matching::{Matching, engine};
-use fallow_monitor::Monitor;
+use fallow_monitor::{Identities, Monitor, RoleTablesError};
 use thiserror::Error;
 use uuid::Uuid;
 
 pub(crate) mod archive;
 mod console;
+mod identity;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -114,6 +116,17 @@ pub enum StartError {
     /// The console, which signs its own credential, has no key.
     #[error("set identity.signing_key_file: the console signs its own credential")]
     NoSigningKey,
+    /// The process that exchanges sign-ins has no key to sign with.
+    #[error(
+        "set identity.signing_key_file: with provider.issuer, the monitor service signs people's credentials"
+    )]
+    NoExchangeKey,
+    /// The identity provider cannot be used as it is set.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The tables of roles cannot be used.
+    #[error(transparent)]
+    Roles(#[from] RoleTablesError),
     /// The archive's key cannot be used.
     #[error("archive.key_file: {0}")]
     ArchiveKey(String),
@@ -215,7 +228,9 @@ impl Process {
             }
         });
         let engine = services.contains(&Service::Matching).then(|| self.start_engine(&live));
-        let wire = Wire::new(self.identity.verifier.clone(), Limits::new(&config.limits), &config.server);
+        let verifier =
+            self.identity.verifier.clone().refusing(identity::ended_sessions(live.picture().clone()));
+        let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server);
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
             Ports::One => vec![services.iter().copied().collect()],
@@ -226,9 +241,10 @@ impl Process {
                 Ports::Each => group.first().map_or(0, |service| service.port(config)),
                 Ports::One => config.listen.capacity,
             };
-            let server = group
-                .iter()
-                .fold(Server::new(wire.clone()), |server, service| self.add(*service, server, &live));
+            let mut server = Server::new(wire.clone());
+            for service in &group {
+                server = self.add(*service, server, &live)?;
+            }
             let started = server.start((config.listen.bind, port), &config.server, &self.tasks).await?;
             addresses.extend(group.iter().map(|service| (*service, started.address)));
             running.push(started);
@@ -272,16 +288,19 @@ impl Process {
         standing
     }
 
-    fn add(&self, service: Service, server: Server, live: &Live) -> Server {
+    fn add(&self, service: Service, server: Server, live: &Live) -> Result<Server, StartError> {
         let (live, clock, tasks) = (live.clone(), self.clock.clone(), self.tasks.clone());
-        match service {
+        Ok(match service {
             Service::Capacity => server.with(Capacity::server(live, clock, tasks)),
             Service::Demand => server.with(Demand::server(live, clock, tasks)),
             Service::Matching => server.with(Matching::server(live, clock, self.calendar.clone(), tasks)),
             Service::Monitor => {
-                server.with(Monitor::server(live, clock, tasks, store::caveat(&self.config.store)))
+                let identities =
+                    Identities::server(live.clone(), clock.clone(), Clock::system(), self.sign_ins()?);
+                let caveat = store::caveat(&self.config.store);
+                server.with(Monitor::server(live, clock, tasks, caveat)).with(identities)
             }
-        }
+        })
     }
 }
 

@@ -1,10 +1,13 @@
 //! The monitor service: the region as a whole.
 //!
+//! It serves the identity service beside it (`identity`), which has nothing to do with the rest.
+//!
 //! `grpc` translates; each verb has a file that says which records and which decision. It never writes a trust's numbers.
 
 mod apply;
 mod diff;
 mod grpc;
+mod identity;
 mod mode;
 mod situation;
 mod view;
@@ -12,3 +15,4 @@ mod watch;
 
 pub use apply::bootstrap;
 pub use grpc::Monitor;
+pub use identity::{Identities, RoleTables, RoleTablesError, SignIns};

@@ -10,6 +10,7 @@ use tonic::Request;
 use super::*;
 
 mod gold;
+mod identity;
 
 const NORTH_VALE: &str = include_str!("../../../../regions/north-vale.toml");
 

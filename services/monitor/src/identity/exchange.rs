@@ -1,0 +1,149 @@
+//! From a sign-in at the provider to a credential of the region.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::v1::ExchangeTokenRequest;
+use fallow_domain::actor::{Actor, ActorKind};
+use fallow_domain::ids::Label;
+use fallow_host::identity::provider::{ChosenRole, SignedIn};
+use fallow_host::identity::sessions::person_name;
+use fallow_host::identity::{Assurance, Caller};
+use fallow_ledger::record::{Record, session_key};
+use fallow_live::call::Call;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::{Inner, SignIns};
+
+/// Longest life of a session, from the sign-in on: one shift.
+pub(super) const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
+/// How long what UserInfo said of a session is believed before it is asked again.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// Sessions of which it is remembered what UserInfo said; beyond it, all are asked again.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// What somebody gets for their sign-in.
+pub(super) struct Exchanged {
+    pub(super) token: String,
+    pub(super) ends_at: Timestamp,
+    pub(super) session_ends_at: Timestamp,
+    pub(super) actor: Actor,
+    pub(super) assurance: Assurance,
+}
+
+/// What UserInfo said of sessions, and when.
+#[derive(Default)]
+pub(super) struct Looked(Mutex<HashMap<Label, Look>>);
+
+#[derive(Clone)]
+struct Look {
+    at: Duration,
+    /// The role that was chosen and the access token that it was asked with, hashed: another of either asks again.
+    with: [u8; 32],
+    role: ChosenRole,
+}
+
+/// Exchanges a sign-in.
+///
+/// # Errors
+/// As the contract says of `ExchangeToken`.
+pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<Exchanged, Failure> {
+    let sign_ins = inner.sign_ins()?;
+    let signed_in = sign_ins.provider.sign_in(&asked.id_token, Some(&asked.access_token)).await?;
+    if !asked.nonce.is_empty() && signed_in.nonce.as_deref() != Some(&asked.nonce) {
+        return unauthenticated(reasons::TOKEN_BINDING, "the ID token was issued for another sign-in");
+    }
+    let now = inner.real.now();
+    let session_ends_at = Timestamp::from_second(signed_in.signed_in_at)
+        .ok()
+        .and_then(|at| at.checked_add(SESSION_LIFE).ok())
+        .unwrap_or(now);
+    if session_ends_at <= now || has_ended(inner, &signed_in) {
+        return unauthenticated(reasons::SESSION_ENDED, "the session has ended: sign in again");
+    }
+    let assurance = match signed_in.assurance {
+        Some(found) if found >= Assurance::Two => found,
+        Some(_) | None => {
+            return unauthenticated(reasons::AAL_TOO_LOW, "sign in with two factors (assurance level 2)");
+        }
+    };
+    let role = chosen_role(inner, sign_ins, &signed_in, &asked.access_token).await?;
+    let (role, trust) = sign_ins.roles.here(&role, &inner.real).await?;
+    let actor = Actor { subject: signed_in.subject.clone(), kind: ActorKind::Person, role, trust };
+    // Refuses a trust that is not, or no longer, in the region.
+    Call::new(&inner.live, actor.clone(), inner.clock.now(), None)?;
+    let region = inner.live.region_id().clone();
+    let session = Some(signed_in.session.clone());
+    let caller = Caller { actor: actor.clone(), region, assurance: Some(assurance), session };
+    let left = Duration::try_from(session_ends_at.duration_since(now)).unwrap_or_default();
+    let life = sign_ins.token_life.min(left);
+    let token = sign_ins.signer.issue(&caller, life).map_err(|error| {
+        tracing::error!(%error, "a credential could not be signed");
+        Failure::ProviderAway { retry_after: Duration::from_secs(5) }
+    })?;
+    let ends_at =
+        SignedDuration::try_from(life).ok().and_then(|life| now.checked_add(life).ok()).unwrap_or(now);
+    tracing::info!(trust = trust.map(tracing::field::display), %role, assurance = assurance.level(), "signed in");
+    Ok(Exchanged { token, ends_at, session_ends_at, actor, assurance })
+}
+
+/// Says whether a sign-in was ended, by itself or with all others of its person until then.
+fn has_ended(inner: &Inner, signed_in: &SignedIn) -> bool {
+    let ended = |name: &Label| match &*inner.live.picture().get(&session_key(name))?.record {
+        Record::Session(session) => Some(session.at.as_second()),
+        Record::Offer(_)
+        | Record::Need(_)
+        | Record::Proposal(_)
+        | Record::Transfer(_)
+        | Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_) => None,
+    };
+    ended(&signed_in.session).is_some()
+        || ended(&person_name(&signed_in.subject)).is_some_and(|at| signed_in.signed_in_at <= at)
+}
+
+async fn chosen_role(
+    inner: &Inner,
+    sign_ins: &SignIns,
+    signed_in: &SignedIn,
+    access_token: &str,
+) -> Result<ChosenRole, Failure> {
+    let mut with = Sha256::new();
+    with.update(signed_in.selected_role.len().to_be_bytes());
+    with.update(&signed_in.selected_role);
+    with.update(access_token);
+    let with: [u8; 32] = with.finalize().into();
+    let now = inner.real.steady();
+    let known = inner.looked.lock().get(&signed_in.session).cloned();
+    if let Some(look) = known.filter(|look| look.with == with && now.saturating_sub(look.at) < LOOK_AGAIN) {
+        return Ok(look.role);
+    }
+    let role = sign_ins.provider.chosen_role(signed_in, access_token).await?;
+    let mut looked = inner.looked.lock();
+    if looked.len() >= REMEMBERED_MAX {
+        looked.retain(|_, look| now.saturating_sub(look.at) < LOOK_AGAIN);
+    }
+    if looked.len() < REMEMBERED_MAX {
+        looked.insert(signed_in.session.clone(), Look { at: now, with, role: role.clone() });
+    }
+    Ok(role)
+}
+
+impl Looked {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Label, Look>> {
+        // Every look is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unauthenticated<T>(reason: &'static str, text: &str) -> Result<T, Failure> {
+    Err(Failure::Unauthenticated { reason, text: text.to_owned() })
+}
