@@ -7,6 +7,7 @@ use super::tree::{Breach, Package, Tree};
 /// The longest matching folder counts.
 const LAYERS: [(&str, u8); 16] = [
     ("crates/domain", 0),
+    ("crates/identifiers", 0),
     ("crates/ledger", 1),
     ("crates/api", 1),
     ("crates/tabular", 1),

@@ -1,0 +1,144 @@
+//! A title with a name, or what announces a patient's name.
+
+use std::ops::Range;
+
+use super::pattern;
+
+pattern!(
+    TITLED,
+    r"\b((?i:mr|mrs|ms|miss|mx|master|dr|prof|professor|sir|dame|rev))\b\.?\s*:?\s*((?:\p{Lu}\.\s?)*\p{Lu}[\p{L}'\-]*)"
+);
+pattern!(
+    ANNOUNCED,
+    r"\b(?i:pt|pts|patient|name|surname|forename|baby)(?:'?s?\s(?i:name|surname))?(?:\s(?i:is))?\s*(?:[:=]|\s-)\s*((?:\p{Lu}\.?\s?)?\p{Lu}[\p{L}'\-]+)"
+);
+pattern!(WITH_INITIAL, r"\b(?i:pt|patient|baby)\.?\s+((?:\p{Lu}\.\s?){1,3}\p{Lu}[\p{L}'\-]+)");
+
+/// What follows MR (magnetic resonance), MS (multiple sclerosis, a seller of software), DR (digital radiography), or
+/// "patient:", and is no name.
+const WORK: [&str; 60] = [
+    "ANGIO",
+    "BARIATRIC",
+    "BAY",
+    "BED",
+    "BEDS",
+    "BRAIN",
+    "BREAST",
+    "CAPACITY",
+    "CARDIAC",
+    "CHOICE",
+    "CLINIC",
+    "COHORT",
+    "ENTEROGRAPHY",
+    "FEMALE",
+    "FILM",
+    "FLOW",
+    "GUIDED",
+    "HEAD",
+    "HUB",
+    "INFECTIOUS",
+    "KNEE",
+    "LINAC",
+    "LIST",
+    "LISTS",
+    "LIVER",
+    "LUMBAR",
+    "MALE",
+    "MEDICAL",
+    "MRI",
+    "NECK",
+    "NEEDS",
+    "NURSE",
+    "NURSES",
+    "PATIENTS",
+    "PELVIS",
+    "PLAIN",
+    "PROSTATE",
+    "RELAPSE",
+    "REVIEW",
+    "ROOM",
+    "ROOMS",
+    "SCAN",
+    "SCANNER",
+    "SCANS",
+    "SERVICE",
+    "SIDE",
+    "SITE",
+    "SLOT",
+    "SLOTS",
+    "SPINE",
+    "STABLE",
+    "SUITE",
+    "SURGICAL",
+    "TEAM",
+    "TEAMS",
+    "TRANSPORT",
+    "UNIT",
+    "VAN",
+    "WARD",
+    "WORKLIST",
+];
+
+/// Finds a name.
+pub(super) fn find(text: &str) -> Option<Range<usize>> {
+    let is_work = |name: &str| {
+        let word = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_uppercase();
+        WORK.contains(&word.as_str())
+    };
+    let titled = TITLED.captures_iter(text).find(|found| {
+        let is_short_form = matches!(&found[1], "MR" | "MS" | "DR");
+        !(is_short_form && is_work(&found[2]))
+    });
+    let announced = || ANNOUNCED.captures_iter(text).find(|found| !is_work(&found[1]));
+    let found = titled.or_else(announced).or_else(|| WITH_INITIAL.captures(text));
+    found.and_then(|found| found.get(0)).map(|whole| whole.range())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found() {
+        for text in [
+            "Mrs Ada Example",
+            "pt: J. SMITH",
+            "MR EXAMPLE",
+            "mr Example",
+            "Dr. A. Example",
+            "Miss O'Example",
+            "patient name: Ada Example",
+            "pt J. Example",
+            "Prof Example",
+            "name = Example",
+            "Mr.Example",
+            "MS EXAMPLE",
+        ] {
+            assert!(find(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn work_passes() {
+        for text in [
+            "MR Scanner 2 free",
+            "MS Teams 0800",
+            "DR room 3",
+            "pt transport booked",
+            "Patient flow",
+            "mr",
+            "miss one list",
+            "patient: side room",
+            "Patient: Side room",
+            "drs mess",
+            "HDU Ms",
+        ] {
+            assert!(find(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_work_are_in_order() {
+        assert!(WORK.is_sorted());
+    }
+}
