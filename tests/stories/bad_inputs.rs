@@ -26,13 +26,17 @@ use crate::people::{User, call};
 use crate::wire::{self, resource};
 use crate::world::{World, stories};
 
+mod patients;
 mod rows;
+
+use patients::no_patient_comes_in;
 
 stories!(
     every_row_is_refused_by_name_and_nothing_is_written,
     odd_text_is_kept_as_it_is_or_refused,
     a_stale_revision_is_told_the_present_one,
     a_cursor_that_is_not_ours_is_refused,
+    no_patient_comes_in,
 );
 
 /// What is sent.

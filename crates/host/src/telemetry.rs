@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
 use http::HeaderMap;
-use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::metrics::{Counter, Histogram, Meter};
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue, global};
@@ -204,6 +204,20 @@ pub(crate) fn record_call(method: &'static str, status: &'static str, seconds: f
             KeyValue::new("rpc.response.status_code", status),
         ],
     );
+}
+
+/// Counts a text that was refused because it could identify a patient: its rule, and nothing of it.
+pub(crate) fn record_refused_text(rule: &'static str) {
+    static REFUSED: OnceLock<Counter<u64>> = OnceLock::new();
+    let refused = REFUSED.get_or_init(|| {
+        global::meter(SCOPE)
+            .u64_counter("fallow.texts.refused")
+            .with_unit("{texts}")
+            .with_description("Texts refused because they could identify a patient.")
+            .build()
+    });
+    refused.add(1, &[KeyValue::new("rule", rule)]);
+    tracing::warn!(rule, "a text that could identify a patient was refused");
 }
 
 /// A number that goes up and down, for the collector. Made after telemetry was started.

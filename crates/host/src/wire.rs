@@ -20,11 +20,12 @@ use tonic::body::Body;
 use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
+use crate::clock::Clock;
 use crate::config::Server;
 use crate::identity::Verifier;
 use crate::limits::{Limits, Permit};
 use crate::rights::{self, Call, Shape};
-use crate::telemetry;
+use crate::{telemetry, texts};
 
 mod answer;
 mod frames;
@@ -50,18 +51,21 @@ pub struct Wire(Arc<Rules>);
 struct Rules {
     verifier: Verifier,
     limits: Limits,
+    /// By which a date in a text is near or far.
+    clock: Clock,
     default_deadline: Duration,
     longest_deadline: Duration,
     shapes: std::collections::BTreeMap<String, Shape>,
 }
 
 impl Wire {
-    /// Makes the layer of a process.
+    /// Makes the layer of a process; `clock` is that of its services.
     #[must_use]
-    pub fn new(verifier: Verifier, limits: Limits, settings: &Server) -> Self {
+    pub fn new(verifier: Verifier, limits: Limits, settings: &Server, clock: Clock) -> Self {
         Self(Arc::new(Rules {
             verifier,
             limits,
+            clock,
             default_deadline: Duration::from_millis(settings.default_deadline_ms.into()),
             longest_deadline: Duration::from_millis(settings.longest_deadline_ms.into()),
             shapes: rights::shapes(FILE_DESCRIPTOR_SET),
@@ -104,7 +108,7 @@ where
         }
         let (rules, inner) = (self.rules.clone(), self.inner.clone());
         let known = Call::find(request.uri().path());
-        let id = headers::request_id(request.headers());
+        let id = headers::request_id(request.headers(), rules.clock.now());
         // An unknown path is chosen by the caller, so it names neither a span nor a metric.
         let method = known.map_or("_OTHER", |call| call.path.trim_start_matches('/'));
         let span = tracing::info_span!(
@@ -179,6 +183,7 @@ impl Rules {
         request: &mut Request<Body>,
     ) -> Result<(Duration, Option<Permit>), Failure> {
         headers::check_metadata(request.headers())?;
+        texts::check_headers(request.headers(), self.clock.now())?;
         let deadline = headers::take_deadline(request.headers_mut(), call.changes)?;
         let deadline = deadline.unwrap_or(self.default_deadline).min(self.longest_deadline);
         if call.open {
@@ -220,6 +225,7 @@ impl Rules {
         }
         let in_time = async {
             let message = frames::read_one(body, limit).await?;
+            texts::check(call.path, &message[frames::PREFIX_BYTES..], self.clock.now())?;
             handle(inner, Request::from_parts(head, Body::new(http_body_util::Full::new(message)))).await
         };
         // The answer leaves a little before the deadline; of a very short one, a fifth is kept for that.

@@ -9,6 +9,7 @@ use fallow_api::v1;
 use fallow_domain::decide::offer::OfferReport;
 use fallow_domain::offer::Source;
 use fallow_domain::refusal::{Refusal, reason};
+use fallow_host::texts;
 use fallow_ledger::record::{offer_key, source_claim_key};
 use fallow_live::call::Call;
 
@@ -20,6 +21,7 @@ use crate::selection::offer_of;
 /// # Errors
 /// Every violation of the item; what publishing refuses; `OUT_OF_ORDER_FEED` when the offer carries a later number.
 pub(crate) async fn item(call: &Call, item: &v1::StreamOffersRequest) -> Result<u64, Failure> {
+    texts::check_item("/fallow.v1.CapacityService/StreamOffers", item, call.at)?;
     let report = parse(call, item)?;
     let picture = call.live.picture();
     if let Some(claim) = report.source_key.as_ref().map(|key| source_claim_key(report.trust, key.as_str()))

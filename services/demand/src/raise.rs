@@ -8,6 +8,7 @@ use fallow_domain::ids::{Label, NeedId};
 use fallow_domain::need::Need;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::standing::Claim;
+use fallow_host::texts;
 use fallow_ledger::record::{Record, case_claim_key, need_key};
 use fallow_ledger::transact::{Done, Step};
 use fallow_live::call::{Call, new_id};
@@ -73,6 +74,7 @@ pub(crate) async fn item(
     item: &v1::RaiseNeedsRequest,
     feed: &str,
 ) -> Result<v1::RaisedNeed, Failure> {
+    texts::check_item("/fallow.v1.DemandService/RaiseNeeds", item, call.at)?;
     let id = fresh_id()?;
     let mut check = Check::new("");
     let feed: Label = check.required_text("feed", feed);

@@ -230,7 +230,7 @@ impl Process {
         let engine = services.contains(&Service::Matching).then(|| self.start_engine(&live));
         let verifier =
             self.identity.verifier.clone().refusing(identity::ended_sessions(live.picture().clone()));
-        let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server);
+        let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, self.clock.clone());
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
             Ports::One => vec![services.iter().copied().collect()],

@@ -10,8 +10,9 @@ use fallow_api::violation::Violations;
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{CollaborativeId, Label, SiteCode, TrustCode};
 use fallow_domain::proposal::ProposalState;
-use fallow_domain::region::{Region, file};
+use fallow_domain::region::{Collaborative, Region, file};
 use fallow_domain::standing::RegionState;
+use fallow_host::texts;
 use fallow_ledger::RecordKind;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, region_key};
@@ -40,7 +41,7 @@ pub(crate) struct Applied {
 /// [`Failure::Invalid`] with everything that is wrong with the file at once; as [`Live::mutate`].
 pub(crate) async fn run(live: &Live, mutation: &Mutation, toml: &str) -> Result<Done<Applied>, Failure> {
     let key = region_key(live.region_id());
-    let after = checked(live, toml)?;
+    let after = checked(live, toml, mutation.at)?;
     let mut all = None;
     let done = live.mutate(mutation, vec![key.clone()], |view| {
         let before = match view.get(&key) {
@@ -92,7 +93,7 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
         decided_at: None,
     };
     let key = region_key(live.region_id());
-    let after = checked(live, toml)?;
+    let after = checked(live, toml, mutation.at)?;
     live.mutate(&mutation, vec![key.clone()], |view| {
         if view.get(&key).is_some() {
             return Ok(Step::Answer(()));
@@ -106,13 +107,33 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
 }
 
 /// Reads a file for this region.
-fn checked(live: &Live, toml: &str) -> Result<Region, Failure> {
+fn checked(live: &Live, toml: &str, at: Timestamp) -> Result<Region, Failure> {
     let region = file::parse(toml).map_err(|error| problems(&error))?;
     if region.id != *live.region_id() {
         let text = format!("must be {}, the region that this process serves", live.region_id());
         return Err(Violations::one("region: id", reasons::INVALID_REGION, text).into());
     }
+    texts::check_all(words(&region, toml), at)?;
     Ok(region)
+}
+
+/// Returns what a file says in words, each with its place: names and remarks. Telephones are those of desks.
+fn words<'a>(region: &'a Region, toml: &'a str) -> Vec<(String, &'a str)> {
+    let mut words = vec![("region: name".to_owned(), region.name.as_str())];
+    words.extend(
+        region.trusts.iter().map(|(code, trust)| (format!("trust {code}: name"), trust.name.as_str())),
+    );
+    words.extend(region.sites.iter().map(|(code, site)| (format!("site {code}: name"), site.name.as_str())));
+    let joint = |joint: &'a Collaborative| (format!("collaborative {}: name", joint.id), joint.name.as_str());
+    words.extend(region.collaboratives.iter().map(joint));
+    let remarks = toml.lines().enumerate().filter_map(|(line, text)| {
+        // A hash within quotes begins no remark.
+        let mut places = text.match_indices('#').map(|(place, _)| place);
+        let hash = places.find(|place| text[..*place].matches('"').count().is_multiple_of(2))?;
+        Some((format!("line {}: remark", line + 1), &text[hash + 1..]))
+    });
+    words.extend(remarks);
+    words
 }
 
 fn next(before: Option<&RegionState>, toml: &str, after: &Region, mutation: &Mutation) -> RegionState {

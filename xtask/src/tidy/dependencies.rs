@@ -5,7 +5,7 @@ use super::tree::{Breach, Package, Tree};
 /// The layer of each folder: a package may depend only on packages of a lower layer.
 ///
 /// The longest matching folder counts.
-const LAYERS: [(&str, u8); 16] = [
+const LAYERS: [(&str, u8); 17] = [
     ("crates/domain", 0),
     ("crates/identifiers", 0),
     ("crates/ledger", 1),

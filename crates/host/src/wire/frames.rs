@@ -15,7 +15,7 @@ use tonic::body::Body;
 use super::headers::refusal;
 
 /// Bytes before each message: one of flags, four of length.
-const PREFIX_BYTES: usize = 5;
+pub(super) const PREFIX_BYTES: usize = 5;
 
 /// Reads the one message of a call, prefix included.
 pub(super) async fn read_one(mut body: Body, limit: usize) -> Result<Bytes, Failure> {

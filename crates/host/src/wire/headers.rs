@@ -10,10 +10,12 @@ use fallow_api::status::Failure;
 use fallow_domain::refusal::Refusal;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use tonic::body::Body;
 use uuid::Uuid;
 
 use super::REQUEST_ID;
+use crate::texts;
 
 /// The header of a call's deadline.
 const TIMEOUT: &str = "grpc-timeout";
@@ -56,12 +58,13 @@ pub(super) fn is_infrastructure(path: &str) -> bool {
     path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.v1")
 }
 
-/// Returns the caller's id of a call when it is short and plain, else a new one.
-pub(super) fn request_id(headers: &HeaderMap) -> String {
+/// Returns the caller's id of a call when it is short, plain and no patient's, for it goes into logs; else a new one.
+pub(super) fn request_id(headers: &HeaderMap, now: Timestamp) -> String {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
         (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
             && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && !texts::is_suspect(id, now)
     };
     given.filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
@@ -150,10 +153,10 @@ mod tests {
         let id = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, value.parse().unwrap());
-            request_id(&headers)
+            request_id(&headers, Timestamp::UNIX_EPOCH)
         };
         assert_eq!(id("feed-7.a_1"), "feed-7.a_1");
-        for odd in [String::new(), "a b".into(), "<b>".into(), "x".repeat(65)] {
+        for odd in [String::new(), "a b".into(), "<b>".into(), "9994765914".into(), "x".repeat(65)] {
             assert_eq!(id(&odd).len(), 36, "{odd:?}");
         }
     }

@@ -120,7 +120,7 @@ async fn world() -> World {
     let signer = Signer::new(SigningKey::generate().unwrap(), "fallow", "fallow", Clock::system());
     let verifier = Verifier::new(signer.key_set(), ("fallow", "fallow"), region, 10, Clock::system());
     let tasks = Tasks::new();
-    let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server);
+    let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, Clock::system());
     let server = Server::new(wire).with(CapacityServiceServer::new(Moody));
     let running = server.start((config.listen.bind, 0), &config.server, &tasks).await.unwrap();
     let mut world = World { address: running.address, running, tasks, signer, manager: String::new() };

@@ -44,7 +44,12 @@ impl Process {
             age: SignedDuration::from_hours(config.archive.keep_hours.into()),
             changes: config.archive.keep_changes.into(),
         };
-        let wire = Wire::new(self.identity.verifier.clone(), Limits::new(&config.limits), &config.server);
+        let wire = Wire::new(
+            self.identity.verifier.clone(),
+            Limits::new(&config.limits),
+            &config.server,
+            self.clock.clone(),
+        );
         let listen = (config.listen.bind, config.listen.archive);
         let health = Server::new(wire).start(listen, &config.server, &self.tasks).await?;
         let address = health.address;
