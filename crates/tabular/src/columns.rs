@@ -1,4 +1,4 @@
-//! The columns of CSV files: the fields of a record, flattened.
+//! The columns of files: the fields of a record, flattened.
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,14 +12,22 @@ pub enum Table {
 /// How a cell is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// Text, a time (RFC 3339) or a length of time (`3600s`).
+    /// Text.
     Text,
+    /// A time: `18:00`, `+4h`, `2026-11-24 18:00` by the clock, or RFC 3339.
+    Time,
+    /// A time, or a date alone, which means its beginning.
+    TimeOrDate,
+    /// A length of time: `4h`, `45m`, `3600s`; a bare number is minutes.
+    Length,
     /// A number.
     Number,
     /// `true` or `false` (also `yes`, `no`, `1`, `0`).
     YesOrNo,
-    /// Several texts with `;` between.
+    /// Several texts with `;` between; `\;` is a semicolon within one.
     List,
+    /// A resource as `kind/code` or `kind/code/level`; in the record it is three fields.
+    Resource,
 }
 
 /// A column: the path of a field in the record, and how its cells are written. An empty cell is an absent field.
@@ -34,6 +42,9 @@ pub struct Column {
 const fn column(name: &'static str, holds: Holds) -> Column {
     Column { name, holds }
 }
+
+/// What people write instead of `resource.kind`, `resource.code` and `resource.level`.
+pub(crate) const RESOURCE: Column = column("resource", Holds::Resource);
 
 const OFFERS: &[Column] = &[
     column("id", Holds::Text),
@@ -50,8 +61,8 @@ const OFFERS: &[Column] = &[
     column("figures.blocked", Holds::Number),
     column("figures.held", Holds::Number),
     column("figures.committed", Holds::Number),
-    column("window.from", Holds::Text),
-    column("window.until", Holds::Text),
+    column("window.from", Holds::Time),
+    column("window.until", Holds::Time),
     column("capabilities", Holds::List),
     column("limits.age_min", Holds::Number),
     column("limits.age_max", Holds::Number),
@@ -61,13 +72,13 @@ const OFFERS: &[Column] = &[
     column("team.staffed", Holds::YesOrNo),
     column("team.needs", Holds::List),
     column("shared_with", Holds::List),
-    column("release_at", Holds::Text),
+    column("release_at", Holds::TimeOrDate),
     column("campaign", Holds::Text),
     column("state", Holds::Text),
-    column("reported_at", Holds::Text),
+    column("reported_at", Holds::Time),
     column("source", Holds::Text),
     column("source_seq", Holds::Number),
-    column("cadence", Holds::Text),
+    column("cadence", Holds::Length),
     column("note", Holds::Text),
 ];
 
@@ -84,9 +95,9 @@ const NEEDS: &[Column] = &[
     column("units", Holds::Number),
     column("minutes_per_case", Holds::Number),
     column("priority", Holds::Text),
-    column("listed_at", Holds::Text),
-    column("earliest", Holds::Text),
-    column("needed_by", Holds::Text),
+    column("listed_at", Holds::TimeOrDate),
+    column("earliest", Holds::Time),
+    column("needed_by", Holds::Time),
     column("requires", Holds::List),
     column("patient.age", Holds::Number),
     column("patient.sex", Holds::Text),
@@ -97,7 +108,7 @@ const NEEDS: &[Column] = &[
     column("imd_decile", Holds::Number),
     column("risk.value", Holds::Number),
     column("risk.source", Holds::Text),
-    column("risk.at", Holds::Text),
+    column("risk.at", Holds::TimeOrDate),
     column("reason", Holds::Text),
     column("scope", Holds::Text),
     column("fragile_service", Holds::YesOrNo),
@@ -115,7 +126,8 @@ const NEEDS: &[Column] = &[
 ];
 
 impl Table {
-    /// Returns every column that a CSV file of this kind may have, in the order of the record.
+    /// Returns every column that a file of this kind may have, in the order of the record. `resource` may stand for
+    /// `resource.kind`, `resource.code` and `resource.level`.
     #[must_use]
     pub const fn columns(self) -> &'static [Column] {
         match self {
@@ -127,6 +139,16 @@ impl Table {
     /// Returns the column of a name, or `None` when there is none.
     #[must_use]
     pub fn column(self, name: &str) -> Option<Column> {
-        self.columns().iter().copied().find(|column| column.name == name)
+        let mut all = self.columns().iter().copied().chain([RESOURCE]);
+        all.find(|column| column.name == name)
+    }
+
+    /// Returns the name of the sheet of a workbook that holds this table.
+    #[must_use]
+    pub const fn sheet_name(self) -> &'static str {
+        match self {
+            Self::Offers => "Offers",
+            Self::Needs => "Needs",
+        }
     }
 }

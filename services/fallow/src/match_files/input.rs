@@ -11,7 +11,7 @@ use fallow_api::json::{JsonError, Message, from_str};
 use fallow_api::violation::Violations;
 use fallow_domain::matching::problem::Problem;
 use fallow_domain::region::{Region, file};
-use fallow_tabular::{Format, Row, Table, rows};
+use fallow_tabular::{BadFile, Format, Local, Row, Table, rows};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
@@ -61,17 +61,26 @@ impl fmt::Display for Rejected {
 pub(crate) fn read(files: &Files<'_>) -> Result<Read, String> {
     let text = fs::read_to_string(files.region).map_err(|error| unreadable(files.region, &error))?;
     let region = file::parse(&text).map_err(|error| in_file(files.region, &error.to_string()))?;
+    // Times by the clock in CSV and XLSX are London's; those of JSON say their own zone.
+    let local = Local { now: files.at, zone: crate::cli::zone() };
     let filed = Filed { region: &region, at: files.at };
     let mut rejected = Vec::new();
     let offers = table(
         files.offers,
         Table::Offers,
+        &local,
         &mut rejected,
         |wire| offer::filed(wire, &filed),
         |o| o.id.as_str(),
     )?;
-    let needs =
-        table(files.needs, Table::Needs, &mut rejected, |wire| need::filed(wire, &filed), |n| n.id.as_str())?;
+    let needs = table(
+        files.needs,
+        Table::Needs,
+        &local,
+        &mut rejected,
+        |wire| need::filed(wire, &filed),
+        |n| n.id.as_str(),
+    )?;
     let region: Arc<Region> = Arc::new(region);
     Ok(Read {
         problem: Problem { at: files.at, region, offers, needs, declined: Default::default() },
@@ -93,6 +102,7 @@ fn in_file(path: &Path, message: &str) -> String {
 fn table<Wire, Record>(
     path: &Path,
     table: Table,
+    local: &Local,
     rejected: &mut Vec<Rejected>,
     convert: impl Fn(&Wire) -> Result<Record, Violations> + Sync,
     id: impl Fn(&Record) -> &str,
@@ -102,10 +112,10 @@ where
     Record: Send,
 {
     let name = path.display().to_string();
-    let format = Format::of_name(&name)
-        .ok_or_else(|| format!("{name} is a spreadsheet: save it as CSV, or as JSON lines"))?;
+    let broken = |error: BadFile| format!("{name}: {error}");
+    let format = Format::of_name(&name).ok_or(BadFile::OldSpreadsheet).map_err(broken)?;
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    let rows = rows(&bytes, format, table).map_err(|error| format!("{name}: {error}"))?;
+    let rows = rows(&bytes, format, table, local).map_err(broken)?;
     let read: Vec<_> = rows.par_iter().map(|row| (row.line, record(row, &convert))).collect();
 
     let mut first_lines: HashMap<String, usize> = HashMap::new();

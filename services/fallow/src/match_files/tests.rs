@@ -155,7 +155,8 @@ fn files_that_cannot_be_read_are_bad_usage() {
     let theatre =
         REGION.replace("fair_allowance = 1", "fair_allowance = 1\nreserve = { \"THEATRE/MAIN\" = 1 }");
     assert!(said(&theatre, ("offers.jsonl", OFFERS)).contains("THEATRE/MAIN"));
-    assert!(said(REGION, ("offers.xlsx", OFFERS)).contains("save it as CSV"));
+    assert!(said(REGION, ("offers.ods", OFFERS)).contains("save it as XLSX or CSV"));
+    assert!(said(REGION, ("offers.xlsx", OFFERS)).contains("not a workbook that can be read"));
     assert!(
         said(REGION, ("offers.csv", "id,colour\n")).contains("offers.csv: line 1: colour: is not a column")
     );
