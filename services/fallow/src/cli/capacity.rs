@@ -10,6 +10,7 @@ use fallow_api::v1::{
     ResumeOffersRequest, SetReserveRequest, SuspendOffersRequest, Team, WatchOffersRequest, Window,
     WithdrawOfferRequest,
 };
+use fallow_tabular::difference;
 
 pub(crate) use self::args::{Adjust, Capacity, Confirm, Free, List, Publish, Take};
 use self::args::{Ask, Reserve, Resume, Suspend, Withdraw};
@@ -18,6 +19,7 @@ use super::failure::{Exit, Failure};
 use super::options::{Change, Expect};
 use super::page::pages;
 use super::session::Session;
+use super::sheets;
 use super::time::{self, to_wire};
 use super::watch::follow;
 
@@ -42,6 +44,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Capacity) -> Result<
             set_reserve(session, resource, units, &change, &expect).await
         }
         Capacity::Ask(args) => ask(session, args).await,
+        Capacity::Apply(args) => sheets::apply(session, args).await,
     }
 }
 
@@ -73,8 +76,7 @@ fn offer_of(session: &Session<'_>, args: &Publish) -> Result<Offer, Failure> {
         || terms.sex.is_some()
         || terms.bmi_max.is_some()
         || terms.asa_max.is_some();
-    Ok(Offer {
-        source_key: terms.key.clone().unwrap_or_else(|| key_of(&site, &resource, from)),
+    let offer = Offer {
         site,
         resource: Some(resource),
         figures: Some(Figures { staffed: args.count, ..Figures::default() }),
@@ -93,13 +95,9 @@ fn offer_of(session: &Session<'_>, args: &Publish) -> Result<Offer, Failure> {
         note: terms.note.clone(),
         campaign: terms.campaign.clone(),
         ..Offer::default()
-    })
-}
-
-/// The same site, resource and start are the same offer, so that saying "2 free" and then "1 free" changes one.
-fn key_of(site: &str, resource: &Resource, from: Option<jiff::Timestamp>) -> String {
-    let start = from.map(|at| format!("@{}", at.strftime("%Y%m%dT%H%MZ"))).unwrap_or_default();
-    format!("{site}:{}{start}", render::resource_key(resource))
+    };
+    let source_key = terms.key.clone().unwrap_or_else(|| difference::source_key(&offer));
+    Ok(Offer { source_key, ..offer })
 }
 
 /// Runs `fallow capacity adjust`.
@@ -269,7 +267,8 @@ async fn draw(session: &mut Session<'_>, filter: &OfferFilter) -> Result<Exit, F
     session.show_list(&offers, "no offers; publish one: fallow free 2 level2 --until 20:00")
 }
 
-async fn all(session: &Session<'_>, filter: &OfferFilter) -> Result<Vec<Offer>, Failure> {
+/// Lists every offer that fits.
+pub(crate) async fn all(session: &Session<'_>, filter: &OfferFilter) -> Result<Vec<Offer>, Failure> {
     let client = session.capacity()?;
     pages(async |page_size, page_token| {
         let request = ListOffersRequest { page_size, page_token, filter: Some(filter.clone()) };

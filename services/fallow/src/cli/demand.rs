@@ -259,7 +259,8 @@ async fn draw(session: &mut Session<'_>, filter: &NeedFilter) -> Result<Exit, Fa
     session.show_list(&needs, "no needs; raise one: fallow need 1 level3 --by 16:00")
 }
 
-async fn all(session: &Session<'_>, filter: &NeedFilter) -> Result<Vec<Need>, Failure> {
+/// Lists every need that fits.
+pub(crate) async fn all(session: &Session<'_>, filter: &NeedFilter) -> Result<Vec<Need>, Failure> {
     let client = session.demand()?;
     pages(async |page_size, page_token| {
         let request = ListNeedsRequest { page_size, page_token, filter: Some(filter.clone()) };

@@ -13,6 +13,7 @@ mod context;
 mod demand;
 mod failure;
 pub(crate) mod ledger;
+mod manual;
 mod options;
 mod output;
 mod page;
@@ -23,6 +24,7 @@ mod region;
 mod rows;
 mod session;
 mod settings;
+mod sheets;
 mod shorthand;
 mod simulate;
 mod situation;
@@ -39,7 +41,7 @@ pub use options::{Colour, Global};
 pub use output::Terminal;
 pub use settings::{Context, DevFiles, EachEndpoint, Endpoints};
 
-pub(crate) use time::duration;
+pub(crate) use time::{duration, zone};
 
 use failure::Failure;
 use session::Session;
@@ -111,6 +113,12 @@ pub enum Verb {
     /// Try changes on a copy: fallow simulate -f scenario.toml
     #[command(display_order = 20)]
     Simulate(simulate::Simulate),
+    /// Read a sheet of offers or needs, or make an empty one to fill in
+    #[command(subcommand, display_order = 20)]
+    Import(sheets::Import),
+    /// Write offers or needs as CSV or XLSX
+    #[command(subcommand, display_order = 20)]
+    Export(sheets::Export),
     /// Where and as whom commands act
     #[command(subcommand, display_order = 21)]
     Context(context::Contexts),
@@ -135,6 +143,18 @@ pub enum Verb {
         /// bash, zsh, fish, powershell or elvish
         shell: Shell,
     },
+    /// Print what people look up most, by topic
+    #[command(display_order = 24, before_help = "Examples:\n  fallow cheat\n  fallow cheat sheets")]
+    Cheat {
+        /// capacity, needs, answers, sheets, scripts or gold. Default: all of them
+        topic: Option<String>,
+    },
+    /// Print a page of the manual, for man
+    #[command(
+        display_order = 25,
+        before_help = "Examples:\n  fallow man capacity publish | man -l -\n  fallow man --to /usr/local/share/man/man1"
+    )]
+    Man(manual::Man),
     /// Print the version
     #[command(display_order = 26)]
     Version,
@@ -172,6 +192,9 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Simulate(args) if args.is_apart() => return simulate::run_apart(session, args),
         Verb::Errors { reason } => return ping::errors(session, reason.as_deref()),
         Verb::Version => return ping::version(session),
+        Verb::Cheat { topic } => return manual::cheat(session, topic.as_deref()),
+        Verb::Man(args) => return manual::man(session, &args, root),
+        Verb::Import(sheets::Import::Template(args)) => return sheets::template(session, &args).await,
         Verb::Completion { shell } => {
             clap_complete::generate(shell, &mut root, "fallow", &mut session.terminal.out);
             return Ok(Exit::Ok);
@@ -197,6 +220,8 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Region(_)
         | Verb::Mode(_)
         | Verb::Simulate(_)
+        | Verb::Import(_)
+        | Verb::Export(_)
         | Verb::Auth(_)
         | Verb::Ping => session.open().await?,
     }
@@ -222,9 +247,16 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Region(command) => region::run(session, command).await,
         Verb::Mode(args) => region::set_mode(session, args).await,
         Verb::Simulate(args) => simulate::run(session, args).await,
+        Verb::Import(command) => sheets::import(session, command).await,
+        Verb::Export(command) => sheets::export(session, command).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Ping => ping::run(session).await,
         // Done above, without a service.
-        Verb::Context(_) | Verb::Errors { .. } | Verb::Completion { .. } | Verb::Version => Ok(Exit::Ok),
+        Verb::Context(_)
+        | Verb::Errors { .. }
+        | Verb::Completion { .. }
+        | Verb::Cheat { .. }
+        | Verb::Man(_)
+        | Verb::Version => Ok(Exit::Ok),
     }
 }

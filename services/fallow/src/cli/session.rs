@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use fallow_api::client::{Authorised, Client, Settings};
+use fallow_api::problem::Problem;
 use fallow_api::render::Names;
 use fallow_api::v1::capacity_service_client::CapacityServiceClient;
 use fallow_api::v1::demand_service_client::DemandServiceClient;
@@ -197,15 +198,53 @@ impl<'a> Session<'a> {
         F: Future<Output = Result<Response<R>, Status>>,
     {
         let chosen = self.chosen()?;
-        chosen.client.call(message, send).await.map_err(|problem| {
-            let away = problem.code == Code::Unavailable && problem.reason.is_empty();
-            let failure = Failure::from(problem);
-            if away {
-                failure.because(format!("{} was tried", chosen.context.endpoints.text()))
-            } else {
-                failure
-            }
-        })
+        chosen.client.call(message, send).await.map_err(|problem| self.failed(problem))
+    }
+
+    /// Makes a call of many, of which one that is refused does not end the others: what is wrong with the request itself
+    /// is given back.
+    ///
+    /// # Errors
+    /// When the next call would fail as well: not allowed, the service away, no answer.
+    pub(crate) async fn attempt<M: Clone, R, F>(
+        &self,
+        message: M,
+        send: impl Fn(Request<M>) -> F,
+    ) -> Result<Result<R, Problem>, Failure>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        match self.chosen()?.client.call(message, send).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(problem) => match problem.code {
+                Code::InvalidArgument
+                | Code::FailedPrecondition
+                | Code::Aborted
+                | Code::AlreadyExists
+                | Code::NotFound => Ok(Err(problem)),
+                Code::Ok
+                | Code::Cancelled
+                | Code::Unknown
+                | Code::DeadlineExceeded
+                | Code::PermissionDenied
+                | Code::ResourceExhausted
+                | Code::OutOfRange
+                | Code::Unimplemented
+                | Code::Internal
+                | Code::Unavailable
+                | Code::DataLoss
+                | Code::Unauthenticated => Err(self.failed(problem)),
+            },
+        }
+    }
+
+    fn failed(&self, problem: Problem) -> Failure {
+        let away = problem.code == Code::Unavailable && problem.reason.is_empty();
+        let failure = Failure::from(problem);
+        match &self.chosen {
+            Some(chosen) if away => failure.because(format!("{} was tried", chosen.context.endpoints.text())),
+            Some(_) | None => failure,
+        }
     }
 
     /// Makes a change; when it may have happened although the call failed, the failure says how to repeat it.

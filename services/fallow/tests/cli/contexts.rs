@@ -125,3 +125,35 @@ fn every_command_is_well_formed_and_helps() {
         rest.extend(command.get_subcommands().filter(|command| command.get_name() != "help"));
     }
 }
+
+#[tokio::test]
+async fn the_manual_has_a_page_for_every_command() {
+    let world = World::new().await;
+    let page = world.run("man capacity publish").await;
+    assert_eq!(page.exit, 0, "{}", page.err);
+    assert!(
+        page.out.contains(".TH fallow-capacity-publish 1") && page.out.contains("\\-\\-until"),
+        "{}",
+        page.out
+    );
+    assert_snapshot!(world.transcript(&["man capacty", "cheat answers", "cheat sheet"]).await);
+    let folder = world.folder().join("man1");
+    let written = world.run(&format!("man --to {}", folder.display())).await;
+    assert_eq!((written.exit, written.err.as_str()), (0, "written: FOLDER/man1\n"));
+    assert!(folder.join("fallow-import-template.1").exists() && folder.join("fallow.1").exists());
+}
+
+#[tokio::test]
+async fn completion_is_there_for_every_shell() {
+    let world = World::new().await;
+    for (shell, said) in [
+        ("bash", "complete -F _fallow"),
+        ("zsh", "#compdef fallow"),
+        ("fish", "complete -c fallow"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let script = world.run(&format!("completion {shell}")).await;
+        assert!(script.exit == 0 && script.out.contains(said), "{shell}");
+        assert!(script.out.contains("still-true") && script.out.contains("template"), "{shell}");
+    }
+}

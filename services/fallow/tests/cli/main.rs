@@ -15,6 +15,7 @@ mod process;
 mod proposals;
 mod records;
 mod script;
+mod sheets;
 mod transfers;
 mod watches;
 mod what_if;

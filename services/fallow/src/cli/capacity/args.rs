@@ -5,6 +5,7 @@ use fallow_api::v1::{DeclineReason, Resource, Sex, offer};
 
 use crate::cli::codes;
 use crate::cli::options::{Change, Expect, count_from_0, count_from_1};
+use crate::cli::sheets::Apply;
 use crate::cli::shorthand::resource;
 
 /// `fallow capacity …`
@@ -39,6 +40,8 @@ pub(crate) enum Capacity {
     /// Ask another trust to confirm or correct its figures
     #[command(before_help = "Example:\n  fallow capacity ask ZA5 --resource level2")]
     Ask(Ask),
+    /// Make what a site offers what a sheet says
+    Apply(Apply),
 }
 
 /// Says what can be spared, in full.

@@ -1,0 +1,153 @@
+//! `fallow man` and `fallow cheat`: the manual's pages, and the lines that people look up most.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::codes::nearest;
+use super::failure::{Exit, Failure};
+use super::session::Session;
+
+/// A page of the manual.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The command, such as: capacity publish. Default: fallow itself
+    command: Vec<String>,
+    /// Write every page into this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    to: Option<PathBuf>,
+}
+
+/// Runs `fallow man`: prints one page as roff, or writes them all.
+pub(crate) fn man(session: &mut Session<'_>, args: &Man, mut root: clap::Command) -> Result<Exit, Failure> {
+    root.build();
+    if let Some(folder) = &args.to {
+        let failed = |error: std::io::Error| Failure::usage(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        clap_mangen::generate_to(root, folder).map_err(failed)?;
+        session.terminal.say(&format!("written: {}", folder.display()))?;
+        return Ok(Exit::Ok);
+    }
+    let mut command = root;
+    for word in &args.command {
+        let found = command.find_subcommand(word).cloned();
+        command = found.ok_or_else(|| {
+            let names = command.get_subcommands().map(|one| one.get_name().to_owned()).collect::<Vec<_>>();
+            let guess = nearest(word, names.iter().map(String::as_str));
+            let guess = guess.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            Failure::new(Exit::NotFound, "NO_SUCH_COMMAND", format!("there is no command \"{word}\".{guess}"))
+                .next("fallow --help")
+        })?;
+    }
+    clap_mangen::Man::new(command).render(&mut session.terminal.out)?;
+    Ok(Exit::Ok)
+}
+
+/// What people look up, by topic: what for, and what to type.
+pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "capacity",
+        &[
+            ("say what you can spare", "fallow free 2 level2 --until 20:00"),
+            ("one is taken", "fallow take 1 level2"),
+            ("everything is as you said", "fallow still-true"),
+            ("what you offer, and how old it is", "fallow mine"),
+            ("no new holds on a resource", "fallow capacity suspend level2 --until 22:00 --reason norovirus"),
+            ("keep some for yourselves", "fallow capacity reserve set level2 1"),
+            ("take an offer back", "fallow capacity withdraw 0198c2 --reason staffing"),
+        ],
+    ),
+    (
+        "needs",
+        &[
+            ("raise a need", "fallow need 1 level3 --by 16:00 --ref LC-118 --need isolation"),
+            ("why nothing fits, and what would", "fallow why-not LC-118"),
+            ("ask a trust to confirm", "fallow capacity ask ZA5 --resource level3"),
+            ("widen the travel limit", "fallow demand amend LC-118 --max-travel 60m"),
+            ("it was solved elsewhere", "fallow demand withdraw LC-118 --reason treated-elsewhere"),
+        ],
+    ),
+    (
+        "answers",
+        &[
+            ("what waits for you", "fallow inbox"),
+            ("why it was proposed", "fallow why 0198c3"),
+            ("yes", "fallow accept 0198c3"),
+            (
+                "no, and say the cause is mended",
+                "fallow decline 0198c3 --reason capacity-changed --set-free 0",
+            ),
+            ("the move is under way", "fallow transfer advance 0198d4 --to in-transit"),
+        ],
+    ),
+    (
+        "sheets",
+        &[
+            ("an empty workbook to fill in", "fallow import template theatre --out template.xlsx"),
+            ("what a sheet would change", "fallow import capacity sheet.xlsx --dry-run"),
+            ("read another system's sheet", "fallow import capacity lists.xlsx --map theatreman.toml"),
+            ("mend what was refused", "fallow import capacity sheet.xlsx --errors-to bad.xlsx"),
+            ("the sheet is all you offer", "fallow capacity apply -f site.csv --replace --dry-run"),
+            ("raise a waiting list", "fallow import demand waiting-list.csv"),
+            ("take a copy", "fallow export xlsx needs --out needs.xlsx"),
+        ],
+    ),
+    (
+        "scripts",
+        &[
+            ("wait until it is agreed", "fallow demand wait LC-118 --for agreed --timeout 30m"),
+            ("changes as they come, one JSON line each", "fallow watch --kinds proposal,alert"),
+            ("some columns, for another program", "fallow mine -o csv --columns id,resource,free"),
+            ("ids alone", "fallow inbox -q"),
+            ("check and change nothing", "fallow free 2 level2 --until 20:00 --dry-run"),
+            ("what a reason means", "fallow errors HOLD_EXPIRED"),
+        ],
+    ),
+    (
+        "gold",
+        &[
+            ("the region on one screen", "fallow board"),
+            ("every trust by every resource", "fallow situation"),
+            ("try a change on a copy", "fallow simulate -f scenario.toml"),
+        ],
+    ),
+];
+
+/// Runs `fallow cheat [TOPIC]`.
+pub(crate) fn cheat(session: &mut Session<'_>, topic: Option<&str>) -> Result<Exit, Failure> {
+    let chosen: Vec<_> = match topic {
+        None => TOPICS.iter().collect(),
+        Some(typed) => {
+            let found = TOPICS.iter().find(|(name, _)| name.eq_ignore_ascii_case(typed));
+            vec![found.ok_or_else(|| {
+                let names = TOPICS.iter().map(|(name, _)| *name);
+                let said = super::codes::unknown(typed, names).replacen("code", "topic", 1);
+                Failure::new(Exit::NotFound, "NO_SUCH_TOPIC", said).next("fallow cheat")
+            })?]
+        }
+    };
+    for (name, lines) in chosen {
+        session.terminal.data(&format!("{name}\n"))?;
+        for (what, line) in *lines {
+            session.terminal.data(&format!("  {what:<42}  {line}\n"))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_cheat_sheet_can_be_typed() {
+        for (topic, lines) in TOPICS {
+            for (_, line) in *lines {
+                let parsed = crate::root::Root::try_parse_from(line.split(' '));
+                assert!(parsed.is_ok(), "{topic}: {line}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Files of commands on sheets.
+
+use std::fs;
+use std::path::Path;
+
+use fallow_tabular::{BadFile, Format, Local, Mapping};
+
+use super::args::Sheet;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::session::Session;
+
+/// Bytes of a file at most; more than any sheet of 5,000 rows has.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A file that was read, and how it is to be understood.
+pub(super) struct Given {
+    pub(super) bytes: Vec<u8>,
+    pub(super) format: Format,
+    pub(super) mapping: Mapping,
+    pub(super) local: Local,
+}
+
+/// Reads the file of a command, and its map.
+pub(super) fn read(session: &Session<'_>, sheet: &Sheet) -> Result<Given, Failure> {
+    let name = sheet.file.display().to_string();
+    let format =
+        Format::of_name(&name).ok_or(BadFile::OldSpreadsheet).map_err(|error| bad(&sheet.file, &error))?;
+    let bytes = limited(&sheet.file)?;
+    let mapping = match &sheet.how.map {
+        None => Mapping::default(),
+        Some(path) => {
+            let text = String::from_utf8(limited(path)?)
+                .map_err(|_| Failure::usage(format!("{} is not text", path.display())))?;
+            Mapping::parse(&text).map_err(|said| Failure::usage(format!("{}: {said}", path.display())))?
+        }
+    };
+    Ok(Given { bytes, format, mapping, local: local(session) })
+}
+
+/// Returns the time and the zone of a command's cells.
+pub(super) fn local(session: &Session<'_>) -> Local {
+    Local { now: session.now(), zone: session.zone.clone() }
+}
+
+fn limited(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::new(Exit::NotFound, "FILE", format!("{} cannot be read: {error}", path.display()))
+    };
+    let length = fs::metadata(path).map_err(unreadable)?.len();
+    if length > BYTES_MAX {
+        return Err(Failure::usage(format!(
+            "{} has {length} bytes; a sheet has at most {BYTES_MAX}",
+            path.display()
+        )));
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+/// Says that a file cannot be read as a sheet.
+pub(super) fn bad(path: &Path, error: &BadFile) -> Failure {
+    Failure::new(Exit::Usage, "BAD_SHEET", format!("{}: {error}", path.display()))
+        .next("fallow import template offers --out template.xlsx, which shows the columns")
+}
+
+/// Says that a file could not be made.
+pub(super) fn unwritten(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, "OUTPUT", error.to_string())
+}
+
+/// Refuses to pour a workbook over a person's screen.
+pub(super) fn refuse_a_screen(session: &Session<'_>, out: Option<&Path>) -> Result<(), Failure> {
+    if out.is_none() && session.terminal.interactive {
+        return Err(
+            Failure::usage("a workbook is not for a screen").next("add --out FILE.xlsx, or > FILE.xlsx")
+        );
+    }
+    Ok(())
+}
+
+/// Writes a file where it was asked for, else to the standard output.
+pub(super) fn write(session: &mut Session<'_>, out: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+    match out {
+        None => session.terminal.out.write_all(bytes)?,
+        Some(path) => {
+            fs::write(path, bytes)
+                .map_err(|error| Failure::usage(format!("{} cannot be written: {error}", path.display())))?;
+            session.terminal.say(&format!("written: {}", path.display()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! `import`, `export` and `capacity apply`: sheets in and out, and what is said of them by the cell.
+
+use fallow_api::v1::{
+    Figures, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, ListOffersRequest,
+    ListOffersResponse, Offer, PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest,
+    RaiseNeedResponse, Region, ReplaceOffersRequest, ReplaceOffersResponse, Resource, ResourceKind, Site,
+};
+use fallow_tabular::{Format, Local, Mapping, Table, rows, sheet};
+use insta::assert_snapshot;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::records::{lc_118, level_2, stale_ct};
+use crate::world::{NOW, World};
+
+const SHEET: &str = "resource,figures.staffed,window.until,cadence\n\
+                     bed/cc_adult/2,3,20:00,4h\n\
+                     diagnostic/mri,5,tomorrow 08:00,4h\n\
+                     bed/cc_adult/3,1,ASAP,4h\n";
+
+async fn world(sheet: &str) -> World {
+    let world = World::new().await;
+    std::fs::write(world.folder().join("sheet.csv"), sheet).unwrap();
+    world.script.on("CapacityService/ListOffers", |_: ListOffersRequest| {
+        Ok(ListOffersResponse { offers: vec![level_2(), stale_ct()], ..ListOffersResponse::default() })
+    });
+    world.script.on("CapacityService/PublishOffer", |ask: PublishOfferRequest| {
+        let offer = ask.offer.unwrap();
+        let figures = offer.figures.unwrap();
+        if offer.resource.as_ref().unwrap().kind() == ResourceKind::Staff {
+            let wrong = vec![FieldViolation::new("offer.resource.code", "must be a code of this region")];
+            let details = ErrorDetails::with_bad_request(wrong);
+            return Err(Status::with_error_details(Code::InvalidArgument, "one field is wrong", details));
+        }
+        let offer = Offer {
+            figures: Some(Figures { free: figures.staffed, ..figures }),
+            trust: "ZA4".into(),
+            ..offer
+        };
+        Ok(PublishOfferResponse { offer: Some(offer), revision: if ask.validate_only { 0 } else { 51 } })
+    });
+    world.script.on("CapacityService/ReplaceOffers", |ask: ReplaceOffersRequest| {
+        let after = |offer: &Offer| Offer {
+            figures: offer.figures.map(|figures| Figures { free: figures.staffed, ..figures }),
+            ..offer.clone()
+        };
+        let (changed, added) = ask.items.split_first().unwrap();
+        Ok(ReplaceOffersResponse {
+            changed: vec![after(changed)],
+            added: added.iter().map(after).collect(),
+            withdrawn: vec![stale_ct()],
+            revision: if ask.validate_only { 0 } else { 52 },
+            ..ReplaceOffersResponse::default()
+        })
+    });
+    world
+}
+
+fn path(world: &World, name: &str) -> String {
+    world.folder().join(name).display().to_string()
+}
+
+/// Runs a line in which `@` stands for the world's folder.
+async fn told(world: &World, line: &str) -> String {
+    let told = world.run(&line.replace('@', &format!("{}/", world.folder().display()))).await;
+    let calls: Vec<&str> = told.calls.iter().map(|call| call.split(' ').next().unwrap()).collect();
+    format!("$ fallow {line}\n{}{}> {}\nexit {}\n", told.out, told.err, calls.join(" "), told.exit)
+}
+
+#[tokio::test]
+async fn an_import_says_the_difference_and_the_cells_and_writes_the_good_rows() {
+    let world = world(SHEET).await;
+    let mut text = told(&world, "import capacity @sheet.csv --dry-run").await;
+    text += &told(&world, "import capacity @sheet.csv --errors-to @bad.xlsx").await;
+    text += &told(&world, "import capacity @sheet.csv -o json --dry-run").await;
+    assert_snapshot!(text);
+    let local = Local { now: NOW.parse().unwrap(), zone: jiff::tz::TimeZone::get("Europe/London").unwrap() };
+    let bytes = std::fs::read(world.folder().join("bad.xlsx")).unwrap();
+    let mapping = Mapping { ignore_other_columns: true, ..Mapping::default() };
+    let bad = sheet::offers(&bytes, Format::Xlsx, &mapping, &local).unwrap();
+    assert_eq!(bad.faults.len(), 1, "the refused row comes back, and only it");
+    assert!(
+        bad.items.is_empty() && bad.faults[0].to_string().starts_with("row 2, C2: \"ASAP\" is not a time")
+    );
+}
+
+#[tokio::test]
+async fn what_a_service_refuses_is_said_by_the_cell_too() {
+    let world = world("resource,figures.staffed,window.until,cadence\nstaff/odd,1,20:00,4h\nbed/ga_adult,2,20:00,4h\nbed/ga_adult,3,20:00,4h\n").await;
+    assert_snapshot!(told(&world, "import capacity @sheet.csv").await);
+}
+
+#[tokio::test]
+async fn a_whole_state_withdraws_what_it_leaves_out_unless_a_row_is_rejected() {
+    let good = world(&SHEET.replace("ASAP", "22:00")).await;
+    let mut text = told(&good, "capacity apply -f @sheet.csv --replace --dry-run").await;
+    text += &told(&good, "capacity apply -f @sheet.csv --replace").await;
+    text += &told(&world(SHEET).await, "capacity apply -f @sheet.csv --replace").await;
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn needs_are_raised_and_live_ones_stay() {
+    let world = World::new().await;
+    std::fs::write(
+        world.folder().join("needs.csv"),
+        "case_ref,resource,priority,needed_by\nLC-118,bed/cc_adult/3,P1A,16:00\nLC-121,bed/cc_adult/2,P1A,18:00\n",
+    )
+    .unwrap();
+    world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
+        let need = ask.need.unwrap();
+        let already_live = need.case_ref == lc_118().case_ref;
+        Ok(RaiseNeedResponse { need: Some(need), revision: 53, already_live })
+    });
+    assert_snapshot!(told(&world, "import demand @needs.csv").await);
+}
+
+#[tokio::test]
+async fn what_is_exported_can_be_read_again() {
+    let world = world(SHEET).await;
+    world.script.on("DemandService/ListNeeds", |_: ListNeedsRequest| {
+        Ok(ListNeedsResponse { needs: vec![lc_118()], ..ListNeedsResponse::default() })
+    });
+    let local = Local { now: NOW.parse().unwrap(), zone: jiff::tz::TimeZone::get("Europe/London").unwrap() };
+    for (line, name, table, count) in [
+        ("export xlsx offers", "offers.xlsx", Table::Offers, 2),
+        ("export csv offers", "offers.csv", Table::Offers, 2),
+        ("export xlsx needs", "needs.xlsx", Table::Needs, 1),
+    ] {
+        let line = format!("{line} --out {}", path(&world, name));
+        assert_eq!(world.run(&line).await.exit, 0, "{line}");
+        let bytes = std::fs::read(world.folder().join(name)).unwrap();
+        let read = rows(&bytes, Format::of_name(name).unwrap(), table, &local).unwrap();
+        assert!(read.iter().all(|row| row.json.is_ok()) && read.len() == count, "{line}: {read:?}");
+    }
+    let csv = world.run("export csv offers").await;
+    assert!(csv.out.starts_with("id,source_key,trust,site,resource.kind,"), "{}", csv.out);
+    let refused = world.run_on_a_screen("export xlsx offers").await;
+    assert_eq!((refused.exit, refused.out.as_str()), (2, ""), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn a_template_has_the_regions_lists_and_is_made_without_a_service_too() {
+    let world = World::new().await;
+    let line = format!("import template theatre --out {}", path(&world, "away.xlsx"));
+    let alone = world.run(&line).await;
+    assert_eq!(alone.exit, 0, "{}", alone.err);
+    assert!(alone.err.contains("the lists have the national codes, and no sites"), "{}", alone.err);
+    world.script.on("MonitorService/GetRegion", |_: GetRegionRequest| {
+        let site =
+            |code: &str, trust: &str| Site { code: code.into(), trust: trust.into(), ..Site::default() };
+        let odp = Resource { kind: ResourceKind::Staff.into(), code: "ODP".into(), ..Resource::default() };
+        let region = Region {
+            sites: vec![site("ZA401", "ZA4"), site("ZA101", "ZA1")],
+            resources: vec![odp],
+            ..Region::default()
+        };
+        Ok(GetRegionResponse { region: Some(region), ..GetRegionResponse::default() })
+    });
+    let line = format!("import template offers --out {}", path(&world, "asked.xlsx"));
+    assert_eq!(world.run(&line).await.err, "written: FOLDER/asked.xlsx\n");
+    let mapping = Mapping { sheet: "Lists".into(), ..Mapping::default() };
+    let local = Local { now: NOW.parse().unwrap(), zone: jiff::tz::TimeZone::get("Europe/London").unwrap() };
+    let bytes = std::fs::read(world.folder().join("asked.xlsx")).unwrap();
+    // The first row of the lists is taken for a head, which names what is in it.
+    let said = sheet::offers(&bytes, Format::Xlsx, &mapping, &local).unwrap_err().to_string();
+    assert!(said.contains("za401"), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_says_what_would_help() {
+    let world = world(SHEET).await;
+    std::fs::write(world.folder().join("old.xls"), "x").unwrap();
+    std::fs::write(world.folder().join("fake.xlsx"), "x").unwrap();
+    std::fs::write(world.folder().join("odd.csv"), "site,beds\nZA401,2\n").unwrap();
+    std::fs::write(
+        world.folder().join("map.toml"),
+        "[columns]\nbeds = \"figures.staffed\"\n[constants]\nresource = \"bed/ga_adult\"\n",
+    )
+    .unwrap();
+    for (line, exit, said) in [
+        ("import capacity @none.csv", 3, "cannot be read"),
+        ("import capacity @old.xls", 2, "save it as XLSX or CSV"),
+        ("import capacity @fake.xlsx", 2, "not a workbook that can be read"),
+        ("import capacity @odd.csv", 2, "line 1: beds: is not a column"),
+        ("import capacity @odd.csv --map @odd.csv", 2, "odd.csv: TOML parse error"),
+    ] {
+        let text = told(&world, line).await;
+        assert!(text.contains(said) && text.ends_with(&format!("exit {exit}\n")), "{text}");
+    }
+    let mapped = told(&world, "import capacity @odd.csv --map @map.toml --dry-run").await;
+    assert!(mapped.ends_with("exit 0\n"), "{mapped}");
+}
