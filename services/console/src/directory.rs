@@ -109,6 +109,11 @@ impl Directory {
         resource::choices(&self.own_codes)
     }
 
+    /// Returns the keys of the region's own resources, such as `staff/odp`.
+    pub(crate) fn own_resources(&self) -> Vec<String> {
+        self.own_codes.iter().map(fallow_api::render::resource_key).collect()
+    }
+
     /// Returns the roles that a theatre's team can lack: the region's STAFF codes.
     pub(crate) fn roles(&self) -> Vec<&str> {
         let staff = self.own_codes.iter().filter(|code| code.kind() == ResourceKind::Staff);

@@ -124,7 +124,7 @@ pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
 }
 
 /// Compares without stopping at the first difference, so that the time taken tells nothing.
-fn matches(given: &str, expected: &str) -> bool {
+pub(crate) fn matches(given: &str, expected: &str) -> bool {
     let differences = given.bytes().zip(expected.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
     given.len() == expected.len() && differences == 0 && !expected.is_empty()
 }

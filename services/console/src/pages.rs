@@ -10,4 +10,5 @@ pub(crate) mod search;
 pub(crate) mod sign_in;
 pub(crate) mod situation;
 pub(crate) mod transfers;
+pub(crate) mod upload;
 pub(crate) mod wall;

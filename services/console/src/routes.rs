@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use crate::app::{App, Update, Visit};
 use crate::assets;
 use crate::pages::{
-    capacity, frame, needs, preferences, proposals, search, sign_in, situation, transfers, wall,
+    capacity, frame, needs, preferences, proposals, search, sign_in, situation, transfers, upload, wall,
 };
 
 /// Largest form, in bytes. Ours are under two kilobytes.
@@ -64,6 +64,12 @@ pub(crate) fn router(app: App) -> Router {
         .route("/wall", get(wall::page))
         .route("/search", get(search::page))
         .route("/preferences", get(preferences::page).post(preferences::keep))
+        .route("/upload", get(upload::page).post(upload::preview))
+        .route(
+            "/upload/confirm",
+            post(upload::confirm).layer(DefaultBodyLimit::max(upload::CONFIRMED_BYTES_MAX)),
+        )
+        .route("/upload/template/{kind}", get(upload::template))
         .route("/f/head/{page}", get(frame::fragment))
         .route("/f/capacity", get(capacity::fragment))
         .route("/f/needs", get(needs::fragment))

@@ -2,6 +2,7 @@
 
 mod fake;
 mod stage;
+mod upload;
 
 use std::net::SocketAddr;
 use std::time::Duration;

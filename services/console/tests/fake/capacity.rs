@@ -68,7 +68,7 @@ impl CapacityService for World {
         request: Request<PublishOfferRequest>,
     ) -> Result<Response<PublishOfferResponse>, Status> {
         let trust = self.trust(&request)?;
-        let PublishOfferRequest { request_id, offer, .. } = request.into_inner();
+        let PublishOfferRequest { request_id, offer, validate_only, .. } = request.into_inner();
         let mut offer = offer.unwrap_or_default();
         let staffed = offer.figures.unwrap_or_default().staffed;
         let until = offer.window.and_then(|window| window.until).map_or(0, |until| until.seconds);
@@ -83,6 +83,10 @@ impl CapacityService for World {
             let details = ErrorDetails::with_bad_request(wrong);
             let text = "the offer is not valid";
             return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
+        }
+        if validate_only {
+            offer.figures = Some(Figures { staffed, free: staffed, ..Figures::default() });
+            return Ok(Response::new(PublishOfferResponse { offer: Some(offer), revision: 0 }));
         }
         let now = self.now();
         let (offer, revision) = self.change(|records| {

@@ -1,0 +1,236 @@
+//! Upload: a sheet of offers or needs, what it would change, and only then the change. It works without scripts.
+//!
+//! Between the two, the page itself carries the rows that can be read: no copy of the console keeps a file, and what is
+//! confirmed is what was shown.
+
+mod body;
+mod send;
+
+use askama::Template;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use fallow_tabular::Local;
+use fallow_tabular::difference::{Becomes, Difference, counted};
+use fallow_tabular::sheet::Fault;
+use fallow_tabular::template::{self, Lists};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use self::body::Upload;
+use self::send::Sent;
+use super::frame::{Frame, Place, rendered};
+use super::problem::{Control, summary};
+use crate::app::{App, Visit};
+use crate::form::Posted;
+use crate::problem::Problem;
+use crate::routes;
+
+/// Bytes of a confirmation at most: a thousand rows, written as a browser sends them.
+pub(crate) const CONFIRMED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+const CONTROLS: &[Control] = &[
+    Control::new("file", "file", "File"),
+    Control::new("site", "file", "File"),
+    Control::new("kinds", "file", "File"),
+];
+
+/// What a sheet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Of {
+    /// What we can spare.
+    #[default]
+    Offers,
+    /// What we need.
+    Needs,
+}
+
+impl Of {
+    /// Reads what a form says; anything unknown is offers, which the first look will show to be wrong.
+    fn read(text: &str) -> Self {
+        if text == "needs" { Self::Needs } else { Self::Offers }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Offers => "offers",
+            Self::Needs => "needs",
+        }
+    }
+
+    const fn place(self) -> Place {
+        match self {
+            Self::Offers => Place::Capacity,
+            Self::Needs => Place::Needs,
+        }
+    }
+}
+
+/// Which page was asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    of: Of,
+}
+
+/// A row of the table of differences.
+struct Line {
+    word: &'static str,
+    what: String,
+    detail: String,
+}
+
+/// What a sheet would do, or did.
+struct Preview {
+    counts: String,
+    lines: Vec<Line>,
+    faults: Vec<Fault>,
+    /// The rows that can be read, as the confirmation sends them back; empty when there is nothing to confirm.
+    records: String,
+    /// The number of the state, so that the same confirmation twice is one.
+    sequence: i64,
+    /// Whether what the sheet leaves out is withdrawn.
+    replaces: bool,
+    /// Said when the sheet was to replace and cannot.
+    keeps: bool,
+}
+
+#[derive(Template)]
+#[template(path = "upload/page.html")]
+struct Page {
+    frame: Frame,
+    csrf: String,
+    summary: String,
+    of: &'static str,
+    is_offers: bool,
+    bytes_max: usize,
+    rows_max: usize,
+    preview: Option<Preview>,
+}
+
+/// `GET /upload`
+pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let made = match visit.own_trust() {
+        Ok(_) => Ok(show(&visit, asked.of, None, None).await),
+        Err(problem) => Err(problem),
+    };
+    visit.answer(made)
+}
+
+async fn show(visit: &Visit, of: Of, problem: Option<&Problem>, preview: Option<Preview>) -> Response {
+    let page = Page {
+        frame: Frame::read(visit, of.place(), "Upload a sheet").await,
+        csrf: visit.signed.csrf.clone(),
+        summary: problem.map_or_else(String::new, |problem| summary(problem, CONTROLS)),
+        of: of.word(),
+        is_offers: of == Of::Offers,
+        bytes_max: body::FILE_BYTES_MAX / 1024,
+        rows_max: send::ROWS_MAX,
+        preview,
+    };
+    routes::html(problem.map_or(StatusCode::OK, Problem::http_status), rendered(&page))
+}
+
+/// `POST /upload`: reads the file and asks the services what it would change.
+pub(crate) async fn preview(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let visit = match Visit::of_person(&parts, &app) {
+        Ok(visit) => visit,
+        Err(way) => return *way,
+    };
+    let upload = match Upload::read(&visit, &headers, body).await {
+        Ok(upload) => upload,
+        Err(problem) => return show(&visit, Of::default(), Some(&problem), None).await,
+    };
+    let made = async {
+        visit.own_trust()?;
+        let sheet = send::read(&upload.bytes, upload.format, upload.of, &local(&visit))?;
+        send::preview(&visit, sheet, upload.replaces).await
+    };
+    match made.await {
+        Ok(preview) => show(&visit, upload.of, None, Some(preview)).await,
+        Err(problem) => show(&visit, upload.of, Some(&problem), None).await,
+    }
+}
+
+/// `POST /upload/confirm`: makes the change that was shown.
+pub(crate) async fn confirm(Posted { visit, fields }: Posted) -> Response {
+    let of = Of::read(fields.text("of"));
+    let made = async {
+        visit.own_trust()?;
+        let records = fields.text("records");
+        let sheet = send::read(records.as_bytes(), fallow_tabular::Format::JsonLines, of, &local(&visit))?;
+        send::send(&visit, &sheet, &fields).await
+    };
+    match made.await {
+        Ok(Sent { differences, faults }) if faults.is_empty() => {
+            let next = if of == Of::Offers { "/capacity" } else { "/needs" };
+            visit.done(format!("Uploaded: {}.", counted(&differences, 0)), next)
+        }
+        Ok(Sent { differences, faults }) => {
+            let preview = Preview::new(&differences, faults, String::new(), 0);
+            let problem = Problem::invalid("file", "some rows were refused meanwhile; the others are done");
+            show(&visit, of, Some(&problem), Some(preview)).await
+        }
+        Err(problem) => show(&visit, of, Some(&problem), None).await,
+    }
+}
+
+/// `GET /upload/template/{kind}`: an empty workbook to fill in.
+pub(crate) async fn template(visit: Visit, Path(kind): Path<String>) -> Response {
+    let kind = match kind.as_str() {
+        "offers.xlsx" => template::Template::Offers,
+        "needs.xlsx" => template::Template::Needs,
+        "theatre.xlsx" => template::Template::Theatre,
+        _ => return visit.refuse(&Problem::not_found()),
+    };
+    let made = async {
+        let (own, directory) = (visit.own_trust()?.to_owned(), visit.directory().await?);
+        let lists = Lists {
+            sites: directory.sites_of(&own).into_iter().map(|site| site.code.clone()).collect(),
+            resources: directory.own_resources(),
+        };
+        let bytes = template::workbook(kind, &lists).map_err(|error| {
+            tracing::error!(%error, "a template could not be made");
+            Problem::invalid("file", "the template could not be made")
+        })?;
+        let headers = [
+            (CONTENT_TYPE, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            (CONTENT_DISPOSITION, "attachment; filename=\"fallow-template.xlsx\""),
+        ];
+        Ok((headers, bytes).into_response())
+    };
+    visit.answer(made.await)
+}
+
+fn local(visit: &Visit) -> Local {
+    Local { now: visit.now.at, zone: visit.now.zone.clone() }
+}
+
+impl Preview {
+    fn new(differences: &[Difference], faults: Vec<Fault>, records: String, sequence: i64) -> Self {
+        let mut rows: Vec<usize> = faults.iter().map(|fault| fault.row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let named = differences.iter().filter(|one| !one.what.is_empty());
+        let line = |one: &Difference| Line {
+            word: one.becomes.word(),
+            what: one.what.clone(),
+            detail: one.detail.clone(),
+        };
+        Self {
+            counts: counted(differences, rows.len()),
+            lines: named.map(line).collect(),
+            faults,
+            records,
+            sequence,
+            replaces: false,
+            keeps: false,
+        }
+    }
+
+    fn withdraws(&self) -> bool {
+        self.lines.iter().any(|line| line.word == Becomes::Withdrawn.word())
+    }
+}

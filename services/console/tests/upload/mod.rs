@@ -1,0 +1,123 @@
+//! A sheet through a browser without scripts: form, preview with what is wrong by the cell, confirmation.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{SOON, Visitor, header};
+use crate::stage::Stage;
+
+const SHEET: &str = "site,resource,figures.staffed,window.until,cadence\n\
+                     ZA401,bed/cc_adult/2,3,tomorrow 20:00,4h\n\
+                     ZA401,diagnostic/mri,5,ASAP,4h\n\
+                     ZA401,bed/ga_adult,20000,tomorrow 20:00,4h\n";
+
+/// Sends a form with a file, as a browser does.
+async fn send(visitor: &Visitor, csrf: &str, name: &str, file: &[u8]) -> String {
+    let part = |name: &str, value: &str| {
+        format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let mut body = (part("csrf", csrf) + &part("of", "offers")).into_bytes();
+    let head = format!(
+        "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n"
+    );
+    body.extend([head.as_bytes(), file, b"\r\n--XX--\r\n"].concat());
+    let head = format!(
+        "POST /upload HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {}\r\nContent-Type: multipart/form-data; \
+         boundary=XX\r\nContent-Length: {}\r\n\r\n",
+        visitor.address,
+        visitor.cookie,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(visitor.address).await.expect("the console listens");
+    stream.write_all(head.as_bytes()).await.expect("the console reads");
+    // A console that refuses early may not read to the end.
+    let _ = stream.write_all(&body).await;
+    let mut answer = Vec::new();
+    let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.expect("in time");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Returns the value of a hidden field.
+fn hidden(page: &str, name: &str) -> String {
+    let begins = format!("name=\"{name}\" value=\"");
+    let rest = page.split(&begins).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
+    rest.split('"')
+        .next()
+        .unwrap_or_default()
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'")
+        .replace("&#38;", "&")
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[tokio::test]
+async fn a_sheet_is_shown_before_it_changes_anything_and_confirmed_once() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let form = visitor.get("/upload", "").await;
+    assert!(form.starts_with("HTTP/1.1 200") && form.contains("enctype=\"multipart/form-data\""), "{form}");
+    let csrf = hidden(&form, "csrf");
+    let ids = || stage.world.change(|records| records.request_ids.clone());
+    let before = ids();
+
+    let seen = send(&visitor, &csrf, "sheet.csv", SHEET.as_bytes()).await;
+    assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
+    assert!(seen.contains("1 added, 2 rejected") && seen.contains("Nothing has been changed yet"), "{seen}");
+    assert!(seen.contains("row 3, D3</th><td>&#34;ASAP&#34; is not a time."), "{seen}");
+    assert!(seen.contains("row 4, C4</th><td>figures.staffed must be 1 to 10,000"), "{seen}");
+    assert_eq!(ids(), before, "a preview changes nothing");
+
+    let fields =
+        ["csrf", "of", "sequence", "records"].map(|name| format!("{name}={}", encoded(&hidden(&seen, name))));
+    let confirmed = visitor.ask("POST", "/upload/confirm", "", &fields.join("&")).await;
+    assert!(confirmed.starts_with("HTTP/1.1 303"), "{confirmed}");
+    assert_eq!(header(&confirmed, "location"), Some("/capacity"));
+    let page = visitor.get("/capacity", "").await;
+    assert!(page.contains("Uploaded: 1 added."), "{page}");
+    visitor.ask("POST", "/upload/confirm", "", &fields.join("&")).await;
+    let sent = &ids()[before.len()..];
+    assert!(sent.len() == 2 && sent[0] == sent[1], "a second click repeats the request: {sent:?}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn a_file_that_is_none_of_ours_is_refused_in_plain_words() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let csrf = hidden(&visitor.get("/upload", "").await, "csrf");
+    for (name, file, said) in [
+        ("old.xls", &b"x"[..], "must be an XLSX or a CSV file"),
+        ("fake.xlsx", b"x", "not a workbook that can be read"),
+        ("odd.csv", b"site,beds\nZA401,2\n", "beds: is not a column"),
+        ("empty.csv", b"", "choose a file that is not empty"),
+        ("head.csv", b"site\n", "has no row below its head"),
+    ] {
+        let answer = send(&visitor, &csrf, name, file).await;
+        assert!(answer.starts_with("HTTP/1.1 422") && answer.contains(said), "{name}: {answer}");
+    }
+    let rows = "ZA401\n".repeat(1_001);
+    let long = send(&visitor, &csrf, "long.csv", format!("site\n{rows}").as_bytes()).await;
+    assert!(long.contains("has 1001 rows; at most 1000 go at once"), "{long}");
+    let large = send(&visitor, &csrf, "large.csv", &vec![b'x'; 1024 * 1024 + 1]).await;
+    assert!(large.contains("is larger than 1024 kB"), "{large}");
+    let forged = send(&visitor, "another", "sheet.csv", SHEET.as_bytes()).await;
+    assert!(forged.starts_with("HTTP/1.1 403"), "{forged}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn templates_are_workbooks_to_keep() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    for kind in ["offers", "needs", "theatre"] {
+        let answer = visitor.get(&format!("/upload/template/{kind}.xlsx"), "").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\r\n\r\nPK"), "{kind}");
+        assert!(header(&answer, "content-disposition").is_some_and(|kept| kept.starts_with("attachment")));
+    }
+    assert!(visitor.get("/upload/template/none.xlsx", "").await.starts_with("HTTP/1.1 404"));
+    stage.tasks.stop();
+}
