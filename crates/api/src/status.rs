@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fallow_domain::refusal::Refusal;
+use fallow_domain::refusal::{self, Refusal};
 use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -127,8 +127,18 @@ pub enum Failure {
 }
 
 impl From<Refusal> for Failure {
+    /// A rule that only says "not so soon" is a limit to the caller, with the time to wait.
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        if refusal.reason != refusal::reason::RATE_LIMITED {
+            return Self::Refused(refusal);
+        }
+        let wait = refusal.numbers.iter().find(|(name, _)| *name == "retry_after_seconds");
+        Self::Limited {
+            reason: reasons::RATE_LIMITED,
+            subject: "asking the same trust the same".to_owned(),
+            text: refusal.text,
+            retry_after: wait.and_then(|(_, seconds)| seconds.parse().ok()).map(Duration::from_secs),
+        }
     }
 }
 

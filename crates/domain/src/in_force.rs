@@ -9,7 +9,7 @@ use crate::need::{Need, Priority};
 use crate::policy::{ApprovalRule, HoldTime, HoldTimes, Policy, StandingAgreement};
 use crate::proposal::Authority;
 use crate::quantity::Count;
-use crate::resource::ResourceKind;
+use crate::resource::{Code, ResourceKind};
 
 /// The part of the policy that concerns a pair of trusts, as it holds between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub struct InForce<'a> {
     pub approval: &'a [ApprovalRule],
     /// What trusts have agreed to beforehand.
     pub standing_agreement: &'a [StandingAgreement],
+}
+
+/// What two trusts deal about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matter<'a> {
+    /// The kind of resource.
+    pub kind: ResourceKind,
+    /// Its code: of staff that are lent, the role.
+    pub code: &'a Code,
+    /// How urgent.
+    pub priority: Priority,
+    /// How much.
+    pub units: Count,
 }
 
 impl Policy {
@@ -54,11 +67,7 @@ impl InForce<'_> {
     #[must_use]
     pub fn hold_for(&self, need: &Need, block: Option<&Block>) -> HoldTime {
         let resource = &need.resource;
-        let is_planned = match need.priority {
-            Priority::P1A | Priority::P1B => false,
-            Priority::P2 | Priority::P3 | Priority::P4 => true,
-        };
-        if block.is_some() && is_planned {
+        if block.is_some() && need.priority.is_planned() {
             return self.hold.campaign;
         }
         self.hold.of(need.priority, codes::is_critical_care(resource.kind, resource.code.as_str()))
@@ -70,17 +79,18 @@ impl InForce<'_> {
         self.approval
             .iter()
             .find(|rule| {
-                is_among(&rule.kinds, kind) && is_among(&rule.bands, priority) && units > rule.units_over
+                is_among(&rule.kinds, &kind) && is_among(&rule.bands, &priority) && units > rule.units_over
             })
             .map_or(Authority::NotNeeded, |rule| Authority::Pending { role: rule.role })
     }
 
-    /// Returns the agreement by which a trust has agreed beforehand to so many units.
+    /// Returns the agreement by which a trust has agreed beforehand to what another asks of it, or offers it.
     #[must_use]
     pub fn agreement_of(
         &self,
         trust: TrustCode,
-        (kind, priority, units): (ResourceKind, Priority, Count),
+        with: TrustCode,
+        asked: &Matter<'_>,
         at: Timestamp,
     ) -> Option<Label> {
         self.standing_agreement
@@ -88,17 +98,19 @@ impl InForce<'_> {
             .find(|agreement| {
                 agreement.trust == trust
                     && at < agreement.until
-                    && is_among(&agreement.kinds, kind)
-                    && is_among(&agreement.bands, priority)
-                    && agreement.units_up_to.is_none_or(|most| units <= most)
+                    && is_among(&agreement.with, &with)
+                    && is_among(&agreement.kinds, &asked.kind)
+                    && is_among(&agreement.codes, asked.code)
+                    && is_among(&agreement.bands, &asked.priority)
+                    && agreement.units_up_to.is_none_or(|most| asked.units <= most)
             })
             .map(|agreement| agreement.id.clone())
     }
 }
 
 /// An empty list stands for all.
-fn is_among<T: PartialEq>(list: &[T], value: T) -> bool {
-    list.is_empty() || list.contains(&value)
+fn is_among<T: PartialEq>(list: &[T], value: &T) -> bool {
+    list.is_empty() || list.contains(value)
 }
 
 #[cfg(test)]
@@ -118,6 +130,13 @@ mod tests {
         bands = ["P1A"]
         units_up_to = 1
         until = "2027-01-01T00:00:00Z"
+        [[standing_agreement]]
+        id = "staff-mou"
+        trust = "ZA3"
+        with = ["ZA1"]
+        kinds = ["STAFF"]
+        codes = ["ODP"]
+        until = "2026-12-01T00:00:00Z"
         [incident]
         opel_limit = 5
         approval = []
@@ -137,22 +156,26 @@ mod tests {
     }
 
     #[test]
-    fn an_agreement_answers_for_its_trust_bands_units_and_time() {
+    fn an_agreement_answers_for_its_pair_roles_bands_units_and_time() {
         let policy: Policy = toml::from_str(POLICY).unwrap();
-        let agreed = |trust: &str, band, units: u32, at: &str| {
-            policy
-                .in_force(false)
-                .agreement_of(
-                    trust.parse().unwrap(),
-                    (ResourceKind::Bed, band, units.into()),
-                    at.parse().unwrap(),
-                )
-                .is_some()
+        let agreed = |trust: &str, with: &str, (kind, code): (_, &str), band, units: u32, at: &str| {
+            let code = Code::new(code);
+            let asked = Matter { kind, code: &code, priority: band, units: units.into() };
+            let (trust, with) = (trust.parse().unwrap(), with.parse().unwrap());
+            policy.in_force(false).agreement_of(trust, with, &asked, at.parse().unwrap()).is_some()
         };
-        assert!(agreed("ZA1", Priority::P1A, 1, "2026-11-24T08:00:00Z"));
-        assert!(!agreed("ZA2", Priority::P1A, 1, "2026-11-24T08:00:00Z"));
-        assert!(!agreed("ZA1", Priority::P2, 1, "2026-11-24T08:00:00Z"));
-        assert!(!agreed("ZA1", Priority::P1A, 2, "2026-11-24T08:00:00Z"));
-        assert!(!agreed("ZA1", Priority::P1A, 1, "2027-01-01T00:00:00Z"));
+        let bed = (ResourceKind::Bed, "GA_ADULT");
+        let (now, end) = ("2026-11-24T08:00:00Z", "2027-01-01T00:00:00Z");
+        assert!(agreed("ZA1", "ZA2", bed, Priority::P1A, 1, now));
+        assert!(!agreed("ZA2", "ZA1", bed, Priority::P1A, 1, now));
+        assert!(!agreed("ZA1", "ZA2", bed, Priority::P2, 1, now));
+        assert!(!agreed("ZA1", "ZA2", bed, Priority::P1A, 2, now));
+        assert!(!agreed("ZA1", "ZA2", bed, Priority::P1A, 1, end));
+        // The second lends ODPs to one trust, and nobody else to anybody else.
+        let odp = (ResourceKind::Staff, "ODP");
+        assert!(agreed("ZA3", "ZA1", odp, Priority::P3, 1, now));
+        assert!(!agreed("ZA3", "ZA2", odp, Priority::P3, 1, now));
+        assert!(!agreed("ZA3", "ZA1", (ResourceKind::Staff, "SCRUB_NURSE"), Priority::P3, 1, now));
+        assert!(!agreed("ZA3", "ZA1", odp, Priority::P3, 1, "2026-12-01T00:00:00Z"));
     }
 }

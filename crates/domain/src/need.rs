@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::ids::{CaseRef, Label, NeedId, Note, SiteCode, TrustCode};
 use crate::offer::Sex;
 use crate::quantity::Count;
+use crate::region::FromHome;
 use crate::resource::{Resource, coded};
 
 /// Demand that a trust raises: what, by when, how urgent, for how many.
@@ -65,6 +67,18 @@ pub struct Need {
     /// The patient's home area, for distance from home; no postcode.
     #[serde(default, skip_serializing_if = "Label::is_empty")]
     pub home_area: Label,
+    /// How far from home the patient is now, where the home area is one of the region's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_home: Option<FromHome>,
+    /// Since when the patient has been away from home; `None` = is not, or is not known to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_since: Option<Timestamp>,
+    /// The cohort it was raised with; empty = none.
+    #[serde(default, skip_serializing_if = "Label::is_empty")]
+    pub cohort: Label,
+    /// Whether the home trust has said lately that it still stands.
+    #[serde(default, skip_serializing_if = "Validation::is_empty")]
+    pub validation: Validation,
     /// Which waiting clock runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pathway: Option<Pathway>,
@@ -130,6 +144,17 @@ coded!(
     }
 );
 
+impl Priority {
+    /// Says whether the work is planned: elective, and no emergency of the next three days.
+    #[must_use]
+    pub const fn is_planned(self) -> bool {
+        match self {
+            Self::P1A | Self::P1B => false,
+            Self::P2 | Self::P3 | Self::P4 => true,
+        }
+    }
+}
+
 /// What is known of the patient; `None` = unknown, which breaks no limit. Zero is a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Patient {
@@ -168,6 +193,47 @@ pub struct Risk {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+}
+
+/// Whether a need still stands: asked for, and answered by the home trust.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Validation {
+    /// Who has asked since it was last validated, and when; the last to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<ValidationAsked>,
+    /// What the home trust said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Validated>,
+}
+
+impl Validation {
+    /// Says whether nobody has asked and nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Somebody asks whether a need still stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidationAsked {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a home trust says of a case on its list. A case that is no longer wanted is withdrawn instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validated {
+    /// Whether the patient has consented to be treated elsewhere.
+    pub consented: bool,
+    /// Whether the patient is fit for it now.
+    pub fit: bool,
+    /// Who said so.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
 }
 
 coded!(

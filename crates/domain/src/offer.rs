@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::campaign::Block;
-use crate::ids::{CollaborativeId, Label, Note, OfferId, SiteCode, SourceKey, TrustCode};
+use crate::ids::{CollaborativeId, Label, NeedId, Note, OfferId, SiteCode, SourceKey, TrustCode};
 use crate::quantity::Count;
 use crate::resource::{Resource, coded};
 
@@ -85,13 +86,42 @@ pub struct Recent {
     /// When each source last reported: an older report of the same source is refused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reports: BTreeMap<Source, Timestamp>,
+    /// Who has asked since the last report whether the figures are still true: one entry an asker, the last to ask last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
 }
 
 impl Recent {
     /// Says whether there is nothing to remember.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.arrivals.is_empty() && self.baseline.is_none() && self.reports.is_empty()
+        self.arrivals.is_empty()
+            && self.baseline.is_none()
+            && self.reports.is_empty()
+            && self.asked.is_empty()
+    }
+}
+
+/// Somebody asks whether an offer's figures are still true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who asks: a trust's people ask for their trust, others for themselves.
+    pub by: Actor,
+    /// When they asked last.
+    pub at: Timestamp,
+    /// The need that would profit, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need: Option<NeedId>,
+}
+
+impl Asked {
+    /// Says whether it is the question of an actor: of the same trust or, above trusts, of the same person.
+    #[must_use]
+    pub fn is_by(&self, actor: &Actor) -> bool {
+        match (self.by.trust, actor.trust) {
+            (None, None) => self.by.subject == actor.subject,
+            (own, other) => own == other,
+        }
     }
 }
 

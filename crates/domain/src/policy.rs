@@ -10,7 +10,8 @@ use crate::actor::Role;
 use crate::ids::{Label, TrustCode};
 use crate::need::Priority;
 use crate::quantity::Count;
-use crate::resource::{ResourceKind, coded};
+use crate::region::SiteKind;
+use crate::resource::{Code, ResourceKind, coded};
 
 /// The numbers by which a region matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,11 @@ pub struct Policy {
     pub theatre_bands: TheatreBands,
     /// A standing proposal is not replaced for fewer points than this, 0 to 1,000; default 10.
     pub keep_points: u32,
+    /// Kinds of site that take no emergencies (P1A, P1B), such as SURGICAL_HUB; default none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ring_fence: Vec<SiteKind>,
+    /// Minutes until the same asker may ask a trust again whether the same figures are still true, 1 to 1,440; default 15.
+    pub ask_again_minutes: u32,
     /// How long holds last.
     pub hold: HoldTimes,
     /// Who must approve what.
@@ -63,6 +69,8 @@ impl Default for Policy {
             limit_hours: LimitHours::default(),
             theatre_bands: TheatreBands::Strict,
             keep_points: 10,
+            ring_fence: Vec::new(),
+            ask_again_minutes: 15,
             hold: HoldTimes::default(),
             approval: Vec::new(),
             standing_agreement: Vec::new(),
@@ -238,7 +246,8 @@ pub struct ApprovalRule {
     pub role: Role,
 }
 
-/// Says to what a trust has agreed beforehand: its side answers at once.
+/// Says to what a trust has agreed beforehand: its side answers at once. An agreement to lend staff names the trust that
+/// they may go to, their roles and the day it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StandingAgreement {
@@ -246,9 +255,15 @@ pub struct StandingAgreement {
     pub id: Label,
     /// The trust that signed it.
     pub trust: TrustCode,
+    /// The trusts that it is with; empty = all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<TrustCode>,
     /// The kinds it is about; empty = all.
     #[serde(default)]
     pub kinds: Vec<ResourceKind>,
+    /// The codes it is about, such as the roles of staff that are lent; empty = all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<Code>,
     /// The bands it is about; empty = all.
     #[serde(default)]
     pub bands: Vec<Priority>,

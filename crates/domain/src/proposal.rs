@@ -10,6 +10,7 @@ use crate::lent::LentTeam;
 use crate::lifecycle::proposal::AnswerState;
 use crate::matching::explanation::Explanation;
 use crate::quantity::Count;
+use crate::region::FromHome;
 use crate::resource::coded;
 
 /// The engine's suggestion: this need, that offer, these units, held until a time, with an explanation.
@@ -43,6 +44,9 @@ pub struct Proposal {
     /// The team that comes to the session, where it has none of its own, and its trust's side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<Box<LentTeam>>,
+    /// How far from home the offered place is for the patient, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_home: Option<FromHome>,
     /// The authority's side.
     pub authority: Authority,
     /// Why this proposal was made.

@@ -36,6 +36,8 @@ coded!(
         TooShort = "TOO_SHORT",
         /// The session has no team.
         TeamMissing = "TEAM_MISSING",
+        /// The site is ring-fenced for planned work, and this is an emergency.
+        RingFenced = "RING_FENCED",
         /// The figures are too old.
         Stale = "STALE",
         /// The offer takes no new holds.

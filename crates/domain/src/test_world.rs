@@ -12,7 +12,7 @@ use crate::decide::proposal::{HomeReply, Reply, Room, Suggestion, SupportingRepl
 use crate::decide::{need, offer};
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SourceKey, TransferId};
 use crate::matching::explanation::{After, Explanation, Fairness, RankFacts};
-use crate::need::{Need, NeedState, Patient, Priority, Scope, TransferReason};
+use crate::need::{Need, NeedState, Patient, Priority, Scope, TransferReason, Validation};
 use crate::offer::{Limits, Offer, Source, Team, Window};
 use crate::policy::Policy;
 use crate::proposal::Proposal;
@@ -124,6 +124,10 @@ pub(crate) fn new_need(trust: &str, id: &str, units: u32, at: Timestamp) -> Need
         fragile_service: false,
         brings_team: false,
         home_area: Label::default(),
+        from_home: None,
+        away_since: None,
+        cohort: Label::default(),
+        validation: Validation::default(),
         pathway: None,
         discharge_pathway: None,
         funding_route: Label::default(),
@@ -228,6 +232,7 @@ impl World {
             need: need_id(need),
             offer: offer_id(offer),
             units: units.into(),
+            from_home: None,
             explanation: explanation(self.at),
             transfer: transfer_id(&format!("t-{id}")),
         }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::actor::Actor;
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SiteCode, TransferId, TrustCode};
 use crate::lent::TeamOnTheWay;
+use crate::need::TransferReason;
 use crate::quantity::Count;
+use crate::region::FromHome;
 use crate::resource::{Resource, coded};
 
 /// What follows when both trusts said yes.
@@ -37,6 +39,12 @@ pub struct Transfer {
     /// The team that comes to the session, where it has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<TeamOnTheWay>,
+    /// Why it moves.
+    #[serde(default = "for_capacity")]
+    pub reason: TransferReason,
+    /// How far from home the patient is where it goes, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_home: Option<FromHome>,
     /// Where it is in its lifecycle.
     pub state: TransferState,
     /// When it was agreed.
@@ -59,6 +67,11 @@ pub struct Transfer {
     /// A remark for people.
     #[serde(default, skip_serializing_if = "Note::is_empty")]
     pub note: Note,
+}
+
+/// The reason of transfers that were agreed before transfers said why.
+const fn for_capacity() -> TransferReason {
+    TransferReason::Capacity
 }
 
 coded!(
@@ -92,6 +105,15 @@ coded!(
 );
 
 impl Transfer {
+    /// Returns since when the patient has been away from home by this transfer, and until when where that is over; `None`
+    /// where nobody is, or the place is not out of area.
+    #[must_use]
+    pub fn away(&self) -> Option<(Timestamp, Option<Timestamp>)> {
+        self.from_home.filter(|from| from.out_of_area)?;
+        let entered = |state| self.steps.iter().find(|step| step.state == state).map(|step| step.at);
+        Some((entered(TransferState::Arrived)?, entered(TransferState::Repatriated)))
+    }
+
     /// Says whether nothing more can happen, a planned return included.
     #[must_use]
     pub fn is_over(&self) -> bool {

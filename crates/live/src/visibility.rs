@@ -140,7 +140,16 @@ impl Viewer<'_> {
                     })
             }
         };
-        seen.then(|| Visible(offer.clone()))
+        seen.then(|| {
+            let mut offer = offer.clone();
+            if let Reach::Trust(own) = self.reach()
+                && own != offer.trust
+            {
+                // Who else has asked, and for which need, is between those two.
+                offer.recent.asked.retain(|asked| asked.by.trust == Some(own));
+            }
+            Visible(offer)
+        })
     }
 
     /// Shows a need to its own trust whole; to trusts of a collaborative that shares the kind, and to roles above
@@ -166,6 +175,7 @@ impl Viewer<'_> {
                 // Who sends a team asks what for, and not whom the home trust knows under which reference.
                 (need.case_ref, need.imd_decile, need.risk) = (None, None, None);
                 need.home_area = Label::default();
+                (need.from_home, need.away_since) = (None, None);
             }
             Visible(need)
         })
@@ -204,12 +214,25 @@ impl Viewer<'_> {
         }
     }
 
-    /// Shows a transfer to the trusts it joins, to who leads a collaborative that joins them, and to roles above trusts.
+    /// Shows a transfer to the trusts it joins, to the trust that carries, to who leads a collaborative that joins them, and
+    /// to roles above trusts.
     #[must_use]
     pub fn transfer(&self, transfer: &Transfer) -> Option<Visible<Transfer>> {
         let is_seen = self.between(transfer.home_trust, transfer.supporting_trust)
-            || self.is_third(transfer.third_trust());
+            || self.is_third(transfer.third_trust())
+            || self.carries(transfer);
         is_seen.then(|| Visible(transfer.clone()))
+    }
+
+    /// Says whether the viewer is of the trust, such as an ambulance trust, that the transport names by its code.
+    fn carries(&self, transfer: &Transfer) -> bool {
+        match self.reach() {
+            Reach::Trust(own) => transfer
+                .transport
+                .as_ref()
+                .is_some_and(|transport| transport.provider.as_str() == own.as_str()),
+            Reach::Region | Reach::Nothing => false,
+        }
     }
 
     /// Says whether the viewer is of the trust that lends a team.

@@ -25,7 +25,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::selection::Offers;
-use crate::{publish, read, replace, selection, standing, stream, verbs};
+use crate::{ask, publish, read, replace, selection, standing, stream, verbs};
 
 /// Most offers of one whole state.
 const ITEMS_MAX: usize = 1_000;
@@ -239,6 +239,19 @@ impl CapacityService for Capacity {
         Ok(Response::new(v1::DeclarePressureResponse {
             pressure: declared.map(|declared| region::declaration_to_wire(own, declared, revision)),
             revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn ask_to_confirm(
+        &self,
+        request: Request<v1::AskToConfirmRequest>,
+    ) -> Result<Response<v1::AskToConfirmResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, question) = ask::parse(&call, &message)?;
+        let done = ask::run(&call, &mutation, &question).await?;
+        Ok(Response::new(v1::AskToConfirmResponse {
+            asked: done.answer,
+            revision: request::number_to_wire(done.revision.0),
         }))
     }
 

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::{raise, read, verbs};
+use crate::{cohort, raise, read, validate, verbs};
 
 /// The demand service over a region's ledger.
 #[derive(Clone)]
@@ -186,6 +186,51 @@ impl DemandService for Demand {
         });
         let (need, revision) = one(&call, &mutation, &done.await?);
         Ok(Response::new(v1::ResolveNeedOutsideResponse { need, revision }))
+    }
+
+    async fn amend_cohort(
+        &self,
+        request: Request<v1::AmendCohortRequest>,
+    ) -> Result<Response<v1::AmendCohortResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (needs, revision) = cohort::amend(&call, &message).await?;
+        Ok(Response::new(v1::AmendCohortResponse { needs, revision }))
+    }
+
+    async fn withdraw_cohort(
+        &self,
+        request: Request<v1::WithdrawCohortRequest>,
+    ) -> Result<Response<v1::WithdrawCohortResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (needs, revision) = cohort::withdraw(&call, &message).await?;
+        Ok(Response::new(v1::WithdrawCohortResponse { needs, revision }))
+    }
+
+    async fn ask_to_validate(
+        &self,
+        request: Request<v1::AskToValidateRequest>,
+    ) -> Result<Response<v1::AskToValidateResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let done = validate::ask(&call, &message).await?;
+        let revision = request::number_to_wire(done.revision.0);
+        Ok(Response::new(v1::AskToValidateResponse { asked: done.answer, revision }))
+    }
+
+    async fn validate_need(
+        &self,
+        request: Request<v1::ValidateNeedRequest>,
+    ) -> Result<Response<v1::ValidateNeedResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = verbs::id(&mut check, "need", &message.need);
+        let mutation = call.asked("ValidateNeed", &mut check, &message, id.as_ref().map(need_key));
+        let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
+        let said = (message.consented, message.fit);
+        let done = verbs::change(&call, &mutation, &id, |read| {
+            Ok(decide::validate(read, &id, said, &call.actor, call.at)?)
+        });
+        let (need, revision) = one(&call, &mutation, &done.await?);
+        Ok(Response::new(v1::ValidateNeedResponse { need, revision }))
     }
 
     async fn get_need(

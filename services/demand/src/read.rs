@@ -1,11 +1,13 @@
 //! Reading needs: one at once, the shared waiting list at one revision, watches.
 
+use fallow_api::convert::time::to_wire;
 use fallow_api::convert::{codes, need, request};
 use fallow_api::status::Failure;
-use fallow_api::v1;
+use fallow_api::v1::{self, NeedStanding};
 use fallow_domain::actor::Actor;
+use fallow_domain::clocks;
 use fallow_domain::ids::NeedId;
-use fallow_domain::matching::rank::rank;
+use fallow_domain::matching::rank::{Rank, rank};
 use fallow_domain::need::Need;
 use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::{RecordKind, Revision};
@@ -41,9 +43,36 @@ pub(crate) fn list(call: &Call, request: &v1::ListNeedsRequest) -> Result<v1::Li
         .map(|(need, revision)| (rank(need, &call.region.region.policy, call.at), need, revision))
         .collect();
     needs.sort_by(|(a, x, _), (b, y, _)| a.cmp(b).then_with(|| x.id.cmp(&y.id)));
-    let seen = needs.iter().filter_map(|(_, need, revision)| see(&call.live, call.viewer(), need, *revision));
-    let (needs, next_page_token) = call.live.pages().cut(&page, &query, seen.collect());
-    Ok(v1::ListNeedsResponse { needs, next_page_token, revision: request::number_to_wire(revision.0) })
+    let seen = needs.iter().filter_map(|(rank, need, revision)| {
+        let wire = see(&call.live, call.viewer(), need, *revision)?;
+        Some((wire, standing(call, need, *rank)))
+    });
+    let ranked =
+        seen.zip(1_i64..).map(|((need, standing), position)| (need, NeedStanding { position, ..standing }));
+    let (page, next_page_token) = call.live.pages().cut(&page, &query, ranked.collect());
+    let (needs, standings) = page.into_iter().unzip();
+    Ok(v1::ListNeedsResponse {
+        needs,
+        next_page_token,
+        revision: request::number_to_wire(revision.0),
+        standings,
+    })
+}
+
+/// Returns where a need stands by its band and by its waiting clock, but for its position.
+fn standing(call: &Call, need: &Need, rank: Rank) -> NeedStanding {
+    let limits = &call.region.region.policy.limit_hours;
+    let clock = clocks::waiting(need, call.at);
+    let next = clock.and_then(|clock| clock.next);
+    NeedStanding {
+        position: 0,
+        breach_at: Some(to_wire(clocks::breach_at(need.priority, need.listed_at, limits))),
+        waited_days: clocks::waited_days(need, call.at).into(),
+        score: rank.score.0,
+        passed_days: clock.and_then(|clock| clock.passed_days).unwrap_or_default().into(),
+        next_days: next.map(|(days, _)| days).unwrap_or_default().into(),
+        next_at: next.map(|(_, at)| to_wire(at)),
+    }
 }
 
 /// Starts a watch of needs.
@@ -82,6 +111,7 @@ fn fits(filter: &v1::NeedFilter, need: &Need) -> bool {
     any(&filter.trusts, need.trust.as_str())
         && any(&filter.sites, need.site.as_str())
         && any(&filter.codes, need.resource.code.as_str())
+        && any(&filter.cohorts, need.cohort.as_str())
         && any(&filter.case_refs, need.case_ref.as_ref().map_or("", |case| case.as_str()))
         && coded(&filter.kinds, codes::Coded::to_wire(need.resource.kind))
         && coded(&filter.priorities, codes::Coded::to_wire(need.priority))

@@ -7,7 +7,7 @@ use fallow_api::v1;
 use fallow_domain::actor::Actor;
 use fallow_domain::decide::transfer::Progress;
 use fallow_domain::ids::{Label, TransferId};
-use fallow_domain::transfer::{Transfer, TransferState, Transport};
+use fallow_domain::transfer::{ReturnPlan, Transfer, TransferState, Transport};
 use fallow_ledger::record::{Record, transfer_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::Live;
@@ -86,6 +86,25 @@ fn fits(filter: &v1::TransferFilter, found: &Transfer) -> bool {
         } else {
             filter.states.contains(&codes::Coded::to_wire(found.state))
         }
+        && (!filter.returning || comes_back(found))
+        && any(&filter.carriers, found.transport.as_ref().map_or("", |by| by.provider.as_str()))
+}
+
+/// Says whether a patient who has arrived is to come back, or is on the way: what the repatriation list holds.
+fn comes_back(found: &Transfer) -> bool {
+    match found.state {
+        TransferState::Arrived | TransferState::Completed => found.return_plan.is_some(),
+        TransferState::RepatriationDue
+        | TransferState::Repatriating
+        | TransferState::Deployed
+        | TransferState::Extended => true,
+        TransferState::Planned
+        | TransferState::Ready
+        | TransferState::InTransit
+        | TransferState::Repatriated
+        | TransferState::Returned
+        | TransferState::Aborted => false,
+    }
 }
 
 /// Parses what a trust says of a transfer.
@@ -112,23 +131,36 @@ pub(crate) fn parse_advance(
         booked: wire.booked,
     });
     let due_at = due_at(&mut check, message.due_at.as_ref(), call.at);
+    let return_plan = message.return_plan.as_ref().map(|wire| ReturnPlan {
+        due_at: time_ahead(&mut check, "return_plan.due_at", wire.due_at.as_ref(), call.at),
+        note: check.text("return_plan.note", &wire.note),
+    });
     let mutation = call.asked("AdvanceTransfer", &mut check, message, id.as_ref().map(transfer_key));
-    let progress = Progress { to, ticks, transport, due_at, return_plan: None };
+    let progress = Progress { to, ticks, transport, due_at, return_plan };
     let parsed = mutation.zip(id).map(|(mutation, id)| (mutation, id, progress));
     Ok(check.finish(parsed)?)
 }
 
-/// Parses a due time, which lies ahead and not too far.
+/// Parses a due time, which lies not too far ahead.
 pub(crate) fn due_at(
     check: &mut Check<'_>,
     wire: Option<&prost_types::Timestamp>,
     at: Timestamp,
 ) -> Option<Timestamp> {
-    let due_at = check.time("due_at", wire)?;
+    time_ahead(check, "due_at", wire, at)
+}
+
+fn time_ahead(
+    check: &mut Check<'_>,
+    field: &str,
+    wire: Option<&prost_types::Timestamp>,
+    at: Timestamp,
+) -> Option<Timestamp> {
+    let time = check.time(field, wire)?;
     let latest = at.checked_add(SignedDuration::from_hours(24 * AHEAD_DAYS_MAX)).unwrap_or(Timestamp::MAX);
-    if due_at > latest {
-        check.wrong("due_at", reasons::OUT_OF_RANGE, format!("must be at most {AHEAD_DAYS_MAX} days ahead"));
+    if time > latest {
+        check.wrong(field, reasons::OUT_OF_RANGE, format!("must be at most {AHEAD_DAYS_MAX} days ahead"));
         return None;
     }
-    Some(due_at)
+    Some(time)
 }

@@ -98,7 +98,7 @@ paired! {
         TooFar = TooFar, TooLate = TooLate, TooEarly = TooEarly, TooShort = TooShort, TeamMissing = TeamMissing,
         Stale = Stale, Suspended = Suspended, TrustUnderPressure = TrustUnderPressure,
         BelowReserve = BelowReserve, DeclinedBefore = DeclinedBefore, HeldForAnother = HeldForAnother,
-        LostToHigherPriority = LostToHigherPriority, CheaperElsewhere = CheaperElsewhere,
+        LostToHigherPriority = LostToHigherPriority, CheaperElsewhere = CheaperElsewhere, RingFenced = RingFenced,
     };
     SiteKind = v1::site::Kind {
         Hospital = Hospital, SurgicalHub = SurgicalHub, CommunityDiagnosticCentre = CommunityDiagnosticCentre,

@@ -1,9 +1,10 @@
 //! Needs.
 
 use fallow_domain::ids::{NeedId, SiteCode, TrustCode};
-use fallow_domain::need::{Need, NeedState, Patient, Risk, Scope, TransferReason};
+use fallow_domain::need::{Need, NeedState, Patient, Risk, Scope, TransferReason, Validation};
 use fallow_domain::offer::Sex;
 use fallow_domain::quantity::Count;
+use fallow_domain::region::FromHome;
 use fallow_domain::resource::{Resource, ResourceKind};
 use jiff::{SignedDuration, Timestamp};
 
@@ -72,6 +73,8 @@ pub fn amended(
         units_arrived: current.units_arrived,
         raised_at: current.raised_at,
         agreed_at: current.agreed_at,
+        from_home: current.from_home,
+        validation: current.validation.clone(),
         generation: current.generation,
         ..wanted
     })
@@ -201,6 +204,27 @@ pub fn to_wire(need: &Need, revision: u64, shows_patient: bool) -> v1::Need {
         review_at: need.review_at.map(time_to_wire),
         raised_at: need.raised_at.map(time_to_wire),
         agreed_at: need.agreed_at.map(time_to_wire),
+        from_home: need.from_home.map(from_home_to_wire),
+        away_since: need.away_since.map(time_to_wire),
+        cohort: need.cohort.to_string(),
+        validation: (!need.validation.is_empty()).then(|| validation_to_wire(&need.validation)),
+    }
+}
+
+/// Writes how far from home a place is.
+pub(super) fn from_home_to_wire(from: FromHome) -> v1::FromHome {
+    v1::FromHome { kilometres: from.kilometres.into(), out_of_area: from.out_of_area }
+}
+
+fn validation_to_wire(validation: &Validation) -> v1::Validation {
+    let (asked, said) = (validation.asked.as_ref(), validation.said.as_ref());
+    v1::Validation {
+        asked_at: asked.map(|asked| time_to_wire(asked.at)),
+        asked_by_trust: asked.and_then(|asked| asked.by.trust).map(|ods| ods.to_string()).unwrap_or_default(),
+        asked_by_role: asked.map(|asked| asked.by.role.to_string()).unwrap_or_default(),
+        validated_at: said.map(|said| time_to_wire(said.at)),
+        consented: said.is_some_and(|said| said.consented),
+        fit: said.is_some_and(|said| said.fit),
     }
 }
 
@@ -215,6 +239,8 @@ fn written_by_the_server(check: &mut Check<'_>, wire: &v1::Need) {
         ("review_at", wire.review_at.is_some()),
         ("raised_at", wire.raised_at.is_some()),
         ("agreed_at", wire.agreed_at.is_some()),
+        ("from_home", wire.from_home.is_some()),
+        ("validation", wire.validation.is_some()),
     ] {
         if given {
             check.wrong(field, SERVER_FIELD, "must be left out: the server writes it");
@@ -228,6 +254,10 @@ fn live_facts(check: &mut Check<'_>, wire: &v1::Need, live: &Published<'_>, id: 
     let listed_at = check.time("listed_at", wire.listed_at.as_ref()).unwrap_or(live.at);
     if listed_at.duration_since(live.at) > CLOCK_SKEW {
         check.wrong("listed_at", WINDOW, "must not be in the future");
+    }
+    let away_since = check.time("away_since", wire.away_since.as_ref());
+    if away_since.is_some_and(|since| since.duration_since(live.at) > CLOCK_SKEW) {
+        check.wrong("away_since", WINDOW, "must not be in the future");
     }
     let bounds = Bounds { units: FIGURE_MAX, minutes: DAY_MINUTES, risk: Some((0.0, 100.0)) };
     ahead(check, wire, live.at);
@@ -250,7 +280,8 @@ fn live_facts(check: &mut Check<'_>, wire: &v1::Need, live: &Published<'_>, id: 
         (Some(site), Some(resource)) => Some(Head { id, trust: live.trust, site, resource, listed_at }),
         _ => None,
     };
-    body(check, wire, head, kind, &bounds)
+    let need = body(check, wire, head, kind, &bounds)?;
+    Some(Need { from_home: live.region.from_home(&need.home_area, need.site), ..need })
 }
 
 /// Checks the times of a live need: to be met in the future, after it can begin, and not too far ahead.
@@ -322,6 +353,8 @@ fn body(
     let funding_route = check.text("funding_route", &wire.funding_route);
     let cost_centre = check.text("cost_centre", &wire.cost_centre);
     let note = check.text("note", &wire.note);
+    let (cohort, away_since) =
+        (check.text("cohort", &wire.cohort), check.time("away_since", wire.away_since.as_ref()));
     let Head { id, trust, site, resource, listed_at } = head?;
     Some(Need {
         id,
@@ -345,6 +378,10 @@ fn body(
         fragile_service: wire.fragile_service,
         brings_team: wire.brings_team,
         home_area,
+        from_home: None,
+        away_since,
+        cohort,
+        validation: Validation::default(),
         pathway,
         discharge_pathway,
         funding_route,

@@ -3,7 +3,7 @@
 use fallow_domain::decide::offer::OfferReport;
 use fallow_domain::ids::{CollaborativeId, OfferId, TrustCode};
 use fallow_domain::offer::{
-    Figures, Limits, Offer, OfferState, Recent, Sex, Source, Suspension, Team, Window,
+    Asked, Figures, Limits, Offer, OfferState, Recent, Sex, Source, Suspension, Team, Window,
 };
 use fallow_domain::quantity::Count;
 use fallow_domain::region::Region;
@@ -45,7 +45,7 @@ pub fn published(
     let figures = figures(&mut check, wire.figures.as_ref(), FIGURE_MAX);
     let kind = resource.as_ref().map(|resource| resource.kind);
     let window = live_window(&mut check, wire.window.as_ref(), kind, live.at);
-    let release_at = release(&mut check, wire, kind);
+    let release_at = release(&mut check, wire, kind).or_else(|| release_week(live, kind?, window?));
     let source = match check.optional_coded("source", wire.source) {
         Some(Source::Adjustment) => {
             check.wrong(
@@ -189,6 +189,16 @@ pub fn to_wire(offer: &Offer, revision: u64) -> v1::Offer {
             reason: suspension.reason.to_string(),
             left_out: suspension.left_out,
         }),
+        asked: offer.recent.asked.iter().map(asked_to_wire).collect(),
+    }
+}
+
+fn asked_to_wire(asked: &Asked) -> v1::AskedToConfirm {
+    v1::AskedToConfirm {
+        trust: asked.by.trust.map(|trust| trust.to_string()).unwrap_or_default(),
+        role: asked.by.role.to_string(),
+        at: Some(time_to_wire(asked.at)),
+        need: asked.need.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -219,6 +229,7 @@ fn written_by_the_server(check: &mut Check<'_>, wire: &v1::Offer) {
         ("state", wire.state != 0),
         ("revision", wire.revision != 0),
         ("suspension", wire.suspension.is_some()),
+        ("asked", !wire.asked.is_empty()),
         ("figures.held", figures.held != 0),
         ("figures.committed", figures.committed != 0),
         ("figures.free", figures.free != 0),
@@ -288,6 +299,17 @@ fn release(check: &mut Check<'_>, wire: &v1::Offer, kind: Option<ResourceKind>) 
         );
     }
     release_at
+}
+
+/// Returns when the trust's own release week of a theatre session begins, where that is still to come: a session that does
+/// not say when it is released keeps to the trust's rhythm.
+fn release_week(live: &Published<'_>, kind: ResourceKind, window: Window) -> Option<Timestamp> {
+    if kind != ResourceKind::Theatre {
+        return None;
+    }
+    let weeks = live.region.trusts.get(&live.trust)?.release_weeks?;
+    let before = SignedDuration::from_hours(i64::from(weeks) * 7 * 24);
+    window.from?.checked_sub(before).ok().filter(|release_at| *release_at > live.at)
 }
 
 fn cadence(check: &mut Check<'_>, wire: Option<&prost_types::Duration>) -> Option<SignedDuration> {

@@ -1,5 +1,6 @@
 //! Proposals and their answers.
 
+use fallow_domain::calendar::reminders;
 use fallow_domain::lent::LentTeam;
 use fallow_domain::proposal::{Answer, Authority, Proposal, ProposalState, Side};
 use fallow_domain::resource::ResourceKind;
@@ -33,6 +34,8 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Pr
         ended_at: proposal.ended_at.map(time_to_wire),
         block: proposal.block.as_ref().map(super::campaign::block_to_wire),
         team: proposal.team.as_deref().map(|lent| team(lent, proposal.state)),
+        from_home: proposal.from_home.map(super::need::from_home_to_wire),
+        reminders: reminders(proposal.proposed_at, proposal.held_until).map(time_to_wire).to_vec(),
     }
 }
 

@@ -53,11 +53,12 @@ macro_rules! mutating {
 
 mutating! {
     PublishOfferRequest, AdjustOfferRequest, WithdrawOfferRequest, SetReserveRequest, DeclarePressureRequest,
-    AmendNeedRequest, ParkNeedRequest, ResumeNeedRequest, WithdrawNeedRequest, ResolveNeedOutsideRequest,
+    AmendNeedRequest, ParkNeedRequest, ResumeNeedRequest, WithdrawNeedRequest, ResolveNeedOutsideRequest, ValidateNeedRequest,
     AnswerProposalRequest, RetractAnswerRequest, ApproveProposalRequest, ExtendHoldRequest, BypassProposalRequest,
     AdvanceTransferRequest, AbortTransferRequest, ExtendTransferRequest, TakeAlertRequest, CloseAlertRequest,
     SetModeRequest, SignOffSitrepRequest, ApplyRegionRequest, ConfirmActionRequest;
     plain: AnswerCampaignRequest, ConfirmOffersRequest, SuspendOffersRequest, ResumeOffersRequest, AskToConfirmRequest, RaiseNeedRequest,
+    AmendCohortRequest, WithdrawCohortRequest, AskToValidateRequest,
     RecordDecisionRequest, ProposeActionRequest
 }
 

@@ -32,6 +32,11 @@ pub fn parse(
     Some(Resource { kind, code, specialties, level, level_scheme })
 }
 
+/// Parses the key of a resource: kind, code and level.
+pub fn parse_key(check: &mut Check<'_>, wire: &v1::Resource, region: &Region) -> Option<ResourceKey> {
+    parse(check, Some(wire), region, false).map(|resource| resource.key())
+}
+
 /// Parses the key under which a reserve is kept.
 pub fn parse_reserve_key(
     check: &mut Check<'_>,

@@ -64,5 +64,9 @@ pub fn to_wire(transfer: &Transfer, revision: u64) -> v1::Transfer {
             trust: team.trust.to_string(),
             units: team.units.get().into(),
         }),
+        reason: transfer.reason.to_wire(),
+        from_home: transfer.from_home.map(super::need::from_home_to_wire),
+        away_since: transfer.away().map(|(since, _)| time_to_wire(since)),
+        away_until: transfer.away().and_then(|(_, until)| until).map(time_to_wire),
     }
 }

@@ -142,6 +142,7 @@ impl json::Enumeration for super::Objection {
         ("HELD_FOR_ANOTHER", 21),
         ("LOST_TO_HIGHER_PRIORITY", 22),
         ("CHEAPER_ELSEWHERE", 23),
+        ("RING_FENCED", 24),
     ];
 }
 
@@ -404,6 +405,7 @@ impl json::Message for super::Offer {
         "revision",
         "suspension",
         "campaign",
+        "asked",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -429,6 +431,7 @@ impl json::Message for super::Offer {
             "revision" => 18,
             "suspension" => 19,
             "campaign" => 20,
+            "asked" => 21,
             _ => return None,
         })
     }
@@ -455,6 +458,7 @@ impl json::Message for super::Offer {
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put_optional::<json::Nested<super::Suspension>, M>(out, "suspension", &self.suspension)?;
         json::put::<json::Text, M>(out, "campaign", &self.campaign)?;
+        json::put_list::<json::Nested<super::AskedToConfirm>, M>(out, "asked", &self.asked)?;
         Ok(())
     }
 
@@ -481,6 +485,7 @@ impl json::Message for super::Offer {
             18 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             19 => self.suspension = json::take::<json::Nested<super::Suspension>, M>(from)?,
             20 => self.campaign = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            21 => self.asked = json::take_list::<json::Nested<super::AskedToConfirm>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -488,6 +493,46 @@ impl json::Message for super::Offer {
 }
 
 json::with_serde!(super::Offer);
+
+impl json::Message for super::AskedToConfirm {
+    const FIELDS: &'static [&'static str] = &[
+        "trust",
+        "role",
+        "at",
+        "need",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "trust" => 0,
+            "role" => 1,
+            "at" => 2,
+            "need" => 3,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Text, M>(out, "role", &self.role)?;
+        json::put_optional::<json::Time, M>(out, "at", &self.at)?;
+        json::put::<json::Text, M>(out, "need", &self.need)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.at = json::take::<json::Time, M>(from)?,
+            3 => self.need = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AskedToConfirm);
 
 impl json::Message for super::Suspension {
     const FIELDS: &'static [&'static str] = &[
@@ -605,6 +650,86 @@ impl json::Message for super::Risk {
 
 json::with_serde!(super::Risk);
 
+impl json::Message for super::FromHome {
+    const FIELDS: &'static [&'static str] = &[
+        "kilometres",
+        "out_of_area",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "kilometres" => 0,
+            "out_of_area" | "outOfArea" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i64>, M>(out, "kilometres", &self.kilometres)?;
+        json::put::<json::Bool, M>(out, "out_of_area", &self.out_of_area)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.kilometres = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            1 => self.out_of_area = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::FromHome);
+
+impl json::Message for super::Validation {
+    const FIELDS: &'static [&'static str] = &[
+        "asked_at",
+        "asked_by_trust",
+        "asked_by_role",
+        "validated_at",
+        "consented",
+        "fit",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "asked_at" | "askedAt" => 0,
+            "asked_by_trust" | "askedByTrust" => 1,
+            "asked_by_role" | "askedByRole" => 2,
+            "validated_at" | "validatedAt" => 3,
+            "consented" => 4,
+            "fit" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Time, M>(out, "asked_at", &self.asked_at)?;
+        json::put::<json::Text, M>(out, "asked_by_trust", &self.asked_by_trust)?;
+        json::put::<json::Text, M>(out, "asked_by_role", &self.asked_by_role)?;
+        json::put_optional::<json::Time, M>(out, "validated_at", &self.validated_at)?;
+        json::put::<json::Bool, M>(out, "consented", &self.consented)?;
+        json::put::<json::Bool, M>(out, "fit", &self.fit)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.asked_at = json::take::<json::Time, M>(from)?,
+            1 => self.asked_by_trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.asked_by_role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.validated_at = json::take::<json::Time, M>(from)?,
+            4 => self.consented = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            5 => self.fit = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::Validation);
+
 impl json::Enumeration for super::need::State {
     const PREFIX: &'static str = "STATE_";
     const NAMES: &'static [(&'static str, i32)] = &[
@@ -658,6 +783,10 @@ impl json::Message for super::Need {
         "review_at",
         "raised_at",
         "agreed_at",
+        "from_home",
+        "away_since",
+        "cohort",
+        "validation",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -696,6 +825,10 @@ impl json::Message for super::Need {
             "review_at" | "reviewAt" => 31,
             "raised_at" | "raisedAt" => 32,
             "agreed_at" | "agreedAt" => 33,
+            "from_home" | "fromHome" => 34,
+            "away_since" | "awaySince" => 35,
+            "cohort" => 36,
+            "validation" => 37,
             _ => return None,
         })
     }
@@ -735,6 +868,10 @@ impl json::Message for super::Need {
         json::put_optional::<json::Time, M>(out, "review_at", &self.review_at)?;
         json::put_optional::<json::Time, M>(out, "raised_at", &self.raised_at)?;
         json::put_optional::<json::Time, M>(out, "agreed_at", &self.agreed_at)?;
+        json::put_optional::<json::Nested<super::FromHome>, M>(out, "from_home", &self.from_home)?;
+        json::put_optional::<json::Time, M>(out, "away_since", &self.away_since)?;
+        json::put::<json::Text, M>(out, "cohort", &self.cohort)?;
+        json::put_optional::<json::Nested<super::Validation>, M>(out, "validation", &self.validation)?;
         Ok(())
     }
 
@@ -774,6 +911,10 @@ impl json::Message for super::Need {
             31 => self.review_at = json::take::<json::Time, M>(from)?,
             32 => self.raised_at = json::take::<json::Time, M>(from)?,
             33 => self.agreed_at = json::take::<json::Time, M>(from)?,
+            34 => self.from_home = json::take::<json::Nested<super::FromHome>, M>(from)?,
+            35 => self.away_since = json::take::<json::Time, M>(from)?,
+            36 => self.cohort = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            37 => self.validation = json::take::<json::Nested<super::Validation>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1015,6 +1156,8 @@ impl json::Message for super::Proposal {
         "ended_at",
         "block",
         "team",
+        "from_home",
+        "reminders",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1038,6 +1181,8 @@ impl json::Message for super::Proposal {
             "ended_at" | "endedAt" => 16,
             "block" => 17,
             "team" => 18,
+            "from_home" | "fromHome" => 19,
+            "reminders" => 20,
             _ => return None,
         })
     }
@@ -1062,6 +1207,8 @@ impl json::Message for super::Proposal {
         json::put_optional::<json::Time, M>(out, "ended_at", &self.ended_at)?;
         json::put_optional::<json::Nested<super::Block>, M>(out, "block", &self.block)?;
         json::put_optional::<json::Nested<super::LentTeam>, M>(out, "team", &self.team)?;
+        json::put_optional::<json::Nested<super::FromHome>, M>(out, "from_home", &self.from_home)?;
+        json::put_list::<json::Time, M>(out, "reminders", &self.reminders)?;
         Ok(())
     }
 
@@ -1086,6 +1233,8 @@ impl json::Message for super::Proposal {
             16 => self.ended_at = json::take::<json::Time, M>(from)?,
             17 => self.block = json::take::<json::Nested<super::Block>, M>(from)?,
             18 => self.team = json::take::<json::Nested<super::LentTeam>, M>(from)?,
+            19 => self.from_home = json::take::<json::Nested<super::FromHome>, M>(from)?,
+            20 => self.reminders = json::take_list::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1317,6 +1466,10 @@ impl json::Message for super::Transfer {
         "steps",
         "note",
         "team",
+        "reason",
+        "from_home",
+        "away_since",
+        "away_until",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1343,6 +1496,10 @@ impl json::Message for super::Transfer {
             "steps" => 19,
             "note" => 20,
             "team" => 21,
+            "reason" => 22,
+            "from_home" | "fromHome" => 23,
+            "away_since" | "awaySince" => 24,
+            "away_until" | "awayUntil" => 25,
             _ => return None,
         })
     }
@@ -1370,6 +1527,10 @@ impl json::Message for super::Transfer {
         json::put_list::<json::Nested<super::transfer::Step>, M>(out, "steps", &self.steps)?;
         json::put::<json::Text, M>(out, "note", &self.note)?;
         json::put_optional::<json::Nested<super::TeamOnTheWay>, M>(out, "team", &self.team)?;
+        json::put::<json::Enum<super::TransferReason>, M>(out, "reason", &self.reason)?;
+        json::put_optional::<json::Nested<super::FromHome>, M>(out, "from_home", &self.from_home)?;
+        json::put_optional::<json::Time, M>(out, "away_since", &self.away_since)?;
+        json::put_optional::<json::Time, M>(out, "away_until", &self.away_until)?;
         Ok(())
     }
 
@@ -1397,6 +1558,10 @@ impl json::Message for super::Transfer {
             19 => self.steps = json::take_list::<json::Nested<super::transfer::Step>, M>(from)?,
             20 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             21 => self.team = json::take::<json::Nested<super::TeamOnTheWay>, M>(from)?,
+            22 => self.reason = json::take::<json::Enum<super::TransferReason>, M>(from)?.unwrap_or_default(),
+            23 => self.from_home = json::take::<json::Nested<super::FromHome>, M>(from)?,
+            24 => self.away_since = json::take::<json::Time, M>(from)?,
+            25 => self.away_until = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -4028,6 +4193,302 @@ impl json::Message for super::ResolveNeedOutsideResponse {
 
 json::with_serde!(super::ResolveNeedOutsideResponse);
 
+impl json::Message for super::AmendCohortRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "cohort",
+        "need",
+        "update_mask",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "cohort" => 2,
+            "need" => 3,
+            "update_mask" | "updateMask" => 4,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put::<json::Text, M>(out, "cohort", &self.cohort)?;
+        json::put_optional::<json::Nested<super::Need>, M>(out, "need", &self.need)?;
+        json::put_optional::<json::Mask, M>(out, "update_mask", &self.update_mask)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.cohort = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.need = json::take::<json::Nested<super::Need>, M>(from)?,
+            4 => self.update_mask = json::take::<json::Mask, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AmendCohortRequest);
+
+impl json::Message for super::AmendCohortResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "needs",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "needs" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_list::<json::Nested<super::Need>, M>(out, "needs", &self.needs)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.needs = json::take_list::<json::Nested<super::Need>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AmendCohortResponse);
+
+impl json::Message for super::WithdrawCohortRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "cohort",
+        "reason",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "cohort" => 2,
+            "reason" => 3,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put::<json::Text, M>(out, "cohort", &self.cohort)?;
+        json::put::<json::Enum<super::DeclineReason>, M>(out, "reason", &self.reason)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.cohort = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.reason = json::take::<json::Enum<super::DeclineReason>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::WithdrawCohortRequest);
+
+impl json::Message for super::WithdrawCohortResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "needs",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "needs" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_list::<json::Nested<super::Need>, M>(out, "needs", &self.needs)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.needs = json::take_list::<json::Nested<super::Need>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::WithdrawCohortResponse);
+
+impl json::Message for super::AskToValidateRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "needs",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "needs" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put_list::<json::Text, M>(out, "needs", &self.needs)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.needs = json::take_list::<json::Text, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AskToValidateRequest);
+
+impl json::Message for super::AskToValidateResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "asked",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "asked" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i64>, M>(out, "asked", &self.asked)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.asked = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AskToValidateResponse);
+
+impl json::Message for super::ValidateNeedRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "expected_revision",
+        "need",
+        "consented",
+        "fit",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "expected_revision" | "expectedRevision" => 2,
+            "need" => 3,
+            "consented" => 4,
+            "fit" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put_optional::<json::Int<i64>, M>(out, "expected_revision", &self.expected_revision)?;
+        json::put::<json::Text, M>(out, "need", &self.need)?;
+        json::put::<json::Bool, M>(out, "consented", &self.consented)?;
+        json::put::<json::Bool, M>(out, "fit", &self.fit)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.expected_revision = json::take::<json::Int<i64>, M>(from)?,
+            3 => self.need = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.consented = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            5 => self.fit = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ValidateNeedRequest);
+
+impl json::Message for super::ValidateNeedResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "need",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "need" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Need>, M>(out, "need", &self.need)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.need = json::take::<json::Nested<super::Need>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ValidateNeedResponse);
+
 impl json::Message for super::GetNeedRequest {
     const FIELDS: &'static [&'static str] = &[
         "need",
@@ -4097,6 +4558,7 @@ impl json::Message for super::NeedFilter {
         "states",
         "priorities",
         "case_refs",
+        "cohorts",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -4108,6 +4570,7 @@ impl json::Message for super::NeedFilter {
             "states" => 4,
             "priorities" => 5,
             "case_refs" | "caseRefs" => 6,
+            "cohorts" => 7,
             _ => return None,
         })
     }
@@ -4120,6 +4583,7 @@ impl json::Message for super::NeedFilter {
         json::put_list::<json::Enum<super::need::State>, M>(out, "states", &self.states)?;
         json::put_list::<json::Enum<super::Priority>, M>(out, "priorities", &self.priorities)?;
         json::put_list::<json::Text, M>(out, "case_refs", &self.case_refs)?;
+        json::put_list::<json::Text, M>(out, "cohorts", &self.cohorts)?;
         Ok(())
     }
 
@@ -4132,6 +4596,7 @@ impl json::Message for super::NeedFilter {
             4 => self.states = json::take_list::<json::Enum<super::need::State>, M>(from)?,
             5 => self.priorities = json::take_list::<json::Enum<super::Priority>, M>(from)?,
             6 => self.case_refs = json::take_list::<json::Text, M>(from)?,
+            7 => self.cohorts = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -4181,6 +4646,7 @@ impl json::Message for super::ListNeedsResponse {
         "needs",
         "next_page_token",
         "revision",
+        "standings",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -4188,6 +4654,7 @@ impl json::Message for super::ListNeedsResponse {
             "needs" => 0,
             "next_page_token" | "nextPageToken" => 1,
             "revision" => 2,
+            "standings" => 3,
             _ => return None,
         })
     }
@@ -4196,6 +4663,7 @@ impl json::Message for super::ListNeedsResponse {
         json::put_list::<json::Nested<super::Need>, M>(out, "needs", &self.needs)?;
         json::put::<json::Text, M>(out, "next_page_token", &self.next_page_token)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_list::<json::Nested<super::NeedStanding>, M>(out, "standings", &self.standings)?;
         Ok(())
     }
 
@@ -4204,6 +4672,7 @@ impl json::Message for super::ListNeedsResponse {
             0 => self.needs = json::take_list::<json::Nested<super::Need>, M>(from)?,
             1 => self.next_page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.standings = json::take_list::<json::Nested<super::NeedStanding>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -4211,6 +4680,58 @@ impl json::Message for super::ListNeedsResponse {
 }
 
 json::with_serde!(super::ListNeedsResponse);
+
+impl json::Message for super::NeedStanding {
+    const FIELDS: &'static [&'static str] = &[
+        "position",
+        "breach_at",
+        "waited_days",
+        "score",
+        "passed_days",
+        "next_days",
+        "next_at",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "position" => 0,
+            "breach_at" | "breachAt" => 1,
+            "waited_days" | "waitedDays" => 2,
+            "score" => 3,
+            "passed_days" | "passedDays" => 4,
+            "next_days" | "nextDays" => 5,
+            "next_at" | "nextAt" => 6,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i64>, M>(out, "position", &self.position)?;
+        json::put_optional::<json::Time, M>(out, "breach_at", &self.breach_at)?;
+        json::put::<json::Int<i64>, M>(out, "waited_days", &self.waited_days)?;
+        json::put::<json::Int<i64>, M>(out, "score", &self.score)?;
+        json::put::<json::Int<i64>, M>(out, "passed_days", &self.passed_days)?;
+        json::put::<json::Int<i64>, M>(out, "next_days", &self.next_days)?;
+        json::put_optional::<json::Time, M>(out, "next_at", &self.next_at)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.position = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            1 => self.breach_at = json::take::<json::Time, M>(from)?,
+            2 => self.waited_days = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.score = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            4 => self.passed_days = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            5 => self.next_days = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            6 => self.next_at = json::take::<json::Time, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::NeedStanding);
 
 impl json::Message for super::WatchNeedsRequest {
     const FIELDS: &'static [&'static str] = &[
@@ -6011,6 +6532,8 @@ impl json::Message for super::TransferFilter {
         "needs",
         "trusts",
         "states",
+        "returning",
+        "carriers",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -6018,6 +6541,8 @@ impl json::Message for super::TransferFilter {
             "needs" => 0,
             "trusts" => 1,
             "states" => 2,
+            "returning" => 3,
+            "carriers" => 4,
             _ => return None,
         })
     }
@@ -6026,6 +6551,8 @@ impl json::Message for super::TransferFilter {
         json::put_list::<json::Text, M>(out, "needs", &self.needs)?;
         json::put_list::<json::Text, M>(out, "trusts", &self.trusts)?;
         json::put_list::<json::Enum<super::transfer::State>, M>(out, "states", &self.states)?;
+        json::put::<json::Bool, M>(out, "returning", &self.returning)?;
+        json::put_list::<json::Text, M>(out, "carriers", &self.carriers)?;
         Ok(())
     }
 
@@ -6034,6 +6561,8 @@ impl json::Message for super::TransferFilter {
             0 => self.needs = json::take_list::<json::Text, M>(from)?,
             1 => self.trusts = json::take_list::<json::Text, M>(from)?,
             2 => self.states = json::take_list::<json::Enum<super::transfer::State>, M>(from)?,
+            3 => self.returning = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            4 => self.carriers = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -6278,6 +6807,7 @@ impl json::Message for super::AdvanceTransferRequest {
         "done",
         "transport",
         "due_at",
+        "return_plan",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -6290,6 +6820,7 @@ impl json::Message for super::AdvanceTransferRequest {
             "done" => 5,
             "transport" => 6,
             "due_at" | "dueAt" => 7,
+            "return_plan" | "returnPlan" => 8,
             _ => return None,
         })
     }
@@ -6303,6 +6834,7 @@ impl json::Message for super::AdvanceTransferRequest {
         json::put_list::<json::Text, M>(out, "done", &self.done)?;
         json::put_optional::<json::Nested<super::Transport>, M>(out, "transport", &self.transport)?;
         json::put_optional::<json::Time, M>(out, "due_at", &self.due_at)?;
+        json::put_optional::<json::Nested<super::ReturnPlan>, M>(out, "return_plan", &self.return_plan)?;
         Ok(())
     }
 
@@ -6316,6 +6848,7 @@ impl json::Message for super::AdvanceTransferRequest {
             5 => self.done = json::take_list::<json::Text, M>(from)?,
             6 => self.transport = json::take::<json::Nested<super::Transport>, M>(from)?,
             7 => self.due_at = json::take::<json::Time, M>(from)?,
+            8 => self.return_plan = json::take::<json::Nested<super::ReturnPlan>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

@@ -86,7 +86,7 @@ pub struct Team {
     pub needs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Capacity that a trust publishes: what, where, when, how many.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Offer {
     /// Given by the server. Refused in PublishOffer; use `source_key`.
     #[prost(string, tag = "1")]
@@ -121,7 +121,8 @@ pub struct Offer {
     /// Ids of the collaboratives it is shared with; empty = all of the trust's.
     #[prost(string, repeated, tag = "11")]
     pub shared_with: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// A theatre session is proposed only from then on (6-4-2). Absent = at once.
+    /// A theatre session is proposed only from then on (6-4-2). Left out by the trust, it is the trust's own release week
+    /// where that is still to come. Absent = at once.
     #[prost(message, optional, tag = "12")]
     pub release_at: ::core::option::Option<::prost_types::Timestamp>,
     /// Written by the server.
@@ -153,6 +154,10 @@ pub struct Offer {
     /// answered at once, see MatchingService.AnswerCampaign.
     #[prost(string, tag = "21")]
     pub campaign: ::prost::alloc::string::String,
+    /// Who has asked since the last report whether the figures are still true, the last to ask last. Its own trust and those
+    /// above trusts see all, another trust its own question. Written by the server.
+    #[prost(message, repeated, tag = "22")]
+    pub asked: ::prost::alloc::vec::Vec<AskedToConfirm>,
 }
 /// Nested message and enum types in `Offer`.
 pub mod offer {
@@ -212,6 +217,22 @@ pub mod offer {
         }
     }
 }
+/// Somebody asks whether the figures of an offer are still true. Any report, adjustment or confirmation answers it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskedToConfirm {
+    /// ODS code of the trust that asks; empty for who stands above trusts.
+    #[prost(string, tag = "1")]
+    pub trust: ::prost::alloc::string::String,
+    /// The role that asks.
+    #[prost(string, tag = "2")]
+    pub role: ::prost::alloc::string::String,
+    /// When it asked last.
+    #[prost(message, optional, tag = "3")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Id of the need that would profit, where one was named.
+    #[prost(string, tag = "4")]
+    pub need: ::prost::alloc::string::String,
+}
 /// Why and until when an offer takes no new holds.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Suspension {
@@ -256,6 +277,38 @@ pub struct Risk {
     /// When it was computed.
     #[prost(message, optional, tag = "3")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How far from home a place is, from the middle of the area in which the patient lives.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FromHome {
+    /// Whole kilometres as the crow flies.
+    #[prost(int64, tag = "1")]
+    pub kilometres: i64,
+    /// Whether the place is another trust's than the one whose services are local to the area.
+    #[prost(bool, tag = "2")]
+    pub out_of_area: bool,
+}
+/// Whether a need still stands. A case that is no longer wanted is withdrawn.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Validation {
+    /// When somebody asked last; absent when nobody has since it was validated.
+    #[prost(message, optional, tag = "1")]
+    pub asked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// ODS code of the trust that asked; empty for who stands above trusts.
+    #[prost(string, tag = "2")]
+    pub asked_by_trust: ::prost::alloc::string::String,
+    /// The role that asked.
+    #[prost(string, tag = "3")]
+    pub asked_by_role: ::prost::alloc::string::String,
+    /// When the home trust last said that it stands; absent = never.
+    #[prost(message, optional, tag = "4")]
+    pub validated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether the patient has consented to be treated elsewhere, as of `validated_at`.
+    #[prost(bool, tag = "5")]
+    pub consented: bool,
+    /// Whether the patient is fit for it, as of `validated_at`.
+    #[prost(bool, tag = "6")]
+    pub fit: bool,
 }
 /// Demand that a trust raises: what, by when, how urgent, for how many.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -342,7 +395,7 @@ pub struct Need {
     /// Units in live proposals. Written by the server.
     #[prost(int64, tag = "27")]
     pub units_proposed: i64,
-    /// Units that both trusts agreed. Written by the server.
+    /// Units that every trust asked has agreed. Written by the server.
     #[prost(int64, tag = "28")]
     pub units_committed: i64,
     /// Units that arrived. Written by the server.
@@ -363,6 +416,19 @@ pub struct Need {
     /// When its last unit was agreed; absent until all are. Written by the server.
     #[prost(message, optional, tag = "34")]
     pub agreed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How far from home the patient is now; absent where the region's file has no such area. Written by the server.
+    #[prost(message, optional, tag = "35")]
+    pub from_home: ::core::option::Option<FromHome>,
+    /// Since when the patient has been away from home, such as in a bed out of area. Not in the future.
+    #[prost(message, optional, tag = "36")]
+    pub away_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// The cohort it belongs to, at most 64 characters; empty = none. AmendCohort and WithdrawCohort change the needs of a
+    /// trust that name the same one together.
+    #[prost(string, tag = "37")]
+    pub cohort: ::prost::alloc::string::String,
+    /// Whether it still stands. Written by the server.
+    #[prost(message, optional, tag = "38")]
+    pub validation: ::core::option::Option<Validation>,
 }
 /// Nested message and enum types in `Need`.
 pub mod need {
@@ -530,7 +596,7 @@ pub struct Authority {
     /// The role that must decide: "icb", "lead_provider" or "gold".
     #[prost(string, tag = "2")]
     pub role: ::prost::alloc::string::String,
-    /// The words given with a refusal; both trusts see them.
+    /// The words given with a refusal; every trust of the proposal sees them.
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
     /// When it was decided.
@@ -675,7 +741,8 @@ pub struct Proposal {
     /// When it was proposed.
     #[prost(message, optional, tag = "15")]
     pub proposed_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Why it ended, in words, where a person or a rule said so, such as a bypass; both trusts see it.
+    /// Why it ended, in words, where a person or a rule said so, such as a bypass; every trust of the
+    /// proposal sees it.
     #[prost(string, tag = "16")]
     pub ended_because: ::prost::alloc::string::String,
     /// When it ended.
@@ -687,6 +754,12 @@ pub struct Proposal {
     /// The team that comes to an unstaffed session, with the answer of a third trust. Absent = nobody has to come.
     #[prost(message, optional, tag = "19")]
     pub team: ::core::option::Option<LentTeam>,
+    /// How far from home the offered place is; absent where the need's area is not in the region's file.
+    #[prost(message, optional, tag = "20")]
+    pub from_home: ::core::option::Option<FromHome>,
+    /// When a desk that has not answered is to be reminded: after a sixth and after a third of the hold as it now is.
+    #[prost(message, repeated, tag = "21")]
+    pub reminders: ::prost::alloc::vec::Vec<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `Proposal`.
 pub mod proposal {
@@ -718,7 +791,7 @@ pub mod proposal {
         Superseded = 5,
         /// Its need or offer was taken back. Ends.
         Withdrawn = 6,
-        /// Gold chose otherwise, with a reason that both trusts see. Ends.
+        /// Gold chose otherwise, with a reason that every trust of it sees. Ends.
         Bypassed = 7,
     }
     impl State {
@@ -760,7 +833,8 @@ pub struct Transport {
     /// Such as "ambulance", "patient transport", "own"; at most 64 characters.
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
-    /// ODS code or name of who carries, at most 64 characters.
+    /// ODS code or name of who carries, at most 64 characters. A trust of the region that is named by its code, such as an
+    /// ambulance trust, sees the transfer.
     #[prost(string, tag = "2")]
     pub provider: ::prost::alloc::string::String,
     /// Whether it is booked.
@@ -803,7 +877,7 @@ pub struct ReturnPlan {
     #[prost(string, tag = "2")]
     pub note: ::prost::alloc::string::String,
 }
-/// What follows when both trusts said yes.
+/// What follows when every trust asked, and whoever must approve, said yes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Transfer {
     /// Given by the server.
@@ -872,6 +946,18 @@ pub struct Transfer {
     /// The team that comes to the session. Its trust may abort the transfer, and is told of it. Absent = nobody has to come.
     #[prost(message, optional, tag = "22")]
     pub team: ::core::option::Option<TeamOnTheWay>,
+    /// Why it moves.
+    #[prost(enumeration = "TransferReason", tag = "23")]
+    pub reason: i32,
+    /// How far from home the patient is where it goes; absent where that is not known, and for staff and items.
+    #[prost(message, optional, tag = "24")]
+    pub from_home: ::core::option::Option<FromHome>,
+    /// Since when the patient has been out of area by this transfer; absent before arrival, and where it is not out of area.
+    #[prost(message, optional, tag = "25")]
+    pub away_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the patient was back.
+    #[prost(message, optional, tag = "26")]
+    pub away_until: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `Transfer`.
 pub mod transfer {
@@ -1812,6 +1898,8 @@ pub enum Objection {
     LostToHigherPriority = 22,
     /// Eligible, but the need is served elsewhere at less burden.
     CheaperElsewhere = 23,
+    /// The site is ring-fenced for planned work by the policy, and the need is an emergency (P1A, P1B).
+    RingFenced = 24,
 }
 impl Objection {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1844,6 +1932,7 @@ impl Objection {
             Self::HeldForAnother => "OBJECTION_HELD_FOR_ANOTHER",
             Self::LostToHigherPriority => "OBJECTION_LOST_TO_HIGHER_PRIORITY",
             Self::CheaperElsewhere => "OBJECTION_CHEAPER_ELSEWHERE",
+            Self::RingFenced => "OBJECTION_RING_FENCED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1873,6 +1962,7 @@ impl Objection {
             "OBJECTION_HELD_FOR_ANOTHER" => Some(Self::HeldForAnother),
             "OBJECTION_LOST_TO_HIGHER_PRIORITY" => Some(Self::LostToHigherPriority),
             "OBJECTION_CHEAPER_ELSEWHERE" => Some(Self::CheaperElsewhere),
+            "OBJECTION_RING_FENCED" => Some(Self::RingFenced),
             _ => None,
         }
     }
@@ -1955,7 +2045,7 @@ impl DeclineReason {
     }
 }
 /// Asks to publish one offer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PublishOfferRequest {
     /// Required, a UUID.
     #[prost(string, tag = "1")]
@@ -1974,7 +2064,7 @@ pub struct PublishOfferRequest {
     pub confirm_large_change: bool,
 }
 /// Holds the offer as written.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PublishOfferResponse {
     /// The offer as it now is.
     #[prost(message, optional, tag = "1")]
@@ -2031,7 +2121,7 @@ pub struct ReplaceOffersResponse {
     pub revision: i64,
 }
 /// One offer of a stream.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StreamOffersRequest {
     /// Name of the trust's feed, 1 to 64 characters. May be left out after the first item.
     #[prost(string, tag = "1")]
@@ -2086,7 +2176,7 @@ pub struct AdjustOfferRequest {
     pub by: i64,
 }
 /// Holds the offer as written.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AdjustOfferResponse {
     /// The offer as it now is.
     #[prost(message, optional, tag = "1")]
@@ -2206,7 +2296,7 @@ pub struct WithdrawOfferRequest {
     pub reason: i32,
 }
 /// Holds the offer as written.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WithdrawOfferResponse {
     /// The offer as it now is.
     #[prost(message, optional, tag = "1")]
@@ -2285,17 +2375,17 @@ pub struct AskToConfirmRequest {
     /// ODS code of the trust to ask. Required, not one's own.
     #[prost(string, tag = "3")]
     pub trust: ::prost::alloc::string::String,
-    /// Which resource it is about. Absent = everything that is not fresh.
+    /// Which resource it is about: kind, code and level. Absent = all. In either case only what is not FRESH is asked about.
     #[prost(message, optional, tag = "4")]
     pub resource: ::core::option::Option<Resource>,
-    /// Id of the need that would profit.
+    /// Id of the need that would profit; one that the caller may see. Empty = none.
     #[prost(string, tag = "5")]
     pub need: ::prost::alloc::string::String,
 }
 /// Says how much was asked about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskToConfirmResponse {
-    /// Offers that the trust is asked to confirm.
+    /// Offers that the trust is asked to confirm; 0 when all of them are FRESH.
     #[prost(int64, tag = "1")]
     pub asked: i64,
     /// The revision of the commit; 0 when only validated.
@@ -2310,7 +2400,7 @@ pub struct GetOfferRequest {
     pub offer: ::prost::alloc::string::String,
 }
 /// Holds one offer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetOfferResponse {
     /// The offer.
     #[prost(message, optional, tag = "1")]
@@ -2378,7 +2468,7 @@ pub struct WatchOffersRequest {
     pub filter: ::core::option::Option<OfferFilter>,
 }
 /// One message of a watch.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchOffersResponse {
     /// Where to go on.
     #[prost(string, tag = "6")]
@@ -2393,7 +2483,7 @@ pub struct WatchOffersResponse {
 /// Nested message and enum types in `WatchOffersResponse`.
 pub mod watch_offers_response {
     /// What happened.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Item {
         /// An offer as it now is.
         #[prost(message, tag = "1")]
@@ -4020,6 +4110,116 @@ pub struct ResolveNeedOutsideResponse {
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
+/// Asks to change every live need of a cohort.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AmendCohortRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// The cohort. Required.
+    #[prost(string, tag = "3")]
+    pub cohort: ::prost::alloc::string::String,
+    /// The fields of `update_mask` are taken from here. Required.
+    #[prost(message, optional, tag = "4")]
+    pub need: ::core::option::Option<Need>,
+    /// Required: as for AmendNeed.
+    #[prost(message, optional, tag = "5")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+/// Holds the needs as written.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AmendCohortResponse {
+    /// The needs as they now are, by id.
+    #[prost(message, repeated, tag = "1")]
+    pub needs: ::prost::alloc::vec::Vec<Need>,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks to take every live need of a cohort back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawCohortRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// The cohort. Required.
+    #[prost(string, tag = "3")]
+    pub cohort: ::prost::alloc::string::String,
+    /// Why: one of the home trust's reasons. Required.
+    #[prost(enumeration = "DeclineReason", tag = "4")]
+    pub reason: i32,
+}
+/// Holds the needs as written.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WithdrawCohortResponse {
+    /// The needs as they now are, by id.
+    #[prost(message, repeated, tag = "1")]
+    pub needs: ::prost::alloc::vec::Vec<Need>,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks whether needs still stand.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskToValidateRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// Ids of needs of other trusts, 1 to 100. Required.
+    #[prost(string, repeated, tag = "3")]
+    pub needs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Says how many were asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskToValidateResponse {
+    /// Needs that were asked about now.
+    #[prost(int64, tag = "1")]
+    pub asked: i64,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Says that a need still stands.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ValidateNeedRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// The revision of the need the caller last saw.
+    #[prost(int64, optional, tag = "3")]
+    pub expected_revision: ::core::option::Option<i64>,
+    /// Id of the need. Required.
+    #[prost(string, tag = "4")]
+    pub need: ::prost::alloc::string::String,
+    /// Whether the patient has consented to be treated elsewhere.
+    #[prost(bool, tag = "5")]
+    pub consented: bool,
+    /// Whether the patient is fit for it now.
+    #[prost(bool, tag = "6")]
+    pub fit: bool,
+}
+/// Holds the need as written.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ValidateNeedResponse {
+    /// The need as it now is.
+    #[prost(message, optional, tag = "1")]
+    pub need: ::core::option::Option<Need>,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
 /// Asks for one need.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetNeedRequest {
@@ -4061,6 +4261,9 @@ pub struct NeedFilter {
     /// Case references.
     #[prost(string, repeated, tag = "7")]
     pub case_refs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Cohorts.
+    #[prost(string, repeated, tag = "8")]
+    pub cohorts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for a page of needs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4087,6 +4290,34 @@ pub struct ListNeedsResponse {
     /// The revision at which the list was taken.
     #[prost(int64, tag = "3")]
     pub revision: i64,
+    /// Where each need of the page stands, in the same order.
+    #[prost(message, repeated, tag = "4")]
+    pub standings: ::prost::alloc::vec::Vec<NeedStanding>,
+}
+/// Where a need stands on the waiting list, computed when it was read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NeedStanding {
+    /// Its place among the needs that fit the filter; 1 is first.
+    #[prost(int64, tag = "1")]
+    pub position: i64,
+    /// When its band is breached, counted from the day of listing.
+    #[prost(message, optional, tag = "2")]
+    pub breach_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whole days since it was listed.
+    #[prost(int64, tag = "3")]
+    pub waited_days: i64,
+    /// Its score within its band.
+    #[prost(int64, tag = "4")]
+    pub score: i64,
+    /// The longest limit of its pathway's clock that has passed, in days; 0 = none, or no clock runs.
+    #[prost(int64, tag = "5")]
+    pub passed_days: i64,
+    /// The next limit of its pathway's clock, in days; 0 = none is left, or no clock runs.
+    #[prost(int64, tag = "6")]
+    pub next_days: i64,
+    /// When that limit passes.
+    #[prost(message, optional, tag = "7")]
+    pub next_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks to watch needs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4408,6 +4639,108 @@ pub mod demand_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Changes the named fields of every live need of a cohort together, or of none. Idempotent by `request_id`.
+        /// NOT_FOUND when no live need of the caller's trust names the cohort; else fails as AmendNeed does.
+        pub async fn amend_cohort(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AmendCohortRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AmendCohortResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.DemandService/AmendCohort",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.DemandService", "AmendCohort"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes every live need of a cohort back together, or none. Idempotent by `request_id`. Fails as WithdrawNeed does.
+        pub async fn withdraw_cohort(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawCohortRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawCohortResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.DemandService/WithdrawCohort",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.DemandService", "WithdrawCohort"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks the home trust whether needs still stand. Idempotent by `request_id`.
+        /// RESOURCE_EXHAUSTED / RATE_LIMITED when all of them were asked about, or validated, a short while ago.
+        pub async fn ask_to_validate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AskToValidateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AskToValidateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.DemandService/AskToValidate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.DemandService", "AskToValidate"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says that a need of one's own still stands: consented, fit. Idempotent by `request_id`.
+        pub async fn validate_need(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ValidateNeedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ValidateNeedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.DemandService/ValidateNeed",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.DemandService", "ValidateNeed"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads one need. NOT_FOUND also when it is not yours to know.
         pub async fn get_need(
             &mut self,
@@ -4568,6 +4901,48 @@ pub mod demand_service_server {
             request: tonic::Request<super::ResolveNeedOutsideRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ResolveNeedOutsideResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Changes the named fields of every live need of a cohort together, or of none. Idempotent by `request_id`.
+        /// NOT_FOUND when no live need of the caller's trust names the cohort; else fails as AmendNeed does.
+        async fn amend_cohort(
+            &self,
+            request: tonic::Request<super::AmendCohortRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AmendCohortResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Takes every live need of a cohort back together, or none. Idempotent by `request_id`. Fails as WithdrawNeed does.
+        async fn withdraw_cohort(
+            &self,
+            request: tonic::Request<super::WithdrawCohortRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawCohortResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Asks the home trust whether needs still stand. Idempotent by `request_id`.
+        /// RESOURCE_EXHAUSTED / RATE_LIMITED when all of them were asked about, or validated, a short while ago.
+        async fn ask_to_validate(
+            &self,
+            request: tonic::Request<super::AskToValidateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AskToValidateResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Says that a need of one's own still stands: consented, fit. Idempotent by `request_id`.
+        async fn validate_need(
+            &self,
+            request: tonic::Request<super::ValidateNeedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ValidateNeedResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -5003,6 +5378,186 @@ pub mod demand_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/fallow.v1.DemandService/AmendCohort" => {
+                    #[allow(non_camel_case_types)]
+                    struct AmendCohortSvc<T: DemandService>(pub Arc<T>);
+                    impl<
+                        T: DemandService,
+                    > tonic::server::UnaryService<super::AmendCohortRequest>
+                    for AmendCohortSvc<T> {
+                        type Response = super::AmendCohortResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AmendCohortRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DemandService>::amend_cohort(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AmendCohortSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.DemandService/WithdrawCohort" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawCohortSvc<T: DemandService>(pub Arc<T>);
+                    impl<
+                        T: DemandService,
+                    > tonic::server::UnaryService<super::WithdrawCohortRequest>
+                    for WithdrawCohortSvc<T> {
+                        type Response = super::WithdrawCohortResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WithdrawCohortRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DemandService>::withdraw_cohort(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawCohortSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.DemandService/AskToValidate" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskToValidateSvc<T: DemandService>(pub Arc<T>);
+                    impl<
+                        T: DemandService,
+                    > tonic::server::UnaryService<super::AskToValidateRequest>
+                    for AskToValidateSvc<T> {
+                        type Response = super::AskToValidateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AskToValidateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DemandService>::ask_to_validate(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskToValidateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.DemandService/ValidateNeed" => {
+                    #[allow(non_camel_case_types)]
+                    struct ValidateNeedSvc<T: DemandService>(pub Arc<T>);
+                    impl<
+                        T: DemandService,
+                    > tonic::server::UnaryService<super::ValidateNeedRequest>
+                    for ValidateNeedSvc<T> {
+                        type Response = super::ValidateNeedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ValidateNeedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DemandService>::validate_need(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ValidateNeedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/fallow.v1.DemandService/GetNeed" => {
                     #[allow(non_camel_case_types)]
                     struct GetNeedSvc<T: DemandService>(pub Arc<T>);
@@ -5375,7 +5930,7 @@ pub struct ApproveProposalRequest {
     /// True refuses instead of approving.
     #[prost(bool, tag = "5")]
     pub refuse: bool,
-    /// Why. Required when refusing. As a note; both trusts see it.
+    /// Why. Required when refusing. As a note; every trust of the proposal sees it.
     #[prost(string, tag = "6")]
     pub reason: ::prost::alloc::string::String,
 }
@@ -5436,7 +5991,7 @@ pub struct BypassProposalRequest {
     /// Id of the proposal. Required.
     #[prost(string, tag = "4")]
     pub proposal: ::prost::alloc::string::String,
-    /// Why. Required. As a note; both trusts see it.
+    /// Why. Required. As a note; every trust of the proposal sees it.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
     /// Id of the offer to propose instead; it must be eligible. Absent = the engine's next.
@@ -5947,6 +6502,12 @@ pub struct TransferFilter {
     /// States; empty = the live ones.
     #[prost(enumeration = "transfer::State", repeated, tag = "3")]
     pub states: ::prost::alloc::vec::Vec<i32>,
+    /// Only those with a way back planned, or due, or under way: the repatriation list.
+    #[prost(bool, tag = "4")]
+    pub returning: bool,
+    /// ODS codes or names of who carries, as the transport names them.
+    #[prost(string, repeated, tag = "5")]
+    pub carriers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for a page of transfers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6063,6 +6624,9 @@ pub struct AdvanceTransferRequest {
     /// A later or earlier due time for the next step.
     #[prost(message, optional, tag = "8")]
     pub due_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How and when it comes back, when that is known or changed. Takes the place of the plan that was there.
+    #[prost(message, optional, tag = "9")]
+    pub return_plan: ::core::option::Option<ReturnPlan>,
 }
 /// Holds the transfer as written.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6444,7 +7008,7 @@ pub mod matching_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MatchingService", "ExtendHold"));
             self.inner.unary(req, path, codec).await
         }
-        /// Ends a proposal that nobody has answered: gold, in incident mode, with a reason that both trusts see. Idempotent by
+        /// Ends a proposal that nobody has answered: gold, in incident mode, with a reason that its trusts see. Idempotent by
         /// `request_id`. FAILED_PRECONDITION: ALREADY_ANSWERED, NOT_INCIDENT_MODE, ILLEGAL_TRANSITION.
         pub async fn bypass_proposal(
             &mut self,
@@ -6846,7 +7410,7 @@ pub mod matching_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Ends a proposal that nobody has answered: gold, in incident mode, with a reason that both trusts see. Idempotent by
+        /// Ends a proposal that nobody has answered: gold, in incident mode, with a reason that its trusts see. Idempotent by
         /// `request_id`. FAILED_PRECONDITION: ALREADY_ANSWERED, NOT_INCIDENT_MODE, ILLEGAL_TRANSITION.
         async fn bypass_proposal(
             &self,

@@ -31,5 +31,6 @@ pub const fn objection(value: Objection) -> &'static str {
         Objection::HeldForAnother => "held for another need",
         Objection::LostToHigherPriority => "used for a more urgent need",
         Objection::CheaperElsewhere => "that cost more than what is proposed",
+        Objection::RingFenced => "ring-fenced for planned work",
     }
 }

@@ -1,6 +1,6 @@
 //! The lifecycle of a need.
 
-use super::Party::{Engine, Home};
+use super::Party::{Authority, Engine, Gold, Home, Other};
 use super::{Edge, Table};
 use crate::need::NeedState::{
     self, Agreed, Expired, Met, OnHold, Open, PartAgreed, Proposed, ResolvedOutside, Unmet, Withdrawn,
@@ -12,6 +12,10 @@ coded!(
     NeedCommand {
         /// Other figures or facts.
         Amend = "AMEND",
+        /// Somebody asks whether it still stands.
+        AskToValidate = "ASK_TO_VALIDATE",
+        /// It still stands, as far as it does.
+        Validate = "VALIDATE",
         /// Parked until a review.
         Park = "PARK",
         /// Looked for again.
@@ -43,6 +47,18 @@ pub const TABLE: Table<NeedState, NeedCommand> = Table {
             to: &[Open, Proposed, PartAgreed, Agreed, Met],
         },
         Edge { from: &[OnHold], command: NeedCommand::Amend, by: &[Home], to: &[OnHold, Met] },
+        Edge {
+            from: &[Open, Proposed, PartAgreed, OnHold],
+            command: NeedCommand::AskToValidate,
+            by: &[Authority, Gold, Other],
+            to: &[],
+        },
+        Edge {
+            from: &[Open, Proposed, PartAgreed, OnHold],
+            command: NeedCommand::Validate,
+            by: &[Home],
+            to: &[],
+        },
         Edge {
             from: &[Open, Proposed, PartAgreed, OnHold],
             command: NeedCommand::Park,
@@ -100,6 +116,8 @@ mod tests {
         let statement = "
                                OPEN    PROPOSED PART_AGREED AGREED  MET ON_HOLD WITHDRAWN EXPIRED UNMET RESOLVED_OUTSIDE
             AMEND           | home   | FOLLOWS FOLLOWS  FOLLOWS     FOLLOWS x   ON_HOLD+MET x     x       x     x
+            ASK_TO_VALIDATE | authority gold other | = = = x x = x x x x
+            VALIDATE        | home   | =       =        =           x       x   =       x         x       x     x
             PARK            | home   | ON_HOLD ON_HOLD  ON_HOLD     x       x   ON_HOLD x         x       x     x
             RESUME          | home   | x       x        x           x       x   OPEN+PROPOSED+PART_AGREED+AGREED x x x x
             WITHDRAW        | home   | WITHDRAWN WITHDRAWN WITHDRAWN WITHDRAWN x WITHDRAWN x      x       x     x

@@ -1,6 +1,6 @@
 //! The lifecycle of an offer.
 
-use super::Party::{Engine, Supporting};
+use super::Party::{Authority, Engine, Gold, Other, Supporting};
 use super::{Edge, Table};
 use crate::offer::OfferState::{self, Closed, Expired, Open, Suspended, Withdrawn};
 use crate::resource::coded;
@@ -14,6 +14,8 @@ coded!(
         Adjust = "ADJUST",
         /// The figures are still true.
         Confirm = "CONFIRM",
+        /// Somebody else asks whether the figures are still true.
+        Ask = "ASK",
         /// No new holds for a while.
         Suspend = "SUSPEND",
         /// New holds again.
@@ -39,6 +41,7 @@ pub const TABLE: Table<OfferState, OfferCommand> = Table {
         Edge { from: &[Suspended], command: OfferCommand::Report, by: &[Supporting], to: &[Suspended, Open] },
         Edge { from: &[Open, Suspended], command: OfferCommand::Adjust, by: &[Supporting], to: &[] },
         Edge { from: &[Open, Suspended], command: OfferCommand::Confirm, by: &[Supporting], to: &[] },
+        Edge { from: &[Open, Suspended], command: OfferCommand::Ask, by: &[Authority, Gold, Other], to: &[] },
         Edge {
             from: &[Open, Suspended],
             command: OfferCommand::Suspend,
@@ -84,6 +87,7 @@ mod tests {
             REPORT    | supporting        | =                   SUSPENDED+OPEN      x      x         x
             ADJUST    | supporting        | =                   =                   x      x         x
             CONFIRM   | supporting        | =                   =                   x      x         x
+            ASK       | authority gold other | =                =                   x      x         x
             SUSPEND   | supporting        | SUSPENDED           SUSPENDED           x      x         x
             RESUME    | supporting engine | x                   OPEN                x      x         x
             WITHDRAW  | supporting        | WITHDRAWN           WITHDRAWN           x      x         x

@@ -131,6 +131,7 @@ fn objects(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer, cod
             need.resource.kind == ResourceKind::Theatre && need.minutes_per_case.get() > free
         }
         NotUsed::TeamMissing => !offer.team.staffed && !need.brings_team,
+        NotUsed::RingFenced => !need.priority.is_planned() && region.is_ring_fenced(offer.site),
         NotUsed::Stale => problem.is_stale(offer),
         NotUsed::Suspended => !problem.is_open(offer),
         NotUsed::TrustUnderPressure => {

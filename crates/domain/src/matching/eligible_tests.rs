@@ -1,9 +1,9 @@
 use super::*;
 use crate::ids::CollaborativeId;
 use crate::matching::examples::{after, labels, need, offer, problem, region, resource};
-use crate::need::NeedState;
+use crate::need::{NeedState, Priority};
 use crate::offer::{OfferState, Sex, Team};
-use crate::region::{Mode, Region};
+use crate::region::{Mode, Region, SiteKind};
 use crate::resource::{Level, Specialty};
 
 struct Case {
@@ -38,6 +38,15 @@ fn beds(need_code: &str, offer_code: &str) -> Case {
     let mut case = case();
     case.need.resource = resource(ResourceKind::Bed, need_code);
     case.offer.resource = resource(ResourceKind::Bed, offer_code);
+    case
+}
+
+/// A slot at a surgical hub, in a region whose hubs take no emergencies.
+fn fenced() -> Case {
+    let mut case = slots();
+    case.region.policy.ring_fence = vec![SiteKind::SurgicalHub];
+    let site = case.region.sites.get_mut(&case.offer.site).unwrap();
+    site.kind = SiteKind::SurgicalHub;
     case
 }
 
@@ -167,6 +176,10 @@ table! {
 
     no_team: case(), |c| c.offer.team = Team { staffed: false, needs: labels(&["NURSE"]) } => "TEAM_MISSING";
     the_need_brings_the_team: case(), |c| { c.offer.team = Team { staffed: false, needs: labels(&["NURSE"]) }; c.need.brings_team = true; } => "";
+
+    an_emergency_at_a_ring_fenced_site: fenced(), |c| c.need.priority = Priority::P1B => "RING_FENCED";
+    planned_work_at_a_ring_fenced_site: fenced(), |c| c.need.priority = Priority::P2 => "";
+    an_emergency_elsewhere: fenced(), |c| { c.need.priority = Priority::P1A; c.region.policy.ring_fence = vec![SiteKind::CommunityHospital]; } => "";
 
     exactly_two_cadences_old: case(), |c| c.offer.reported_at = after(-7_200) => "";
     older_than_two_cadences: case(), |c| c.offer.reported_at = after(-7_201) => "STALE BELOW_RESERVE";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{Label, NeedId, OfferId};
-use crate::need::{Need, NeedState, Patient, Priority, Scope, TransferReason};
+use crate::need::{Need, NeedState, Patient, Priority, Scope, TransferReason, Validation};
 use crate::offer::{Figures, Limits, Offer, OfferState, Source, Team, Window};
 use crate::region::{Region, file};
 use crate::resource::{Code, Resource, ResourceKind};
@@ -108,6 +108,10 @@ pub(crate) fn need(id: &str) -> Need {
         fragile_service: false,
         brings_team: false,
         home_area: Label::default(),
+        from_home: None,
+        away_since: None,
+        cohort: Label::default(),
+        validation: Validation::default(),
         pathway: None,
         discharge_pathway: None,
         funding_route: Label::default(),

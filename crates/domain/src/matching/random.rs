@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ids::{CollaborativeId, NeedId, OfferId};
 use crate::need::{Need, NeedState, Patient, Priority, Risk};
 use crate::offer::{Limits, Offer, OfferState, Sex, Team, Window};
-use crate::region::{Mode, Region};
+use crate::region::{Mode, Region, SiteKind};
 use crate::resource::{Level, Resource, ResourceKind, Specialty};
 
 use super::examples::{self, after, labels, resource};
@@ -114,6 +114,15 @@ pub(crate) fn random_region(dice: &mut Dice) -> Region {
         if dice.chance(25) {
             let way = (SITES[from].1.parse().unwrap(), SITES[to].1.parse().unwrap());
             region.travel.insert(way, dice.small(60));
+        }
+    }
+    // Dice of its own: what else a seed makes stays as it was.
+    let mut fence = Dice(dice.0 ^ 0xFE4C_E000);
+    if fence.chance(30) {
+        region.policy.ring_fence = vec![SiteKind::SurgicalHub];
+        let at = usize::try_from(fence.below(3)).unwrap();
+        if let Some(site) = region.sites.values_mut().nth(at) {
+            site.kind = SiteKind::SurgicalHub;
         }
     }
     region

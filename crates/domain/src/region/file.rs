@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Collaborative, CollaborativeKind, Mode, Region, Site, SiteKind, Trust};
+use super::{Area, Collaborative, CollaborativeKind, Mode, Region, Site, SiteKind, Trust};
 use crate::codes;
-use crate::ids::{CollaborativeId, Name, RegionId, SiteCode, TrustCode};
+use crate::ids::{CollaborativeId, Label, Name, RegionId, SiteCode, TrustCode};
 use crate::place::Coordinates;
 use crate::policy::Policy;
 use crate::quantity::Count;
@@ -18,6 +18,8 @@ use crate::resource::{ResourceKey, ResourceKind};
 pub const TRAVEL_MINUTES_MAX: u32 = 1_440;
 /// Greatest weight, step or number of points that a policy may set.
 pub const POINTS_MAX: u32 = 1_000;
+/// Longest time, in minutes, that a policy may keep one from asking the same again.
+pub const ASK_AGAIN_MINUTES_MAX: u32 = 1_440;
 /// Greatest reserve or fair allowance.
 pub const UNITS_MAX: u32 = 1_000_000;
 
@@ -70,6 +72,8 @@ struct File {
     #[serde(default)]
     site: Vec<SiteTable>,
     #[serde(default)]
+    area: Vec<AreaTable>,
+    #[serde(default)]
     collaborative: Vec<CollaborativeTable>,
     #[serde(default)]
     travel: Vec<TravelTable>,
@@ -115,6 +119,16 @@ struct SiteTable {
     kind: SiteKind,
     #[serde(default)]
     phone: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AreaTable {
+    code: Label,
+    name: Name,
+    lat: f64,
+    lon: f64,
+    trust: TrustCode,
 }
 
 #[derive(Deserialize)]
@@ -213,6 +227,7 @@ impl Check {
             policy: file.policy,
             trusts: BTreeMap::new(),
             sites: BTreeMap::new(),
+            areas: BTreeMap::new(),
             collaboratives: Vec::new(),
             travel: BTreeMap::new(),
         };
@@ -227,6 +242,9 @@ impl Check {
         self.successors(&region);
         for table in file.site {
             self.site(&mut region, table);
+        }
+        for table in file.area {
+            self.area(&mut region, table);
         }
         for table in file.collaborative {
             self.collaborative(&mut region, table);
@@ -245,6 +263,13 @@ impl Check {
             if !(1..=5).contains(&limit) {
                 self.problem("policy: opel_limit", format!("must be 1 to 5, is {limit}"));
             }
+        }
+        let again = policy.ask_again_minutes;
+        if !(1..=ASK_AGAIN_MINUTES_MAX).contains(&again) {
+            self.problem(
+                "policy: ask_again_minutes",
+                format!("must be 1 to {ASK_AGAIN_MINUTES_MAX}, is {again}"),
+            );
         }
         for (path, value) in [
             ("policy: fair_step", policy.fair_step),
@@ -268,12 +293,19 @@ impl Check {
     }
 
     fn agreements(&mut self, policy: &Policy, region: &Region) {
-        for agreement in &policy.standing_agreement {
-            if !region.trusts.contains_key(&agreement.trust) {
-                self.problem(
-                    format!("policy: standing_agreement {}", agreement.id),
-                    format!("trust {} is not in this file", agreement.trust),
-                );
+        let of_incidents = policy.incident.standing_agreement.iter().flatten();
+        for agreement in policy.standing_agreement.iter().chain(of_incidents) {
+            let path = || format!("policy: standing_agreement {}", agreement.id);
+            for trust in std::iter::once(&agreement.trust).chain(&agreement.with) {
+                if !region.trusts.contains_key(trust) {
+                    self.problem(path(), format!("trust {trust} is not in this file"));
+                }
+            }
+            for code in &agreement.codes {
+                let kinds = if agreement.kinds.is_empty() { ResourceKind::ALL } else { &agreement.kinds };
+                if !kinds.iter().any(|kind| region.knows_code(*kind, code.as_str())) {
+                    self.problem(path(), format!("there is no code {code}"));
+                }
             }
         }
     }
@@ -351,11 +383,7 @@ impl Check {
         if !region.trusts.contains_key(&table.trust) {
             self.problem(format!("{path}: trust"), format!("trust {} is not in this file", table.trust));
         }
-        for (name, value, limit) in [("lat", table.lat, 90.0), ("lon", table.lon, 180.0)] {
-            if !(-limit..=limit).contains(&value) {
-                self.problem(format!("{path}: {name}"), format!("must be −{limit} to {limit} degrees"));
-            }
-        }
+        self.coordinates(&path, table.lat, table.lon);
         if table.phone.len() > 32
             || table.phone.chars().any(|c| !c.is_ascii_digit() && !"+ ()-ext.".contains(c))
         {
@@ -369,6 +397,27 @@ impl Check {
             phone: table.phone,
         };
         if region.sites.insert(table.code, site).is_some() {
+            self.problem(path, "stands twice in this file");
+        }
+    }
+
+    fn coordinates(&mut self, path: &str, lat: f64, lon: f64) {
+        for (name, value, limit) in [("lat", lat, 90.0), ("lon", lon, 180.0)] {
+            if !(-limit..=limit).contains(&value) {
+                self.problem(format!("{path}: {name}"), format!("must be −{limit} to {limit} degrees"));
+            }
+        }
+    }
+
+    fn area(&mut self, region: &mut Region, table: AreaTable) {
+        let path = format!("area {}", table.code);
+        if !region.trusts.contains_key(&table.trust) {
+            self.problem(format!("{path}: trust"), format!("trust {} is not in this file", table.trust));
+        }
+        self.coordinates(&path, table.lat, table.lon);
+        let coordinates = Coordinates { lat: table.lat, lon: table.lon };
+        let area = Area { name: table.name, coordinates, trust: table.trust };
+        if region.areas.insert(table.code, area).is_some() {
             self.problem(path, "stands twice in this file");
         }
     }

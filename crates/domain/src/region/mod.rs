@@ -1,11 +1,14 @@
 //! A region: the scope of one ledger and one gold command, with its trusts, sites, collaboratives, travel times and policy.
 
+mod area;
 pub mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use area::{Area, FromHome};
+
 use crate::codes;
-use crate::ids::{CollaborativeId, Name, RegionId, SiteCode, TrustCode};
+use crate::ids::{CollaborativeId, Label, Name, RegionId, SiteCode, TrustCode};
 use crate::place::{self, Coordinates};
 use crate::policy::Policy;
 use crate::quantity::Count;
@@ -28,6 +31,8 @@ pub struct Region {
     pub trusts: BTreeMap<TrustCode, Trust>,
     /// Their sites.
     pub sites: BTreeMap<SiteCode, Site>,
+    /// Where patients live; empty where nobody asks how far from home they are.
+    pub areas: BTreeMap<Label, Area>,
     /// Trusts that agreed to help one another.
     ///
     /// In order of id. Two may have one id (the three letters that shorten a board's name do meet): each joins its own
@@ -156,6 +161,12 @@ impl Region {
     #[must_use]
     pub fn reserve(&self, trust: TrustCode, key: &ResourceKey) -> Count {
         self.trusts.get(&trust).and_then(|trust| trust.reserve.get(key)).copied().unwrap_or_default()
+    }
+
+    /// Says whether a site takes planned work only, by its kind.
+    #[must_use]
+    pub fn is_ring_fenced(&self, site: SiteCode) -> bool {
+        self.sites.get(&site).is_some_and(|site| self.policy.ring_fence.contains(&site.kind))
     }
 
     /// Returns the collaboratives that have both trusts, in order of id.

@@ -70,6 +70,7 @@ fn replay(log: &[Entry]) -> Vec<Breach> {
         let found = invariants::check_step(&world, &changes, cause.at);
         breaches.extend(found.iter().map(|violation| named(violation, revision)));
         breaches.extend(above_trusts(entry, cause));
+        breaches.extend(only_asks(&world, &changes, cause, revision));
         breaches.extend(own_side(&world, &changes, cause, revision));
         let new_holds: Vec<_> = changes
             .proposals
@@ -112,10 +113,46 @@ fn above_trusts(entry: &Entry, cause: &fallow_ledger::cause::Cause) -> Option<Br
         RecordKind::Region | RecordKind::Lease | RecordKind::Claim | RecordKind::Session => false,
     };
     let written = entry.change.writes.keys().find(|key| of_trusts(key.kind));
-    let written = written.filter(|_| cause.by.role == Role::Gold)?;
+    let written = written.filter(|_| cause.by.role == Role::Gold && !ASKS.contains(&cause.verb.as_str()))?;
     let text =
         format!("revision {}, {} by {} wrote {written}", entry.change.revision, cause.verb, cause.by.role);
     Some(Breach::new("gold_writes_nothing_of_trusts", text))
+}
+
+/// The verbs that put a question on another trust's record: `questions_change_nothing` holds them to that.
+const ASKS: [&str; 2] = ["AskToConfirm", "AskToValidate"];
+
+/// `questions_change_nothing`: who asks whether something is still true changes nothing of it but the question.
+fn only_asks(
+    before: &Records,
+    changes: &Records,
+    cause: &fallow_ledger::cause::Cause,
+    revision: Revision,
+) -> Vec<Breach> {
+    if !ASKS.contains(&cause.verb.as_str()) {
+        return Vec::new();
+    }
+    let offers = changes.offers.values().filter(|new| {
+        before.offers.get(&new.id).is_none_or(|old| {
+            let mut asked = old.clone();
+            asked.recent.asked.clone_from(&new.recent.asked);
+            asked != **new
+        })
+    });
+    let needs = changes.needs.values().filter(|new| {
+        before.needs.get(&new.id).is_none_or(|old| {
+            let mut asked = old.clone();
+            asked.validation.asked.clone_from(&new.validation.asked);
+            asked != **new
+        })
+    });
+    let touched: Vec<String> = offers
+        .map(|offer| format!("offer {}", offer.id))
+        .chain(needs.map(|need| format!("need {}", need.id)))
+        .collect();
+    let text =
+        |what: &String| format!("revision {revision}, {} by {} changed {what}", cause.verb, cause.by.role);
+    touched.iter().map(|what| Breach::new("questions_change_nothing", text(what))).collect()
 }
 
 /// `own_side_only`: a trust publishes and answers only for itself.

@@ -201,6 +201,7 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
         done: args.done,
         transport,
         due_at: due.map(to_wire),
+        return_plan: None,
     };
     let client = session.matching()?;
     let answer = session.send(&id, request, async |ask| client.clone().advance_transfer(ask).await).await?;

@@ -47,7 +47,7 @@ pub fn of_chore(chore: &Chore, read: &Records, by: &Actor, at: Timestamp) -> Res
 }
 
 /// Returns what a placement changes: what gives way and what is suggested, together. `ids` are those of each suggestion's
-/// proposal, and of its transfer if both trusts had agreed beforehand.
+/// proposal, and of its transfer if every trust had agreed beforehand.
 ///
 /// # Errors
 /// What a rule says against it.
@@ -87,6 +87,7 @@ pub fn of_placement(
             need: placement.need.clone(),
             offer: suggest.offer.clone(),
             units: suggest.units,
+            from_home: region.from_home(&need.home_area, offer.site),
             explanation: suggest.explanation.clone(),
             transfer: transfer.clone(),
         };

@@ -261,6 +261,7 @@ pub(super) fn takes_ground_away(code: NotUsed) -> bool {
         | NotUsed::TooEarly
         | NotUsed::TooShort
         | NotUsed::TeamMissing
+        | NotUsed::RingFenced
         | NotUsed::Stale
         | NotUsed::TrustUnderPressure
         | NotUsed::BelowReserve => true,

@@ -6,7 +6,7 @@
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::decide::offer::OfferReport;
 use fallow_domain::ids::{Label, NeedId, Note, SourceKey};
-use fallow_domain::need::{Need, NeedState, Patient, Priority, Scope, TransferReason};
+use fallow_domain::need::{Need, NeedState, Patient, Priority, Scope, TransferReason, Validation};
 use fallow_domain::offer::{Limits, Source, Team, Window};
 use fallow_domain::quantity::Count;
 use fallow_domain::resource::{Code, Level, Resource, ResourceKind};
@@ -88,6 +88,10 @@ pub(crate) fn need(trust: &str, id: &str, priority: Priority, at: Timestamp) -> 
         fragile_service: false,
         brings_team: false,
         home_area: Label::default(),
+        from_home: None,
+        away_since: None,
+        cohort: Label::default(),
+        validation: Validation::default(),
         pathway: None,
         discharge_pathway: None,
         funding_route: Label::default(),

@@ -6,11 +6,13 @@ mod amend;
 mod end;
 mod park;
 mod raise;
+mod validate;
 
 pub use amend::amend;
 pub use end::{REVIEW_GRACE, expire, give_up, resolve_outside, withdraw};
 pub use park::{park, resume};
 pub use raise::{Raised, raise};
+pub use validate::{ask_to_validate, validate};
 
 use crate::actor::Actor;
 use crate::decide::offer::listed;

@@ -6,7 +6,7 @@ use super::party;
 use crate::actor::Actor;
 use crate::ids::NeedId;
 use crate::lifecycle::Party;
-use crate::need::{Need, NeedState};
+use crate::need::{Need, NeedState, Validation};
 use crate::quantity::Count;
 use crate::records::Records;
 use crate::refusal::{Refusal, reason};
@@ -45,6 +45,7 @@ pub fn raise(read: &Records, need: Need, actor: &Actor, at: Timestamp) -> Result
         units_arrived: Count::ZERO,
         raised_at: Some(at),
         agreed_at: None,
+        validation: Validation::default(),
         generation: 0,
         ..need
     });

@@ -3,12 +3,14 @@
 //! Give each: the offer, all its HELD proposals and the needs and other offers of those. `withdraw`, `replace` and `expire`
 //! also want the offer's transfers that have not arrived.
 
+mod ask;
 mod expire;
 mod publish;
 mod replace;
 mod suspend;
 mod withdraw;
 
+pub use ask::{ASKERS_MAX, ask};
 pub use expire::expire;
 pub(crate) use publish::adjust_on;
 pub use publish::{OfferReport, adjust, confirm, publish};

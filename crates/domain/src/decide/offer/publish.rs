@@ -140,6 +140,7 @@ fn born(id: OfferId, report: OfferReport, at: Timestamp) -> Offer {
             arrivals: Vec::new(),
             baseline: Some(Baseline { at, usable: figures.usable() }),
             reports: [(report.source, report.reported_at)].into(),
+            asked: Vec::new(),
         },
     }
 }
@@ -209,6 +210,8 @@ fn mark_reported(offer: &mut Offer, source: Source, reported_at: Timestamp) {
     offer.source = source;
     offer.reported_at = reported_at;
     offer.recent.reports.insert(source, reported_at);
+    // Whoever asked has the answer.
+    offer.recent.asked.clear();
 }
 
 /// Moves an offer's free units by a difference, not zero: lowers occupied by it (raises it for a negative number), and

@@ -8,7 +8,7 @@ use super::{Room, Suggestion, Terms};
 use crate::actor::Actor;
 use crate::decide::holds;
 use crate::ids::{OfferId, ProposalId};
-use crate::in_force::InForce;
+use crate::in_force::{InForce, Matter};
 use crate::lent::{LentTeam, TEAM_UNITS, covers};
 use crate::lifecycle::Party;
 use crate::lifecycle::offer::{OfferCommand, TABLE as OFFERS};
@@ -53,9 +53,14 @@ pub fn propose_joined(
     hold(&mut desk, suggestion, room, terms, actor, at)?;
     let lent = lend(&mut desk, &id, team, actor, at)?;
     let priority = desk.need(&desk.proposal(&id)?.need)?.priority;
+    let code = desk.offer(&lent.offer)?.resource.code.clone();
     let proposal = desk.proposal_mut(&id)?;
-    let asked = (ResourceKind::Staff, priority, lent.units);
-    if lent.side.is_none() && team.in_force.agreement_of(lent.trust, asked, at).is_none() {
+    let asked = Matter { kind: ResourceKind::Staff, code: &code, priority, units: lent.units };
+    // The team goes to the session; a session's own trust needs no agreement with itself, so the home trust stands for
+    // whom its people then work for.
+    let goes_to =
+        if lent.trust == proposal.supporting_trust { proposal.home_trust } else { proposal.supporting_trust };
+    if lent.side.is_none() && team.in_force.agreement_of(lent.trust, goes_to, &asked, at).is_none() {
         // Its trust may have agreed beforehand to the session, but not to send its people.
         if lent.trust == proposal.home_trust {
             proposal.home = Side::pending();
@@ -101,7 +106,9 @@ fn lend(
     }
     check_reserve(team.room, TEAM_UNITS)?;
     let is_third = offer.trust != proposal.home_trust && offer.trust != proposal.supporting_trust;
-    let asked = (ResourceKind::Staff, need.priority, TEAM_UNITS);
+    let code = &offer.resource.code;
+    let asked = Matter { kind: ResourceKind::Staff, code, priority: need.priority, units: TEAM_UNITS };
+    let goes_to = proposal.supporting_trust;
     let lent = LentTeam {
         offer: offer.id.clone(),
         trust: offer.trust,
@@ -109,7 +116,7 @@ fn lend(
         roles: session.team.needs.clone(),
         travel_minutes: team.travel_minutes,
         others: team.others,
-        side: is_third.then(|| side(team.in_force.agreement_of(offer.trust, asked, at), at)),
+        side: is_third.then(|| side(team.in_force.agreement_of(offer.trust, goes_to, &asked, at), at)),
         generation: offer.generation,
     };
     let offer = desk.offer_mut(team.offer)?;

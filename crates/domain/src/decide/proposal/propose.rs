@@ -8,6 +8,7 @@ use crate::actor::Actor;
 use crate::calendar::hold_until;
 use crate::decide::holds;
 use crate::ids::{Label, NeedId, OfferId, ProposalId, TransferId, TrustCode};
+use crate::in_force::Matter;
 use crate::lifecycle::Party;
 use crate::lifecycle::need::{NeedCommand, TABLE as NEEDS};
 use crate::lifecycle::offer::{OfferCommand, TABLE as OFFERS};
@@ -18,7 +19,7 @@ use crate::proposal::{Answer, Generations, Proposal, ProposalState, Side};
 use crate::quantity::Count;
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
-use crate::region::Region;
+use crate::region::{FromHome, Region};
 use crate::resource::ResourceKey;
 
 /// What the engine suggests.
@@ -32,6 +33,8 @@ pub struct Suggestion {
     pub offer: OfferId,
     /// Units of the need.
     pub units: Count,
+    /// How far from home the offered place is for the patient, where that is known.
+    pub from_home: Option<FromHome>,
     /// Why.
     pub explanation: Explanation,
     /// The id the transfer gets if every trust had agreed beforehand.
@@ -131,8 +134,13 @@ pub(super) fn hold(
     if held_until <= at {
         return Err(Refusal::new(reason::WINDOW, "the offer's window has passed"));
     }
-    let asked = (need.resource.kind, need.priority, suggestion.units);
-    let agreement = |trust| terms.in_force.agreement_of(trust, asked, at);
+    let asked = Matter {
+        kind: need.resource.kind,
+        code: &need.resource.code,
+        priority: need.priority,
+        units: suggestion.units,
+    };
+    let agreement = |trust, with| terms.in_force.agreement_of(trust, with, &asked, at);
     let proposal = Proposal {
         id: suggestion.id.clone(),
         need: need.id.clone(),
@@ -144,9 +152,10 @@ pub(super) fn hold(
         minutes_or_units_held: held,
         proposed_at: at,
         held_until,
-        supporting: side(agreement(offer.trust), at),
-        home: side(agreement(need.trust), at),
+        supporting: side(agreement(offer.trust, need.trust), at),
+        home: side(agreement(need.trust, offer.trust), at),
         team: None,
+        from_home: suggestion.from_home,
         authority: terms.in_force.authority_for(need.resource.kind, need.priority, suggestion.units),
         explanation: suggestion.explanation,
         state: ProposalState::Held,

@@ -193,3 +193,33 @@ fn needed_by_passes_only_after_it_and_only_while_nobody_is_answering() {
     assert_eq!(world.need("n-1").state, NeedState::Unmet);
     assert_eq!(world.proposal("p-2").state, ProposalState::Superseded);
 }
+
+#[test]
+fn a_case_is_validated_by_its_own_trust_and_not_asked_about_again_at_once() {
+    let mut world = World::with(10, 4, 1);
+    let ids = [need_id("n-1")];
+    let ask = |world: &World, by: &crate::actor::Actor| {
+        need::ask_to_validate(&world.records, &ids, minutes(15), by, world.at)
+    };
+    let asked = ask(&world, &manager("ZA1"));
+    world.take(asked).unwrap();
+    let wrong = ask(&world, &manager("ZA2"));
+    assert_eq!(world.take(wrong), Err("WRONG_SIDE"));
+    world.wait(5);
+    let again = ask(&world, &gold());
+    assert_eq!(world.take(again), Err("RATE_LIMITED"));
+    let by = manager("ZA1");
+    let stranger = need::validate(&world.records, &ids[0], (true, false), &by, world.at);
+    assert_eq!(world.take(stranger), Err("WRONG_SIDE"));
+    let own = need::validate(&world.records, &ids[0], (true, false), &manager("ZA2"), world.at);
+    world.take(own).unwrap();
+    let validation = &world.need("n-1").validation;
+    let said = validation.said.as_ref().unwrap();
+    assert_eq!((validation.asked.as_ref(), said.consented, said.fit), (None, true, false));
+    world.wait(14);
+    let soon = ask(&world, &gold());
+    assert_eq!(world.take(soon), Err("RATE_LIMITED"));
+    world.wait(1);
+    let later = ask(&world, &gold());
+    world.take(later).unwrap();
+}

@@ -345,3 +345,49 @@ fn records_that_do_not_add_up_are_read_again() {
     let withdrawn = offer::withdraw(&world.records, &offer_id("o-1"), &note(""), &manager("ZA1"), world.at);
     assert_eq!(withdrawn.map_err(|r| r.reason), Err("CHANGED_MEANWHILE"));
 }
+
+/// Somebody asks of o-1 whether it is still true, for n-1.
+fn ask(world: &mut World, by: &crate::actor::Actor) -> Result<(), &'static str> {
+    let (ids, need, wait) = ([offer_id("o-1")], need_id("n-1"), minutes(15));
+    world.take(offer::ask(&world.records, &ids, Some(&need), wait, by, world.at))
+}
+
+#[test]
+fn a_question_stands_on_the_offer_until_it_is_reported() {
+    let mut world = World::with(10, 4, 1);
+    let (theirs, fresh_days) = (manager("ZA2"), 20 * 24 * 60);
+    ask(&mut world, &theirs).unwrap();
+    assert_eq!(world.offer("o-1").recent.asked, [], "what is fresh is not asked about");
+    world.wait(fresh_days + 1);
+    assert_eq!(ask(&mut world, &manager("ZA1")), Err("WRONG_SIDE"));
+    let before = world.offer("o-1").clone();
+    ask(&mut world, &theirs).unwrap();
+    let asked = world.offer("o-1").recent.asked.clone();
+    assert_eq!((asked.len(), asked[0].need.as_ref()), (1, Some(&need_id("n-1"))));
+    let mut without = world.offer("o-1").clone();
+    without.recent.asked.clear();
+    assert_eq!(without, before, "a question changes nothing else");
+    // Again too soon; somebody else, and later on, may.
+    world.wait(14);
+    assert_eq!(ask(&mut world, &theirs), Err("RATE_LIMITED"));
+    ask(&mut world, &gold()).unwrap();
+    world.wait(1);
+    ask(&mut world, &theirs).unwrap();
+    let asked = &world.offer("o-1").recent.asked;
+    assert_eq!(asked.iter().map(|one| one.by.trust).collect::<Vec<_>>(), [None, theirs.trust]);
+    let at = world.at;
+    world.take(offer::confirm(&world.records, &[offer_id("o-1")], &manager("ZA1"), at)).unwrap();
+    assert_eq!(world.offer("o-1").recent.asked, []);
+}
+
+#[test]
+fn an_offer_remembers_a_bounded_number_of_askers() {
+    let mut world = World::with(10, 4, 1);
+    world.wait(20 * 24 * 60 + 1);
+    for n in 0..offer::ASKERS_MAX + 3 {
+        let by = actor(&format!("board-{n}"), crate::actor::Role::Icb, None);
+        ask(&mut world, &by).unwrap();
+    }
+    let asked = &world.offer("o-1").recent.asked;
+    assert_eq!((asked.len(), asked[0].by.subject.as_str()), (offer::ASKERS_MAX, "board-3"));
+}

@@ -67,6 +67,8 @@ pub(crate) fn plan(
             trust: team.trust,
             units: team.units,
         }),
+        reason: need.reason,
+        from_home: proposal.from_home.filter(|_| !is_lent),
         state: TransferState::Planned,
         agreed_at: at,
         due_at: due_at(need, offer, at),

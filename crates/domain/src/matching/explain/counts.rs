@@ -46,6 +46,7 @@ impl Seen {
             | NotUsed::TooLate
             | NotUsed::TooEarly
             | NotUsed::TeamMissing
+            | NotUsed::RingFenced
             | NotUsed::Suspended
             | NotUsed::TrustUnderPressure
             | NotUsed::BelowReserve
@@ -187,6 +188,7 @@ impl Explainer<'_> {
             | NotUsed::AgeOrSex
             | NotUsed::BmiOrAsaLimit
             | NotUsed::TeamMissing
+            | NotUsed::RingFenced
             | NotUsed::Suspended
             | NotUsed::DeclinedBefore => None,
         };

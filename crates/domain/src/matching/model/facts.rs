@@ -110,6 +110,7 @@ pub(super) struct OfferFacts {
     sex: Option<Sex>,
     level: Option<Level>,
     staffed: bool,
+    planned_only: bool,
     /// The collaboratives it is for; `None` = all.
     pub(super) shared_with: Option<Set>,
 }
@@ -140,6 +141,7 @@ impl OfferFacts {
             sex: limits.sex,
             level: offer.resource.level,
             staffed: offer.team.staffed,
+            planned_only: geography.is_ring_fenced(offer.site),
             shared_with: (!offer.shared_with.is_empty()).then(|| geography.set_of(&offer.shared_with)),
         }
     }
@@ -172,6 +174,7 @@ pub(super) struct NeedFacts {
     level: Option<Level>,
     open_while_it_lasts: bool,
     brings_team: bool,
+    is_planned: bool,
     /// Whether what is allowed here must be looked at again by the rule.
     pub(super) is_doubtful: bool,
 }
@@ -199,6 +202,7 @@ impl NeedFacts {
             level: need.resource.level,
             open_while_it_lasts: need.resource.kind.is_open_while_it_lasts(),
             brings_team: need.brings_team,
+            is_planned: need.priority.is_planned(),
             is_doubtful: requires.lacking || named.lacking,
         }
     }
@@ -228,6 +232,7 @@ impl NeedFacts {
             && offer.sex.is_none_or(|only| self.sex.is_none_or(|sex| sex == only))
             && self.minutes <= offer.free
             && (offer.staffed || self.brings_team)
+            && (self.is_planned || !offer.planned_only)
     }
 
     /// Points for the days of delay and for the levels of care above the need's.

@@ -18,6 +18,8 @@ pub(super) struct Geography {
     sites: FxHashMap<SiteCode, u32>,
     /// Where each site is.
     coordinates: Vec<Coordinates>,
+    /// The sites that take planned work only.
+    ring_fenced: Vec<bool>,
     /// Measured minutes between sites, from a need's to an offer's.
     measured: FxHashMap<(u32, u32), u32>,
     /// The place of each collaborative among the bits, in order of id.
@@ -64,6 +66,7 @@ impl Geography {
         Self {
             measured: measured.collect(),
             coordinates: region.sites.values().map(|site| site.coordinates).collect(),
+            ring_fenced: region.sites.keys().map(|site| region.is_ring_fenced(*site)).collect(),
             collaboratives: region.collaboratives.iter().map(|one| one.id.clone()).collect(),
             member_of,
             sharing: ResourceKind::ALL.iter().map(|kind| set(&|c| c.shares.contains(kind))).collect(),
@@ -83,6 +86,11 @@ impl Geography {
 
     pub(super) fn site(&self, code: SiteCode) -> Option<u32> {
         self.sites.get(&code).copied()
+    }
+
+    /// Says whether a site takes planned work only.
+    pub(super) fn is_ring_fenced(&self, site: SiteCode) -> bool {
+        self.site(site).and_then(|at| self.ring_fenced.get(at as usize)).copied().unwrap_or(false)
     }
 
     pub(super) fn site_count(&self) -> usize {

@@ -246,6 +246,7 @@ fn asks_the_same(one: &Need, other: &Need) -> bool {
         && one.patient == other.patient
         && one.max_travel_minutes == other.max_travel_minutes
         && one.brings_team == other.brings_team
+        && one.priority.is_planned() == other.priority.is_planned()
 }
 
 /// The class of a rank, for a network in which there may be gaps between classes: band first, then the higher score.
