@@ -15,6 +15,7 @@ mod feeds;
 mod freshness;
 mod growth;
 mod joins;
+mod named;
 mod overcommit;
 mod people;
 mod process;

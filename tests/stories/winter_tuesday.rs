@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use fallow::dev::{Demonstration, DevArgs, Tally};
 use fallow_domain::invariants;
-use fallow_domain::proposal::{Proposal, ProposalState};
-use fallow_domain::transfer::TransferState;
+use fallow_domain::need::TransferReason;
+use fallow_domain::proposal::{Authority, Proposal, ProposalState};
+use fallow_domain::transfer::{Transfer, TransferState};
 use jiff::SignedDuration;
 
 use crate::replaying::same_decisions_in;
@@ -53,6 +54,17 @@ async fn a_day_passes_with_every_outcome_and_no_failure() {
     assert!(records.proposals.values().any(joined), "no team was lent to a session without one");
     let completed = records.transfers.values().filter(|transfer| transfer.state == TransferState::Completed);
     assert!(completed.count() > 0, "no transfer is completed");
+    // Each kind of arrangement happens by itself, at least once.
+    let any = |wanted: &dyn Fn(&Proposal) -> bool| records.proposals.values().any(wanted);
+    let approved = |one: &Proposal| matches!(one.authority, Authority::Approved { .. });
+    assert!(any(&|one| approved(one) && one.state == ProposalState::Confirmed), "nothing was approved");
+    let by_agreement = |one: &Proposal| one.supporting.agreement.is_some() && one.supporting.by.is_none();
+    assert!(any(&by_agreement), "no standing agreement answered");
+    let home_again = |one: &Transfer| {
+        one.reason == TransferReason::Repatriation && !one.state.is_before_arrival() && one.aborted.is_none()
+    };
+    assert!(records.transfers.values().any(home_again), "nobody was brought home");
+    assert!(tally.count("ask_to_confirm", Tally::OK) > 0, "nobody asked the silent trust");
     shown.end(Duration::from_secs(10)).await.unwrap();
     let tally = same_decisions_in(&log);
     assert!(tally.placements > 60 && tally.chores > 20, "{tally:?}");

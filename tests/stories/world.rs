@@ -207,6 +207,16 @@ impl World {
         self.identity.signer.as_ref().unwrap().issue(&caller, TOKEN_LIFE).unwrap()
     }
 
+    /// Returns the person who acts for a lead provider: with a trust, so that there are collaboratives that it leads.
+    pub(crate) fn lead_provider_of(&self, trust: &str) -> User {
+        let mut caller = built_in::user("lead-provider", &self.config.region.id).expect("a built-in user");
+        caller.actor.trust = Some(trust.parse().unwrap());
+        let token = self.identity.signer.as_ref().unwrap().issue(&caller, TOKEN_LIFE).unwrap();
+        let mut settings = Settings::at(&self.address(0)).with_token(token);
+        settings.deadline = PATIENCE;
+        User { client: Client::new(&settings).unwrap(), now: self.clock.now() }
+    }
+
     /// Returns where a process listens.
     pub(crate) fn address(&self, process: usize) -> String {
         format!("http://{}", self.processes[process].address)

@@ -1,0 +1,82 @@
+//! A trust whose figures are old is asked whether they are still true, instead of rung up.
+
+use fallow_api::client::fresh_request_id;
+use fallow_api::problem::Problem;
+use fallow_api::{reasons, v1};
+use jiff::SignedDuration;
+use tonic::Code;
+
+use crate::people::{User, call};
+use crate::wire;
+use crate::world::{World, stories};
+
+use super::managers;
+
+stories!(
+    a_trust_is_asked_whether_its_figures_are_still_true_and_answers,
+    a_question_is_between_those_who_ask_and_are_asked,
+);
+
+async fn ask(user: &User, trust: &str, need: &str) -> Result<v1::AskToConfirmResponse, Problem> {
+    let request = v1::AskToConfirmRequest {
+        request_id: fresh_request_id(),
+        trust: trust.into(),
+        need: need.into(),
+        ..Default::default()
+    };
+    call!(user.capacity(), ask_to_confirm, request)
+}
+
+async fn a_trust_is_asked_whether_its_figures_are_still_true_and_answers(world: &mut World) {
+    let [near, home] = managers(world, ["ZA1", "ZA4"]);
+    let offer = near.publish_beds("ZA101", 1).await;
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap().asked, 0, "what is fresh needs no question");
+    world.pass(wire::CADENCE * 2 + SignedDuration::from_secs(1));
+    let raised = home.raise(wire::need("ZA401", "case 1", 1)).await;
+    assert_eq!(super::refused(world, &home, &raised).await, [(v1::Objection::Stale, 1)]);
+
+    let answer = ask(&home, "ZA1", &raised.id).await.unwrap();
+    assert_eq!(answer.asked, 1);
+    let [asked] = near.offer(&offer.id).await.asked.try_into().unwrap();
+    assert_eq!((asked.trust.as_str(), asked.role.as_str()), ("ZA4", "bed_manager"));
+    assert_eq!(asked.need, raised.id);
+    assert_eq!(asked.at, Some(fallow_api::convert::time::to_wire(world.now())));
+    // Once is enough for a quarter of an hour.
+    world.pass(SignedDuration::from_mins(5));
+    let again = ask(&home, "ZA1", "").await.unwrap_err();
+    assert_eq!((again.code, again.reason.as_str()), (Code::ResourceExhausted, reasons::RATE_LIMITED));
+    assert_eq!(again.retry_after, Some(std::time::Duration::from_secs(600)));
+    world.pass(SignedDuration::from_mins(10));
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap().asked, 1);
+
+    // "Still true" answers everybody who has asked, and the bed is proposed.
+    let confirmed = near.confirm(&offer).await;
+    assert_eq!(confirmed.asked, []);
+    assert_eq!(home.proposal_of(&raised).await.offer, offer.id);
+}
+
+async fn a_question_is_between_those_who_ask_and_are_asked(world: &mut World) {
+    let [near, home, third] = managers(world, ["ZA1", "ZA4", "ZA3"]);
+    let gold = world.user("duty-lead");
+    let offer = near.publish_beds("ZA101", 1).await;
+    world.pass(wire::CADENCE + SignedDuration::from_secs(1));
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap().asked, 1, "ageing");
+    assert_eq!(ask(&gold, "ZA1", "").await.unwrap().asked, 1);
+    let seen_by = async |user: &User| -> Vec<String> {
+        let asked = user.offer(&offer.id).await.asked;
+        asked.into_iter().map(|asked| format!("{} {}", asked.trust, asked.role)).collect()
+    };
+    assert_eq!(seen_by(&near).await, ["ZA4 bed_manager", " gold"]);
+    assert_eq!(seen_by(&gold).await, ["ZA4 bed_manager", " gold"]);
+    assert_eq!(seen_by(&home).await, ["ZA4 bed_manager"]);
+    assert_eq!(seen_by(&third).await, Vec::<String>::new());
+
+    let own = ask(&near, "ZA1", "").await.unwrap_err();
+    assert_eq!((own.code, own.violations[0].field.as_str()), (Code::InvalidArgument, "trust"));
+    assert_eq!(ask(&home, "ZA9", "").await.unwrap_err().code, Code::NotFound);
+    assert_eq!(ask(&home, "nobody", "").await.unwrap_err().code, Code::InvalidArgument);
+    let unknown = ask(&home, "ZA1", "01920000-0000-7000-8000-000000000000").await.unwrap_err();
+    assert_eq!(unknown.code, Code::NotFound);
+    // A question is no report: it leaves the figures as old as they were.
+    assert_eq!(near.offer(&offer.id).await.reported_at, offer.reported_at);
+}

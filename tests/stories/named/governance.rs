@@ -1,0 +1,185 @@
+//! Who decides: approvals in proportion, agreements beforehand, a lead provider, gold command in an incident.
+
+use fallow_api::client::fresh_request_id;
+use fallow_api::problem::Problem;
+use fallow_api::v1::{self, Priority, ResourceKind, answer, authority, proposal};
+use fallow_api::{reasons, v1::need};
+use jiff::SignedDuration;
+use tonic::Code;
+
+use crate::people::{User, call};
+use crate::wire;
+use crate::world::{World, stories};
+
+use super::{case, lasting, managers, need_of, north_vale, session};
+
+stories!(
+    the_level_of_decision_is_proportionate,
+    gold_command_coordinates_mutual_aid_in_an_incident,
+    staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date,
+    a_lead_provider_approves_and_says_who_pays,
+);
+
+async fn approve(user: &User, proposed: &v1::Proposal) -> Result<v1::ApproveProposalResponse, Problem> {
+    let request = v1::ApproveProposalRequest {
+        request_id: fresh_request_id(),
+        proposal: proposed.id.clone(),
+        ..Default::default()
+    };
+    call!(user.matching(), approve_proposal, request)
+}
+
+fn authority_of(proposed: &v1::Proposal) -> (authority::State, &str) {
+    let authority = proposed.authority.as_ref().unwrap();
+    (authority.state(), authority.role.as_str())
+}
+
+async fn set_mode(gold: &User, mode: v1::Mode, reason: &str) -> Result<v1::SetModeResponse, Problem> {
+    let request = v1::SetModeRequest {
+        request_id: fresh_request_id(),
+        collaborative: "north-vale-acute".into(),
+        mode: mode.into(),
+        reason: reason.into(),
+        ..Default::default()
+    };
+    call!(gold.monitor(), set_mode, request)
+}
+
+/// One bed is for the two trusts; three need the board; in an incident nobody above the trusts.
+async fn the_level_of_decision_is_proportionate(world: &mut World) {
+    let rules =
+        "[[policy.approval]]\nkinds = [\"BED\"]\nbands = [\"P2\", \"P3\"]\nunits_over = 2\nrole = \"icb\"\n";
+    let file = north_vale(rules).replacen("opel_limit = 5\n", "opel_limit = 5\napproval = []\n", 1);
+    world.user("platform-admin").apply_region(file).await;
+    let [near, home] = managers(world, ["ZA1", "ZA4"]);
+    let board = world.user("icb");
+    near.publish_beds("ZA101", 20).await;
+    let small = home.proposal_of(&home.raise(wire::need("ZA401", "one", 1)).await).await;
+    assert_eq!(authority_of(&small), (authority::State::NotNeeded, ""));
+    let urgent = v1::Need { priority: Priority::P1a.into(), ..wire::need("ZA401", "urgent", 3) };
+    let urgent = home.proposal_of(&home.raise(urgent).await).await;
+    assert_eq!(authority_of(&urgent), (authority::State::NotNeeded, ""));
+
+    let raised = home.raise(wire::need("ZA401", "three", 3)).await;
+    let large = home.proposal_of(&raised).await;
+    assert_eq!(authority_of(&large), (authority::State::Pending, "icb"));
+    home.accept(&large).await;
+    let both = near.accept(&large).await;
+    assert_eq!((both.transfer, both.proposal.unwrap().state()), (None, proposal::State::Held));
+    assert_eq!(approve(&near, &large).await.unwrap_err().reason, reasons::ROLE_FORBIDS);
+    let approved = approve(&board, &large).await.unwrap();
+    assert!(approved.transfer.is_some(), "the last yes that was needed");
+    assert_eq!(authority_of(&approved.proposal.unwrap()), (authority::State::Approved, "icb"));
+    home.need_in(&raised, need::State::Agreed).await;
+
+    set_mode(&world.user("duty-lead"), v1::Mode::Incident, "flood").await.unwrap();
+    let again = home.proposal_of(&home.raise(wire::need("ZA401", "four", 4)).await).await;
+    assert_eq!(authority_of(&again), (authority::State::NotNeeded, ""));
+}
+
+async fn gold_command_coordinates_mutual_aid_in_an_incident(world: &mut World) {
+    let [near, far, home] = managers(world, ["ZA1", "ZA3", "ZA4"]);
+    let gold = world.user("duty-lead");
+    near.publish_beds("ZA101", 1).await;
+    let second = far.publish_beds("ZA301", 1).await;
+    let raised = home.raise(wire::need("ZA401", "case 1", 1)).await;
+    let first = home.proposal_of(&raised).await;
+    let bypass = async |proposed: &v1::Proposal| {
+        let request = v1::BypassProposalRequest {
+            request_id: fresh_request_id(),
+            proposal: proposed.id.clone(),
+            reason: "Aldermoor keeps it for the crash on the bypass".into(),
+            ..Default::default()
+        };
+        call!(gold.matching(), bypass_proposal, request)
+    };
+    assert_eq!(bypass(&first).await.unwrap_err().reason, reasons::NOT_INCIDENT_MODE);
+    assert_eq!(set_mode(&gold, v1::Mode::Incident, "").await.unwrap_err().code, Code::InvalidArgument);
+    set_mode(&gold, v1::Mode::Incident, "crash on the motorway").await.unwrap();
+    // Everybody sees who switched it and why.
+    home.situation_where("the incident", |seen| {
+        seen.modes.iter().any(|one| {
+            one.collaborative == "north-vale-acute"
+                && one.mode() == v1::Mode::Incident
+                && one.reason == "crash on the motorway"
+        })
+    })
+    .await;
+    let bypassed = bypass(&first).await.unwrap().proposal.unwrap();
+    assert_eq!(bypassed.state(), proposal::State::Bypassed);
+    // It answers for nobody, and both trusts see why.
+    for user in [&near, &home] {
+        let seen = user.proposal_in(&first.id, proposal::State::Bypassed).await;
+        assert_eq!(seen.ended_because, "Aldermoor keeps it for the crash on the bypass");
+        let answers = [seen.supporting, seen.home].map(|side| side.unwrap().state());
+        assert_eq!(answers, [answer::State::Pending; 2]);
+    }
+    let next = home.proposal_where(&raised, |next| next.id != first.id).await;
+    assert_eq!(next.offer, second.id);
+    // In an incident trusts have half an hour for the third band.
+    let held = next.held_until.unwrap().seconds - next.proposed_at.unwrap().seconds;
+    assert_eq!(held, 1_800);
+    home.accept(&next).await;
+    let answered = bypass(&next).await.unwrap_err();
+    assert_eq!(answered.reason, reasons::ALREADY_ANSWERED);
+}
+
+/// Brackwater lends ODPs to Aldermoor until the end of the month.
+async fn staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date(world: &mut World) {
+    let agreement = "[[policy.standing_agreement]]\nid = \"odp-mou\"\ntrust = \"ZA2\"\nwith = [\"ZA1\"]\n\
+                     kinds = [\"STAFF\"]\ncodes = [\"ODP\"]\nuntil = \"2026-12-01T00:00:00Z\"\n";
+    world.user("platform-admin").apply_region(north_vale(agreement)).await;
+    let [aldermoor, brackwater, calverleigh, dunmere] = managers(world, ["ZA1", "ZA2", "ZA3", "ZA4"]);
+    let odp = || wire::resource(ResourceKind::Staff, "ODP");
+    brackwater.publish(lasting("ZA201", odp(), 4, world)).await;
+    let said = |proposed: &v1::Proposal| {
+        let supporting = proposed.supporting.as_ref().unwrap();
+        (supporting.state(), supporting.agreement.clone())
+    };
+    // A shift at Aldermoor: Brackwater's side answered by the agreement, and one yes is enough.
+    let shift = aldermoor.raise(need_of("ZA101", "night", odp(), Priority::P2)).await;
+    let proposed = aldermoor.proposal_of(&shift).await;
+    assert_eq!(said(&proposed), (answer::State::Accepted, "odp-mou".to_owned()));
+    assert!(aldermoor.accept(&proposed).await.transfer.is_some());
+    // With anybody else there is none.
+    let other = calverleigh.raise(need_of("ZA301", "night", odp(), Priority::P2)).await;
+    assert_eq!(said(&calverleigh.proposal_of(&other).await), (answer::State::Pending, String::new()));
+    // The same agreement answers for a team that joins a theatre at Aldermoor.
+    let lacking = v1::Team { staffed: false, needs: vec!["ODP".into()] };
+    let list = session("ZA101", SignedDuration::from_hours(24), world);
+    aldermoor.publish(v1::Offer { team: Some(lacking), ..list }).await;
+    let hip = dunmere.raise(case("ZA401", "hip 1", Priority::P2)).await;
+    let joined = dunmere.proposal_of(&hip).await;
+    let lent = joined.team.clone().unwrap();
+    let side = lent.answer.unwrap();
+    assert_eq!((lent.trust.as_str(), side.state()), ("ZA2", answer::State::Accepted));
+    assert_eq!(side.agreement, "odp-mou");
+    // It ends on its day.
+    world.pass(SignedDuration::from_hours(24 * 7));
+    let later = aldermoor.raise(need_of("ZA101", "day", odp(), Priority::P2)).await;
+    assert_eq!(said(&aldermoor.proposal_of(&later).await), (answer::State::Pending, String::new()));
+}
+
+async fn a_lead_provider_approves_and_says_who_pays(world: &mut World) {
+    let rules = "[[policy.approval]]\nkinds = [\"VIRTUAL_WARD\"]\nrole = \"lead_provider\"\n";
+    world.user("platform-admin").apply_region(north_vale(rules)).await;
+    let [supporting, home] = managers(world, ["ZA1", "ZA5"]);
+    // Dunmere leads the collaborative of virtual wards; Aldermoor leads others.
+    let (lead, other) = (world.lead_provider_of("ZA4"), world.lead_provider_of("ZA2"));
+    let ward = || wire::resource(ResourceKind::VirtualWard, "FRAILTY");
+    supporting.publish(lasting("ZA101", ward(), 2, world)).await;
+    let paid = v1::Need {
+        funding_route: "delegated budget".into(),
+        cost_centre: "FR-204".into(),
+        ..need_of("ZA501", "frail 1", ward(), Priority::P2)
+    };
+    let raised = home.raise(paid).await;
+    let proposed = home.proposal_of(&raised).await;
+    assert_eq!(authority_of(&proposed), (authority::State::Pending, "lead_provider"));
+    let seen = supporting.need(&raised.id).await;
+    assert_eq!((seen.funding_route.as_str(), seen.cost_centre.as_str()), ("delegated budget", "FR-204"));
+    home.accept(&proposed).await;
+    supporting.accept(&proposed).await;
+    assert_eq!(approve(&other, &proposed).await.unwrap_err().code, Code::NotFound);
+    assert!(approve(&lead, &proposed).await.unwrap().transfer.is_some());
+}
