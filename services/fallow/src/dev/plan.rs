@@ -52,7 +52,15 @@ pub(super) enum Act {
         /// Why.
         reason: String,
     },
+    /// Gold asks a trust that has fallen silent whether its figures are still true.
+    Ask {
+        /// ODS code of the silent trust.
+        of: String,
+    },
 }
+
+/// A silent trust is asked so long after it was last heard: past two cadences of its systems.
+const ASKED_AFTER: SignedDuration = SignedDuration::from_mins(45);
 
 /// Returns what has been reported and declared when the scenario begins.
 pub(super) fn opening(scenario: &Scenario, seed: u64) -> Vec<Event> {
@@ -84,6 +92,10 @@ pub(super) fn day(scenario: &Scenario, seed: u64, day: i64, after: Timestamp) ->
             reason: change.reason.clone(),
         };
         Some(Event { at, trust: String::new(), act })
+    }));
+    events.extend(scenario.silence.iter().filter_map(|silence| {
+        let at = scenario.on_day(day, silence.from).ok()?.checked_add(ASKED_AFTER).ok()?;
+        Some(Event { at, trust: String::new(), act: Act::Ask { of: silence.trust.clone() } })
     }));
     events.retain(|event| event.at > after);
     // Stable: what happens at the same moment happens in the order of the scenario.
@@ -156,6 +168,7 @@ mod tests {
         assert!(count(|act| matches!(act, Act::Replace { .. })) > 60);
         assert!(count(|act| matches!(act, Act::Declare(_))) > 12);
         assert_eq!(count(|act| matches!(act, Act::Mode { .. })), 4);
+        assert_eq!(count(|act| matches!(act, Act::Ask { .. })), 2);
 
         // Eastholme is silent for longer than two cadences and comes back.
         let eastholme: Vec<Timestamp> = events
@@ -192,7 +205,7 @@ mod tests {
             let offers = match event.act {
                 Act::Stream(offers) | Act::Replace { offers, .. } => offers,
                 Act::Publish(offer) => vec![*offer],
-                Act::Raise(_) | Act::Declare(_) | Act::Mode { .. } => Vec::new(),
+                Act::Raise(_) | Act::Declare(_) | Act::Mode { .. } | Act::Ask { .. } => Vec::new(),
             };
             for offer in offers {
                 let figures = offer.figures.unwrap();

@@ -191,6 +191,9 @@ pub(super) struct Night {
     pub(super) isolation: bool,
     #[serde(default)]
     pub(super) travel: i64,
+    /// The area in which the patient lives, one of the region's.
+    #[serde(default)]
+    pub(super) home: String,
     pub(super) reason: Option<String>,
     pub(super) scope: String,
     pub(super) pathway: Option<String>,

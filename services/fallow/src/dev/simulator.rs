@@ -4,6 +4,7 @@
 //! step, so nothing is remembered that the services do not know, but for which need stands for which case. A visitor
 //! who answers first is a race lost like any other.
 
+mod board;
 mod desk;
 mod tally;
 mod transfers;
@@ -88,6 +89,8 @@ pub(super) struct Simulator {
     /// The systems and the people of each trust.
     desks: BTreeMap<String, Desk>,
     gold: Voice,
+    /// The care board's.
+    board: Voice,
     /// The rest of the planned day, in order.
     coming: VecDeque<Event>,
     next_day: i64,
@@ -102,8 +105,8 @@ impl Simulator {
             (trust.to_owned(), Desk::new(trust, seed, unhurried, voices, cases.clone()))
         };
         let desks = scenario.trusts().into_iter().map(desk).collect();
-        let gold = voices.gold();
-        Self { desks, gold, scenario, seed, clock, coming: VecDeque::new(), next_day: 0 }
+        let (gold, board) = (voices.gold(), voices.board());
+        Self { desks, gold, board, scenario, seed, clock, coming: VecDeque::new(), next_day: 0 }
     }
 
     /// Plays until `stopping` ends.
@@ -156,6 +159,7 @@ impl Simulator {
         for event in due.remove(GOLD).unwrap_or_default() {
             self.play(event).await;
         }
+        board::look(&self.board).await;
         let this = &*self;
         join_all(this.desks.iter().map(|(trust, desk)| {
             let events = due.remove(trust).unwrap_or_default();
@@ -192,6 +196,7 @@ impl Simulator {
             (Act::Mode { collaborative, incident, reason }, _) => {
                 self.gold.set_mode(&collaborative, incident, &reason).await;
             }
+            (Act::Ask { of }, _) => self.gold.ask_to_confirm(&of).await,
             (Act::Stream(_) | Act::Publish(_) | Act::Replace { .. } | Act::Raise(_), _) if is_late => {
                 tracing::debug!(trust, %at, "left out: too late");
             }

@@ -54,6 +54,7 @@ fn night_need(case: &Night, at: Timestamp) -> v1::Need {
         needed_by: wire_time(hours(at, case.within_hours)),
         patient: patient(case.age, case.sex.as_deref().map(sex), isolation),
         max_travel_minutes: case.travel,
+        home_area: case.home.clone(),
         reason: coded(
             "TRANSFER_REASON",
             case.reason.as_deref().unwrap_or("CAPACITY"),

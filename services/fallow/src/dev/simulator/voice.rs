@@ -30,6 +30,10 @@ impl Voices {
         self.of("duty-lead")
     }
 
+    pub(super) fn board(&self) -> Voice {
+        self.of("icb")
+    }
+
     pub(super) fn system(&self, trust: &str) -> Voice {
         self.of(&format!("trust-system.{trust}"))
     }
@@ -167,6 +171,34 @@ impl Voice {
         let request =
             v1::ListProposalsRequest { page_size: PAGE, filter: Some(filter), ..Default::default() };
         send!(self, matching.list_proposals, request).map(|answer| answer.proposals).unwrap_or_default()
+    }
+
+    /// Lists the live proposals that wait for this user's own answer.
+    pub(super) async fn waiting(&self) -> Vec<v1::Proposal> {
+        let filter = v1::ProposalFilter { waiting_for_me: true, ..Default::default() };
+        let request =
+            v1::ListProposalsRequest { page_size: PAGE, filter: Some(filter), ..Default::default() };
+        send!(self, matching.list_proposals, request).map(|answer| answer.proposals).unwrap_or_default()
+    }
+
+    /// Approves a proposal above its trusts.
+    pub(super) async fn approve(&self, proposal: &str) {
+        let request = v1::ApproveProposalRequest {
+            request_id: fresh_request_id(),
+            proposal: proposal.to_owned(),
+            ..Default::default()
+        };
+        send!(self, matching.approve_proposal, request);
+    }
+
+    /// Asks a trust whether its figures are still true, when its feed has fallen silent.
+    pub(super) async fn ask_to_confirm(&self, trust: &str) {
+        let request = v1::AskToConfirmRequest {
+            request_id: fresh_request_id(),
+            trust: trust.to_owned(),
+            ..Default::default()
+        };
+        send!(self, capacity.ask_to_confirm, request);
     }
 
     /// Lists the live transfers of a trust, on either side.
