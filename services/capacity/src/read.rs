@@ -18,7 +18,7 @@ pub(crate) fn get(call: &Call, id: &OfferId) -> Result<(v1::Offer, u64), Failure
     let (found, seen) = call.live.find("offer", &offer_key(id), offer_of)?;
     let visible =
         call.viewer().offer(&found).ok_or(Failure::NotFound { record: "offer", id: id.to_string() })?;
-    Ok((offer::to_wire(visible.get(), seen.revision.0), call.live.picture().revision().0))
+    Ok((offer::seen(visible.get(), seen.revision.0, &call.region.region), call.live.picture().revision().0))
 }
 
 /// Lists a page of offers, in order of id, with the token of the next page and the revision of the list.
@@ -61,7 +61,7 @@ fn seeing_owned(call: Call, filter: v1::OfferFilter) -> impl Fn(&Record, Revisio
         let region = call.live.region().ok()?;
         let viewer = fallow_live::visibility::Viewer { actor: &call.actor, region: &region.region };
         let visible = viewer.offer(found)?;
-        fits(&filter, visible.get(), &call).then(|| offer::to_wire(visible.get(), revision.0))
+        fits(&filter, visible.get(), &call).then(|| offer::seen(visible.get(), revision.0, &region.region))
     }
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn run(
     let proposals = facts.holds.values().filter(|hold| hold.need == *id);
     let proposals = proposals
         .filter(|hold| call.viewer().proposal(hold).is_some())
-        .map(|hold| proposal_to_wire(&call.live, hold, facts.version(&proposal_key(&hold.id)).0))
+        .map(|hold| proposal_to_wire(&call.live, hold, facts.version(&proposal_key(&hold.id)).0, call.at))
         .collect();
     let looked = Looked { at: facts.at, revision: facts.revision.0, policy: &facts.policy };
     let explained = match trust {

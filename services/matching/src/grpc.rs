@@ -90,7 +90,8 @@ impl MatchingService for Matching {
         request: Request<v1::WatchProposalsRequest>,
     ) -> Result<Response<BoxStream<v1::WatchProposalsResponse>>, Status> {
         let call = self.call(&request)?;
-        let watching = proposals::watch(call, request.into_inner(), self.tasks.stopping())?;
+        let watching =
+            proposals::watch(call, request.into_inner(), self.clock.clone(), self.tasks.stopping())?;
         let answers = watching.map(|told| {
             use watch_proposals_response::Item as Wire;
             let told = told.map_err(Status::from)?;

@@ -11,6 +11,7 @@ mod explain;
 mod facts;
 mod grpc;
 mod proposals;
+mod reminders;
 pub mod replay;
 mod simulate;
 mod then;

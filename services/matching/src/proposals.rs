@@ -6,6 +6,7 @@ use fallow_api::v1;
 use fallow_domain::actor::Actor;
 use fallow_domain::ids::ProposalId;
 use fallow_domain::proposal::{Authority, Proposal, ProposalState};
+use fallow_host::clock::Clock;
 use fallow_ledger::record::Record;
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::Live;
@@ -14,12 +15,13 @@ use fallow_live::visibility::Viewer;
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
 
+use crate::reminders;
 use crate::verbs::{proposal_for, proposal_of, proposal_to_wire};
 
 /// Reads one proposal, with the revision of the picture.
 pub(crate) fn get(call: &Call, id: &ProposalId) -> Result<(v1::Proposal, u64), Failure> {
     let (found, revision) = proposal_for(call, id)?;
-    Ok((proposal_to_wire(&call.live, &found, revision.0), call.live.picture().revision().0))
+    Ok((proposal_to_wire(&call.live, &found, revision.0, call.at), call.live.picture().revision().0))
 }
 
 /// Lists a page of proposals, the first to lapse first.
@@ -43,8 +45,10 @@ pub(crate) fn list(
         .collect();
     found.sort_by(|(a, _), (b, _)| (a.held_until, &a.id).cmp(&(b.held_until, &b.id)));
     let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
-    let proposals =
-        found.into_iter().map(|(found, revision)| proposal_to_wire(&call.live, found, revision.0)).collect();
+    let proposals = found
+        .into_iter()
+        .map(|(found, revision)| proposal_to_wire(&call.live, found, revision.0, call.at))
+        .collect();
     Ok(v1::ListProposalsResponse {
         proposals,
         next_page_token,
@@ -52,25 +56,44 @@ pub(crate) fn list(
     })
 }
 
-/// Starts a watch of proposals.
+/// Starts a watch of proposals. Beside what changes it tells a proposal again that waits for its watcher's answer when a
+/// reminder of it is due.
 pub(crate) fn watch(
     call: Call,
     request: v1::WatchProposalsRequest,
+    clock: Clock,
     stopping: impl Future<Output = ()> + Send + 'static,
 ) -> Result<impl Stream<Item = Result<Told<v1::Proposal>, Failure>> + Send, Failure> {
     let picture = call.live.picture().clone();
     let filter = request.filter.unwrap_or_default();
     let role = call.actor.role;
     let (live, actor): (Live, Actor) = (call.live, call.actor);
-    // The region in force is looked at each time, for a watch outlives it.
-    let seeing = move |record: &Record, revision: Revision| {
-        let found = proposal_of(record).filter(|found| fits(&filter, found, &actor))?;
-        let region = live.region().ok()?;
-        let visible = Viewer { actor: &actor, region: &region.region }.proposal(found)?;
-        Some(proposal_to_wire(&live, visible.get(), revision.0))
+    let looking = Looking { live, actor, filter, clock };
+    let seeing = {
+        let looking = looking.clone();
+        move |record: &Record, revision: Revision| looking.see(record, revision)
     };
     let watching = Watching::start(&picture, RecordKind::Proposal, &request.cursor, seeing)?.for_role(role);
-    Ok(watching.into_stream(stopping))
+    Ok(reminders::told_again(looking, watching.into_stream(stopping)))
+}
+
+/// Who watches proposals, and which.
+#[derive(Clone)]
+pub(crate) struct Looking {
+    pub(crate) live: Live,
+    pub(crate) actor: Actor,
+    filter: v1::ProposalFilter,
+    pub(crate) clock: Clock,
+}
+
+impl Looking {
+    /// Returns what the watcher sees of a record. The region in force is looked at each time, for a watch outlives it.
+    pub(crate) fn see(&self, record: &Record, revision: Revision) -> Option<v1::Proposal> {
+        let found = proposal_of(record).filter(|found| fits(&self.filter, found, &self.actor))?;
+        let region = self.live.region().ok()?;
+        let visible = Viewer { actor: &self.actor, region: &region.region }.proposal(found)?;
+        Some(proposal_to_wire(&self.live, visible.get(), revision.0, self.clock.now()))
+    }
 }
 
 fn fits(filter: &v1::ProposalFilter, found: &Proposal, actor: &Actor) -> bool {
@@ -87,7 +110,7 @@ fn fits(filter: &v1::ProposalFilter, found: &Proposal, actor: &Actor) -> bool {
 }
 
 /// Says whether a proposal waits for an actor's own answer.
-fn waits_for(found: &Proposal, actor: &Actor) -> bool {
+pub(crate) fn waits_for(found: &Proposal, actor: &Actor) -> bool {
     let authority = match &found.authority {
         Authority::Pending { role } => *role == actor.role,
         Authority::NotNeeded | Authority::Approved { .. } | Authority::Refused { .. } => false,

@@ -5,19 +5,20 @@ use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal::Terms;
-use fallow_domain::ids::{ProposalId, TransferId};
+use fallow_domain::ids::{ProposalId, SiteCode, TransferId};
 use fallow_domain::proposal::Proposal;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::Transfer;
 use fallow_host::telemetry::link_trace;
-use fallow_ledger::record::{Record, offer_key, proposal_key, transfer_key};
+use fallow_ledger::record::{Record, need_key, offer_key, proposal_key, transfer_key};
 use fallow_ledger::transact::Done;
 use fallow_ledger::{Key, Revision};
 use fallow_live::Live;
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A proposal as it is after a change, and the transfer that the change made of it.
@@ -138,12 +139,21 @@ pub(crate) fn transfer_id() -> Result<TransferId, Failure> {
         .map_err(|error| Failure::Refused(Refusal::new(reason::OUT_OF_RANGE, error.to_string())))
 }
 
-/// Writes a proposal for the wire.
-pub(crate) fn proposal_to_wire(live: &Live, found: &Proposal, revision: u64) -> v1::Proposal {
-    let offer = live.picture().get(&offer_key(&found.offer));
-    let kind = offer.and_then(|seen| kind_of(&seen.record));
+/// Writes a proposal for the wire as it is at a time, with the telephones of its two desks.
+pub(crate) fn proposal_to_wire(live: &Live, found: &Proposal, revision: u64, at: Timestamp) -> v1::Proposal {
+    let (offer, need) =
+        (live.picture().get(&offer_key(&found.offer)), live.picture().get(&need_key(&found.need)));
+    let (offered, needed) =
+        (offer.as_ref().map(|seen| &*seen.record), need.as_ref().map(|seen| &*seen.record));
+    let kind = offered.and_then(kind_of);
     // An offer leaves the live records only after its proposals have; a bed's units are counted as they are.
-    proposal::to_wire(found, kind.unwrap_or(ResourceKind::Bed), revision)
+    let written = proposal::to_wire(found, kind.unwrap_or(ResourceKind::Bed), revision, at);
+    let region = live.region().ok();
+    let phone = |record: Option<&Record>| {
+        let site = record.and_then(site_of);
+        site.zip(region.as_ref()).map(|(site, region)| region.region.phone(site)).unwrap_or_default()
+    };
+    v1::Proposal { home_phone: phone(needed), supporting_phone: phone(offered), ..written }
 }
 
 /// Writes what answers a change of a proposal, with the revision to answer with.
@@ -153,7 +163,7 @@ pub(crate) fn answered(
     done: &Done<Answer>,
 ) -> (Option<v1::Proposal>, Option<v1::Transfer>, i64) {
     let revision = call.revision(done, &proposal_key(&done.answer.proposal.id), mutation.validate_only);
-    let written = proposal_to_wire(&call.live, &done.answer.proposal, revision);
+    let written = proposal_to_wire(&call.live, &done.answer.proposal, revision, call.at);
     let plan = done.answer.transfer.as_ref().map(|plan| transfer::to_wire(plan, revision));
     (Some(written), plan, fallow_api::convert::request::number_to_wire(revision))
 }
@@ -183,6 +193,13 @@ pub(crate) fn proposal_of(record: &Record) -> Option<&Proposal> {
 /// Returns the transfer in a record.
 pub(crate) fn transfer_of(record: &Record) -> Option<&Transfer> {
     if let Record::Transfer(transfer) = record { Some(transfer) } else { None }
+}
+
+fn site_of(record: &Record) -> Option<SiteCode> {
+    if let Record::Offer(offer) = record {
+        return Some(offer.site);
+    }
+    if let Record::Need(need) = record { Some(need.site) } else { None }
 }
 
 fn kind_of(record: &Record) -> Option<ResourceKind> {

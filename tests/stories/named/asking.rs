@@ -37,7 +37,9 @@ async fn a_trust_is_asked_whether_its_figures_are_still_true_and_answers(world: 
 
     let answer = ask(&home, "ZA1", &raised.id).await.unwrap();
     assert_eq!(answer.asked, 1);
-    let [asked] = near.offer(&offer.id).await.asked.try_into().unwrap();
+    let seen = near.offer(&offer.id).await;
+    assert_eq!(seen.phone, "0555 0101", "and whom one would ring");
+    let [asked] = seen.asked.try_into().unwrap();
     assert_eq!((asked.trust.as_str(), asked.role.as_str()), ("ZA4", "bed_manager"));
     assert_eq!(asked.need, raised.id);
     assert_eq!(asked.at, Some(fallow_api::convert::time::to_wire(world.now())));

@@ -86,6 +86,24 @@ async fn staff_and_items_are_deployed_extended_and_returned(world: &mut World) {
     }
 }
 
+/// A desk that watches is told again of what it has not answered, when a sixth of the time is over.
+async fn is_reminded(world: &World, desk: &User, proposed: &v1::Proposal) {
+    let told = crate::watching::proposals(desk, v1::ProposalFilter::default(), |seen| {
+        let now = seen.get(&proposed.id)?;
+        match now.reminded {
+            // Time goes on once the watch has begun.
+            0 if now.reminders.first()?.seconds > world.now().as_second() => {
+                world.pass(SignedDuration::from_secs(101));
+                None
+            }
+            0 => None,
+            _ => Some(now.clone()),
+        }
+    });
+    let told = told.await;
+    assert_eq!((told.reminded, told.revision), (1, proposed.revision), "nothing else has changed");
+}
+
 async fn virtual_wards_step_down_beds_and_the_two_hour_response(world: &mut World) {
     let [supporting, home] = managers(world, ["ZA1", "ZA4"]);
     let ward = || wire::resource(ResourceKind::VirtualWard, "RESPIRATORY");
@@ -104,6 +122,9 @@ async fn virtual_wards_step_down_beds_and_the_two_hour_response(world: &mut Worl
     assert_eq!(since(&proposed.held_until), 600);
     let reminders: Vec<i64> = proposed.reminders.iter().map(|at| since(&Some(*at))).collect();
     assert_eq!(reminders, [100, 200]);
+    let phones = (proposed.home_phone.as_str(), proposed.supporting_phone.as_str());
+    assert_eq!(phones, ("0555 0104", "0555 0101"), "whom to ring about it");
+    is_reminded(world, &supporting, &proposed).await;
     let planned = agree(&home, &supporting, &proposed).await;
     travel(&home, &supporting, &planned).await;
     home.need_in(&raised, v1::need::State::Met).await;

@@ -154,6 +154,12 @@ pub fn filed(wire: &v1::Offer, file: &Filed<'_>) -> Result<Offer, Violations> {
     check.finish(offer)
 }
 
+/// Writes an offer for the wire, with its derived figures and the telephone of its site's desk.
+#[must_use]
+pub fn seen(offer: &Offer, revision: u64, region: &Region) -> v1::Offer {
+    v1::Offer { phone: region.phone(offer.site), ..to_wire(offer, revision) }
+}
+
 /// Writes an offer for the wire, with its derived figures.
 #[must_use]
 pub fn to_wire(offer: &Offer, revision: u64) -> v1::Offer {
@@ -190,6 +196,7 @@ pub fn to_wire(offer: &Offer, revision: u64) -> v1::Offer {
             left_out: suspension.left_out,
         }),
         asked: offer.recent.asked.iter().map(asked_to_wire).collect(),
+        phone: String::new(),
     }
 }
 
@@ -230,6 +237,7 @@ fn written_by_the_server(check: &mut Check<'_>, wire: &v1::Offer) {
         ("revision", wire.revision != 0),
         ("suspension", wire.suspension.is_some()),
         ("asked", !wire.asked.is_empty()),
+        ("phone", !wire.phone.is_empty()),
         ("figures.held", figures.held != 0),
         ("figures.committed", figures.committed != 0),
         ("figures.free", figures.free != 0),

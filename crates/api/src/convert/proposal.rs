@@ -4,6 +4,7 @@ use fallow_domain::calendar::reminders;
 use fallow_domain::lent::LentTeam;
 use fallow_domain::proposal::{Answer, Authority, Proposal, ProposalState, Side};
 use fallow_domain::resource::ResourceKind;
+use jiff::Timestamp;
 
 use super::codes::Coded;
 use super::explanation;
@@ -11,9 +12,16 @@ use super::request::number_to_wire;
 use super::time::to_wire as time_to_wire;
 use crate::v1;
 
-/// Writes a proposal for the wire. `kind` is the offer's, which says whether minutes are held.
+/// Returns how many of a proposal's reminders have passed while it is held.
+fn reminded(proposal: &Proposal, at: Timestamp) -> i32 {
+    let passed =
+        reminders(proposal.proposed_at, proposal.held_until).iter().filter(|due| **due <= at).count();
+    if proposal.state.is_ended() { 0 } else { i32::try_from(passed).unwrap_or(i32::MAX) }
+}
+
+/// Writes a proposal for the wire as it is at a time. `kind` is the offer's, which says whether minutes are held.
 #[must_use]
-pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Proposal {
+pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64, at: Timestamp) -> v1::Proposal {
     v1::Proposal {
         id: proposal.id.to_string(),
         need: proposal.need.to_string(),
@@ -36,6 +44,9 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64) -> v1::Pr
         team: proposal.team.as_deref().map(|lent| team(lent, proposal.state)),
         from_home: proposal.from_home.map(super::need::from_home_to_wire),
         reminders: reminders(proposal.proposed_at, proposal.held_until).map(time_to_wire).to_vec(),
+        reminded: reminded(proposal, at),
+        home_phone: String::new(),
+        supporting_phone: String::new(),
     }
 }
 

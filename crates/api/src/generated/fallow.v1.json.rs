@@ -406,6 +406,7 @@ impl json::Message for super::Offer {
         "suspension",
         "campaign",
         "asked",
+        "phone",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -432,6 +433,7 @@ impl json::Message for super::Offer {
             "suspension" => 19,
             "campaign" => 20,
             "asked" => 21,
+            "phone" => 22,
             _ => return None,
         })
     }
@@ -459,6 +461,7 @@ impl json::Message for super::Offer {
         json::put_optional::<json::Nested<super::Suspension>, M>(out, "suspension", &self.suspension)?;
         json::put::<json::Text, M>(out, "campaign", &self.campaign)?;
         json::put_list::<json::Nested<super::AskedToConfirm>, M>(out, "asked", &self.asked)?;
+        json::put::<json::Text, M>(out, "phone", &self.phone)?;
         Ok(())
     }
 
@@ -486,6 +489,7 @@ impl json::Message for super::Offer {
             19 => self.suspension = json::take::<json::Nested<super::Suspension>, M>(from)?,
             20 => self.campaign = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             21 => self.asked = json::take_list::<json::Nested<super::AskedToConfirm>, M>(from)?,
+            22 => self.phone = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -1158,6 +1162,9 @@ impl json::Message for super::Proposal {
         "team",
         "from_home",
         "reminders",
+        "reminded",
+        "home_phone",
+        "supporting_phone",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1183,6 +1190,9 @@ impl json::Message for super::Proposal {
             "team" => 18,
             "from_home" | "fromHome" => 19,
             "reminders" => 20,
+            "reminded" => 21,
+            "home_phone" | "homePhone" => 22,
+            "supporting_phone" | "supportingPhone" => 23,
             _ => return None,
         })
     }
@@ -1209,6 +1219,9 @@ impl json::Message for super::Proposal {
         json::put_optional::<json::Nested<super::LentTeam>, M>(out, "team", &self.team)?;
         json::put_optional::<json::Nested<super::FromHome>, M>(out, "from_home", &self.from_home)?;
         json::put_list::<json::Time, M>(out, "reminders", &self.reminders)?;
+        json::put::<json::Int<i32>, M>(out, "reminded", &self.reminded)?;
+        json::put::<json::Text, M>(out, "home_phone", &self.home_phone)?;
+        json::put::<json::Text, M>(out, "supporting_phone", &self.supporting_phone)?;
         Ok(())
     }
 
@@ -1235,6 +1248,9 @@ impl json::Message for super::Proposal {
             18 => self.team = json::take::<json::Nested<super::LentTeam>, M>(from)?,
             19 => self.from_home = json::take::<json::Nested<super::FromHome>, M>(from)?,
             20 => self.reminders = json::take_list::<json::Time, M>(from)?,
+            21 => self.reminded = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
+            22 => self.home_phone = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            23 => self.supporting_phone = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

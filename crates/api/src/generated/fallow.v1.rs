@@ -158,6 +158,9 @@ pub struct Offer {
     /// above trusts see all, another trust its own question. Written by the server.
     #[prost(message, repeated, tag = "22")]
     pub asked: ::prost::alloc::vec::Vec<AskedToConfirm>,
+    /// Telephone of the site's desk, from the region's file; empty where none is given. Written by the server.
+    #[prost(string, tag = "23")]
+    pub phone: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Offer`.
 pub mod offer {
@@ -760,6 +763,16 @@ pub struct Proposal {
     /// When a desk that has not answered is to be reminded: after a sixth and after a third of the hold as it now is.
     #[prost(message, repeated, tag = "21")]
     pub reminders: ::prost::alloc::vec::Vec<::prost_types::Timestamp>,
+    /// How many of `reminders` have passed while it was held, as of when this was written. A watch tells a proposal again when
+    /// one passes without the answer of the one who watches.
+    #[prost(int32, tag = "22")]
+    pub reminded: i32,
+    /// Telephone of the desk of the home trust's site, from the region's file; empty where none is given.
+    #[prost(string, tag = "23")]
+    pub home_phone: ::prost::alloc::string::String,
+    /// Telephone of the desk of the supporting trust's site, from the region's file; empty where none is given.
+    #[prost(string, tag = "24")]
+    pub supporting_phone: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Proposal`.
 pub mod proposal {

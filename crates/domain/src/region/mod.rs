@@ -157,6 +157,12 @@ impl Region {
         Some(measured.copied().unwrap_or_else(|| place::travel_minutes(a.coordinates, b.coordinates)))
     }
 
+    /// Returns the telephone of a site's desk; empty where none is given.
+    #[must_use]
+    pub fn phone(&self, site: SiteCode) -> String {
+        self.sites.get(&site).map(|site| site.phone.clone()).unwrap_or_default()
+    }
+
     /// Returns the units that a trust keeps for itself of a resource.
     #[must_use]
     pub fn reserve(&self, trust: TrustCode, key: &ResourceKey) -> Count {

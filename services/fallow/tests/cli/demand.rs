@@ -27,7 +27,7 @@ pub(crate) fn knows_needs(world: &World) {
         // The live ones, unless ended ones are asked for: of these there are none.
         let live = ask.filter.unwrap_or_default().states.is_empty();
         let needs = if live { vec![lc_118(), lc_120()] } else { Vec::new() };
-        Ok(ListNeedsResponse { needs, next_page_token: String::new(), revision: 42 })
+        Ok(ListNeedsResponse { needs, revision: 42, ..ListNeedsResponse::default() })
     });
 }
 

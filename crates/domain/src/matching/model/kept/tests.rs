@@ -109,6 +109,7 @@ fn change(dice: &mut Dice, kinds: Kinds, kept: &mut KeptPlan) -> &'static str {
                 3 => need.patient = other.patient,
                 4 => need.max_travel_minutes = other.max_travel_minutes,
                 5 => need.brings_team = other.brings_team,
+                6 => need.priority = other.priority,
                 _ => {
                     need.units = (1 + u32::try_from(dice.below(3)).unwrap()).into();
                     need.listed_at = after(-i64::try_from(dice.below(4_000)).unwrap());
@@ -193,7 +194,7 @@ fn one_thing_that_changes_about_a_need_is_seen() {
     let mut fits = need("N1");
     (fits.brings_team, fits.patient.age) = (true, Some(40));
     type Change = fn(&mut Need);
-    let changes: [Change; 10] = [
+    let changes: [Change; 11] = [
         |need| (need.trust, need.site) = ("BBB".parse().unwrap(), "BBB01".parse().unwrap()),
         |need| need.site = "ZZZ01".parse().unwrap(),
         |need| need.resource = resource(ResourceKind::Bed, "STEP_DOWN"),
@@ -204,8 +205,15 @@ fn one_thing_that_changes_about_a_need_is_seen() {
         |need| need.max_travel_minutes = Some(1),
         |need| need.brings_team = false,
         |need| need.state = crate::need::NeedState::OnHold,
+        |need| need.priority = crate::need::Priority::P1B,
     ];
-    let mut kept = KeptPlan::new(&problem(region(), vec![fits.clone()], vec![later]));
+    fits.priority = crate::need::Priority::P2;
+    let mut region = region();
+    region.policy.ring_fence = vec![crate::region::SiteKind::SurgicalHub];
+    if let Some(site) = region.sites.get_mut(&later.site) {
+        site.kind = crate::region::SiteKind::SurgicalHub;
+    }
+    let mut kept = KeptPlan::new(&problem(region, vec![fits.clone()], vec![later]));
     for (at, change) in changes.iter().enumerate() {
         assert_eq!(kept.served(&fits.id), 1, "before change {at}");
         let mut changed = fits.clone();
