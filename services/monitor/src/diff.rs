@@ -77,6 +77,12 @@ fn lines(region: &Region) -> BTreeMap<String, String> {
         });
         flatten(&format!("site.{code}"), &value, &mut lines);
     }
+    for (code, area) in &region.areas {
+        let value = json!({
+            "trust": area.trust, "name": area.name, "lat": area.coordinates.lat, "lon": area.coordinates.lon,
+        });
+        flatten(&format!("area.{code}"), &value, &mut lines);
+    }
     for collaborative in &region.collaboratives {
         let value = json!({
             "name": collaborative.name, "kind": collaborative.kind, "members": collaborative.members,

@@ -221,7 +221,14 @@ async fn what_is_wrong_with_a_region_file_is_named_at_once() {
         (&NORTH_VALE.replace("keep_points", "keep_pionts"), &["toml"], "unknown field `keep_pionts`"),
         (
             &NORTH_VALE.replace("opel = 2", "opel = 9").replace("trust = \"ZA2\"", "trust = \"ZZ9\""),
-            &["trust ZA1: opel", "trust ZA3: opel", "trust ZA5: opel", "site ZA201: trust"],
+            &[
+                "trust ZA1: opel",
+                "trust ZA3: opel",
+                "trust ZA5: opel",
+                "site ZA201: trust",
+                "area VALE-BRACKWATER: trust",
+                "policy: standing_agreement anaesthetists-2026",
+            ],
             "must be 1 to 4, is 9",
         ),
         (&NORTH_VALE.replace("id = \"north-vale\"", "id = \"other\""), &["region: id"], "must be north-vale"),
