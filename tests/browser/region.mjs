@@ -133,3 +133,38 @@ for (const scripts of [true, false]) {
     assert.equal(await who.page.$$eval('.figures tbody tr', (all) => all.length), 1)
   })
 }
+
+for (const scripts of [true, false]) {
+  const how = scripts ? 'with scripts' : 'without scripts'
+
+  test(`a what-if cannot pass for what is, adds change on change and is saved, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', scripts })
+    await who.go('/situation')
+    await who.page.click('.sections >> text=What-if')
+    assert.equal(await who.page.title(), 'SIMULATION: what-if - Fallow')
+    assert.match(await who.text('.empty'), /Nothing is changed yet/)
+    await who.page.fill('#minutes', '60')
+    await who.page.click('text=Set limit')
+    await who.page.waitForSelector('.compared')
+    assert.match(await who.text('tr:has(th:text-is("Placed"))'), /29 ?35 ?\+6 better/)
+    assert.match(await who.text('.simulation'), /every travel limit at least 60 minutes/)
+    await who.page.selectOption('#units-trust', 'ZA1')
+    await who.page.selectOption('#units-resource', 'BED/CC_ADULT/2')
+    await who.page.click('text=Add units')
+    await who.page.waitForSelector('li:has-text("4 more Level 2 at Aldermoor University Hospitals until")')
+    assert.match(await who.text('tr:has(th:text-is("Placed"))'), /29 ?41 ?\+12 better/)
+    assert.match(await who.text('.simulation'), /LC-120: none -> Calverleigh Hospitals \(2 units\)/)
+    assert.match(await who.text('.simulation'), /Who is worse off \(1\)DX-77 travels 12 minutes farther/)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    const saved = await (await who.context.request.get(who.base + (await who.page.getAttribute('text=Save scenario.toml', 'href')))).text()
+    assert.match(saved, /\[\[change\]\]\ntravel_limit_minutes = 60\n\n\[\[change\]\]\nunits = \{ trust = "ZA1", resource = "bed\/cc_adult\/2", by = 4, until = 2026-11-24T20:00:00Z \}\n/)
+    await who.page.click('text=Link to this answer')
+    await who.page.waitForURL('**revision=100')
+    await who.page.click('li:has-text("travel limit") >> text=Remove')
+    await who.page.waitForSelector('.compared')
+    assert.equal(await who.page.$('li:has-text("every travel limit")'), null)
+    await who.page.fill('#minutes', 'an hour')
+    await who.page.click('text=Set limit')
+    await who.page.waitForSelector('.error-summary a[href="#minutes"]')
+  })
+}

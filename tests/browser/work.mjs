@@ -120,3 +120,27 @@ test('paper shows the list and no buttons', async ({ person }) => {
     assert.equal(seen, 0, path)
   }
 })
+
+for (const scripts of [true, false]) {
+  const how = scripts ? 'with scripts' : 'without scripts'
+
+  test(`the demonstration says who one is, lets one be another and breaks things, ${how}`, async ({ person }) => {
+    const who = await person({ scripts })
+    await who.go('/capacity')
+    assert.match(await who.text('.demo'), /You are Dunmere General Hospital\u2019s bed manager; time passes as it does/)
+    await who.page.click('.demo a')
+    await who.page.selectOption('#trust-silent', 'ZA2')
+    await who.page.click('.fault:has(h3:has-text("A feed falls silent")) button')
+    await who.page.waitForSelector('.flash:has-text("Broken: the feed of Brackwater Hospitals is silent.")')
+    await who.go('/proposals')
+    assert.match(await who.text('.demo'), /Broken on purpose: the feed of Brackwater Hospitals is silent\./)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    await who.go('/demo')
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    await who.page.click('text=Mend it')
+    await who.page.waitForSelector('.flash:has-text("Mended")')
+    await who.page.selectOption('#user', 'duty-lead')
+    await who.page.click('text=Become them')
+    await who.page.waitForSelector('.demo:has-text("You are gold command of North Vale")')
+  })
+}

@@ -167,8 +167,12 @@ pub(crate) fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 
 /// Goes to the sign-in page, and afterwards to an address of ours.
 fn to_sign_in(next: &str) -> Response {
-    let next: String = next.bytes().map(percent_encoded).collect();
-    Redirect::to(&format!("/sign-in?next={next}")).into_response()
+    Redirect::to(&format!("/sign-in?next={}", encoded(next))).into_response()
+}
+
+/// Encodes the value of a query.
+pub(crate) fn encoded(value: &str) -> String {
+    value.bytes().map(percent_encoded).collect()
 }
 
 /// Encodes one byte of a query's value.

@@ -17,6 +17,7 @@ pub(crate) struct Directory {
     names: Names,
     trusts: BTreeMap<String, String>,
     sites: BTreeMap<String, Site>,
+    collaboratives: BTreeMap<String, String>,
     own_codes: Vec<Resource>,
 }
 
@@ -59,9 +60,11 @@ impl Directory {
             let known = Site { code: site.code, trust: site.trust, name: site.name, phone: site.phone };
             (known.code.clone(), known)
         });
+        let collaboratives = region.collaboratives.into_iter().map(|one| (one.id, one.name));
         Self {
             region: region.name,
             names,
+            collaboratives: collaboratives.collect(),
             trusts: trusts.collect(),
             sites: sites.collect(),
             own_codes: region.resources,
@@ -76,6 +79,21 @@ impl Directory {
     /// Returns the name of a trust, its code when it has none.
     pub(crate) fn trust<'a>(&'a self, ods: &'a str) -> &'a str {
         self.trusts.get(ods).map_or(ods, String::as_str)
+    }
+
+    /// Returns the code and name of every trust, in order of their codes.
+    pub(crate) fn trusts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.trusts.iter().map(|(ods, name)| (ods.as_str(), name.as_str()))
+    }
+
+    /// Returns the id and name of every collaborative.
+    pub(crate) fn collaboratives(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.collaboratives.iter().map(|(id, name)| (id.as_str(), name.as_str()))
+    }
+
+    /// Returns the name of a collaborative, its id when it has none.
+    pub(crate) fn collaborative<'a>(&'a self, id: &'a str) -> &'a str {
+        self.collaboratives.get(id).map_or(id, String::as_str)
     }
 
     /// Returns the name of a site, its code when it has none.

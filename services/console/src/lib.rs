@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 mod app;
 mod assets;
+mod demo;
 mod directory;
 mod form;
 mod live;
@@ -27,6 +28,7 @@ mod session;
 mod upstream;
 mod words;
 
+pub use demo::{Demo, Fault, Faults};
 pub use session::TokenIssuer;
 pub use upstream::Endpoints;
 
@@ -42,8 +44,8 @@ pub struct Settings {
     pub credential: TokenIssuer,
     /// How people sign in.
     pub sign_in: SignIn,
-    /// Whether to show that nothing is kept and nothing is secret.
-    pub demo: bool,
+    /// Set in a demonstration, whose pages say that nothing is kept and nothing is secret.
+    pub demo: Option<Demo>,
     /// Whether people reach the console by https, so that the cookie must not travel otherwise.
     pub https: bool,
 }

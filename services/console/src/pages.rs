@@ -1,6 +1,7 @@
 //! One folder a page: handlers, view model and templates together.
 
 pub(crate) mod capacity;
+pub(crate) mod demo;
 pub(crate) mod frame;
 pub(crate) mod needs;
 pub(crate) mod preferences;
@@ -12,3 +13,4 @@ pub(crate) mod situation;
 pub(crate) mod transfers;
 pub(crate) mod upload;
 pub(crate) mod wall;
+pub(crate) mod what_if;

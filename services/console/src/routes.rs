@@ -15,7 +15,8 @@ use tower_http::compression::CompressionLayer;
 use crate::app::{App, Update, Visit};
 use crate::assets;
 use crate::pages::{
-    capacity, frame, needs, preferences, proposals, search, sign_in, situation, transfers, upload, wall,
+    capacity, demo, frame, needs, preferences, proposals, search, sign_in, situation, transfers, upload,
+    wall, what_if,
 };
 
 /// Largest form, in bytes. Ours are under two kilobytes.
@@ -61,8 +62,12 @@ pub(crate) fn router(app: App) -> Router {
         .route("/situation", get(situation::page))
         .route("/situation/one", get(situation::one::page))
         .route("/situation/ask", post(situation::one::ask))
+        .route("/what-if", get(what_if::page))
+        .route("/what-if/scenario.toml", get(what_if::scenario))
         .route("/wall", get(wall::page))
         .route("/search", get(search::page))
+        .route("/demo", get(demo::page))
+        .route("/demo/fault", post(demo::fault))
         .route("/preferences", get(preferences::page).post(preferences::keep))
         .route("/upload", get(upload::page).post(upload::preview))
         .route(

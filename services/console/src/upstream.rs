@@ -21,6 +21,9 @@ use crate::problem::Problem;
 /// How long a page waits for one call. Longer than any healthy answer, shorter than a person's patience.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a page waits for a call that solves: as long as the service tries, and its turn.
+const LONG_DEADLINE: Duration = Duration::from_secs(26);
+
 /// How long to try to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -108,6 +111,13 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
+    /// Waits as long as the service itself tries, for calls that solve.
+    pub(crate) fn patient(&self) -> Self {
+        let mut calls = self.clone();
+        calls.credential.deadline = Some(LONG_DEADLINE);
+        calls
+    }
+
     /// Drops the deadline, as watches need.
     pub(crate) fn without_deadline(mut self) -> Self {
         self.credential.deadline = None;

@@ -172,6 +172,8 @@ pub struct Process {
     pub identity: Identity,
     /// The text of the region file that is applied to a ledger without a region.
     pub region_file: Option<String>,
+    /// Set in a demonstration: the switches that its console shows.
+    pub demo: Option<fallow_console::Demo>,
     /// Every task of the process.
     pub tasks: Tasks,
 }
@@ -202,7 +204,7 @@ impl Process {
         let identity = Identity::open(&config)?;
         let region_file = config.region.file().map(|path| read("region.file", path)).transpose()?;
         let calendar = Arc::new(working_time::england()?);
-        Ok(Self { config, clock, calendar, identity, region_file, tasks: Tasks::new() })
+        Ok(Self { config, clock, calendar, identity, region_file, demo: None, tasks: Tasks::new() })
     }
 
     /// Starts services over a ledger: its follower, their servers, and with matching the engine. They say `NOT_SERVING`

@@ -6,8 +6,10 @@ use axum::response::Response;
 use fallow_api::v1::{GetSituationRequest, ProposalFilter};
 use http::{HeaderMap, StatusCode};
 
+use super::demo;
 use crate::app::{Update, Visit};
 use crate::assets;
+use crate::demo::Demo;
 use crate::directory::{Desk, Directory};
 use crate::preferences::Preferences;
 use crate::problem::Problem;
@@ -154,6 +156,25 @@ impl Head {
     }
 }
 
+/// The line on top of every page of a demonstration.
+pub(crate) struct Strip {
+    pub(crate) who: String,
+    pub(crate) pace: String,
+    pub(crate) broken: Vec<String>,
+}
+
+impl Strip {
+    fn new(visit: &Visit, demo: &Demo, directory: Option<&Directory>) -> Self {
+        let unknown = Directory::default();
+        let directory = directory.unwrap_or(&unknown);
+        Self {
+            who: demo::you_are(visit, directory),
+            pace: demo::pace(demo),
+            broken: demo::broken(demo, directory),
+        }
+    }
+}
+
 /// What the layout shows around every page of a signed-in person.
 pub(crate) struct Frame {
     /// The page's name, as the title has it.
@@ -165,7 +186,8 @@ pub(crate) struct Frame {
     /// Role and trust.
     pub(crate) who: String,
     pub(crate) desk: Option<Desk>,
-    pub(crate) demo: bool,
+    /// In a demonstration: who one is, how fast time passes, and what is broken on purpose.
+    pub(crate) demo: Option<Strip>,
     pub(crate) csrf: String,
     pub(crate) flash: Option<String>,
     /// When the page was made.
@@ -209,7 +231,7 @@ impl Frame {
             head: rendered(head),
             who,
             desk,
-            demo: visit.app.settings.demo,
+            demo: visit.app.settings.demo.as_ref().map(|demo| Strip::new(visit, demo, directory)),
             csrf: visit.signed.csrf.clone(),
             flash: visit.app.sessions.take_flash(&visit.signed.id),
             made_at: visit.now.clock(visit.now.at),

@@ -62,7 +62,7 @@ impl Page {
             }
         }
         Self {
-            demo: app.settings.demo,
+            demo: app.settings.demo.is_some(),
             groups,
             next: local(next).to_owned(),
             problem,

@@ -48,7 +48,7 @@ pub(crate) async fn page(visit: Visit) -> Response {
             script: assets::script(),
             icon: assets::icon(),
             build: assets::build(),
-            demo: visit.app.settings.demo,
+            demo: visit.app.settings.demo.is_some(),
             board: rendered(&board),
         };
         routes::html(StatusCode::OK, rendered(&page))

@@ -276,6 +276,11 @@ fn region() -> Region {
         name: "North Vale".to_owned(),
         trusts: TRUSTS.iter().map(trust).collect(),
         sites: SITES.iter().map(site).collect(),
+        collaboratives: vec![Collaborative {
+            id: "acute".to_owned(),
+            name: "North Vale Acute Provider Collaborative".to_owned(),
+            ..Collaborative::default()
+        }],
         resources: ["ODP", "CRITICAL_CARE_NURSE", "ANAESTHETIST"].map(resource).to_vec(),
         ..Region::default()
     }

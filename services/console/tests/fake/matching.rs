@@ -228,6 +228,45 @@ impl MatchingService for World {
         }))
     }
 
+    async fn simulate(
+        &self,
+        request: Request<SimulateRequest>,
+    ) -> Result<Response<SimulateResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        let number = i64::try_from(asked.changes.len()).unwrap_or(0);
+        for change in &asked.changes {
+            if let Some(simulated_change::Change::TravelLimitMinutes(minutes)) = change.change
+                && !(1..=1_440).contains(&minutes)
+            {
+                return Err(Status::invalid_argument("changes[0].travel_limit_minutes: must be 1 to 1,440"));
+            }
+        }
+        let before =
+            PlanSummary { placed: 29, unserved: 11, median_travel_minutes: 24, ..Default::default() };
+        let after = PlanSummary { placed: 29 + 6 * number, median_travel_minutes: 31, ..before.clone() };
+        let revision = asked.base_revision.unwrap_or(self.records().revision);
+        let changed = vec![PlacementChange {
+            need: "n-4".to_owned(),
+            after: "o-30".to_owned(),
+            units: 2,
+            name: "LC-120".to_owned(),
+            after_trust: "ZA3".to_owned(),
+            ..Default::default()
+        }];
+        Ok(Response::new(SimulateResponse {
+            before: Some(before),
+            after: Some(after),
+            changed,
+            changed_total: 1,
+            worse_off: vec!["DX-77 travels 12 minutes farther".to_owned()],
+            worse_off_total: 1,
+            at: Some(prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 }),
+            revision,
+            ..Default::default()
+        }))
+    }
+
     async fn get_transfer(
         &self,
         request: Request<GetTransferRequest>,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use fallow_console::{BuiltInUser, Endpoints, Settings, SignIn, TokenIssuer};
+use fallow_console::{BuiltInUser, Demo, Endpoints, Settings, SignIn, TokenIssuer};
 use fallow_domain::ids::{RegionId, TrustCode};
 use fallow_host::clock::Clock;
 use fallow_host::identity::{Signer, SigningKey, Verifier, built_in};
@@ -59,7 +59,7 @@ impl Stage {
             endpoints: Endpoints::all_at(&Endpoint::from_shared(at).expect("an address")),
             credential: issuer("console"),
             sign_in: SignIn::BuiltIn(people.iter().map(user).collect()),
-            demo: true,
+            demo: Some(Demo { speed: 1, ..Demo::default() }),
             https: false,
         };
         let listener = TcpListener::bind(address).await.expect("the address is free");

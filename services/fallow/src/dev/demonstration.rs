@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fallow_api::client::{Client, Settings, SettingsError};
+use fallow_console::Demo;
 use fallow_domain::region::file::RegionFileError;
 use fallow_domain::region::{Region, file};
 use fallow_host::clock::Clock;
@@ -121,6 +122,8 @@ impl Demonstration {
         let clock = Clock::scaled(begins_at, args.speed);
         let mut process = Process::new(config, clock.clone())?;
         process.region_file = Some(region_toml);
+        let demo = Demo { speed: args.speed, ..Demo::default() };
+        process.demo = Some(demo.clone());
 
         let (ledger, redis_keys) = ledger(args, &region)?;
         if let Some(path) = &args.log {
@@ -140,7 +143,7 @@ impl Demonstration {
         if !args.no_simulator {
             let client = Client::new(&Settings::at(&grpc_url))?;
             let voices = Voices::new(client, tokens, tally.clone());
-            let simulator = Simulator::new(scenario, args.seed, clock, &voices);
+            let simulator = Simulator::new(scenario, args.seed, clock, &voices, demo.faults);
             process.tasks.spawn("simulator", simulator.run(args.speed, process.tasks.stopping()));
         }
         Ok(Self {

@@ -6,6 +6,7 @@
 
 mod board;
 mod desk;
+mod faults;
 mod tally;
 mod transfers;
 mod voice;
@@ -22,6 +23,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::plan::{self, Act, Event};
 use super::scenario::Scenario;
 use desk::Desk;
+use fallow_console::Faults;
+use faults::Broken;
 pub use tally::Tally;
 use voice::Voice;
 pub(super) use voice::Voices;
@@ -91,14 +94,15 @@ pub(super) struct Simulator {
     gold: Voice,
     /// The care board's.
     board: Voice,
+    broken: Broken,
     /// The rest of the planned day, in order.
     coming: VecDeque<Event>,
     next_day: i64,
 }
 
 impl Simulator {
-    /// Makes the people of a scenario's region; they speak by `voices`.
-    pub(super) fn new(scenario: Scenario, seed: u64, clock: Clock, voices: &Voices) -> Self {
+    /// Makes the people of a scenario's region; they speak by `voices`, and `faults` happen to them.
+    pub(super) fn new(scenario: Scenario, seed: u64, clock: Clock, voices: &Voices, faults: Faults) -> Self {
         let cases = Cases::default();
         let desk = |trust: &str| {
             let unhurried = scenario.unhurried.clone();
@@ -106,7 +110,8 @@ impl Simulator {
         };
         let desks = scenario.trusts().into_iter().map(desk).collect();
         let (gold, board) = (voices.gold(), voices.board());
-        Self { desks, gold, board, scenario, seed, clock, coming: VecDeque::new(), next_day: 0 }
+        let broken = Broken::new(faults);
+        Self { desks, gold, board, broken, scenario, seed, clock, coming: VecDeque::new(), next_day: 0 }
     }
 
     /// Plays until `stopping` ends.
@@ -134,7 +139,9 @@ impl Simulator {
     /// Opens the day: everything is reported, and the cases that the night has left are raised.
     async fn open(&mut self) {
         for event in plan::opening(&self.scenario, self.seed) {
-            self.play(event).await;
+            if let Some(event) = self.met(event) {
+                self.play(event).await;
+            }
         }
         for case in plan::night(&self.scenario) {
             let trust = super::scenario::trust_of(&case.need.site).to_owned();
@@ -154,7 +161,12 @@ impl Simulator {
         let now = self.clock.now();
         let mut due: BTreeMap<String, Vec<Event>> = BTreeMap::new();
         while let Some(event) = self.due(now) {
-            due.entry(event.trust.clone()).or_default().push(event);
+            if let Some(event) = self.met(event) {
+                due.entry(event.trust.clone()).or_default().push(event);
+            }
+        }
+        for (trust, act) in self.broken.said_at_once(now) {
+            due.entry(trust.clone()).or_default().push(Event { at: now, trust, act });
         }
         for event in due.remove(GOLD).unwrap_or_default() {
             self.play(event).await;
@@ -167,10 +179,19 @@ impl Simulator {
                 for event in events {
                     this.play(event).await;
                 }
-                desk.look(this.clock.now()).await;
+                if this.broken.answers(trust) {
+                    desk.look(this.clock.now()).await;
+                }
             }
         }))
         .await;
+    }
+
+    /// Returns what becomes of an event while something is broken on purpose.
+    fn met(&mut self, event: Event) -> Option<Event> {
+        let Event { at, trust, act } = event;
+        let act = self.broken.meet(&trust, act)?;
+        Some(Event { at, trust, act })
     }
 
     /// Takes the next event that is due, planning further days as they come.

@@ -32,7 +32,7 @@ impl Process {
             } else {
                 SignIn::AccessToken
             },
-            demo: config.dev.enabled,
+            demo: self.demo.clone(),
             https: false,
         };
         let address = SocketAddr::new(config.listen.bind, config.listen.console);

@@ -5,16 +5,19 @@
 pub(crate) enum Section {
     /// Who can help and who is short.
     Situation,
+    /// Trying changes on a copy.
+    WhatIf,
     /// Across the room.
     Wall,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Situation, Self::Wall];
+    const ALL: [Self; 3] = [Self::Situation, Self::WhatIf, Self::Wall];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Situation => "/situation",
+            Self::WhatIf => "/what-if",
             Self::Wall => "/wall",
         }
     }
@@ -22,6 +25,7 @@ impl Section {
     const fn name(self) -> &'static str {
         match self {
             Self::Situation => "Situation",
+            Self::WhatIf => "What-if",
             Self::Wall => "Wall",
         }
     }
