@@ -28,6 +28,9 @@ pub(crate) fn short(resource: &Resource) -> String {
         ("MRI" | "CT", _) => resource.code.clone(),
         ("NON_OBSTETRIC_ULTRASOUND", _) => "Ultrasound".to_owned(),
         ("ECHOCARDIOGRAPHY", _) => "Echo".to_owned(),
+        (code, _) if resource.kind() == ResourceKind::VirtualWard => {
+            format!("{}, virtual ward", name_of_code(resource.kind(), code))
+        }
         _ => name_of_code(resource.kind(), &resource.code),
     }
 }
@@ -180,10 +183,14 @@ pub(crate) fn in_words(code: &str) -> String {
     if code.len() <= 4 {
         return code.to_owned();
     }
-    let text = code.replace('_', " ").to_lowercase();
+    let word = |word: &str| if ABBREVIATIONS.contains(&word) { word.to_owned() } else { word.to_lowercase() };
+    let text = code.split('_').map(word).collect::<Vec<_>>().join(" ");
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
+
+/// What people write in capitals also within a longer name.
+const ABBREVIATIONS: [&str; 6] = ["CPAP", "ECMO", "ICU", "ODP", "MRI", "CT"];
 
 #[cfg(test)]
 mod tests {
@@ -202,6 +209,8 @@ mod tests {
         check("STAFF/CRITICAL_CARE_NURSE", "Critical care nurse");
         check("STAFF/ODP", "ODP");
         check("THEATRE/MAIN", "Main theatre");
+        check("EQUIPMENT/CPAP_DEVICE", "CPAP device");
+        check("VIRTUAL_WARD/FRAILTY", "Frailty, virtual ward");
     }
 
     #[test]
