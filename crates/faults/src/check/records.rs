@@ -348,4 +348,47 @@ mod tests {
         assert!(wrote(Role::Gold, RecordKind::Offer) && wrote(Role::Gold, RecordKind::Proposal));
         assert!(!wrote(Role::Gold, RecordKind::Region) && !wrote(Role::BedManager, RecordKind::Offer));
     }
+
+    #[test]
+    fn a_question_that_changes_anything_else_is_found() {
+        use fallow_api::convert::{Filed, offer};
+        use fallow_api::v1;
+        use fallow_domain::offer::{Asked, Offer};
+        let region = file::parse(include_str!("../../../../regions/north-vale.toml")).unwrap();
+        let at: jiff::Timestamp = "2026-11-24T08:00:00Z".parse().unwrap();
+        let until = Some(fallow_api::convert::time::to_wire(at + jiff::SignedDuration::from_hours(24)));
+        let wire = v1::Offer {
+            id: "O1".into(),
+            trust: "ZA1".into(),
+            site: "ZA101".into(),
+            resource: Some(v1::Resource {
+                kind: v1::ResourceKind::Bed.into(),
+                code: "STEP_DOWN".into(),
+                ..Default::default()
+            }),
+            figures: Some(v1::Figures { staffed: 3, ..Default::default() }),
+            window: Some(v1::Window { from: None, until }),
+            cadence: Some(fallow_api::convert::time::span_to_wire(jiff::SignedDuration::from_hours(1))),
+            ..Default::default()
+        };
+        let old = offer::filed(&wire, &Filed { region: &region, at }).unwrap();
+        let subject = Label::parse("somebody").unwrap();
+        let by = Actor { subject, kind: ActorKind::Person, role: Role::Gold, trust: None };
+        let found = |before: Option<&Offer>, new: &Offer, verb: &str| {
+            let (mut world, mut changes) = (Records::default(), Records::default());
+            before.into_iter().for_each(|offer| world.put_offer(offer.clone()));
+            changes.put_offer(new.clone());
+            let by = by.clone();
+            let cause =
+                Cause { by, verb: verb.into(), at, request_id: None, traceparent: None, decided_at: None };
+            only_asks(&world, &changes, &cause, Revision(2)).len()
+        };
+        let mut asked = old.clone();
+        asked.recent.asked.push(Asked { by: by.clone(), at, need: None });
+        assert_eq!(found(Some(&old), &asked, "AskToConfirm"), 0);
+        asked.figures.staffed = 2.into();
+        assert_eq!(found(Some(&old), &asked, "AskToConfirm"), 1, "figures");
+        assert_eq!(found(None, &old, "AskToConfirm"), 1, "an offer out of nothing");
+        assert_eq!(found(Some(&old), &asked, "PublishOffer"), 0, "held to other rules");
+    }
 }
