@@ -167,7 +167,7 @@ pub(crate) async fn tell(address: &str, logout_token: &str) -> std::io::Result<(
 pub(crate) fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html><html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title} - demonstration provider</title></head><body><main><p>This provider is \
+         content=\"width=device-width\"><link rel=\"icon\" href=\"data:,\"><title>{title} - demonstration provider</title></head><body><main><p>This provider is \
          part of a demonstration: nobody has to prove who they are.</p>{body}</main></body></html>"
     )
 }

@@ -1,7 +1,8 @@
 //! Who is signed in, and the codes and tokens that came of it.
 
 use std::collections::HashMap;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use crate::keys::random;
 use crate::{CODE_LIFE, IssuerError, now};

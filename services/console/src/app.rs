@@ -11,18 +11,23 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use jiff::tz::TimeZone;
 
-use crate::Settings;
 use crate::directory::Directory;
 use crate::live::Live;
 use crate::pages::problem;
+use crate::parked::Parked;
 use crate::preferences::Preferences;
 use crate::problem::{Kind, Problem};
+use crate::provider::OnTheirWay;
 use crate::session::{Presence, Sessions, Signed, Viewer};
 use crate::upstream::{Calls, Upstream};
 use crate::words::time::Now;
+use crate::{Settings, SignIn};
 
 /// The cookie that carries a session's name.
 pub(crate) const COOKIE_NAME: &str = "fallow_session";
+
+/// The reason with which a call asks for a stronger sign-in.
+const AAL_TOO_LOW: &str = "AAL_TOO_LOW";
 
 /// The header by which a page says that its person is typing, although they have sent nothing yet.
 const PRESENT: &str = "x-fallow-present";
@@ -35,6 +40,10 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) upstream: Upstream,
     pub(crate) sessions: Sessions,
+    /// Forms that wait for their person to sign in again.
+    pub(crate) parked: Parked,
+    /// People who are at the identity provider.
+    pub(crate) on_their_way: OnTheirWay,
     pub(crate) live: Live,
     pub(crate) tasks: Tasks,
     clock: Clock,
@@ -52,8 +61,9 @@ impl std::ops::Deref for App {
 impl App {
     pub(crate) fn new(settings: Settings, clock: Clock, tasks: Tasks, zone: TimeZone) -> Self {
         let upstream = Upstream::new(&settings.endpoints);
-        let (sessions, live) = (Sessions::default(), Live::new());
-        Self(Arc::new(Inner { settings, upstream, sessions, live, tasks, clock, zone }))
+        let (sessions, live) = (Sessions::new(settings.idle), Live::new());
+        let (parked, on_their_way) = (Parked::default(), OnTheirWay::default());
+        Self(Arc::new(Inner { settings, upstream, sessions, parked, on_their_way, live, tasks, clock, zone }))
     }
 
     /// Returns the moment for which a page is made.
@@ -77,17 +87,22 @@ pub(crate) struct Visit {
 
 impl Visit {
     /// Finds the session of a request that a person made: a page or a form.
-    pub(crate) fn of_person(parts: &Parts, app: &App) -> Result<Self, Box<Response>> {
-        Self::of(parts, app, Presence::Person).ok_or_else(|| {
+    pub(crate) async fn of_person(parts: &Parts, app: &App) -> Result<Self, Box<Response>> {
+        Self::of(parts, app, Presence::Person).await.ok_or_else(|| {
             // Only what was to be read can be shown after signing in; a form would be sent twice.
             let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
             Box::new(to_sign_in(next.map_or("/", |next| next.as_str())))
         })
     }
 
-    fn of(parts: &Parts, app: &App, presence: Presence) -> Option<Self> {
+    async fn of(parts: &Parts, app: &App, presence: Presence) -> Option<Self> {
         let signed = app.sessions.find(session_name(parts)?, presence)?;
-        let calls = app.upstream.as_bearer(&signed.token).ok()?;
+        let token = app.sessions.token(&signed.id)?;
+        let Ok(token) = token.text(app).await else {
+            app.sessions.end(&signed.id);
+            return None;
+        };
+        let calls = app.upstream.as_bearer(&token).ok()?;
         let preferences = Preferences::of(parts);
         Some(Self { app: app.clone(), signed, calls, now: app.now(), preferences })
     }
@@ -120,6 +135,10 @@ impl Visit {
 
     /// Answers with a page about a problem, or with the way back to signing in.
     pub(crate) fn refuse(&self, problem: &Problem) -> Response {
+        if problem.reason == AAL_TOO_LOW && matches!(self.app.settings.sign_in, SignIn::Provider(_)) {
+            // What they had filled in, they fill in again: a stronger sign-in is asked for before anything long.
+            return Redirect::to("/sign-in/provider?stronger=yes").into_response();
+        }
         if problem.kind == Kind::SignedOut {
             self.app.sessions.end(&self.signed.id);
             return to_sign_in("/");
@@ -137,7 +156,7 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        Self::of_person(parts, app).map_err(|way| *way)
+        Self::of_person(parts, app).await.map_err(|way| *way)
     }
 }
 
@@ -149,7 +168,7 @@ impl FromRequestParts<App> for Update {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
         let presence = if parts.headers.contains_key(PRESENT) { Presence::Person } else { Presence::Page };
-        Visit::of(parts, app, presence).map(Self).ok_or(StatusCode::UNAUTHORIZED)
+        Visit::of(parts, app, presence).await.map(Self).ok_or(StatusCode::UNAUTHORIZED)
     }
 }
 
@@ -166,7 +185,7 @@ pub(crate) fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 /// Goes to the sign-in page, and afterwards to an address of ours.
-fn to_sign_in(next: &str) -> Response {
+pub(crate) fn to_sign_in(next: &str) -> Response {
     Redirect::to(&format!("/sign-in?next={}", encoded(next))).into_response()
 }
 

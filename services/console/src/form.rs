@@ -6,7 +6,8 @@ use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use crate::app::{App, Visit};
+use crate::app::{App, Visit, session_name, to_sign_in};
+use crate::parked::Form;
 use crate::problem::Problem;
 
 /// Fields of a form at most. Ours have fewer than 40.
@@ -85,9 +86,13 @@ impl FromRequest<App> for Posted {
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
         let headers = request.headers().clone();
         let (parts, body) = request.into_parts();
-        let visit = Visit::of_person(&parts, app).map_err(|way| *way)?;
-        let path = parts.uri.path().to_owned();
+        let (path, session) = (parts.uri.path().to_owned(), session_name(&parts).map(str::to_owned));
+        let visit = Visit::of_person(&parts, app).await;
         let fields = Fields::read(Request::from_parts(parts, body)).await?;
+        let visit = match visit {
+            Ok(visit) => visit,
+            Err(way) => return Err(fields.parked(app, &headers, session.as_deref(), path).unwrap_or(*way)),
+        };
         if !is_same_origin(&headers) || !matches(fields.text("csrf"), &visit.signed.csrf) {
             return Err(visit.refuse(&Problem::forged()));
         }
@@ -99,6 +104,15 @@ impl FromRequest<App> for Posted {
 }
 
 impl Fields {
+    /// Keeps a form whose session is over until its person has signed in again, and returns the way there; `None` when it
+    /// is no form of a session of ours.
+    fn parked(self, app: &App, headers: &HeaderMap, session: Option<&str>, path: String) -> Option<Response> {
+        let subject = app.sessions.was_of(session?, self.text("csrf")).filter(|_| is_same_origin(headers))?;
+        let fields = self.0.into_iter().filter(|(name, _)| name != "csrf").collect();
+        let name = app.parked.keep(Form { subject, path, fields });
+        Some(to_sign_in(&format!("/resume/{name}")))
+    }
+
     /// Reads the body of a form.
     pub(crate) async fn read(request: Request) -> Result<Self, Response> {
         let form = axum::extract::Form::<Vec<(String, String)>>::from_request(request, &()).await;

@@ -7,6 +7,7 @@
 //! its fragments again by their ETags. Where the stream does not get through, the page asks every ten seconds.
 
 use std::io;
+use std::time::Duration;
 
 use fallow_host::clock::Clock;
 use fallow_host::tasks::Tasks;
@@ -21,14 +22,17 @@ mod directory;
 mod form;
 mod live;
 mod pages;
+mod parked;
 mod preferences;
 mod problem;
+mod provider;
 mod routes;
 mod session;
 mod upstream;
 mod words;
 
 pub use demo::{Demo, Fault, Faults};
+pub use provider::AtProvider;
 pub use session::TokenIssuer;
 pub use upstream::Endpoints;
 
@@ -46,6 +50,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// Set in a demonstration, whose pages say that nothing is kept and nothing is secret.
     pub demo: Option<Demo>,
+    /// How long a session lives without its person doing anything; 15 minutes at most.
+    pub idle: Duration,
     /// Whether people reach the console by https, so that the cookie must not travel otherwise.
     pub https: bool,
 }
@@ -55,6 +61,8 @@ pub struct Settings {
 pub enum SignIn {
     /// As one of the built-in users, without a password: for development and tests only.
     BuiltIn(Vec<BuiltInUser>),
+    /// At the identity provider.
+    Provider(Box<AtProvider>),
     /// With an access token.
     AccessToken,
 }

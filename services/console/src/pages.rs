@@ -7,6 +7,8 @@ pub(crate) mod needs;
 pub(crate) mod preferences;
 pub(crate) mod problem;
 pub(crate) mod proposals;
+pub(crate) mod provider;
+pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod sign_in;
 pub(crate) mod situation;

@@ -69,6 +69,11 @@ impl Problem {
         Self::plain(Kind::Forbidden, "This form has expired. Go back, reload the page and try again.")
     }
 
+    /// Makes the problem of somebody behind this page who does not answer.
+    pub(crate) fn away(text: &str) -> Self {
+        Self::plain(Kind::Away, text)
+    }
+
     fn plain(kind: Kind, text: &str) -> Self {
         Self { kind, reason: String::new(), text: text.to_owned(), violations: Vec::new() }
     }

@@ -15,8 +15,8 @@ use tower_http::compression::CompressionLayer;
 use crate::app::{App, Update, Visit};
 use crate::assets;
 use crate::pages::{
-    capacity, demo, frame, needs, preferences, proposals, search, sign_in, situation, transfers, upload,
-    wall, what_if,
+    capacity, demo, frame, needs, preferences, proposals, provider, resume, search, sign_in, situation,
+    transfers, upload, wall, what_if,
 };
 
 /// Largest form, in bytes. Ours are under two kilobytes.
@@ -33,7 +33,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/help", get(frame::help))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .route("/sign-in/provider", get(provider::leave))
+        .route("/sign-in/back", get(provider::back))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/sign-out/provider", post(provider::logged_out))
+        .route("/resume/{name}", get(resume::page))
         .route("/capacity", get(capacity::page))
         .route("/capacity/offer", get(capacity::offer::new).post(capacity::offer::publish))
         .route("/capacity/offer/{id}", get(capacity::offer::one))

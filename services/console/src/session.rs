@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use fallow_host::identity::{Caller, Signer};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::SignIn;
+use crate::app::App;
 use crate::directory::Directory;
+use crate::form::matches;
+use crate::problem::Problem;
+use crate::provider::Held;
 
-/// How long a session lives without its person doing anything. Updates that the page fetches by itself do not count.
+/// How long a session lives at most without its person doing anything. Updates that the page fetches by itself do not
+/// count.
 const IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// How long a session lives at most: one shift.
@@ -67,6 +74,8 @@ pub(crate) struct Viewer {
 /// Where the token of a session comes from.
 #[derive(Clone)]
 pub(crate) enum Token {
+    /// Exchanged for what the identity provider gave, and renewed as long as that lasts.
+    Held(Arc<Held>),
     /// Given at sign-in.
     Given(String),
     /// Made anew for each request, for built-in users.
@@ -74,10 +83,17 @@ pub(crate) enum Token {
 }
 
 impl Token {
-    fn text(&self) -> String {
-        match self {
-            Self::Given(text) => text.clone(),
-            Self::Issued(issuer) => issuer.token(),
+    /// Returns the access token for a request.
+    ///
+    /// # Errors
+    /// The identity provider or the services say that the session has ended, or none can be had.
+    pub(crate) async fn text(&self, app: &App) -> Result<String, Problem> {
+        match (self, &app.settings.sign_in) {
+            (Self::Given(text), _) => Ok(text.clone()),
+            (Self::Issued(issuer), _) => Ok(issuer.token()),
+            (Self::Held(held), SignIn::Provider(at)) => held.credential(app, at).await,
+            // Nobody is signed in at a provider that there is not.
+            (Self::Held(_), SignIn::BuiltIn(_) | SignIn::AccessToken) => Err(Problem::not_found()),
         }
     }
 }
@@ -96,8 +112,8 @@ struct Session {
 }
 
 impl Session {
-    fn is_over(&self, now: Instant) -> bool {
-        now.duration_since(self.seen) >= IDLE || now.duration_since(self.began) >= ABSOLUTE
+    fn is_over(&self, now: Instant, idle: Duration) -> bool {
+        now.duration_since(self.seen) >= idle || now.duration_since(self.began) >= ABSOLUTE
     }
 }
 
@@ -108,8 +124,6 @@ pub(crate) struct Signed {
     pub(crate) id: String,
     /// Who it is.
     pub(crate) viewer: Viewer,
-    /// The access token for this request.
-    pub(crate) token: String,
     /// What a form must carry to be of this session.
     pub(crate) csrf: String,
 }
@@ -123,11 +137,32 @@ pub(crate) enum Presence {
     Page,
 }
 
+/// A session that is over: enough to know a form of it that comes late.
+struct Over {
+    subject: String,
+    csrf: String,
+    at: Instant,
+}
+
 /// All sessions of this process.
-#[derive(Default)]
-pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+pub(crate) struct Sessions {
+    idle: Duration,
+    all: Mutex<HashMap<String, Session>>,
+    over: Mutex<HashMap<String, Over>>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::new(IDLE)
+    }
+}
 
 impl Sessions {
+    /// Makes the sessions of a process, each of which ends when its person is idle for so long; 15 minutes at most.
+    pub(crate) fn new(idle: Duration) -> Self {
+        Self { idle: idle.min(IDLE), all: Mutex::default(), over: Mutex::default() }
+    }
+
     /// Begins a session and returns its name.
     pub(crate) fn begin(&self, viewer: Viewer, token: Token) -> String {
         // Two random UUIDs: 244 random bits.
@@ -137,7 +172,7 @@ impl Sessions {
         let session = Session { viewer, token, csrf, began: now, seen: now, flash: None, directory: None };
         let mut sessions = self.lock();
         if sessions.len() >= SESSIONS_MAX {
-            sessions.retain(|_, session| !session.is_over(now));
+            sessions.retain(|_, session| !session.is_over(now, self.idle));
             let idle_longest =
                 sessions.iter().min_by_key(|(_, session)| session.seen).map(|(id, _)| id.clone());
             if let (true, Some(oldest)) = (sessions.len() >= SESSIONS_MAX, idle_longest) {
@@ -153,21 +188,47 @@ impl Sessions {
         let now = Instant::now();
         let mut sessions = self.lock();
         let session = sessions.get_mut(id)?;
-        if session.is_over(now) {
-            sessions.remove(id);
+        if session.is_over(now, self.idle) {
+            drop(sessions);
+            self.end(id);
             return None;
         }
         if presence == Presence::Person {
             session.seen = now;
         }
-        let (viewer, csrf, token) = (session.viewer.clone(), session.csrf.clone(), session.token.clone());
-        drop(sessions);
-        Some(Signed { id: id.to_owned(), viewer, csrf, token: token.text() })
+        Some(Signed { id: id.to_owned(), viewer: session.viewer.clone(), csrf: session.csrf.clone() })
+    }
+
+    /// Returns where the token of a session comes from.
+    pub(crate) fn token(&self, id: &str) -> Option<Token> {
+        self.lock().get(id).map(|session| session.token.clone())
     }
 
     /// Ends a session. Ending it twice is fine.
     pub(crate) fn end(&self, id: &str) {
-        self.lock().remove(id);
+        let Some(session) = self.lock().remove(id) else { return };
+        let over = Over { subject: session.viewer.subject, csrf: session.csrf, at: Instant::now() };
+        let mut all = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, over| over.at.elapsed() < ABSOLUTE);
+        if all.len() < SESSIONS_MAX {
+            all.insert(id.to_owned(), over);
+        }
+    }
+
+    /// Ends the sessions of the identity provider that are meant.
+    pub(crate) fn end_held(&self, is_meant: impl Fn(&Held) -> bool) {
+        let meant = |session: &Session| matches!(&session.token, Token::Held(held) if is_meant(held));
+        let ended: Vec<String> = {
+            let all = self.lock();
+            all.iter().filter(|(_, session)| meant(session)).map(|(id, _)| id.clone()).collect()
+        };
+        ended.iter().for_each(|id| self.end(id));
+    }
+
+    /// Returns whose session it was that is over now, if a form with this secret was of it.
+    pub(crate) fn was_of(&self, id: &str, csrf: &str) -> Option<String> {
+        let all = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(id).filter(|over| matches(csrf, &over.csrf)).map(|over| over.subject.clone())
     }
 
     /// Leaves a sentence for the session's next page.
@@ -198,7 +259,7 @@ impl Sessions {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         // Every session is whole after each single operation, so a poisoned lock changes nothing.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -211,14 +272,19 @@ struct Claims {
     trust: Option<String>,
 }
 
-/// Reads who a token speaks for, without checking it; `None` when it is not a token.
-pub(crate) fn viewer_of(token: &str) -> Option<Viewer> {
+/// Reads claims of a token, without checking it; `None` when it is not a token.
+pub(crate) fn claims_of<T: DeserializeOwned>(token: &str) -> Option<T> {
     let mut parts = token.split('.');
     let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return None;
     };
-    let claims: Claims = serde_json::from_slice(&base64url(claims)?).ok()?;
+    serde_json::from_slice(&base64url(claims)?).ok()
+}
+
+/// Reads who a token speaks for, without checking it; `None` when it is not a token.
+pub(crate) fn viewer_of(token: &str) -> Option<Viewer> {
+    let claims: Claims = claims_of(token)?;
     let trust = claims.trust.filter(|trust| !trust.is_empty());
     Some(Viewer { subject: claims.sub, role: claims.role, trust })
 }
@@ -305,6 +371,17 @@ mod tests {
         sessions.say(&id, "Done.".to_owned());
         assert_eq!(sessions.take_flash(&id).as_deref(), Some("Done."));
         assert_eq!(sessions.take_flash(&id), None);
+    }
+
+    #[tokio::test]
+    async fn a_late_form_is_known_by_the_secret_of_its_session() {
+        let sessions = Sessions::default();
+        let id = sessions.begin(viewer(), given());
+        let csrf = sessions.find(&id, Presence::Person).unwrap().csrf;
+        assert_eq!(sessions.was_of(&id, &csrf), None);
+        sessions.end(&id);
+        assert_eq!(sessions.was_of(&id, &csrf).as_deref(), Some("ana"));
+        assert_eq!((sessions.was_of(&id, "guess"), sessions.was_of("", &csrf)), (None, None));
     }
 
     #[test]

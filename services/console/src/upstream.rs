@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fallow_api::v1::capacity_service_client::CapacityServiceClient;
 use fallow_api::v1::demand_service_client::DemandServiceClient;
+use fallow_api::v1::identity_service_client::IdentityServiceClient;
 use fallow_api::v1::matching_service_client::MatchingServiceClient;
 use fallow_api::v1::monitor_service_client::MonitorServiceClient;
 use fallow_api::v1::{
@@ -76,6 +77,11 @@ impl Upstream {
         }
     }
 
+    /// Returns the identity service, which takes what it is given for a credential.
+    pub(crate) fn identity(&self) -> IdentityServiceClient<Timed> {
+        IdentityServiceClient::with_interceptor(self.monitor.clone(), in_time as fn(_) -> _)
+    }
+
     /// Returns the services as one person may use them.
     pub(crate) fn as_bearer(&self, token: &str) -> Result<Calls, Problem> {
         let header = format!("Bearer {token}").parse();
@@ -102,6 +108,14 @@ impl Interceptor for Credential {
 }
 
 type Carrier = InterceptedService<Channel, Credential>;
+
+type Timed = InterceptedService<Channel, fn(Request<()>) -> Result<Request<()>, Status>>;
+
+/// Adds the deadline.
+fn in_time(mut request: Request<()>) -> Result<Request<()>, Status> {
+    request.set_timeout(DEADLINE);
+    Ok(request)
+}
 
 /// The services with one credential.
 #[derive(Debug, Clone)]
@@ -138,6 +152,10 @@ impl Calls {
 
     pub(crate) fn monitor(&self) -> MonitorServiceClient<Carrier> {
         MonitorServiceClient::with_interceptor(self.upstream.monitor.clone(), self.credential.clone())
+    }
+
+    pub(crate) fn identity(&self) -> IdentityServiceClient<Carrier> {
+        IdentityServiceClient::with_interceptor(self.upstream.monitor.clone(), self.credential.clone())
     }
 
     /// Reads all offers that fit, up to 10,000.

@@ -164,7 +164,7 @@ fn issue(args: &IssueArgs) -> Result<String, TokenError> {
     };
     let mut caller = Caller::unasked(actor, config.region.id.clone());
     if caller.actor.kind == ActorKind::Person {
-        caller.assurance = Some(Assurance::try_from(args.aal).map_err(|what| TokenError::Assurance(what))?);
+        caller.assurance = Some(Assurance::try_from(args.aal).map_err(TokenError::Assurance)?);
     }
     let names = (config.identity.issuer.as_str(), config.identity.audience.as_str());
     let keys = key.key_set();

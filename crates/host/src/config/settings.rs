@@ -185,6 +185,8 @@ section!(
         token_seconds: u32,
         /// Forgiven difference of clocks in seconds, 0 to 30.
         leeway_seconds: u32,
+        /// How long a session of the console lives without its person doing anything, in seconds, 5 to 900.
+        idle_seconds: u32,
         /// Whether the built-in users may sign in.
         built_in_users: bool,
     }
@@ -385,6 +387,7 @@ impl Settings {
         check.filled("identity.issuer", &identity.issuer);
         check.filled("identity.audience", &identity.audience);
         check.range("identity.token_seconds", identity.token_seconds, 30..=3_600);
+        check.range("identity.idle_seconds", identity.idle_seconds, 5..=900);
         check.range("identity.leeway_seconds", identity.leeway_seconds, 0..=30);
         if identity.built_in_users && !dev.enabled {
             check.problem(

@@ -191,6 +191,6 @@ fn people(visit: &Visit, directory: &Directory) -> Vec<Choice> {
                 Choice { key: actor.subject.to_string(), name: format!("{place}: {role}") }
             })
             .collect(),
-        SignIn::AccessToken => Vec::new(),
+        SignIn::Provider(_) | SignIn::AccessToken => Vec::new(),
     }
 }

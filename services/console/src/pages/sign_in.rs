@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::frame::rendered;
-use crate::app::{App, COOKIE_NAME};
+use crate::app::{App, COOKIE_NAME, encoded};
 use crate::form::{Fields, Posted, is_same_origin};
 use crate::problem::{Kind, Problem};
 use crate::session::{Token, Viewer, viewer_of};
@@ -41,6 +41,8 @@ struct Page {
     demo: bool,
     /// The built-in users, trust by trust; empty where people bring a token.
     groups: Vec<Group>,
+    /// The way to the identity provider, where people sign in there.
+    provider: Option<String>,
     next: String,
     problem: Option<String>,
     style: String,
@@ -64,6 +66,8 @@ impl Page {
         Self {
             demo: app.settings.demo.is_some(),
             groups,
+            provider: matches!(app.settings.sign_in, SignIn::Provider(_))
+                .then(|| format!("/sign-in/provider?next={}", encoded(local(next)))),
             next: local(next).to_owned(),
             problem,
             style: assets::style(),
@@ -91,22 +95,31 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Respons
             let id = app.sessions.begin(viewer, token);
             with_cookie(&app, Some(&id), Redirect::to(next).into_response())
         }
-        Err(problem) => {
-            let page = Page::new(&app, next, Some(format!("{} {}", problem.text, problem.advice())));
-            routes::html(problem.http_status(), rendered(&page))
-        }
+        Err(problem) => refused(&app, next, &problem),
     }
+}
+
+/// Answers with the page and what went wrong.
+pub(crate) fn refused(app: &App, next: &str, problem: &Problem) -> Response {
+    let page = Page::new(app, next, Some(format!("{} {}", problem.text, problem.advice())));
+    routes::html(problem.http_status(), rendered(&page))
 }
 
 /// `POST /sign-out`
 pub(crate) async fn sign_out(posted: Posted) -> Response {
-    posted.visit.app.sessions.end(&posted.visit.signed.id);
+    let (app, id) = (&posted.visit.app, &posted.visit.signed.id);
+    let token = app.sessions.token(id);
+    app.sessions.end(id);
+    if let Some(Token::Held(held)) = token {
+        held.end(app).await;
+    }
     with_cookie(&posted.visit.app, None, Redirect::to("/sign-in").into_response())
 }
 
 /// Finds out who signs in, by the list or by the token they bring.
 async fn who(app: &App, fields: &Fields) -> Result<(Viewer, Token), Problem> {
     match &app.settings.sign_in {
+        SignIn::Provider(_) => Err(Problem::invalid("user", "Sign in at your identity provider.")),
         SignIn::BuiltIn(users) => {
             let name = fields.text("user");
             let chosen = users.iter().find(|user| user.issuer.caller().actor.subject.as_str() == name);
@@ -135,18 +148,18 @@ async fn who(app: &App, fields: &Fields) -> Result<(Viewer, Token), Problem> {
 }
 
 /// Sets the cookie, or takes it away.
-fn with_cookie(app: &App, id: Option<&str>, mut response: Response) -> Response {
+pub(crate) fn with_cookie(app: &App, id: Option<&str>, mut response: Response) -> Response {
     let secure = if app.settings.https { "; Secure" } else { "" };
     let (value, age) = id.map_or(("", "; Max-Age=0"), |id| (id, ""));
     let cookie = format!("{COOKIE_NAME}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
 }
 
 /// Returns an address of ours, `/` for any other.
-fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n'])

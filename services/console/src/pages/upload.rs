@@ -135,7 +135,7 @@ async fn show(visit: &Visit, of: Of, problem: Option<&Problem>, preview: Option<
 /// `POST /upload`: reads the file and asks the services what it would change.
 pub(crate) async fn preview(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let visit = match Visit::of_person(&parts, &app) {
+    let visit = match Visit::of_person(&parts, &app).await {
         Ok(visit) => visit,
         Err(way) => return *way,
     };

@@ -60,6 +60,7 @@ impl Stage {
             credential: issuer("console"),
             sign_in: SignIn::BuiltIn(people.iter().map(user).collect()),
             demo: Some(Demo { speed: 1, ..Demo::default() }),
+            idle: std::time::Duration::from_secs(15 * 60),
             https: false,
         };
         let listener = TcpListener::bind(address).await.expect("the address is free");

@@ -1,16 +1,18 @@
 //! The console: a client of the services like any other, with a key that signs its own credential.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use fallow_console::{BuiltInUser, Endpoints, Settings, SignIn, TokenIssuer};
+use fallow_console::{AtProvider, BuiltInUser, Endpoints, Settings, SignIn, TokenIssuer};
 use fallow_domain::ids::TrustCode;
 use fallow_domain::region::{Region, file};
+use fallow_host::identity::provider::{Client, Secret};
 use fallow_host::identity::{Signer, built_in};
 use fallow_host::serve::ServeError;
 use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
 
-use super::{Process, Service, Services, StartError};
+use super::{Process, Service, Services, StartError, read};
 
 impl Process {
     /// Starts the console as a vital task, and returns where it listens. It finds the services of this process where
@@ -27,13 +29,14 @@ impl Process {
         let settings = Settings {
             endpoints: self.endpoints(services)?,
             credential: issuer("console").ok_or(StartError::NoSigningKey)?,
-            sign_in: if config.identity.built_in_users {
-                SignIn::BuiltIn(self.built_in_users(signer)?)
-            } else {
-                SignIn::AccessToken
+            sign_in: match self.at_provider()? {
+                Some(at) => SignIn::Provider(Box::new(at)),
+                None if config.identity.built_in_users => SignIn::BuiltIn(self.built_in_users(signer)?),
+                None => SignIn::AccessToken,
             },
             demo: self.demo.clone(),
-            https: false,
+            idle: Duration::from_secs(config.identity.idle_seconds.into()),
+            https: config.provider.console_address.starts_with("https://"),
         };
         let address = SocketAddr::new(config.listen.bind, config.listen.console);
         let failed = |source| ServeError::Listen { address, source };
@@ -47,6 +50,28 @@ impl Process {
         });
         tracing::info!(%address, "the console listens");
         Ok(address)
+    }
+
+    /// Returns the identity provider as the console uses it; `None` when people do not sign in there.
+    fn at_provider(&self) -> Result<Option<AtProvider>, StartError> {
+        let settings = &self.config.provider;
+        let Some(provider) = self.provider()?.filter(|_| !settings.console_client.is_empty()) else {
+            return Ok(None);
+        };
+        let secret = settings.console_secret_file();
+        let secret = secret.map(|path| read("provider.console_secret_file", &path)).transpose()?;
+        let client = Client {
+            id: settings.console_client.clone(),
+            secret: secret.map(|text| Secret::new(text.trim())),
+            scopes: settings.scopes.clone(),
+        };
+        Ok(Some(AtProvider {
+            provider,
+            client,
+            address: settings.console_address.clone(),
+            sign_in_acr: settings.sign_in_acr.clone(),
+            step_up_acr: settings.step_up_acr.clone(),
+        }))
     }
 
     fn endpoints(&self, services: Option<&Services>) -> Result<Endpoints, StartError> {

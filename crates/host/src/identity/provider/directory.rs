@@ -45,8 +45,6 @@ pub struct Endpoints {
     /// Where it says who somebody is.
     pub userinfo_endpoint: String,
     jwks_uri: String,
-    /// Where people sign out, if anywhere.
-    pub end_session_endpoint: Option<String>,
     /// Where a device asks for a code, if anywhere.
     pub device_authorization_endpoint: Option<String>,
     #[serde(default)]
@@ -147,14 +145,14 @@ impl Inner {
         if endpoints.issuer != self.issuer {
             return Err("it names another issuer than provider.issuer".to_owned());
         }
-        let optional = [&endpoints.end_session_endpoint, &endpoints.device_authorization_endpoint];
         let all = [
             &endpoints.authorization_endpoint,
             &endpoints.token_endpoint,
             &endpoints.userinfo_endpoint,
             &endpoints.jwks_uri,
         ];
-        if !all.into_iter().chain(optional.into_iter().flatten()).all(|address| is_trusted(address)) {
+        if !all.into_iter().chain(&endpoints.device_authorization_endpoint).all(|address| is_trusted(address))
+        {
             return Err("an endpoint is no https:// address".to_owned());
         }
         Ok(endpoints)
@@ -180,9 +178,9 @@ impl Inner {
     }
 
     async fn json(&self, address: &str) -> Result<Value, String> {
-        let told = |error: FetchError| match &error {
-            FetchError::Away(cause) => format!("{error}: {cause}"),
-            other => other.to_string(),
+        let told = |error: FetchError| match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
         };
         let answer = self.fetcher.get(address, Credential::None, ANSWER_BYTES_MAX).await.map_err(told)?;
         strict_json(&answer.body).ok_or_else(|| "it is no JSON".to_owned())

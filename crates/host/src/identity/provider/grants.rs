@@ -197,25 +197,6 @@ impl Provider {
         Ok(with_query(&endpoints.authorization_endpoint, &fields))
     }
 
-    /// Returns the address to which a person is sent to sign out; `None` when the provider has none.
-    ///
-    /// # Errors
-    /// The provider's endpoints are not known.
-    pub async fn sign_out_address(
-        &self,
-        client: &Client,
-        tokens: &Tokens,
-        back_to: &str,
-    ) -> Result<Option<String>, GrantError> {
-        let endpoints = self.endpoints().await?;
-        let fields = [
-            ("id_token_hint", tokens.id_token.reveal()),
-            ("client_id", &client.id),
-            ("post_logout_redirect_uri", back_to),
-        ];
-        Ok(endpoints.end_session_endpoint.as_deref().map(|address| with_query(address, &fields)))
-    }
-
     /// Exchanges the code with which a person came back. `verifier` is what the challenge was made of.
     ///
     /// # Errors

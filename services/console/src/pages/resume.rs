@@ -1,0 +1,38 @@
+//! A form that comes back after signing in again.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::frame::{Frame, Place, rendered};
+use crate::app::Visit;
+use crate::problem::Problem;
+use crate::routes;
+
+/// Fields that are no business of the person's.
+const HIDDEN: [&str; 3] = ["once", "revision", "request"];
+
+#[derive(Template)]
+#[template(path = "resume/page.html")]
+struct Page {
+    frame: Frame,
+    csrf: String,
+    path: String,
+    fields: Vec<(String, String)>,
+    /// What they filled in, in words.
+    shown: Vec<(String, String)>,
+}
+
+/// `GET /resume/{name}`
+pub(crate) async fn page(visit: Visit, Path(name): Path<String>) -> Response {
+    let Some(form) = visit.app.parked.find(&name, &visit.viewer().subject) else {
+        return visit.refuse(&Problem::not_found());
+    };
+    let frame = Frame::read(&visit, Place::Elsewhere, "Go on where you were").await;
+    let shown =
+        form.fields.iter().filter(|(name, value)| !HIDDEN.contains(&name.as_str()) && !value.is_empty());
+    let shown = shown.map(|(name, value)| (name.replace(['_', '.'], " "), value.clone())).collect();
+    let (csrf, path) = (visit.signed.csrf.clone(), form.path);
+    routes::html(StatusCode::OK, rendered(&Page { frame, csrf, path, fields: form.fields, shown }))
+}
