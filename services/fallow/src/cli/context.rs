@@ -57,6 +57,13 @@ pub(crate) struct Add {
 pub(crate) enum Auth {
     /// Show as whom commands act, and until when
     Whoami,
+    /// Sign in on any screen, by a code that is shown here
+    #[command(
+        before_help = "Examples:\n  fallow auth login                      opens nothing by itself: it says where to go"
+    )]
+    Login,
+    /// Sign out, here and everywhere
+    Logout,
 }
 
 /// A context as a row.
@@ -182,7 +189,9 @@ pub(crate) fn run(session: &mut Session<'_>, command: Contexts) -> Result<Exit, 
 pub(crate) fn whoami(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let Some(claims) = session.claims() else {
         let failure = Failure::new(Exit::NotAllowed, "NO_CREDENTIAL", "no credential that can be read");
-        return Err(failure.next("fallow context show, which names the file; --token-file names another"));
+        return Err(failure
+            .next("fallow auth login")
+            .next("fallow context show, which names the file; --token-file names another"));
     };
     let now = session.now();
     let until = Timestamp::from_second(claims.exp).ok();

@@ -13,6 +13,7 @@ mod context;
 mod demand;
 mod failure;
 pub(crate) mod ledger;
+mod login;
 mod manual;
 mod options;
 mod output;
@@ -222,8 +223,9 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Simulate(_)
         | Verb::Import(_)
         | Verb::Export(_)
-        | Verb::Auth(_)
+        | Verb::Auth(context::Auth::Whoami)
         | Verb::Ping => session.open().await?,
+        Verb::Auth(context::Auth::Login | context::Auth::Logout) => session.open_without_sign_in()?,
     }
     match verb {
         Verb::Free(args) => capacity::publish(session, args.into()).await,
@@ -250,6 +252,8 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Import(command) => sheets::import(session, command).await,
         Verb::Export(command) => sheets::export(session, command).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
+        Verb::Auth(context::Auth::Login) => login::login(session).await,
+        Verb::Auth(context::Auth::Logout) => login::logout(session).await,
         Verb::Ping => ping::run(session).await,
         // Done above, without a service.
         Verb::Context(_)

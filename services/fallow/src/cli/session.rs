@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status};
 
 use super::failure::{Exit, Failure};
+use super::login;
 use super::options::{Format, Global};
 use super::output::{Layout, Record, Terminal, View};
 use super::settings::{Config, Context, DevFiles, Places, Service, act_as, choose};
@@ -86,8 +87,23 @@ impl<'a> Session<'a> {
         Places { config: self.global.config_file(), dev: DevFiles::below(&self.global.state_folder()) }
     }
 
-    /// Chooses the context and reads the credential; asks a demonstration for its time.
+    /// Chooses the context and reads the credential, of a file or of a sign-in; asks a demonstration for its time.
     pub(crate) async fn open(&mut self) -> Result<(), Failure> {
+        self.open_without_sign_in()?;
+        let chosen = self.chosen()?;
+        if chosen.token.is_none()
+            && let Some(token) = login::credential(&self.sign_in_file()?, &chosen.client).await?
+        {
+            self.use_credential(&token)?;
+        }
+        if let Some(speed) = self.chosen()?.context.clock_speed {
+            self.ask_the_time(speed).await?;
+        }
+        Ok(())
+    }
+
+    /// Chooses the context and reads the credential file that it names, if it names one.
+    pub(crate) fn open_without_sign_in(&mut self) -> Result<(), Failure> {
         let places = self.places();
         let mut chosen = match (&self.global.context, &self.global.endpoint, &self.global.user) {
             // An address by itself needs no context, only an address.
@@ -110,12 +126,27 @@ impl<'a> Session<'a> {
         let (name, context) = chosen;
         let token = context.token_file.as_deref().map(read_token).transpose()?;
         let client = client(&context, token.clone(), self.global.deadline)?;
-        let speed = context.clock_speed;
         self.chosen = Some(Chosen { name, context, token, client });
-        if let Some(speed) = speed {
-            self.ask_the_time(speed).await?;
+        Ok(())
+    }
+
+    /// Returns the file of the sign-in at the context's services.
+    pub(crate) fn sign_in_file(&self) -> Result<PathBuf, Failure> {
+        Ok(login::file_of(&self.global.state_folder(), &self.chosen()?.context))
+    }
+
+    /// Acts by another credential from now on.
+    pub(crate) fn use_credential(&mut self, token: &str) -> Result<(), Failure> {
+        let client = self.client()?.acting_by(token).map_err(|error| Failure::usage(error.to_string()))?;
+        if let Some(chosen) = &mut self.chosen {
+            (chosen.token, chosen.client) = (Some(token.to_owned()), client);
         }
         Ok(())
+    }
+
+    /// Returns the services.
+    pub(crate) fn client(&self) -> Result<&Client, Failure> {
+        self.chosen().map(|chosen| &chosen.client)
     }
 
     /// Takes over a demonstration's time. Without an answer, the command's own call will say what is wrong.

@@ -252,7 +252,7 @@ impl DevFiles {
 
 /// Keeps everybody else of this machine out of a folder.
 #[cfg(unix)]
-fn keep_private(folder: &Path) -> std::io::Result<()> {
+pub(super) fn keep_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
@@ -260,7 +260,7 @@ fn keep_private(folder: &Path) -> std::io::Result<()> {
 
 /// Keeps everybody else of this machine out of a folder: below the user's own state folder it is so already.
 #[cfg(not(unix))]
-fn keep_private(_: &Path) -> std::io::Result<()> {
+pub(super) fn keep_private(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
