@@ -55,6 +55,13 @@ export const screens = async () => {
   return run(`${folder()}/examples/screens`, [`127.0.0.1:${port}`], port)
 }
 
+/** Starts an empty `fallow dev` whose people sign in at its provider; sessions end after a few idle seconds. */
+export const atProvider = async () => {
+  const [console, capacity] = [await freePort(), await freePort()]
+  const args = ['dev', '--speed', '1', '--no-simulator', '--sign-in', 'provider', '--port', `${console}`, '--grpc-port', `${capacity}`]
+  return run(`${folder()}/fallow`, args, console, { FALLOW__IDENTITY__IDLE_SECONDS: '5' })
+}
+
 /** Starts `fallow dev` on free ports, at real speed so that holds last as long as a test. */
 export const dev = async (binary) => {
   const [console, capacity] = [await freePort(), await freePort()]

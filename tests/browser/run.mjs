@@ -9,12 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chromium } from 'playwright-core'
-import { build, dev, screens } from './app.mjs'
+import { atProvider, build, dev, screens } from './app.mjs'
 import { Person } from './person.mjs'
 import { tests } from './suite.mjs'
 import './tests.mjs'
 import './region.mjs'
 import './work.mjs'
+import './sign-in.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,13 +34,14 @@ if (values.dev && positionals.length === 0) await build(['--package', 'fallow', 
 if (!anyWorld) await build(['--package', 'fallow-console', '--example', 'screens'])
 
 const chosen = tests.filter((test) => (!anyWorld || test.anyWorld) && (!values.only || test.name.includes(values.only)))
+if (chosen.some((test) => test.provider)) await build(['--package', 'fallow', '--bin', 'fallow'])
 const profile = mkdtempSync(join(tmpdir(), 'fallow-browser-'))
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS, env: { ...process.env, TMPDIR: profile } })
 const shared = values.base ? { base: values.base.replace(/\/$/, ''), stop: () => {} } : values.dev ? await dev(positionals[0]) : null
 let passed = 0, failed = 0
 try {
   for (const test of chosen) {
-    const app = shared ?? (await screens())
+    const app = test.provider ? await atProvider() : shared ?? (await screens())
     const people = []
     const person = async (options) => {
       const one = await Person.open(browser, app.base, options)
@@ -50,7 +52,7 @@ try {
     try {
       let timer
       const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`took longer than ${TEST_MS / 1000} s`)), TEST_MS) })
-      await Promise.race([test.run({ person, base: app.base }), late]).finally(() => clearTimeout(timer))
+      await Promise.race([test.run({ person, browser, base: app.base }), late]).finally(() => clearTimeout(timer))
       for (const one of people) one.checkQuiet()
       passed += 1
       console.log(`ok    ${test.name} (${Date.now() - began} ms)`)
@@ -59,7 +61,7 @@ try {
       console.log(`FAIL  ${test.name}\n      ${String(error.stack ?? error).replaceAll('\n', '\n      ')}`)
     }
     for (const one of people) await one.context.close().catch(() => {})
-    if (!shared) await app.stop()
+    if (app !== shared) await app.stop()
   }
 } finally {
   await browser.close()

@@ -5,8 +5,8 @@ export const UPDATE_MS = 5_000
 export const POLL_MS = 40_000
 
 export const tests = []
-/** Writes a test down. `anyWorld` marks one that needs no particular records. */
-export const test = (name, run, { anyWorld = false } = {}) => tests.push({ name, run, anyWorld })
+/** Writes a test down. `anyWorld` marks one that needs no particular records, `provider` one whose people sign in at a provider. */
+export const test = (name, run, { anyWorld = false, provider = false } = {}) => tests.push({ name, run, anyWorld, provider })
 
 /** Publishes so many beds by the form. */
 export const publish = async (who, count) => {

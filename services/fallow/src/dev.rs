@@ -9,6 +9,7 @@ mod dice;
 mod log;
 mod people;
 mod plan;
+mod provider;
 mod scenario;
 mod simulator;
 
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use fallow_host::shutdown;
 
 pub use demonstration::{Demonstration, DevError};
@@ -58,6 +59,9 @@ pub struct DevArgs {
     /// The port of every gRPC service; 0 takes a free one
     #[arg(long, default_value_t = 7431)]
     pub grpc_port: u16,
+    /// How people sign in to the console: as anybody from a list, or at a provider as in production
+    #[arg(long, value_enum, default_value = "list", value_name = "HOW")]
+    pub sign_in: SignIn,
     /// Stop by itself after so many seconds
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_seconds: Option<u64>,
@@ -67,6 +71,15 @@ pub struct DevArgs {
     /// Keep its log in this file, for fallow replay
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+}
+
+/// How people sign in to the console of a demonstration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignIn {
+    /// As anybody, from a list
+    List,
+    /// At a provider of the demonstration's own, by OpenID Connect
+    Provider,
 }
 
 impl Default for DevArgs {
@@ -79,6 +92,7 @@ impl Default for DevArgs {
             region: None,
             port: 7430,
             grpc_port: 7431,
+            sign_in: SignIn::List,
             for_seconds: None,
             no_simulator: false,
             log: None,

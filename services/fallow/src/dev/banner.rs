@@ -26,7 +26,7 @@ pub(super) fn text(args: &DevArgs, shown: &Demonstration, ready_after: Duration)
   Clock    {begins} in London, {speed} times as fast as yours
   Ledger   {ledger}
 
-  Console  {console}     sign in as anybody
+  Console  {console}     {sign_in}
   gRPC     {grpc}     every service; reflection and health are on
   CLI      fallow --as {first} inbox        what waits for that trust
            fallow --as {first} mine         what it offers
@@ -39,6 +39,9 @@ pub(super) fn text(args: &DevArgs, shown: &Demonstration, ready_after: Duration)
         seed = args.seed,
         speed = args.speed,
         console = shown.console_url(),
+        sign_in = shown
+            .provider_url()
+            .map_or_else(|| "sign in as anybody".to_owned(), |url| format!("sign in as anybody at {url}")),
         grpc = shown.grpc_url(),
         ready = ready_after.as_millis(),
     )

@@ -22,10 +22,10 @@ use jiff::Timestamp;
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::DevArgs;
 use super::log::Keeping;
 use super::scenario::{Scenario, ScenarioError};
 use super::simulator::{Simulator, Tally, Voices};
+use super::{DevArgs, SignIn, provider};
 use crate::cli::{DevFiles, Endpoints};
 use crate::replay::ReplayError;
 use crate::wiring::{self, Ports, Process, Service, Services, StartError};
@@ -73,6 +73,12 @@ pub enum DevError {
     /// What the command line needs cannot be written.
     #[error("the command line's context cannot be written")]
     Files(#[source] std::io::Error),
+    /// The provider cannot listen.
+    #[error("--sign-in: the provider cannot listen")]
+    Issuer(#[source] std::io::Error),
+    /// The provider cannot be made.
+    #[error("--sign-in")]
+    Provider(#[from] fallow_issuer::IssuerError),
     /// Signals cannot be heard.
     #[error("signals cannot be heard")]
     Signals(#[source] std::io::Error),
@@ -93,6 +99,7 @@ pub struct Demonstration {
     files: DevFiles,
     first_user: String,
     redis_keys: Option<String>,
+    provider_url: Option<String>,
     telemetry: Option<Telemetry>,
 }
 
@@ -111,7 +118,21 @@ impl Demonstration {
         if !args.no_simulator {
             scenario.fits(&region)?;
         }
-        let config = settings(args, &region)?;
+        let mut config = settings(args, &region)?;
+        let at_provider = match args.sign_in {
+            SignIn::List => None,
+            SignIn::Provider => {
+                // The provider must know the console's address before there is one.
+                let port = if args.port == 0 { free_port()? } else { args.port };
+                let folder = state_folder.join("fallow-dev");
+                let prepared = provider::prepare(&region, port, &folder).await?;
+                let port = port.to_string();
+                let given = prepared.settings.iter().map(|(path, text)| (*path, text.as_str()));
+                let given: Vec<(&str, &str)> = given.chain([("listen.console", port.as_str())]).collect();
+                config = config.with(&given)?;
+                Some(prepared)
+            }
+        };
         // A second one in the same process, as in tests, shares the first one's telemetry.
         let telemetry = match Telemetry::start(&config.telemetry, "fallow-dev", config.region.id.as_str()) {
             Ok(telemetry) => Some(telemetry),
@@ -124,6 +145,15 @@ impl Demonstration {
         process.region_file = Some(region_toml);
         let demo = Demo { speed: args.speed, ..Demo::default() };
         process.demo = Some(demo.clone());
+        let provider_url = at_provider.as_ref().map(|prepared| prepared.issuer.address().to_owned());
+        if let Some(provider::Prepared { issuer, listener, .. }) = at_provider {
+            let serving = issuer.serve(listener, process.tasks.stopping());
+            process.tasks.spawn("provider", async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "the provider ended");
+                }
+            });
+        }
 
         let (ledger, redis_keys) = ledger(args, &region)?;
         if let Some(path) = &args.log {
@@ -157,6 +187,7 @@ impl Demonstration {
             files,
             first_user,
             redis_keys,
+            provider_url,
             telemetry,
         })
     }
@@ -221,6 +252,12 @@ impl Demonstration {
         self.redis_keys.as_deref()
     }
 
+    /// Returns where people sign in; `None` = from a list.
+    #[must_use]
+    pub fn provider_url(&self) -> Option<&str> {
+        self.provider_url.as_deref()
+    }
+
     /// Ends everything, within `limit`.
     ///
     /// # Errors
@@ -233,6 +270,12 @@ impl Demonstration {
         }
         Ok(ended?)
     }
+}
+
+/// Returns a port that is free at the moment.
+fn free_port() -> Result<u16, DevError> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(DevError::Issuer)?;
+    Ok(listener.local_addr().map_err(DevError::Issuer)?.port())
 }
 
 /// Returns the settings: the environment's, and what the arguments say. Limits are in seconds that are shorter

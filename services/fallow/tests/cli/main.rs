@@ -16,6 +16,7 @@ mod proposals;
 mod records;
 mod script;
 mod sheets;
+mod sign_in;
 mod transfers;
 mod watches;
 mod what_if;
