@@ -77,6 +77,11 @@ impl<'a> Session<'a> {
         Self { terminal, global, zone: super::time::zone(), clock, chosen: None }
     }
 
+    /// Begins another command with the same options, which writes elsewhere.
+    pub(crate) fn beside<'b>(&self, terminal: Terminal<'b>) -> Session<'b> {
+        Session::new(self.global.clone(), self.clock.clone(), terminal)
+    }
+
     /// Returns the time it is: for a demonstration, that of its services.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -85,7 +85,8 @@ pub(crate) fn show(
     }
 }
 
-fn headline(situation: &Situation, view: &View) -> Vec<String> {
+/// Returns the lines on top of the region.
+pub(crate) fn headline(situation: &Situation, view: &View) -> Vec<String> {
     let head = situation.headline.unwrap_or_default();
     let at = super::time::from_wire(situation.at)
         .map(|at| at.to_zoned(view.zone.clone()).strftime("%a %-d %b %H:%M:%S").to_string())
@@ -123,6 +124,13 @@ fn headline(situation: &Situation, view: &View) -> Vec<String> {
 
 /// Trust by resource.
 fn heat(terminal: &mut Terminal<'_>, situation: &Situation, format: Format) -> Result<(), Failure> {
+    let (head, rows) = heat_cells(situation);
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    terminal.table(&head, rows, format)
+}
+
+/// Returns the names of the columns and the rows of trust by resource: one for each trust, then the region's.
+pub(crate) fn heat_cells(situation: &Situation) -> (Vec<String>, Vec<Vec<Cell>>) {
     let mut columns: BTreeMap<(i32, &str, i32), String> = BTreeMap::new();
     let mut cells: BTreeMap<(&str, (i32, &str, i32)), &situation::Cell> = BTreeMap::new();
     for cell in &situation.cells {
@@ -131,8 +139,8 @@ fn heat(terminal: &mut Terminal<'_>, situation: &Situation, format: Format) -> R
         columns.entry(key).or_insert_with(|| render::resource(resource));
         cells.insert((&cell.trust, key), cell);
     }
-    let mut head = vec!["trust", "", "opel"];
-    head.extend(columns.values().map(String::as_str));
+    let mut head: Vec<String> = ["trust", "", "opel"].map(str::to_owned).into();
+    head.extend(columns.values().cloned());
     let mut rows: Vec<Vec<Cell>> = Vec::with_capacity(situation.trusts.len() + 1);
     for trust in &situation.trusts {
         let opel = if trust.opel == 0 { "-".to_owned() } else { trust.opel.to_string() };
@@ -150,7 +158,7 @@ fn heat(terminal: &mut Terminal<'_>, situation: &Situation, format: Format) -> R
         }));
         rows.push(net);
     }
-    terminal.table(&head, rows, format)
+    (head, rows)
 }
 
 fn key(resource: &Resource) -> (i32, &str, i32) {

@@ -1,0 +1,243 @@
+//! The board on a screen.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
+
+use super::state::{Board, KEYS, Mode, Place};
+use crate::cli::output::Tone;
+
+/// The widest that a column gets; what is longer is cut.
+const COLUMN_MAX: usize = 60;
+
+/// Draws the board.
+pub(super) fn draw(frame: &mut Frame<'_>, board: &Board, colour: bool) {
+    let lines = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    // A border above and below, the names of the columns, and the rows.
+    let heat = lines(board.pane(Place::Heat).rows.len()).saturating_add(3);
+    let [head, heat, inbox, latest, foot] = Layout::vertical([
+        Constraint::Length(lines(board.picture.head.len())),
+        Constraint::Max(heat),
+        Constraint::Fill(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let text: Vec<Line<'_>> = board.picture.head.iter().map(|line| Line::from(line.as_str())).collect();
+    frame.render_widget(Paragraph::new(Text::from(text)), head);
+    for (place, area) in Place::ALL.into_iter().zip([heat, inbox, latest]) {
+        pane(frame, board, place, area, colour);
+    }
+    frame.render_widget(Paragraph::new(said(board)), foot);
+    match &board.mode {
+        Mode::Reading { title, lines, from } => {
+            let text: Vec<Line<'_>> =
+                lines.iter().skip(*from).map(|line| Line::from(line.as_str())).collect();
+            page(frame, title, text);
+        }
+        Mode::Help => {
+            let line = |(keys, does): &(&str, &str)| Line::from(format!("{keys:<16}  {does}"));
+            page(frame, "Keys", KEYS.iter().map(line).collect());
+        }
+        Mode::Browse | Mode::Filter | Mode::Command(_) => {}
+    }
+}
+
+fn said(board: &Board) -> String {
+    match &board.mode {
+        Mode::Command(line) => format!(":{line}_"),
+        Mode::Filter => format!("/{}_", board.filter),
+        Mode::Reading { .. } => "up and down to read on, any other key to go back".to_owned(),
+        Mode::Help => "any key to go back".to_owned(),
+        Mode::Browse if !board.notice.is_empty() => board.notice.clone(),
+        Mode::Browse if !board.filter.is_empty() => {
+            format!("only rows with \"{}\"; esc shows all", board.filter)
+        }
+        Mode::Browse => "? keys  enter why  a accept  d decline  / filter  : command  q end".to_owned(),
+    }
+}
+
+fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, colour: bool) {
+    let (pane, rows) = (board.pane(place), board.rows(place));
+    let here = place == board.place;
+    let title = if here {
+        format!("> {} ({})", pane.title, rows.len())
+    } else {
+        format!("{} ({})", pane.title, rows.len())
+    };
+    let block = Block::new().borders(Borders::TOP).title(title);
+    if rows.is_empty() {
+        frame.render_widget(Paragraph::new(format!("  {}", pane.nothing)).block(block), area);
+        return;
+    }
+    let width = |at: usize, name: &String| {
+        let cells = rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| cell.text.chars().count());
+        let longest = cells.max().unwrap_or(0).max(name.chars().count());
+        Constraint::Length(u16::try_from(longest.min(COLUMN_MAX)).unwrap_or(u16::MAX))
+    };
+    let widths: Vec<Constraint> = pane.head.iter().enumerate().map(|(at, name)| width(at, name)).collect();
+    let toned = |tone: Tone| match tone {
+        Tone::Plain => Style::new(),
+        Tone::Warn if colour => Style::new().yellow(),
+        Tone::Bad if colour => Style::new().red().bold(),
+        Tone::Warn | Tone::Bad => Style::new().bold(),
+    };
+    let lines = rows.iter().map(|row| {
+        Row::new(row.cells.iter().map(|cell| Cell::from(cell.text.as_str()).style(toned(cell.tone))))
+    });
+    let table = Table::new(lines, widths)
+        .header(Row::new(pane.head.iter().map(|name| name.to_uppercase())))
+        .column_spacing(2)
+        .highlight_symbol(if here { "> " } else { "  " })
+        .row_highlight_style(if here { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() })
+        .block(block);
+    let mut state = TableState::new().with_selected(board.chosen(place));
+    frame.render_stateful_widget(table, area, &mut state);
+}
+
+/// Lays a page over the board.
+fn page(frame: &mut Frame<'_>, title: &str, lines: Vec<Line<'_>>) {
+    let all = frame.area();
+    let area = Rect { height: all.height.saturating_sub(1), ..all };
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(title.to_owned())), area);
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use ratatui::crossterm::event::KeyCode;
+
+    use super::super::picture::{Pane, Picture, Row};
+    use super::super::state::{Act, Board, Mode, Place};
+    use super::*;
+    use crate::cli::output::Cell;
+
+    fn row(id: &str, more: &str, cells: &[&str]) -> Row {
+        let cells = cells.iter().map(|text| Cell::toned(*text, Tone::Plain)).collect();
+        Row { id: id.to_owned(), more: more.to_owned(), cells }
+    }
+
+    fn picture() -> Picture {
+        let head = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let heat = vec![
+            row("ZA1", "feed show ZA1", &["Aldermoor", "ZA1", "3", "+2 P2", "+6 P1"]),
+            row("ZA2", "feed show ZA2", &["Brackwater", "ZA2", "-", ".", "-7 P4 //"]),
+            row("", "", &["Region net", "", "", "+2", "-1"]),
+        ];
+        let inbox = vec![
+            row("0198c3-1", "why 0198c3-1", &["12:40 left", "1", "Level 3", "LC-118", "ZA1", "ZA4"]),
+            row("0198c3-2", "why 0198c3-2", &["34 min left", "2", "G&A", "LC-120", "ZA3", "ZA4"]),
+        ];
+        Picture {
+            head: vec![
+                "North Vale  Tue 24 Nov 14:32:08  5 of 6 trusts live".into(),
+                "38 open | 9 past needed-by".into(),
+            ],
+            heat: Pane {
+                title: "Spare less needed",
+                head: head(&["trust", "", "opel", "Level 2", "G&A"]),
+                rows: heat,
+                nothing: "none",
+            },
+            inbox: Pane {
+                title: "Inbox",
+                head: head(&["hold", "units", "resource", "ref", "from", "for"]),
+                rows: inbox,
+                nothing: "nothing waits for your answer",
+            },
+            latest: Pane {
+                title: "Moving",
+                head: head(&["units"]),
+                rows: Vec::new(),
+                nothing: "nothing is on the way",
+            },
+        }
+    }
+
+    /// Types keys into a board; returns what they asked for.
+    fn type_in(board: &mut Board, keys: &[KeyCode]) -> Vec<Act> {
+        keys.iter().map(|key| board.key(*key)).filter(|act| *act != Act::Nothing).collect()
+    }
+
+    fn text(line: &str) -> Vec<KeyCode> {
+        line.chars().map(KeyCode::Char).collect()
+    }
+
+    fn screen(board: &Board, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, board, false)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn the_board_fills_a_screen() {
+        assert_snapshot!(screen(&Board::new(picture()), 80, 20));
+    }
+
+    #[test]
+    fn a_small_screen_still_shows_the_inbox() {
+        assert_snapshot!(screen(&Board::new(picture()), 40, 14));
+    }
+
+    #[test]
+    fn the_keys_are_listed_and_a_command_is_seen_while_it_is_typed() {
+        let mut board = Board::new(picture());
+        board.key(KeyCode::Char('?'));
+        let keys = screen(&board, 80, 14);
+        board.key(KeyCode::Esc);
+        type_in(&mut board, &text(":why-not LC-118"));
+        assert_snapshot!(format!("{keys}\n{}", screen(&board, 80, 14)));
+        assert_eq!(type_in(&mut board, &[KeyCode::Enter]), [Act::Run("why-not LC-118".into())]);
+    }
+
+    #[test]
+    fn keys_explain_accept_take_back_and_decline_the_chosen_row() {
+        let mut board = Board::new(picture());
+        let (enter, down, tab) = (KeyCode::Enter, KeyCode::Down, KeyCode::Tab);
+        let accept = KeyCode::Char('a');
+        let asked = type_in(&mut board, &[down, enter, accept, KeyCode::Char('u'), KeyCode::Char('u')]);
+        let run = |line: &str| Act::Run(line.to_owned());
+        assert_eq!(asked, [run("why 0198c3-2"), run("accept 0198c3-2"), run("proposal retract 0198c3-2")]);
+        board.key(KeyCode::Char('d'));
+        assert_eq!(board.mode, Mode::Command("decline 0198c3-2 --reason ".into()));
+        let declined: Vec<KeyCode> = text("staffing").into_iter().chain([enter]).collect();
+        assert_eq!(type_in(&mut board, &declined), [run("decline 0198c3-2 --reason staffing")]);
+        // Nothing is accepted where nothing is proposed.
+        assert_eq!(type_in(&mut board, &[tab, accept, enter, tab, accept, enter]), [run("feed show ZA1")]);
+        assert_eq!(type_in(&mut board, &[KeyCode::Char('q')]), [Act::Quit]);
+    }
+
+    #[test]
+    fn a_filter_keeps_rows_and_the_chosen_record_stays_chosen() {
+        let mut board = Board::new(picture());
+        board.key(KeyCode::Down);
+        let mut newer = picture();
+        newer.inbox.rows.insert(0, row("0198c3-0", "why 0198c3-0", &["1:00 left", "1", "CT", "DX-1"]));
+        board.refresh(newer);
+        assert_eq!(board.chosen(Place::Inbox), Some(2), "the same proposal, two rows down");
+        let filter: Vec<KeyCode> = text("/lc-118").into_iter().chain([KeyCode::Enter]).collect();
+        type_in(&mut board, &filter);
+        assert_eq!(board.rows(Place::Inbox).len(), 1);
+        assert_eq!(type_in(&mut board, &[KeyCode::Enter]), [Act::Run("why 0198c3-1".into())]);
+        board.key(KeyCode::Esc);
+        assert_eq!(board.rows(Place::Inbox).len(), 3);
+    }
+
+    #[test]
+    fn what_a_command_says_is_read_line_by_line() {
+        let mut board = Board::new(picture());
+        board.read("accept 0198c3-1", "accepted (revision 51)\n");
+        assert_eq!((board.mode.clone(), board.notice.as_str()), (Mode::Browse, "accepted (revision 51)"));
+        let long: String = (1..=30).map(|line| format!("line {line}\n")).collect();
+        board.read("why", &long);
+        board.key(KeyCode::PageDown);
+        assert!(screen(&board, 60, 12).contains("line 11") && !screen(&board, 60, 12).contains("line 10"));
+        board.key(KeyCode::Char('q'));
+        assert_eq!(board.mode, Mode::Browse, "the page is left, not the board");
+    }
+}

@@ -1,0 +1,187 @@
+//! The board while it runs: keys, watches and commands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+use fallow_api::v1::{WatchProposalsRequest, WatchSituationRequest, WatchTransfersRequest};
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tokio::sync::mpsc;
+use tokio::time::{interval, sleep, timeout};
+
+use super::state::{Act, Board};
+use super::{draw, on_the_way, picture, waiting};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::output::Terminal;
+use crate::cli::session::Session;
+use crate::cli::watch::{Feed, Happening};
+use crate::root::{Command, Root};
+
+/// The board is read again this often even when nothing changes: holds run out and figures age.
+const AGES_MOVE: Duration = Duration::from_secs(10);
+/// Changes that come closer together than this are read once.
+const READ_TOGETHER: Duration = Duration::from_millis(300);
+/// How often the reader of keys looks whether the board has ended.
+const LOOK_UP: Duration = Duration::from_millis(100);
+/// Keys that may wait while a command runs.
+const KEYS_MAX: usize = 256;
+/// A command on the board that takes longer is given up: those that watch belong outside it.
+const COMMAND_MAX: Duration = Duration::from_secs(20);
+
+/// Runs the board until it is told to end.
+pub(super) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    // What cannot be read at the start is said on the plain screen.
+    let board = Board::new(picture::read(session).await?);
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut keys = keys(ended.clone());
+    let mut terminal = ratatui::try_init()?;
+    let result = stay(session, board, &mut terminal, &mut keys).await;
+    ended.store(true, Ordering::Release);
+    ratatui::restore();
+    result
+}
+
+/// Reads keys on a thread of their own, for a terminal has no other way.
+fn keys(ended: Arc<AtomicBool>) -> mpsc::Receiver<Event> {
+    let (send, keys) = mpsc::channel(KEYS_MAX);
+    std::thread::spawn(move || {
+        while !ended.load(Ordering::Acquire) {
+            let read =
+                event::poll(LOOK_UP).and_then(|ready| if ready { event::read().map(Some) } else { Ok(None) });
+            match read {
+                Ok(None) => {}
+                Ok(Some(event)) => {
+                    if send.blocking_send(event).is_err() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    });
+    keys
+}
+
+async fn stay(
+    session: &mut Session<'_>,
+    mut board: Board,
+    terminal: &mut DefaultTerminal,
+    keys: &mut mpsc::Receiver<Event>,
+) -> Result<Exit, Failure> {
+    let (mut region, mut inbox, mut moving) = (session.monitor()?, session.matching()?, session.matching()?);
+    let mut region = Feed::new(String::new(), async move |cursor| {
+        let ask = WatchSituationRequest { cursor, collaborative: String::new() };
+        region.watch_situation(ask).await.map(tonic::Response::into_inner)
+    });
+    let mut inbox = Feed::new(String::new(), async move |cursor| {
+        let ask = WatchProposalsRequest { cursor, filter: Some(waiting()) };
+        inbox.watch_proposals(ask).await.map(tonic::Response::into_inner)
+    });
+    let mut moving = Feed::new(String::new(), async move |cursor| {
+        let ask = WatchTransfersRequest { cursor, filter: Some(on_the_way()) };
+        moving.watch_transfers(ask).await.map(tonic::Response::into_inner)
+    });
+    let colour = session.terminal.colour;
+    let mut tick = interval(AGES_MOVE);
+    loop {
+        terminal.draw(|frame| draw::draw(frame, &board, colour))?;
+        let notice = tokio::select! {
+            event = keys.recv() => {
+                let Some(event) = event else { return Ok(Exit::Ok) };
+                match pressed(&event) {
+                    Some(KeyEvent { code: KeyCode::Char('c'), modifiers, .. })
+                        if modifiers.contains(KeyModifiers::CONTROL) => return Ok(Exit::Interrupted),
+                    Some(key) => match board.key(key.code) {
+                        Act::Nothing => continue,
+                        Act::Quit => return Ok(Exit::Ok),
+                        Act::Run(line) => {
+                            let said = command(session, &line).await;
+                            board.read(&line, &said);
+                            None
+                        }
+                    },
+                    None => continue,
+                }
+            }
+            _ = tick.tick() => None,
+            happening = region.next() => said(happening?),
+            happening = inbox.next() => said(happening?),
+            happening = moving.next() => said(happening?),
+        };
+        if let Some(notice) = notice {
+            board.notice = notice;
+            continue;
+        }
+        sleep(READ_TOGETHER).await;
+        match picture::read(session).await {
+            Ok(picture) => board.refresh(picture),
+            // While the services are away the last picture stays, with the words that it is not live below it.
+            Err(failure) if matches!(failure.exit, Exit::Unavailable | Exit::TimedOut) => {
+                board.notice = format!("not live: {}", failure.what);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+fn said<E>(happening: Happening<E>) -> Option<String> {
+    match happening {
+        Happening::Event(_) => None,
+        Happening::Notice(notice) => Some(notice),
+    }
+}
+
+fn pressed(event: &Event) -> Option<&KeyEvent> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(key),
+        Event::Key(_)
+        | Event::FocusGained
+        | Event::FocusLost
+        | Event::Mouse(_)
+        | Event::Paste(_)
+        | Event::Resize(_, _) => None,
+    }
+}
+
+/// Runs a command as a shell would and returns all that it said.
+async fn command(session: &Session<'_>, line: &str) -> String {
+    let words = std::iter::once("fallow".to_owned()).chain(words(line));
+    let verb = match Root::try_parse_from(words) {
+        Ok(Root { command: Command::Client(verb), .. }) => *verb,
+        Ok(_) => return "only what a client does can be done here; leave the board with q".to_owned(),
+        Err(error) => return error.to_string(),
+    };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false };
+    let mut inner = session.beside(terminal);
+    let ended = {
+        let acted = Box::pin(super::super::act(verb, &mut inner, Root::command()));
+        timeout(COMMAND_MAX, acted).await
+    };
+    drop(inner);
+    let mut said = String::from_utf8_lossy(&out).into_owned();
+    said.push_str(&String::from_utf8_lossy(&err));
+    match ended {
+        Ok(Ok(_)) => {}
+        Ok(Err(failure)) => said.push_str(&failure.text()),
+        Err(_) => said.push_str("this goes on for longer than the board waits: run it outside\n"),
+    }
+    said
+}
+
+/// Splits a line at its spaces; what stands in double quotes is one word.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for sign in line.chars() {
+        match sign {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            sign => word.push(sign),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
