@@ -11,7 +11,9 @@ mod capacity;
 mod codes;
 mod context;
 mod demand;
+mod doctor;
 mod failure;
+mod feed;
 pub(crate) mod ledger;
 mod login;
 mod manual;
@@ -129,6 +131,12 @@ pub enum Verb {
     /// Ask each service whether it serves
     #[command(display_order = 23)]
     Ping,
+    /// Look for what is wrong between you and the services, and say what to do
+    #[command(display_order = 23)]
+    Doctor(doctor::Doctor),
+    /// How fresh each trust's figures are
+    #[command(subcommand, display_order = 19)]
+    Feed(feed::Feeds),
     /// Say what a reason means and what to do about it
     #[command(display_order = 24, before_help = "Examples:\n  fallow errors HOLD_EXPIRED\n  fallow errors")]
     Errors {
@@ -193,6 +201,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Simulate(args) if args.is_apart() => return simulate::run_apart(session, args),
         Verb::Errors { reason } => return ping::errors(session, reason.as_deref()),
         Verb::Version => return ping::version(session),
+        Verb::Doctor(args) => return doctor::run(session, &args).await,
         Verb::Cheat { topic } => return manual::cheat(session, topic.as_deref()),
         Verb::Man(args) => return manual::man(session, &args, root),
         Verb::Import(sheets::Import::Template(args)) => return sheets::template(session, &args).await,
@@ -223,6 +232,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Simulate(_)
         | Verb::Import(_)
         | Verb::Export(_)
+        | Verb::Feed(_)
         | Verb::Auth(context::Auth::Whoami)
         | Verb::Ping => session.open().await?,
         Verb::Auth(context::Auth::Login | context::Auth::Logout) => session.open_without_sign_in()?,
@@ -250,6 +260,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Mode(args) => region::set_mode(session, args).await,
         Verb::Simulate(args) => simulate::run(session, args).await,
         Verb::Import(command) => sheets::import(session, command).await,
+        Verb::Feed(command) => feed::run(session, command).await,
         Verb::Export(command) => sheets::export(session, command).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Auth(context::Auth::Login) => login::login(session).await,
@@ -260,6 +271,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Errors { .. }
         | Verb::Completion { .. }
         | Verb::Cheat { .. }
+        | Verb::Doctor(_)
         | Verb::Man(_)
         | Verb::Version => Ok(Exit::Ok),
     }

@@ -2,7 +2,7 @@
 
 use fallow_api::reasons;
 use tokio::time::{Instant, timeout};
-use tonic::transport::Endpoint;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::options::Format;
 use super::output::{Cell, Tone};
 use super::session::Session;
-use super::settings::Service;
+use super::settings::{Context, Service};
 
 /// Runs `fallow ping`: asks each service for its health. Exit 6 when one does not serve.
 pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
@@ -20,7 +20,8 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     for service in Service::ALL {
         let address = session.context()?.endpoints.of(service).to_owned();
         let begun = Instant::now();
-        let said = match timeout(session.global.deadline, health(&address, service)).await {
+        let asked = health(session.context()?, &address, full_name(service));
+        let said = match timeout(session.global.deadline, asked).await {
             Ok(Ok(ServingStatus::Serving)) => Cell::from("serving"),
             Ok(Ok(other)) => Cell::toned(other.as_str_name().to_lowercase(), Tone::Bad),
             Ok(Err(said)) => Cell::toned(said, Tone::Bad),
@@ -44,19 +45,29 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Unavailable)
 }
 
-/// Asks once, without a credential: health is for everybody, and a retry would hide what is asked about.
-async fn health(address: &str, service: Service) -> Result<ServingStatus, String> {
-    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| error.to_string())?;
+/// Asks once, without a credential: health is for everybody, and a retry would hide what is asked about. An empty name
+/// means the process as a whole.
+pub(crate) async fn health(
+    context: &Context,
+    address: &str,
+    service: String,
+) -> Result<ServingStatus, String> {
+    let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| error.to_string())?;
+    if let Some(file) = &context.authority_file {
+        let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+        endpoint = endpoint.tls_config(tls).map_err(|error| error.to_string())?;
+    }
     let mut client = HealthClient::new(endpoint.connect_lazy());
-    let ask = HealthCheckRequest { service: full_name(service) };
     client
-        .check(ask)
+        .check(HealthCheckRequest { service })
         .await
         .map(|answer| answer.into_inner().status())
         .map_err(|status| status.message().to_owned())
 }
 
-fn full_name(service: Service) -> String {
+/// Returns the name of a service on the wire.
+pub(crate) fn full_name(service: Service) -> String {
     let name = match service {
         Service::Capacity => "CapacityService",
         Service::Demand => "DemandService",

@@ -39,6 +39,14 @@ pub(crate) fn age(length: SignedDuration) -> String {
     }
 }
 
+/// Shows how long ago something was: `34 min ago`, `now`.
+pub(crate) fn ago(length: SignedDuration) -> String {
+    match age(length).as_str() {
+        now @ "now" => now.to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
 /// Shows a hold that runs out: `12:40 left`, `34 min left`, `lapsed`.
 pub(crate) fn left(until: Timestamp, now: Timestamp) -> String {
     let left = until.duration_since(now);

@@ -9,6 +9,7 @@ use tonic::Request;
 
 use super::*;
 
+mod desk;
 mod gold;
 mod identity;
 

@@ -1,0 +1,297 @@
+//! `fallow doctor`: what is wrong between a person and the services, each with the command that helps.
+
+mod probe;
+
+use std::time::Duration;
+
+use clap::Args;
+use fallow_api::v1::situation::TrustSituation;
+use fallow_api::v1::{Freshness, Situation};
+use fallow_host::serve::WRITES_OK;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use super::failure::{Exit, Failure};
+use super::options::Format;
+use super::ping::{full_name, health};
+use super::session::Session;
+use super::settings::Service;
+use super::situation;
+use super::time::{age, ago, from_wire, show};
+
+/// Clocks that differ by more than this make figures older, or younger, than they are.
+const SKEW_WARNED: SignedDuration = SignedDuration::from_secs(2);
+/// Clocks that differ by more than this have figures refused as ahead of time.
+const SKEW_FAILED: SignedDuration = SignedDuration::from_secs(60);
+/// A credential that ends sooner than this will end during the next piece of work.
+const CREDENTIAL_WARNED: SignedDuration = SignedDuration::from_mins(10);
+
+/// Looks for what is wrong.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow doctor\n  fallow doctor --probe -o json\n\nExit 0 when nothing failed, else the code of \
+                   the first failure: 5 not signed in or not allowed, 6 a service is away, 1 anything else. Warnings do not \
+                   change it."
+)]
+pub(crate) struct Doctor {
+    /// Publish an offer of nothing, wait until the region sees it, and take it back
+    #[arg(long)]
+    probe: bool,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warning,
+    Failed,
+}
+
+/// One check.
+#[derive(Debug, Serialize)]
+struct Check {
+    check: String,
+    level: Level,
+    detail: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    next: String,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+/// Everything that was looked at, in order.
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    version: &'static str,
+    checks: Vec<Check>,
+    warnings: usize,
+    failures: usize,
+}
+
+impl Findings {
+    fn ok(&mut self, check: impl Into<String>, detail: impl Into<String>) {
+        self.add(check, Level::Ok, Exit::Ok, detail, "");
+    }
+
+    fn warn(&mut self, check: impl Into<String>, detail: impl Into<String>, next: &str) {
+        self.warnings += 1;
+        self.add(check, Level::Warning, Exit::Ok, detail, next);
+    }
+
+    fn fail(&mut self, check: impl Into<String>, exit: Exit, detail: impl Into<String>, next: &str) {
+        self.failures += 1;
+        self.add(check, Level::Failed, exit, detail, next);
+    }
+
+    fn failure(&mut self, check: impl Into<String>, failure: &Failure) {
+        let next = failure.next.first().cloned().unwrap_or_default();
+        self.fail(check, failure.exit, format!("{}: {}", failure.reason, failure.what), &next);
+    }
+
+    fn add(
+        &mut self,
+        check: impl Into<String>,
+        level: Level,
+        exit: Exit,
+        detail: impl Into<String>,
+        next: &str,
+    ) {
+        let (check, detail) = (check.into(), detail.into());
+        self.checks.push(Check { check, level, detail, next: next.to_owned(), exit });
+    }
+}
+
+/// Runs `fallow doctor`.
+pub(crate) async fn run(session: &mut Session<'_>, args: &Doctor) -> Result<Exit, Failure> {
+    let mut findings = Findings { version: env!("CARGO_PKG_VERSION"), ..Findings::default() };
+    match session.open().await {
+        Err(failure) => findings.failure("context", &failure),
+        Ok(()) => {
+            let name = match session.context_name() {
+                "" => "an address alone".to_owned(),
+                name => name.to_owned(),
+            };
+            findings.ok("context", format!("{name}, {}", session.context()?.endpoints.text()));
+            services(session, &mut findings).await?;
+            credential(session, &mut findings);
+            region(session, &mut findings).await;
+            if args.probe && findings.failures == 0 {
+                match probe::run(session).await {
+                    Ok(told) => findings.ok("probe", told),
+                    Err(failure) => findings.failure("probe", &failure),
+                }
+            }
+        }
+    }
+    tell(session, &findings)?;
+    let first = findings.checks.iter().find(|check| check.level == Level::Failed);
+    Ok(first.map_or(Exit::Ok, |check| check.exit))
+}
+
+fn tell(session: &mut Session<'_>, findings: &Findings) -> Result<(), Failure> {
+    let format = session.global.format();
+    if matches!(format, Format::Json | Format::Jsonl) {
+        return session.terminal.json(findings, format == Format::Json);
+    }
+    for check in &findings.checks {
+        let sign = match check.level {
+            Level::Ok => "ok",
+            Level::Warning => "!!",
+            Level::Failed => "XX",
+        };
+        let line = format!("{sign}  {:<10}  {}", check.check, check.detail);
+        session.terminal.data(&match check.next.as_str() {
+            "" => format!("{line}\n"),
+            next => format!("{line}\n                next: {next}\n"),
+        })?;
+    }
+    let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    session.terminal.data(&format!(
+        "{}, {}\n",
+        many(findings.warnings, "warning"),
+        many(findings.failures, "failure")
+    ))
+}
+
+/// Asks each service for its health, and whether changes are taken.
+async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), Failure> {
+    let context = session.context()?;
+    let ask = async |address: &str, name: String| match timeout(
+        session.global.deadline,
+        health(context, address, name),
+    )
+    .await
+    {
+        Ok(said) => said,
+        Err(_) => Err(format!("no answer within {} s", session.global.deadline.as_secs())),
+    };
+    for service in Service::ALL {
+        let address = context.endpoints.of(service);
+        let begun = Instant::now();
+        let said = ask(address, full_name(service)).await;
+        let secured = if address.starts_with("https:") { "TLS" } else { "not encrypted" };
+        let took = begun.elapsed().as_millis();
+        match said {
+            Ok(ServingStatus::Serving) => {
+                findings.ok(service.name(), format!("SERVING, {secured}, {took} ms"));
+            }
+            Ok(other) => findings.fail(
+                service.name(),
+                Exit::Unavailable,
+                format!("{} at {address}", other.as_str_name()),
+                "ask who runs it; the log of the process says why",
+            ),
+            Err(said) => findings.fail(
+                service.name(),
+                Exit::Unavailable,
+                format!("{said} at {address}"),
+                "fallow context show, which names the addresses",
+            ),
+        }
+    }
+    match ask(context.endpoints.of(Service::Capacity), WRITES_OK.to_owned()).await {
+        Ok(ServingStatus::Serving) => findings.ok("store", "changes are taken"),
+        Ok(_) => findings.fail(
+            "store",
+            Exit::Unavailable,
+            "the ledger is closed: nothing can be changed",
+            "fallow errors STORE_SEALED",
+        ),
+        // A service that does not serve is said above; one that has no such name is of another version.
+        Err(_) => findings.warn("store", "whether changes are taken is not told", "fallow version"),
+    }
+    Ok(())
+}
+
+/// Reads the credential; whether it is accepted is said by the first call.
+fn credential(session: &Session<'_>, findings: &mut Findings) {
+    let Some(claims) = session.claims() else {
+        findings.fail(
+            "auth",
+            Exit::NotAllowed,
+            "no credential that can be read",
+            "fallow context show, which names the file; --token-file names another",
+        );
+        return;
+    };
+    let now = session.now();
+    let who = match &claims.trust {
+        Some(trust) => format!("{}, {} of {trust}, region {}", claims.sub, claims.role, claims.region),
+        None => format!("{}, {}, region {}", claims.sub, claims.role, claims.region),
+    };
+    match Timestamp::from_second(claims.exp).ok().filter(|_| claims.exp > 0) {
+        Some(until) if until <= now => {
+            let ended = show(until, now, &session.zone);
+            findings.fail("auth", Exit::NotAllowed, format!("{who}: ended {ended}"), "fallow auth login");
+        }
+        Some(until) if until.duration_since(now) < CREDENTIAL_WARNED => {
+            let left = age(until.duration_since(now));
+            findings.warn("auth", format!("{who}: ends in {left}"), "fallow auth login");
+        }
+        Some(until) => findings.ok("auth", format!("{who}, until {}", show(until, now, &session.zone))),
+        None => findings.ok("auth", who),
+    }
+}
+
+/// Reads the region: whether the credential is accepted, what the clocks say, what the store is, which feeds are late.
+async fn region(session: &Session<'_>, findings: &mut Findings) {
+    let (asked, begun) = (session.now(), Instant::now());
+    let situation = match situation::get(session, "").await {
+        Ok(situation) => situation,
+        Err(failure) => return findings.failure("region", &failure),
+    };
+    let took = begun.elapsed();
+    findings.ok("region", format!("{}, revision {}", situation.name, situation.revision));
+    clock(session, &situation, asked, took, findings);
+    if !situation.store_caveat.is_empty() {
+        findings.warn("store", situation.store_caveat.clone(), "fallow errors STORE_MISCONFIGURED");
+    }
+    for trust in &situation.trusts {
+        feed(trust, session.now(), findings);
+    }
+    if !findings.checks.iter().any(|check| check.check.starts_with("feed")) {
+        findings.ok("feeds", format!("{} trusts, none silent", situation.trusts.len()));
+    }
+}
+
+fn clock(
+    session: &Session<'_>,
+    situation: &Situation,
+    asked: Timestamp,
+    took: Duration,
+    findings: &mut Findings,
+) {
+    if session.context().is_ok_and(|context| context.clock_speed.is_some()) {
+        return findings.ok("clock", "a demonstration's own");
+    }
+    let Some(theirs) = from_wire(situation.at) else { return };
+    // What lies between the question and the answer is no difference.
+    let early = theirs.duration_since(asked);
+    let took = SignedDuration::try_from(took).unwrap_or(SignedDuration::MAX);
+    let skew = if early.is_negative() { early } else { (early - took.min(early)).max(SignedDuration::ZERO) };
+    let told = format!("skew {:.1} s", skew.as_secs_f64());
+    if skew.abs() > SKEW_FAILED {
+        let next = "set this computer's clock: figures are refused when they seem to come from the future";
+        findings.fail("clock", Exit::Failed, told, next);
+    } else if skew.abs() > SKEW_WARNED {
+        findings.warn("clock", told, "set this computer's clock");
+    } else {
+        findings.ok("clock", told);
+    }
+}
+
+/// Says of a trust that its figures are stale; one that offers nothing cannot be late.
+fn feed(trust: &TrustSituation, now: Timestamp, findings: &mut Findings) {
+    let silent = trust.freshness() == Freshness::Stale;
+    if trust.offers_stale == 0 && !silent {
+        return;
+    }
+    let since = from_wire(trust.last_reported_at);
+    let since = since.map(|at| format!(", last heard {}", ago(now.duration_since(at)))).unwrap_or_default();
+    let told = format!("{} of {} offers are stale{since}", trust.offers_stale, trust.offers);
+    let next = format!("fallow feed show {}", trust.trust);
+    findings.warn(format!("feed {}", trust.trust), told, &next);
+}
