@@ -62,9 +62,9 @@ export const atProvider = async () => {
   return run(`${folder()}/fallow`, args, console, { FALLOW__IDENTITY__IDLE_SECONDS: '5' })
 }
 
-/** Starts `fallow dev` on free ports, at real speed so that holds last as long as a test. */
-export const dev = async (binary) => {
+/** Starts `fallow dev` on free ports, by itself at real speed so that holds last as long as a test. */
+export const dev = async (binary, { speed = 1 } = {}) => {
   const [console, capacity] = [await freePort(), await freePort()]
-  const ports = { FALLOW__LISTEN__CONSOLE: `${console}`, FALLOW__LISTEN__CAPACITY: `${capacity}` }
-  return run(binary ?? `${folder()}/fallow`, ['dev', '--speed', '1'], console, ports)
+  const args = ['dev', '--speed', `${speed}`, '--port', `${console}`, '--grpc-port', `${capacity}`]
+  return run(binary ?? `${folder()}/fallow`, args, console)
 }

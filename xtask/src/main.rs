@@ -10,6 +10,7 @@ mod codegen;
 mod demo;
 mod faults;
 mod lint;
+mod pictures;
 mod shell;
 mod stopwatch;
 mod test;
@@ -33,6 +34,8 @@ enum Task {
     Test(test::Options),
     /// Builds Fallow and shows the demo region's winter day in the console.
     Demo(demo::Options),
+    /// Takes the README's pictures anew; needs node and Chromium.
+    Pictures,
     /// Measures the engine and the ledger beside their peers; without more, lists what can be measured.
     Bench(bench::Options),
     /// Breaks services and Redis on purpose, round after round, and checks that nothing they said was wrong.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Codegen(options) => codegen::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Pictures => pictures::run().map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Faults(options) => faults::run(&options),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
