@@ -29,7 +29,7 @@ use thiserror::Error;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
@@ -73,6 +73,8 @@ pub struct Settings {
     pub token: Option<String>,
     /// For `https` addresses: the authority that signed the servers' certificates, PEM.
     pub authority_pem: Option<String>,
+    /// For `https` addresses: the certificate by which a system proves itself, and its key, PEM.
+    pub certificate_pem: Option<(String, String)>,
     /// Time a unary call gets, all of its retries apart.
     pub deadline: Duration,
 }
@@ -88,6 +90,7 @@ impl Settings {
             monitor: address.to_owned(),
             token: None,
             authority_pem: None,
+            certificate_pem: None,
             deadline: DEADLINE,
         }
     }
@@ -160,7 +163,7 @@ impl Client {
             Some(token) => Credential::bearer(token)?,
             None => Credential(None),
         };
-        let channel = |address: &str| channel(address, settings.authority_pem.as_deref());
+        let channel = |address: &str| channel(address, settings);
         Ok(Self {
             capacity: channel(&settings.capacity)?,
             demand: channel(&settings.demand)?,
@@ -250,7 +253,7 @@ pub fn fresh_request_id() -> String {
     Uuid::now_v7().to_string()
 }
 
-fn channel(address: &str, authority_pem: Option<&str>) -> Result<Channel, SettingsError> {
+fn channel(address: &str, settings: &Settings) -> Result<Channel, SettingsError> {
     let wrong = |source| SettingsError::Address { address: address.to_owned(), source };
     let mut endpoint = Endpoint::from_shared(address.to_owned())
         .map_err(wrong)?
@@ -258,8 +261,14 @@ fn channel(address: &str, authority_pem: Option<&str>) -> Result<Channel, Settin
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_while_idle(true)
         .tcp_nodelay(true);
-    if let Some(pem) = authority_pem {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+    if settings.authority_pem.is_some() || settings.certificate_pem.is_some() {
+        let mut tls = ClientTlsConfig::new();
+        if let Some(pem) = &settings.authority_pem {
+            tls = tls.ca_certificate(Certificate::from_pem(pem));
+        }
+        if let Some((certificate, key)) = &settings.certificate_pem {
+            tls = tls.identity(Identity::from_pem(certificate, key));
+        }
         endpoint = endpoint.tls_config(tls).map_err(wrong)?;
     }
     Ok(endpoint.connect_lazy())

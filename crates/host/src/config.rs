@@ -11,12 +11,14 @@ use thiserror::Error;
 
 mod provider;
 mod settings;
+mod tls;
 
 pub use provider::Provider;
 pub use settings::{
     Archive, Dev, Endpoints, Engine, Identity, Limits, Listen, LogFormat, Masked, Region, Server, Settings,
     Store, StoreKind, Telemetry,
 };
+pub use tls::Tls;
 
 /// The defaults: every setting with its unit, range and reason.
 pub const DEFAULTS: &str = include_str!("../../../config/fallow.toml");

@@ -19,6 +19,8 @@ mod compact;
 mod keys;
 pub mod provider;
 pub mod sessions;
+pub mod systems;
+pub mod tls;
 mod token;
 
 pub use assurance::Assurance;

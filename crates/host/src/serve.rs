@@ -7,7 +7,6 @@ use fallow_api::FILE_DESCRIPTOR_SET;
 use http::{Request, Response};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::{Routes, RoutesBuilder};
@@ -16,6 +15,7 @@ use tonic_health::server::HealthReporter;
 use tower::Service;
 
 use crate::config::Server as Settings;
+use crate::identity::tls::{self, Tls};
 use crate::tasks::Tasks;
 use crate::wire::Wire;
 
@@ -51,6 +51,7 @@ pub enum ServeError {
 /// A server that is being put together.
 pub struct Server {
     wire: Wire,
+    tls: Option<Tls>,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
 }
@@ -70,7 +71,14 @@ impl Server {
     /// Begins a server whose calls all pass through `wire`.
     #[must_use]
     pub fn new(wire: Wire) -> Self {
-        Self { wire, routes: Routes::builder(), names: Vec::new() }
+        Self { wire, tls: None, routes: Routes::builder(), names: Vec::new() }
+    }
+
+    /// Encrypts its connections, when there are certificates, and knows callers by theirs.
+    #[must_use]
+    pub fn encrypted(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Adds a service.
@@ -126,7 +134,6 @@ impl Server {
 
         let seconds = |number: u32| Some(Duration::from_secs(number.into()));
         let mut server = tonic::transport::Server::builder()
-            .tcp_nodelay(true)
             .max_concurrent_streams(settings.streams_per_connection)
             .max_connection_age(Duration::from_secs(u64::from(settings.connection_minutes) * 60))
             .max_connection_age_grace(AGE_GRACE)
@@ -138,6 +145,7 @@ impl Server {
             .layer(self.wire);
         let router = server.add_routes(self.routes.routes());
 
+        let incoming = tls::incoming(listener, self.tls, tasks);
         let (stopping, drained) = (tasks.stopping(), tasks.stopping());
         let (stop_health, drain) = (running.handle(), settings.drain());
         tasks.spawn_vital("gRPC server", async move {
@@ -145,7 +153,7 @@ impl Server {
                 stopping.await;
                 stop_health.set(ServingStatus::NotServing).await;
             };
-            let serving = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopping);
+            let serving = router.serve_with_incoming_shutdown(incoming, stopping);
             tokio::select! {
                 ended = serving => {
                     if let Err(error) = ended {

@@ -220,6 +220,20 @@ pub(crate) fn record_refused_text(rule: &'static str) {
     tracing::warn!(rule, "a text that could identify a patient was refused");
 }
 
+/// Counts a connection that was refused before its first call, by why.
+pub(crate) fn record_refused_connection(why: &'static str) {
+    static REFUSED: OnceLock<Counter<u64>> = OnceLock::new();
+    let refused = REFUSED.get_or_init(|| {
+        global::meter(SCOPE)
+            .u64_counter("fallow.tls.refused")
+            .with_unit("{connections}")
+            .with_description("Connections refused before their first call.")
+            .build()
+    });
+    refused.add(1, &[KeyValue::new("why", why)]);
+    tracing::info!(why, "a connection was refused");
+}
+
 /// A number that goes up and down, for the collector. Made after telemetry was started.
 #[derive(Clone, Debug)]
 pub struct Gauge(opentelemetry::metrics::Gauge<u64>);

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fallow_api::FILE_DESCRIPTOR_SET;
 use fallow_api::status::Failure;
+use fallow_api::{FILE_DESCRIPTOR_SET, reasons};
+use fallow_domain::actor::ActorKind;
+use fallow_domain::ids::TrustCode;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response};
@@ -22,7 +24,9 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::config::Server;
-use crate::identity::Verifier;
+use crate::identity::systems::Unnamed;
+use crate::identity::tls::Peer;
+use crate::identity::{Caller, Verifier};
 use crate::limits::{Limits, Permit};
 use crate::rights::{self, Call, Shape};
 use crate::{telemetry, texts};
@@ -48,9 +52,12 @@ pub struct RequestId(pub String);
 #[derive(Clone)]
 pub struct Wire(Arc<Rules>);
 
+#[derive(Clone)]
 struct Rules {
     verifier: Verifier,
     limits: Limits,
+    /// Whether a trust is one of the region in force.
+    is_active: Arc<IsActive>,
     /// By which a date in a text is near or far.
     clock: Clock,
     default_deadline: Duration,
@@ -65,11 +72,23 @@ impl Wire {
         Self(Arc::new(Rules {
             verifier,
             limits,
+            is_active: Arc::new(|_| true),
             clock,
             default_deadline: Duration::from_millis(settings.default_deadline_ms.into()),
             longest_deadline: Duration::from_millis(settings.longest_deadline_ms.into()),
             shapes: rights::shapes(FILE_DESCRIPTOR_SET),
         }))
+    }
+}
+
+/// Says whether a trust is an active member.
+type IsActive = dyn Fn(TrustCode) -> bool + Send + Sync;
+
+impl Wire {
+    /// Refuses systems whose trust is not active, whatever their certificates say.
+    #[must_use]
+    pub fn among(self, is_active: impl Fn(TrustCode) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Rules { is_active: Arc::new(is_active), ..Arc::unwrap_or_clone(self.0) }))
     }
 }
 
@@ -189,7 +208,7 @@ impl Rules {
         if call.open {
             return Ok((deadline, None));
         }
-        let caller = self.verifier.caller_of(request.headers())?;
+        let caller = self.caller_of(request)?;
         let span = tracing::Span::current();
         span.record("fallow.role", caller.actor.role.as_str());
         if let Some(trust) = &caller.actor.trust {
@@ -200,6 +219,37 @@ impl Rules {
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(grant);
         Ok((deadline, Some(permit)))
+    }
+
+    /// Finds out who calls: by the token, else by the certificate of the connection. A system's token is worth nothing
+    /// on the connection of another trust's system.
+    fn caller_of(&self, request: &Request<Body>) -> Result<Caller, Failure> {
+        let has_token = request.headers().contains_key(http::header::AUTHORIZATION);
+        let system = match request.extensions().get::<Peer>() {
+            // A process of Fallow's own is no system of a trust: its certificate encrypts, and its token speaks.
+            Some(Peer::Certified(Err(Unnamed::Missing))) if has_token => None,
+            Some(Peer::Certified(named)) => Some(named.clone()?),
+            Some(Peer::Unknown) | None => None,
+        };
+        let Some(system) = system else { return self.verifier.caller_of(request.headers()) };
+        if has_token {
+            let caller = self.verifier.caller_of(request.headers())?;
+            let elsewhere = caller.actor.trust.is_some_and(|trust| trust != system.trust);
+            if elsewhere && caller.actor.kind == ActorKind::System {
+                return Err(Failure::Unauthenticated {
+                    reason: reasons::TOKEN_BINDING,
+                    text: "the token is of another trust than the connection's certificate".to_owned(),
+                });
+            }
+            return Ok(caller);
+        }
+        if !(self.is_active)(system.trust) {
+            return Err(Failure::Forbidden {
+                reason: reasons::TRUST_NOT_ACTIVE,
+                text: format!("{} is no active trust of this region", system.trust),
+            });
+        }
+        Ok(system.caller(self.verifier.region()))
     }
 
     /// Serves a call of the contract within its deadline, which binds calls of one message and one answer; a stream

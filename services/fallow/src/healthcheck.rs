@@ -7,17 +7,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use fallow_host::config::{Config, ConfigError};
+use fallow_host::config::Config;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tonic::transport::Endpoint;
+use tonic::transport::{ClientTlsConfig, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::cli::Exit;
 use crate::serve::{Role, chain};
-use crate::wiring::{Service, reachable};
+use crate::wiring::{Service, client_tls, reachable};
 
 /// Longest head of an answer that is read: the status line is all that counts.
 const HEAD_BYTES: u64 = 1_024;
@@ -45,16 +45,21 @@ pub struct HealthcheckArgs {
 /// Runs the command.
 #[must_use]
 pub fn run(args: &HealthcheckArgs) -> ExitCode {
-    let address = match args.address.map_or_else(|| configured(args), Ok) {
-        Ok(address) => address,
+    let config = match Config::load(args.config.as_deref(), std::env::vars()) {
+        Ok(config) => config,
         Err(error) => return end(Exit::Usage, &format!("error: CONFIG: {error}")),
+    };
+    let address = args.address.unwrap_or_else(|| configured(args.role, &config));
+    let tls = match client_tls(&config) {
+        Ok(tls) => tls,
+        Err(error) => return end(Exit::Usage, &format!("error: CONFIG: {}", chain(&error))),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Exit::Failed, &format!("error: RUNTIME: {error}")),
     };
     let within = Duration::from_secs(args.within);
-    let asked = async { tokio::time::timeout(within, ask(args.role, address)).await };
+    let asked = async { tokio::time::timeout(within, ask(args.role, address, tls)).await };
     match runtime.block_on(asked) {
         Ok(Ok(())) => ExitCode::from(Exit::Ok.code()),
         Ok(Err(error)) => end(Exit::Unavailable, &format!("{address}: {}", chain(&*error))),
@@ -62,24 +67,27 @@ pub fn run(args: &HealthcheckArgs) -> ExitCode {
     }
 }
 
-fn configured(args: &HealthcheckArgs) -> Result<SocketAddr, ConfigError> {
-    let config = Config::load(args.config.as_deref(), std::env::vars())?;
-    let port = match (args.role.service(), args.role) {
-        (Some(service), _) => service.port(&config),
+fn configured(role: Role, config: &Config) -> SocketAddr {
+    let port = match (role.service(), role) {
+        (Some(service), _) => service.port(config),
         (None, Role::Archive) => config.listen.archive,
         (None, Role::Capacity | Role::Demand | Role::Matching | Role::Monitor | Role::Console) => {
             config.listen.console
         }
     };
-    Ok(reachable(SocketAddr::new(config.listen.bind, port)))
+    reachable(SocketAddr::new(config.listen.bind, port))
 }
 
-async fn ask(role: Role, address: SocketAddr) -> Result<(), Box<dyn Error>> {
+async fn ask(role: Role, address: SocketAddr, tls: Option<ClientTlsConfig>) -> Result<(), Box<dyn Error>> {
     // The archive has no service of its own: the empty name is the process as a whole.
     let asked = role.service().map(Service::full_name).or((role == Role::Archive).then_some(""));
     match asked {
         Some(service) => {
-            let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
+            let endpoint = match tls {
+                None => Endpoint::from_shared(format!("http://{address}"))?,
+                Some(tls) => Endpoint::from_shared(format!("https://{address}"))?.tls_config(tls)?,
+            };
+            let channel = endpoint.connect().await?;
             let ask = HealthCheckRequest { service: service.to_owned() };
             let answer = HealthClient::new(channel).check(ask).await?.into_inner().status();
             if answer != ServingStatus::Serving {

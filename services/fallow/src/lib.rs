@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod dev;
+pub mod dev_ca;
 mod gap;
 pub mod healthcheck;
 pub mod match_files;

@@ -40,6 +40,8 @@ pub enum Command {
     Serve(crate::serve::ServeArgs),
     /// Asks a process of this machine whether it serves.
     Healthcheck(crate::healthcheck::HealthcheckArgs),
+    /// Makes a throw-away authority, and certificates for this machine and for systems. For development only.
+    DevCa(crate::dev_ca::DevCaArgs),
     /// Makes keys, and tokens that are signed with them.
     #[command(subcommand)]
     Token(crate::token::TokenCommand),
@@ -67,6 +69,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Dev(args) => crate::dev::run(&args, &root.global.state_folder()),
             Command::Serve(args) => crate::serve::run(&args),
             Command::Healthcheck(args) => crate::healthcheck::run(&args),
+            Command::DevCa(args) => crate::dev_ca::run(&args),
             Command::Token(command) => crate::token::run(&command),
             Command::Ledger(command) => cli::ledger::run(&command),
             Command::Audit(command) => cli::audit::run(&command),

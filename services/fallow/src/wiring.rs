@@ -14,10 +14,12 @@ use fallow_api::status::Failure;
 use fallow_capacity::Capacity;
 use fallow_demand::Demand;
 use fallow_domain::calendar::WorkingCalendar;
+use fallow_domain::ids::TrustCode;
 use fallow_domain::region::file;
 use fallow_host::clock::Clock;
 use fallow_host::config::Config;
 use fallow_host::identity::provider::ProviderError;
+use fallow_host::identity::tls::{Tls, TlsError};
 use fallow_host::identity::{Identity, KeyError};
 use fallow_host::limits::Limits;
 use fallow_host::serve::{Running, ServeError, Server};
@@ -33,6 +35,7 @@ use fallow_live::pages::PageKey;
 use fallow_matching::{Matching, engine};
 use fallow_monitor::{Identities, Monitor, RoleTablesError};
 use thiserror::Error;
+use tonic::transport::{Certificate, ClientTlsConfig};
 use uuid::Uuid;
 
 pub(crate) mod archive;
@@ -113,6 +116,9 @@ pub enum StartError {
     /// A key cannot be used.
     #[error("the keys of identity cannot be used")]
     Identity(#[from] KeyError),
+    /// The certificates cannot be used.
+    #[error("the certificates cannot be used")]
+    Tls(#[from] TlsError),
     /// The console, which signs its own credential, has no key.
     #[error("set identity.signing_key_file: the console signs its own credential")]
     NoSigningKey,
@@ -170,6 +176,8 @@ pub struct Process {
     pub calendar: Arc<WorkingCalendar>,
     /// Who is believed, and the key that signs, if there is one.
     pub identity: Identity,
+    /// The certificates by which connections are encrypted; `None` where they are not.
+    pub tls: Option<Tls>,
     /// The text of the region file that is applied to a ledger without a region.
     pub region_file: Option<String>,
     /// Set in a demonstration: the switches that its console shows.
@@ -193,6 +201,7 @@ pub struct Services {
     tasks: Tasks,
     region_file: Option<String>,
     running: Vec<Running>,
+    scheme: &'static str,
 }
 
 impl Process {
@@ -204,7 +213,8 @@ impl Process {
         let identity = Identity::open(&config)?;
         let region_file = config.region.file().map(|path| read("region.file", path)).transpose()?;
         let calendar = Arc::new(working_time::england()?);
-        Ok(Self { config, clock, calendar, identity, region_file, demo: None, tasks: Tasks::new() })
+        let tls = Tls::open(&config)?;
+        Ok(Self { config, clock, calendar, identity, tls, region_file, demo: None, tasks: Tasks::new() })
     }
 
     /// Starts services over a ledger: its follower, their servers, and with matching the engine. They say `NOT_SERVING`
@@ -232,7 +242,9 @@ impl Process {
         let engine = services.contains(&Service::Matching).then(|| self.start_engine(&live));
         let verifier =
             self.identity.verifier.clone().refusing(identity::ended_sessions(live.picture().clone()));
-        let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, self.clock.clone());
+        let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, self.clock.clone())
+            .among(is_member(live.clone()));
+        self.keep_certificates_fresh();
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
             Ports::One => vec![services.iter().copied().collect()],
@@ -243,7 +255,7 @@ impl Process {
                 Ports::Each => group.first().map_or(0, |service| service.port(config)),
                 Ports::One => config.listen.capacity,
             };
-            let mut server = Server::new(wire.clone());
+            let mut server = Server::new(wire.clone()).encrypted(self.tls.clone());
             for service in &group {
                 server = self.add(*service, server, &live)?;
             }
@@ -259,7 +271,20 @@ impl Process {
             tasks: self.tasks.clone(),
             region_file: self.region_file.clone(),
             running,
+            scheme: if self.tls.is_some() { "https" } else { "http" },
         })
+    }
+
+    /// Reads certificates again from time to time, where there are any.
+    fn keep_certificates_fresh(&self) {
+        let Some(tls) = self.tls.clone() else { return };
+        let stopping = self.tasks.stopping();
+        self.tasks.spawn_vital("certificates", async move {
+            tokio::select! {
+                () = tls.keep_fresh() => {}
+                () = stopping => {}
+            }
+        });
     }
 
     /// Checks the region file, if this process has one.
@@ -401,8 +426,34 @@ impl Services {
     /// Returns the URL at which this machine reaches a service, for clients of the same process.
     #[must_use]
     pub fn url(&self, service: Service) -> Option<String> {
-        self.addresses.get(&service).map(|address| format!("http://{}", reachable(*address)))
+        self.addresses.get(&service).map(|address| format!("{}://{}", self.scheme, reachable(*address)))
     }
+}
+
+/// Returns what says whether a trust is a member of the region in force, and not merged into another.
+fn is_member(live: Live) -> impl Fn(TrustCode) -> bool + Send + Sync {
+    move |trust| {
+        let region = live.region();
+        region.is_ok_and(|force| {
+            force.region.trusts.get(&trust).is_some_and(|member| member.successor.is_none())
+        })
+    }
+}
+
+/// Returns how a client of the services encrypts: by the certificate of this process, and its region's authority.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn client_tls(config: &Config) -> Result<Option<ClientTlsConfig>, StartError> {
+    let tls = &config.tls;
+    if tls.certificate_file.is_empty() {
+        return Ok(None);
+    }
+    let authority = Certificate::from_pem(read("tls.client_ca_file", Path::new(&tls.client_ca_file))?);
+    let certificate = read("tls.certificate_file", Path::new(&tls.certificate_file))?;
+    let key = read("tls.key_file", Path::new(&tls.key_file))?;
+    let own = tonic::transport::Identity::from_pem(certificate, key);
+    Ok(Some(ClientTlsConfig::new().ca_certificate(authority).identity(own)))
 }
 
 /// Shows what this process's copy of the engine is at the moment.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fallow_domain::ids::RegionId;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Problem, Provider};
+use super::{Problem, Provider, Tls};
 
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ }) => {
@@ -35,6 +35,8 @@ section!(
         endpoints: Endpoints,
         /// How calls are served.
         server: Server,
+        /// How connections are encrypted.
+        tls: Tls,
         /// Who is believed.
         identity: Identity,
         /// The identity provider by which people sign in.
@@ -342,6 +344,7 @@ impl Settings {
             listen: _,
             endpoints,
             server,
+            tls,
             identity,
             provider,
             limits,
@@ -384,6 +387,7 @@ impl Settings {
         check.range("server.keepalive_timeout_seconds", server.keepalive_timeout_seconds, 1..=600);
         check.range("server.connection_minutes", server.connection_minutes, 1..=1_440);
         check.range("server.drain_seconds", server.drain_seconds, 1..=120);
+        check.problems.extend(tls.problems());
         check.filled("identity.issuer", &identity.issuer);
         check.filled("identity.audience", &identity.audience);
         check.range("identity.token_seconds", identity.token_seconds, 30..=3_600);

@@ -150,6 +150,11 @@ impl Verifier {
         Self { ended: Some(ended), ..self }
     }
 
+    /// Returns the region whose credentials it believes.
+    pub(crate) fn region(&self) -> &RegionId {
+        &self.region
+    }
+
     /// Finds out who calls from the headers of a call.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ use crate::serve::{Running, Server};
 use crate::tasks::Tasks;
 use crate::telemetry;
 
+mod abuse;
+
 const PUBLISH: &str = "/fallow.v1.CapacityService/PublishOffer";
 const GET: &str = "/fallow.v1.CapacityService/GetOffer";
 const WATCH: &str = "/fallow.v1.CapacityService/WatchOffers";

@@ -50,6 +50,12 @@ pub(crate) struct Add {
     /// For https: the authority that signed the servers' certificates, a PEM file
     #[arg(long, value_name = "FILE")]
     authority_file: Option<PathBuf>,
+    /// For https: the certificate by which a system proves itself, a PEM file
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    certificate_file: Option<PathBuf>,
+    /// Its key, a PEM file
+    #[arg(long, value_name = "FILE", requires = "certificate_file")]
+    key_file: Option<PathBuf>,
 }
 
 /// `fallow auth …`
@@ -135,6 +141,10 @@ pub(crate) fn run(session: &mut Session<'_>, command: Contexts) -> Result<Exit, 
             }
             if let Some(file) = args.authority_file {
                 context.authority_file = Some(std::path::absolute(file)?);
+            }
+            if let Some((certificate, key)) = args.certificate_file.zip(args.key_file) {
+                context.certificate_file = Some(std::path::absolute(certificate)?);
+                context.key_file = Some(std::path::absolute(key)?);
             }
             if let Some(site) = args.site {
                 context.site = Some(site.to_uppercase());

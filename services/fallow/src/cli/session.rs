@@ -389,9 +389,12 @@ fn read_token(file: &Path) -> Result<String, Failure> {
 }
 
 fn client(context: &Context, token: Option<String>, deadline: Duration) -> Result<Client, Failure> {
-    let authority = context.authority_file.as_deref().map(|file| {
-        fs::read_to_string(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
-    });
+    let read = |file: &Option<PathBuf>| {
+        let text = file.as_deref().map(|file| {
+            fs::read_to_string(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+        });
+        text.transpose()
+    };
     let at = |service| context.endpoints.of(service).to_owned();
     let settings = Settings {
         capacity: at(Service::Capacity),
@@ -399,7 +402,8 @@ fn client(context: &Context, token: Option<String>, deadline: Duration) -> Resul
         matching: at(Service::Matching),
         monitor: at(Service::Monitor),
         token,
-        authority_pem: authority.transpose()?,
+        authority_pem: read(&context.authority_file)?,
+        certificate_pem: read(&context.certificate_file)?.zip(read(&context.key_file)?),
         deadline,
     };
     Client::new(&settings).map_err(|error| Failure::usage(error.to_string()).next("fallow context show"))

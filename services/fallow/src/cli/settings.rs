@@ -37,6 +37,12 @@ pub struct Context {
     /// The authority that signed the certificates of `https` addresses, a PEM file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority_file: Option<PathBuf>,
+    /// The certificate by which a system proves itself, a PEM file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_file: Option<PathBuf>,
+    /// Its key, a PEM file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
     /// ODS site code that `free`, `take` and `need` are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
@@ -226,6 +232,8 @@ impl DevFiles {
             endpoints,
             token_file: users.first().map(|(user, _, _)| self.token_file(user)),
             authority_file: None,
+            certificate_file: None,
+            key_file: None,
             site: users.first().map(|(_, site, _)| (*site).to_owned()),
             clock_speed: Some(clock_speed),
             users: users.iter().map(|(user, site, _)| ((*user).to_owned(), (*site).to_owned())).collect(),

@@ -51,7 +51,8 @@ impl Process {
             self.clock.clone(),
         );
         let listen = (config.listen.bind, config.listen.archive);
-        let health = Server::new(wire).start(listen, &config.server, &self.tasks).await?;
+        let health =
+            Server::new(wire).encrypted(self.tls.clone()).start(listen, &config.server, &self.tasks).await?;
         let address = health.address;
         let every = SignedDuration::from_mins(config.archive.audit_minutes.into());
         let keys = settings.key.iter().map(SigningKey::public).collect();

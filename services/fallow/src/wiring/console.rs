@@ -12,7 +12,7 @@ use fallow_host::serve::ServeError;
 use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
 
-use super::{Process, Service, Services, StartError, read};
+use super::{Process, Service, Services, StartError, client_tls, read};
 
 impl Process {
     /// Starts the console as a vital task, and returns where it listens. It finds the services of this process where
@@ -75,11 +75,17 @@ impl Process {
     }
 
     fn endpoints(&self, services: Option<&Services>) -> Result<Endpoints, StartError> {
+        let tls = client_tls(&self.config)?;
         let endpoint = |service: Service| {
             let here = services.and_then(|services| services.url(service));
             let url = here.unwrap_or_else(|| service.endpoint(&self.config).to_owned());
-            Endpoint::from_shared(url)
-                .map_err(|_| StartError::Setting("endpoints: must each be an http address"))
+            let wrong = |_| StartError::Setting("endpoints: must each be an http or https address");
+            let encrypts = url.starts_with("https://");
+            let endpoint = Endpoint::from_shared(url).map_err(wrong)?;
+            match &tls {
+                Some(tls) if encrypts => endpoint.tls_config(tls.clone()).map_err(wrong),
+                Some(_) | None => Ok(endpoint),
+            }
         };
         Ok(Endpoints {
             capacity: endpoint(Service::Capacity)?,

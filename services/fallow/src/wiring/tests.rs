@@ -10,6 +10,7 @@ use tonic::Request;
 use super::*;
 
 mod desk;
+mod encrypted;
 mod gold;
 mod identity;
 

@@ -1,0 +1,55 @@
+//! Services behind certificates, from the files of `fallow dev-ca` to a system that calls by its own.
+
+use fallow_api::client::{Client, Settings};
+use fallow_api::problem::Problem;
+use fallow_api::{reasons, v1};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::*;
+use crate::dev_ca::{self, DevCaArgs};
+
+#[tokio::test]
+async fn a_system_calls_by_its_certificate_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let system = |trust: &str| (trust.parse().unwrap(), "bed-state".to_owned());
+    let args = DevCaArgs {
+        folder: folder.path().to_owned(),
+        systems: ["ZA1", "ZA2", "ZZ9"].map(system).into(),
+        revoked: vec![system("ZA2")],
+        config: None,
+    };
+    dev_ca::make(&args, dev_ca::today()).unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let files = ["server.pem", "server-key.pem", "ca.pem", "crl.pem"].map(file);
+    let keys = ["tls.certificate_file", "tls.key_file", "tls.client_ca_file", "tls.crl_file"];
+    let settings: Vec<(&str, &str)> = keys.into_iter().zip(files.iter().map(String::as_str)).collect();
+    let mut process = process(&settings);
+    process.region_file = Some(NORTH_VALE.to_owned());
+    let services = process.services(&every(), Ports::One, Arc::new(MemoryLedger::new())).await.unwrap();
+    services.ready().await.unwrap();
+    let url = services.url(Service::Capacity).unwrap();
+    assert!(url.starts_with("https://"), "{url}");
+
+    let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let list = async |trust: &str| {
+        let mut settings = Settings::at(&url);
+        settings.authority_pem = Some(text("ca.pem"));
+        let pair = (text(&format!("{trust}-bed-state.pem")), text(&format!("{trust}-bed-state-key.pem")));
+        settings.certificate_pem = Some(pair);
+        let mut capacity = Client::new(&settings).unwrap().capacity();
+        capacity.list_offers(v1::ListOffersRequest::default()).await.map_err(|status| Problem::from(&status))
+    };
+    assert_eq!(list("ZA1").await.unwrap().into_inner().offers, []);
+    let refused = list("ZZ9").await.unwrap_err();
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, reasons::TRUST_NOT_ACTIVE));
+    assert!(list("ZA2").await.is_err(), "its certificate is revoked");
+
+    // As `fallow healthcheck` and the console do.
+    let endpoint = tonic::transport::Endpoint::from_shared(url).unwrap();
+    let channel =
+        endpoint.tls_config(client_tls(&process.config).unwrap().unwrap()).unwrap().connect().await.unwrap();
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
+    process.tasks.finish(Duration::from_secs(10)).await.unwrap();
+}
