@@ -11,6 +11,7 @@ mod demo;
 mod faults;
 mod lint;
 mod pictures;
+mod sbom;
 mod shell;
 mod stopwatch;
 mod test;
@@ -42,6 +43,8 @@ enum Task {
     Faults(faults::Options),
     /// Checks formatting, lints, documentation and licences.
     Lint,
+    /// Writes what the binary is made of, as a CycloneDX bill of materials.
+    Sbom(sbom::Options),
     /// Runs what continuous integration runs: the lints, then every ring of tests.
     Ci,
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Faults(options) => faults::run(&options),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Task::Sbom(options) => sbom::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
     };
     match outcome {
