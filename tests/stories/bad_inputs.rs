@@ -26,6 +26,7 @@ use crate::people::{User, call};
 use crate::wire::{self, resource};
 use crate::world::{World, stories};
 
+mod catalogue;
 mod patients;
 mod rows;
 

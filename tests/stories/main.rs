@@ -9,6 +9,7 @@ mod alternatives;
 mod archiving;
 mod bad_inputs;
 mod campaigns;
+mod canary;
 mod compose;
 mod copies;
 mod feeds;
