@@ -288,7 +288,8 @@ pub(crate) async fn records_of(ledger: &dyn Ledger) -> Records {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
-            | Record::Session(_) => {}
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
     records

@@ -166,6 +166,7 @@ impl Auditor {
             let Ok(Record::Claim(claim)) = Record::decode(RecordKind::Claim, &record.body) else { continue };
             let kind = match record.key.id.split_once('/') {
                 Some(("offer", _)) => RecordKind::Offer,
+                Some(("alert", _)) => RecordKind::Monitor,
                 Some(_) | None => RecordKind::Need,
             };
             let holder = Key::new(kind, claim.holder.as_str());
@@ -202,7 +203,8 @@ fn put(world: &mut Records, record: Record) {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
-        | Record::Session(_) => {}
+        | Record::Session(_)
+        | Record::Monitor(_) => {}
     }
 }
 
@@ -224,6 +226,7 @@ fn remove(world: &mut Records, key: &Key) {
         | RecordKind::Lease
         | RecordKind::Claim
         | RecordKind::Session
+        | RecordKind::Monitor
         | RecordKind::Decline => None,
     };
 }

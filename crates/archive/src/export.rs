@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use fallow_domain::ids::TrustCode;
+use fallow_domain::monitor::kept::Kept;
 use fallow_ledger::cause::Cause;
 use fallow_ledger::record::Record;
 use fallow_ledger::{Change, Key, Revision};
@@ -156,6 +157,24 @@ fn words(record: &Record) -> String {
         Record::Claim(claim) => format!("of {}", claim.holder),
         Record::Decline(decline) => format!("{} at {}", decline.code, decline.at),
         Record::Session(session) => format!("ended by the {} at {}", session.by, session.at),
+        Record::Monitor(kept) => kept_in_words(kept),
+    }
+}
+
+fn kept_in_words(kept: &Kept) -> String {
+    match kept {
+        Kept::Decision(decision) => format!(
+            "{}: {} Why: {} Consulted: {}",
+            decision.by.role,
+            decision.decision,
+            decision.rationale,
+            decision.consulted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
+        Kept::Alert(alert) => format!("{} {}: {}", alert.rule, alert.state, alert.text),
+        Kept::SignOff(sign_off) => {
+            format!("as of {}, by {} {}", sign_off.as_of, sign_off.by.role, sign_off.signatory)
+        }
+        Kept::Rollup(rollup) => format!("{} to {}", rollup.span, rollup.at),
     }
 }
 
@@ -174,6 +193,10 @@ fn trusts(record: &Record) -> Vec<TrustCode> {
         }
         Record::Trust(trust) => vec![trust.ods],
         Record::Feed(feed) => vec![feed.trust],
+        Record::Monitor(kept) => match &**kept {
+            Kept::Alert(alert) => alert.trusts.clone(),
+            Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => Vec::new(),
+        },
         Record::Region(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) | Record::Decline(_) => {
             Vec::new()
         }

@@ -187,6 +187,15 @@ record_id!(
     RegionId
 );
 
+record_id!(
+    /// Names an alert.
+    AlertId
+);
+record_id!(
+    /// Names a decision of gold.
+    DecisionId
+);
+
 /// A plain text of at most `MAX` characters: no control, direction or invisible marks. May be empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]

@@ -18,6 +18,7 @@ pub mod invariants;
 pub mod lent;
 pub mod lifecycle;
 pub mod matching;
+pub mod monitor;
 pub mod need;
 pub mod offer;
 pub mod place;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::ids::TrustCode;
 use crate::need::{Need, NeedState};
@@ -33,7 +34,7 @@ pub struct Situation {
 }
 
 /// The numbers on top.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Headline {
     /// Live needs.
     pub needs_open: u64,

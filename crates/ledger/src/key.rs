@@ -29,11 +29,13 @@ pub enum RecordKind {
     Decline,
     /// A sign-in that was ended before its time; id: the name of the session, or of the person with all of theirs.
     Session,
+    /// What the monitor keeps; id: what it is (`alert`, `decision`, `sign_off`, `rollup`), a slash, its own name.
+    Monitor,
 }
 
 impl RecordKind {
     /// Every kind, in the order of [`Key`]s.
-    pub const ALL: [RecordKind; 11] = [
+    pub const ALL: [RecordKind; 12] = [
         RecordKind::Offer,
         RecordKind::Need,
         RecordKind::Proposal,
@@ -45,6 +47,7 @@ impl RecordKind {
         RecordKind::Claim,
         RecordKind::Decline,
         RecordKind::Session,
+        RecordKind::Monitor,
     ];
 
     /// Returns the stored text form: lower-case letters only.
@@ -61,6 +64,7 @@ impl RecordKind {
             RecordKind::Claim => "claim",
             RecordKind::Decline => "decline",
             RecordKind::Session => "session",
+            RecordKind::Monitor => "monitor",
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
+use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
@@ -336,6 +337,7 @@ fn refers_to(record: &Record) -> Vec<Key> {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => Vec::new(),
     }
 }
@@ -392,6 +394,16 @@ impl Still<'_> {
             }
         }
         Some((Cause::decode(&cause)?, records))
+    }
+
+    /// Returns the last revision that was committed at or before a time, by the clocks of those who committed; `None` when
+    /// the kept changes do not reach back so far. Cost: one look at each of them.
+    #[must_use]
+    pub fn revision_at(&self, at: Timestamp) -> Option<Revision> {
+        let recent = self.picture.recent().clone();
+        let is_before =
+            |applied: &&Arc<Applied>| Cause::decode(&applied.cause).is_some_and(|cause| cause.at <= at);
+        recent.iter().rev().find(is_before).map(|applied| applied.revision)
     }
 
     /// Returns the changes after a cursor, oldest first, or `None` when they are no longer kept, or the cursor is of

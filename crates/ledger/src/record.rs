@@ -1,7 +1,10 @@
 //! What the ledger's bodies hold: one typed record a key, as JSON in an envelope with a schema number.
 
 use bytes::Bytes;
-use fallow_domain::ids::{Label, NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode};
+use fallow_domain::ids::{
+    AlertId, DecisionId, Label, NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode,
+};
+use fallow_domain::monitor::kept::{Kept, Span};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
@@ -10,6 +13,7 @@ use fallow_domain::standing::{
     Claim, Decline, EndedSession, EngineLease, FeedState, RegionState, TrustState,
 };
 use fallow_domain::transfer::Transfer;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +47,8 @@ pub enum Record {
     Decline(Decline),
     /// A sign-in that was ended before its time.
     Session(EndedSession),
+    /// What the monitor keeps: decisions, alerts, signed reports, points of trends.
+    Monitor(Box<Kept>),
 }
 
 /// A body that cannot be read: it is set apart, shown to operators and never used.
@@ -87,6 +93,7 @@ impl Record {
             Self::Claim(_) => RecordKind::Claim,
             Self::Decline(_) => RecordKind::Decline,
             Self::Session(_) => RecordKind::Session,
+            Self::Monitor(_) => RecordKind::Monitor,
         }
     }
 
@@ -105,6 +112,7 @@ impl Record {
             Self::Claim(record) => envelope(record),
             Self::Decline(record) => envelope(record),
             Self::Session(record) => envelope(record),
+            Self::Monitor(record) => envelope(record),
         }
     }
 
@@ -125,6 +133,7 @@ impl Record {
             RecordKind::Claim => open(kind, body).map(Self::Claim),
             RecordKind::Decline => open(kind, body).map(Self::Decline),
             RecordKind::Session => open(kind, body).map(Self::Session),
+            RecordKind::Monitor => open(kind, body).map(Box::new).map(Self::Monitor),
         }
     }
 }
@@ -218,6 +227,36 @@ pub fn decline_key(need: &NeedId, offer: &OfferId) -> Key {
 #[must_use]
 pub fn session_key(name: &Label) -> Key {
     Key::new(RecordKind::Session, name.as_str())
+}
+
+/// The key of an alert.
+#[must_use]
+pub fn alert_key(id: &AlertId) -> Key {
+    Key::new(RecordKind::Monitor, format!("alert/{id}"))
+}
+
+/// The key of the claim that the cause of an alert has, so that one cause never has two.
+#[must_use]
+pub fn cause_claim_key(rule: &str, cause: &str) -> Key {
+    Key::new(RecordKind::Claim, format!("alert/{rule} {cause}"))
+}
+
+/// The key of a decision of gold.
+#[must_use]
+pub fn decision_key(id: &DecisionId) -> Key {
+    Key::new(RecordKind::Monitor, format!("decision/{id}"))
+}
+
+/// The key of a report that was signed off.
+#[must_use]
+pub fn sign_off_key(as_of: Timestamp) -> Key {
+    Key::new(RecordKind::Monitor, format!("sign_off/{as_of}"))
+}
+
+/// The key of the numbers of one moment.
+#[must_use]
+pub fn rollup_key(span: Span, at: Timestamp) -> Key {
+    Key::new(RecordKind::Monitor, format!("rollup/{span}/{at}"))
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ fn ends_of(record: &Record) -> Vec<Key> {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => Vec::new(),
     }
 }
@@ -80,7 +81,8 @@ pub fn records(view: &View) -> Records {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
-            | Record::Session(_) => {}
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
     all

@@ -88,6 +88,7 @@ fn trusts(still: &Still<'_>) -> Vec<(Revision, TrustState)> {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     })
     .collect()

@@ -66,6 +66,7 @@ impl Joined {
             | Record::Lease(_)
             | Record::Claim(_)
             | Record::Session(_)
+            | Record::Monitor(_)
             | Record::Decline(_) => return Self::No,
         };
         if supporting == trust {
@@ -79,6 +80,7 @@ impl Joined {
 }
 
 /// How far a role sees.
+#[derive(PartialEq, Eq)]
 enum Reach {
     /// Every record of the region.
     Region,
@@ -101,6 +103,18 @@ impl Viewer<'_> {
             // Whoever runs the platform needs no patient flow to do so.
             Role::Console | Role::PlatformAdmin => Reach::Nothing,
         }
+    }
+
+    /// Says whether the viewer sees every record of the region.
+    #[must_use]
+    pub fn sees_region(&self) -> bool {
+        self.reach() == Reach::Region
+    }
+
+    /// Says whether the viewer sees any record at all.
+    #[must_use]
+    pub fn sees_anything(&self) -> bool {
+        self.reach() != Reach::Nothing
     }
 
     /// Says whether a trust shares any collaborative with the viewer, or is its own.

@@ -219,6 +219,7 @@ async fn a_watcher_is_told_what_it_may_see_and_when_it_no_longer_may() {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     };
     let mut watching = Watching::start(world.live.picture(), RecordKind::Offer, "", see).unwrap();

@@ -91,6 +91,35 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, T
     settle(date.to_datetime(time), zone)
 }
 
+/// Reads a time that is over, such as the one that a report is of: `08:00` is the last eight o'clock, `-4h` four hours ago.
+///
+/// # Errors
+/// As [`parse`].
+pub fn past(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, TimeError> {
+    let lower = text.trim().to_lowercase();
+    let here = now.to_zoned(zone.clone());
+    let not_a_time = || TimeError::NotATime(text.trim().to_owned());
+    if let Some(ago) = lower.strip_prefix('-') {
+        let ago = span(ago).filter(|span| span.is_positive()).ok_or_else(not_a_time)?;
+        return here.checked_sub(ago).map(|at| at.timestamp()).map_err(|_| not_a_time());
+    }
+    let (days, time) = match lower.split_once(' ') {
+        Some(("yesterday", time)) => (1, time),
+        Some(("today", time)) => (0, time),
+        Some(_) => return parse(text, now, zone),
+        None => (0, lower.as_str()),
+    };
+    let Some(time) = clock(time.trim()) else { return parse(text, now, zone) };
+    let on = |days: i64| {
+        let date = here.date().checked_sub(days.days()).map_err(|_| not_a_time())?;
+        settle(date.to_datetime(time), zone)
+    };
+    match on(days)? {
+        at if at <= now => Ok(at),
+        _ => on(1),
+    }
+}
+
 /// Reads a length of time: `45m`, `4h`, `1h30m`, `2d`. A day is 24 hours here.
 ///
 /// # Errors
@@ -315,5 +344,19 @@ mod tests {
             let said = minutes(bad).unwrap_err().to_string();
             assert_eq!(said, format!("\"{bad}\" is not a length of time. Try 45m, 4h, 1h30m or 2d"));
         }
+    }
+
+    #[test]
+    fn a_time_of_the_past_is_the_last_one_of_its_name() {
+        let now: Timestamp = "2026-11-24T09:30:00Z".parse().unwrap();
+        let read =
+            |text: &str| past(text, now, &TimeZone::get("Europe/London").unwrap()).map(|at| at.to_string());
+        assert_eq!(read("08:00"), Ok("2026-11-24T08:00:00Z".to_owned()));
+        assert_eq!(read("20:00"), Ok("2026-11-23T20:00:00Z".to_owned()), "eight tonight is not over");
+        assert_eq!(read("yesterday 08:00"), Ok("2026-11-23T08:00:00Z".to_owned()));
+        assert_eq!(read("-90m"), Ok("2026-11-24T08:00:00Z".to_owned()));
+        assert_eq!(read("2026-11-20T00:00:00Z"), Ok("2026-11-20T00:00:00Z".to_owned()));
+        assert_eq!(read("now"), Ok(now.to_string()));
+        assert!(read("soon").is_err() && read("-soon").is_err());
     }
 }

@@ -123,7 +123,8 @@ impl Facts {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
-            | Record::Session(_) => return,
+            | Record::Session(_)
+            | Record::Monitor(_) => return,
         }
         self.versions.insert(key, seen.revision);
     }
@@ -149,7 +150,8 @@ impl Facts {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
-            | Record::Session(_) => {}
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
 

@@ -59,7 +59,8 @@ pub(crate) fn facts_with(
             | RecordKind::Feed
             | RecordKind::Lease
             | RecordKind::Claim
-            | RecordKind::Session => facts.add(key.clone(), seen),
+            | RecordKind::Session
+            | RecordKind::Monitor => facts.add(key.clone(), seen),
         }
     }
     facts
@@ -84,7 +85,8 @@ pub(crate) fn region_of(records: &BTreeMap<Key, Seen>) -> Result<(Region, String
             | Record::Feed(_)
             | Record::Lease(_)
             | Record::Claim(_)
-            | Record::Session(_) => {}
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
     let state = state.ok_or(NoFacts::NoRegion)?;

@@ -24,10 +24,11 @@ use prost::Message;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
+use crate::chronicle::Chronicle;
 use crate::diff::Change;
 use crate::situation::Folds;
 use crate::watch::Watching;
-use crate::{apply, mode, view};
+use crate::{apply, decision, mode, sitrep, timeline, view};
 
 /// The monitor service over a region's ledger.
 #[derive(Clone)]
@@ -36,10 +37,11 @@ pub struct Monitor {
     clock: Clock,
     tasks: Tasks,
     folds: Arc<Folds>,
+    chronicle: Arc<Chronicle>,
 }
 
 impl Monitor {
-    /// Makes the service, ready to be added to a server.
+    /// Makes the service, ready to be added to a server, and starts what it keeps.
     ///
     /// `store_caveat` is what every screen says of a store whose settings are not checked; empty where they are.
     #[must_use]
@@ -49,7 +51,16 @@ impl Monitor {
         tasks: Tasks,
         store_caveat: String,
     ) -> MonitorServiceServer<Self> {
-        MonitorServiceServer::new(Self { live, clock, tasks, folds: Arc::new(Folds::new(store_caveat)) })
+        let chronicle = Arc::new(Chronicle::default());
+        let (kept, of, stopping) = (chronicle.clone(), live.clone(), tasks.stopping());
+        tasks.spawn_vital("chronicle", async move {
+            tokio::select! {
+                () = kept.keep(&of) => {}
+                () = stopping => {}
+            }
+        });
+        let folds = Arc::new(Folds::new(store_caveat));
+        MonitorServiceServer::new(Self { live, clock, tasks, folds, chronicle })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -116,6 +127,62 @@ impl MonitorService for Monitor {
         let watching = Watching::start(&call, self.clock.clone(), self.folds.clone(), message)?;
         let messages = watching.into_stream(self.tasks.stopping());
         Ok(Response::new(Box::pin(messages.map(|message| message.map_err(Status::from)))))
+    }
+
+    async fn get_sitrep(
+        &self,
+        request: Request<v1::GetSitrepRequest>,
+    ) -> Result<Response<v1::GetSitrepResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let as_of = sitrep::as_of(&call, &mut check, message.as_of.as_ref());
+        let as_of = check.finish(Some(as_of)).map_err(Failure::from)?;
+        let sitrep = sitrep::get(&call, as_of, self.folds.store_caveat())?;
+        let revision = request::number_to_wire(self.live.picture().revision().0);
+        Ok(Response::new(v1::GetSitrepResponse { sitrep: Some(sitrep), revision }))
+    }
+
+    async fn sign_off_sitrep(
+        &self,
+        request: Request<v1::SignOffSitrepRequest>,
+    ) -> Result<Response<v1::SignOffSitrepResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, as_of, signatory) = sitrep::parse(&call, &message)?;
+        let caveat = self.folds.store_caveat();
+        let (sitrep, _) = sitrep::sign_off(&call, &mutation, as_of, &signatory, caveat).await?;
+        let revision = sitrep.revision;
+        Ok(Response::new(v1::SignOffSitrepResponse { sitrep: Some(sitrep), revision }))
+    }
+
+    async fn list_timeline(
+        &self,
+        request: Request<v1::ListTimelineRequest>,
+    ) -> Result<Response<v1::ListTimelineResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        Ok(Response::new(timeline::list(&call, &self.chronicle, &message).await?))
+    }
+
+    async fn watch_timeline(
+        &self,
+        request: Request<v1::WatchTimelineRequest>,
+    ) -> Result<Response<BoxStream<v1::WatchTimelineResponse>>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let watching = timeline::Watching::start(&call, &self.chronicle, message).await?;
+        let messages = watching.into_stream(self.tasks.stopping());
+        Ok(Response::new(Box::pin(messages.map(|message| message.map_err(Status::from)))))
+    }
+
+    async fn record_decision(
+        &self,
+        request: Request<v1::RecordDecisionRequest>,
+    ) -> Result<Response<v1::RecordDecisionResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, decision) = decision::parse(&call, &message)?;
+        let done = decision::run(&call, &mutation, &decision).await?;
+        Ok(Response::new(v1::RecordDecisionResponse {
+            decision: Some(decision::to_wire(&done.answer, done.revision)),
+            revision: request::number_to_wire(done.revision.0),
+        }))
     }
 
     async fn set_mode(

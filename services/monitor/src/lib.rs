@@ -5,11 +5,17 @@
 //! `grpc` translates; each verb has a file that says which records and which decision. It never writes a trust's numbers.
 
 mod apply;
+mod chronicle;
+mod decision;
 mod diff;
 mod grpc;
 mod identity;
+mod kept;
 mod mode;
+mod past;
+mod sitrep;
 mod situation;
+mod timeline;
 mod view;
 mod watch;
 

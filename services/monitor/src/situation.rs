@@ -71,6 +71,11 @@ impl Folds {
         Ok(seen)
     }
 
+    /// What every screen says of the store.
+    pub(crate) fn store_caveat(&self) -> &str {
+        &self.store_caveat
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, Arc<Seen>>> {
         // Every single operation leaves the map whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -133,6 +138,7 @@ fn read(picture: &Picture) -> (Records, BTreeMap<TrustCode, TrustState>, Revisio
             | Record::Lease(_)
             | Record::Claim(_)
             | Record::Session(_)
+            | Record::Monitor(_)
             | Record::Decline(_) => {}
         }
     }

@@ -7,10 +7,10 @@ use fallow_api::v1::situation::{Cell, CollaborativeMode, Headline, TrustSituatio
 use fallow_api::v1::{self, Freshness};
 use fallow_domain::ids::{CollaborativeId, TrustCode};
 use fallow_domain::offer;
-use fallow_domain::region::{Collaborative, Mode};
+use fallow_domain::region::{Collaborative, Mode, Region};
 use fallow_domain::resource::ResourceKey;
 use fallow_domain::situation::{self as domain, Situation};
-use fallow_domain::standing::ModeChange;
+use fallow_domain::standing::{ModeChange, RegionState};
 use fallow_ledger::Revision;
 use fallow_live::region::InForce;
 use jiff::Timestamp;
@@ -23,17 +23,28 @@ pub(crate) fn to_wire(
     revision: Revision,
     store_caveat: &str,
 ) -> v1::Situation {
+    to_wire_of(situation, &region.region, &region.state, collaborative, revision, store_caveat)
+}
+
+/// Writes a situation of a region that may be of the past.
+pub(crate) fn to_wire_of(
+    situation: &Situation,
+    region: &Region,
+    state: &RegionState,
+    collaborative: &str,
+    revision: Revision,
+    store_caveat: &str,
+) -> v1::Situation {
     let shown = |one: &&Collaborative| collaborative.is_empty() || one.id.as_str() == collaborative;
     let modes = region
-        .region
         .collaboratives
         .iter()
         .filter(shown)
-        .map(|one| mode(&one.id, one.name.as_str(), one.mode, region.state.modes.get(&one.id)));
-    let name = |trust: &TrustCode| region.region.trusts.get(trust).map(|trust| trust.name.to_string());
+        .map(|one| mode(&one.id, one.name.as_str(), one.mode, state.modes.get(&one.id)));
+    let name = |trust: &TrustCode| region.trusts.get(trust).map(|trust| trust.name.to_string());
     v1::Situation {
-        region: region.region.id.to_string(),
-        name: region.region.name.to_string(),
+        region: region.id.to_string(),
+        name: region.name.to_string(),
         at: Some(time::to_wire(situation.at)),
         headline: Some(headline(&situation.headline)),
         cells: situation.cells.iter().map(|((trust, key), found)| cell(*trust, key, found)).collect(),
@@ -81,6 +92,7 @@ fn headline(found: &domain::Headline) -> Headline {
         transfers_overdue: number_to_wire(found.transfers_overdue),
         trusts_live: number_to_wire(found.trusts_live),
         trusts_all: number_to_wire(found.trusts_all),
+        ..Headline::default()
     }
 }
 

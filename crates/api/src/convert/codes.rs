@@ -1,5 +1,7 @@
 //! Coded values: which number of the wire is which value of the domain.
 
+use fallow_domain::monitor::happened::Sort;
+use fallow_domain::monitor::kept::AlertState;
 use fallow_domain::need::{DischargePathway, NeedState, Pathway, Priority, Scope, TransferReason};
 use fallow_domain::offer::{Freshness, OfferState, Sex, Source};
 use fallow_domain::proposal::{HomeDecline, ProposalState, SupportingDecline};
@@ -63,6 +65,11 @@ paired! {
     Source = v1::Source { Feed = Feed, Sheet = Sheet, Person = Person, Adjustment = Adjustment };
     Freshness = v1::Freshness { Fresh = Fresh, Ageing = Ageing, Stale = Stale };
     Mode = v1::Mode { Routine = Routine, Incident = Incident };
+    Sort = v1::TimelineKind {
+        Decision = Decision, Alert = Alert, Feed = Feed, Transfer = Transfer, Region = Region, Pressure = Pressure,
+        Need = Need,
+    };
+    AlertState = v1::alert::State { Raised = Raised, Taken = Taken, Closed = Closed };
     OfferState = v1::offer::State {
         Open = Open, Suspended = Suspended, Closed = Closed, Withdrawn = Withdrawn, Expired = Expired,
     };

@@ -7078,6 +7078,7 @@ impl json::Enumeration for super::ReportKind {
         ("FAIRNESS", 3),
         ("DECLINES", 4),
         ("OUTCOMES", 5),
+        ("ALERTS", 6),
     ];
 }
 
@@ -7091,6 +7092,7 @@ impl json::Enumeration for super::TimelineKind {
         ("TRANSFER", 4),
         ("REGION", 5),
         ("PRESSURE", 6),
+        ("NEED", 7),
     ];
 }
 
@@ -7106,6 +7108,11 @@ impl json::Message for super::situation::Headline {
         "transfers_overdue",
         "trusts_live",
         "trusts_all",
+        "usual_needs_open",
+        "usual_needs_overdue",
+        "usual_placed_percent",
+        "usual_minutes_to_agreed",
+        "usual_transfers_moving",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7120,6 +7127,11 @@ impl json::Message for super::situation::Headline {
             "transfers_overdue" | "transfersOverdue" => 7,
             "trusts_live" | "trustsLive" => 8,
             "trusts_all" | "trustsAll" => 9,
+            "usual_needs_open" | "usualNeedsOpen" => 10,
+            "usual_needs_overdue" | "usualNeedsOverdue" => 11,
+            "usual_placed_percent" | "usualPlacedPercent" => 12,
+            "usual_minutes_to_agreed" | "usualMinutesToAgreed" => 13,
+            "usual_transfers_moving" | "usualTransfersMoving" => 14,
             _ => return None,
         })
     }
@@ -7135,6 +7147,11 @@ impl json::Message for super::situation::Headline {
         json::put::<json::Int<i64>, M>(out, "transfers_overdue", &self.transfers_overdue)?;
         json::put::<json::Int<i64>, M>(out, "trusts_live", &self.trusts_live)?;
         json::put::<json::Int<i64>, M>(out, "trusts_all", &self.trusts_all)?;
+        json::put_optional::<json::Nested<super::situation::Usual>, M>(out, "usual_needs_open", &self.usual_needs_open)?;
+        json::put_optional::<json::Nested<super::situation::Usual>, M>(out, "usual_needs_overdue", &self.usual_needs_overdue)?;
+        json::put_optional::<json::Nested<super::situation::Usual>, M>(out, "usual_placed_percent", &self.usual_placed_percent)?;
+        json::put_optional::<json::Nested<super::situation::Usual>, M>(out, "usual_minutes_to_agreed", &self.usual_minutes_to_agreed)?;
+        json::put_optional::<json::Nested<super::situation::Usual>, M>(out, "usual_transfers_moving", &self.usual_transfers_moving)?;
         Ok(())
     }
 
@@ -7150,6 +7167,11 @@ impl json::Message for super::situation::Headline {
             7 => self.transfers_overdue = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             8 => self.trusts_live = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             9 => self.trusts_all = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            10 => self.usual_needs_open = json::take::<json::Nested<super::situation::Usual>, M>(from)?,
+            11 => self.usual_needs_overdue = json::take::<json::Nested<super::situation::Usual>, M>(from)?,
+            12 => self.usual_placed_percent = json::take::<json::Nested<super::situation::Usual>, M>(from)?,
+            13 => self.usual_minutes_to_agreed = json::take::<json::Nested<super::situation::Usual>, M>(from)?,
+            14 => self.usual_transfers_moving = json::take::<json::Nested<super::situation::Usual>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7157,6 +7179,46 @@ impl json::Message for super::situation::Headline {
 }
 
 json::with_serde!(super::situation::Headline);
+
+impl json::Message for super::situation::Usual {
+    const FIELDS: &'static [&'static str] = &[
+        "lower",
+        "upper",
+        "high",
+        "low",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "lower" => 0,
+            "upper" => 1,
+            "high" => 2,
+            "low" => 3,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Double, M>(out, "lower", &self.lower)?;
+        json::put::<json::Double, M>(out, "upper", &self.upper)?;
+        json::put::<json::Bool, M>(out, "high", &self.high)?;
+        json::put::<json::Bool, M>(out, "low", &self.low)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.lower = json::take::<json::Double, M>(from)?.unwrap_or_default(),
+            1 => self.upper = json::take::<json::Double, M>(from)?.unwrap_or_default(),
+            2 => self.high = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            3 => self.low = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::situation::Usual);
 
 impl json::Message for super::situation::Cell {
     const FIELDS: &'static [&'static str] = &[
@@ -7568,6 +7630,10 @@ impl json::Message for super::Alert {
         "taken_at",
         "closed_at",
         "revision",
+        "children",
+        "digest",
+        "note",
+        "cleared",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7584,6 +7650,10 @@ impl json::Message for super::Alert {
             "taken_at" | "takenAt" => 9,
             "closed_at" | "closedAt" => 10,
             "revision" => 11,
+            "children" => 12,
+            "digest" => 13,
+            "note" => 14,
+            "cleared" => 15,
             _ => return None,
         })
     }
@@ -7601,6 +7671,10 @@ impl json::Message for super::Alert {
         json::put_optional::<json::Time, M>(out, "taken_at", &self.taken_at)?;
         json::put_optional::<json::Time, M>(out, "closed_at", &self.closed_at)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_list::<json::Text, M>(out, "children", &self.children)?;
+        json::put::<json::Bool, M>(out, "digest", &self.digest)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
+        json::put::<json::Bool, M>(out, "cleared", &self.cleared)?;
         Ok(())
     }
 
@@ -7618,6 +7692,10 @@ impl json::Message for super::Alert {
             9 => self.taken_at = json::take::<json::Time, M>(from)?,
             10 => self.closed_at = json::take::<json::Time, M>(from)?,
             11 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            12 => self.children = json::take_list::<json::Text, M>(from)?,
+            13 => self.digest = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            14 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            15 => self.cleared = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7671,6 +7749,8 @@ impl json::Message for super::ListAlertsResponse {
         "alerts",
         "next_page_token",
         "revision",
+        "raised_24h",
+        "per_day",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7678,6 +7758,8 @@ impl json::Message for super::ListAlertsResponse {
             "alerts" => 0,
             "next_page_token" | "nextPageToken" => 1,
             "revision" => 2,
+            "raised_24h" | "raised24h" => 3,
+            "per_day" | "perDay" => 4,
             _ => return None,
         })
     }
@@ -7686,6 +7768,8 @@ impl json::Message for super::ListAlertsResponse {
         json::put_list::<json::Nested<super::Alert>, M>(out, "alerts", &self.alerts)?;
         json::put::<json::Text, M>(out, "next_page_token", &self.next_page_token)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put::<json::Int<i64>, M>(out, "raised_24h", &self.raised_24h)?;
+        json::put::<json::Int<i64>, M>(out, "per_day", &self.per_day)?;
         Ok(())
     }
 
@@ -7694,6 +7778,8 @@ impl json::Message for super::ListAlertsResponse {
             0 => self.alerts = json::take_list::<json::Nested<super::Alert>, M>(from)?,
             1 => self.next_page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.raised_24h = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            4 => self.per_day = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8078,6 +8164,7 @@ impl json::Message for super::GetReportRequest {
         "from",
         "until",
         "trust",
+        "alerts_toml",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8086,6 +8173,7 @@ impl json::Message for super::GetReportRequest {
             "from" => 1,
             "until" => 2,
             "trust" => 3,
+            "alerts_toml" | "alertsToml" => 4,
             _ => return None,
         })
     }
@@ -8095,6 +8183,7 @@ impl json::Message for super::GetReportRequest {
         json::put_optional::<json::Time, M>(out, "from", &self.from)?;
         json::put_optional::<json::Time, M>(out, "until", &self.until)?;
         json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Text, M>(out, "alerts_toml", &self.alerts_toml)?;
         Ok(())
     }
 
@@ -8104,6 +8193,7 @@ impl json::Message for super::GetReportRequest {
             1 => self.from = json::take::<json::Time, M>(from)?,
             2 => self.until = json::take::<json::Time, M>(from)?,
             3 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.alerts_toml = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8116,12 +8206,14 @@ impl json::Message for super::get_report_response::Row {
     const FIELDS: &'static [&'static str] = &[
         "name",
         "values",
+        "note",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
             "name" => 0,
             "values" => 1,
+            "note" => 2,
             _ => return None,
         })
     }
@@ -8129,6 +8221,7 @@ impl json::Message for super::get_report_response::Row {
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put::<json::Text, M>(out, "name", &self.name)?;
         json::put_list::<json::Double, M>(out, "values", &self.values)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
         Ok(())
     }
 
@@ -8136,6 +8229,7 @@ impl json::Message for super::get_report_response::Row {
         match index {
             0 => self.name = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             1 => self.values = json::take_list::<json::Double, M>(from)?,
+            2 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8149,6 +8243,8 @@ impl json::Message for super::GetReportResponse {
         "columns",
         "rows",
         "revision",
+        "notes",
+        "counted_from",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8156,6 +8252,8 @@ impl json::Message for super::GetReportResponse {
             "columns" => 0,
             "rows" => 1,
             "revision" => 2,
+            "notes" => 3,
+            "counted_from" | "countedFrom" => 4,
             _ => return None,
         })
     }
@@ -8164,6 +8262,8 @@ impl json::Message for super::GetReportResponse {
         json::put_list::<json::Text, M>(out, "columns", &self.columns)?;
         json::put_list::<json::Nested<super::get_report_response::Row>, M>(out, "rows", &self.rows)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_list::<json::Text, M>(out, "notes", &self.notes)?;
+        json::put_optional::<json::Time, M>(out, "counted_from", &self.counted_from)?;
         Ok(())
     }
 
@@ -8172,6 +8272,8 @@ impl json::Message for super::GetReportResponse {
             0 => self.columns = json::take_list::<json::Text, M>(from)?,
             1 => self.rows = json::take_list::<json::Nested<super::get_report_response::Row>, M>(from)?,
             2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.notes = json::take_list::<json::Text, M>(from)?,
+            4 => self.counted_from = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8190,6 +8292,7 @@ impl json::Message for super::TimelineEntry {
         "subjects",
         "role",
         "revision",
+        "decision",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8202,6 +8305,7 @@ impl json::Message for super::TimelineEntry {
             "subjects" => 5,
             "role" => 6,
             "revision" => 7,
+            "decision" => 8,
             _ => return None,
         })
     }
@@ -8215,6 +8319,7 @@ impl json::Message for super::TimelineEntry {
         json::put_list::<json::Text, M>(out, "subjects", &self.subjects)?;
         json::put::<json::Text, M>(out, "role", &self.role)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Nested<super::Decision>, M>(out, "decision", &self.decision)?;
         Ok(())
     }
 
@@ -8228,6 +8333,7 @@ impl json::Message for super::TimelineEntry {
             5 => self.subjects = json::take_list::<json::Text, M>(from)?,
             6 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             7 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            8 => self.decision = json::take::<json::Nested<super::Decision>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8617,6 +8723,9 @@ impl json::Message for super::Sitrep {
         "signed_off_by",
         "signed_off_at",
         "revision",
+        "signatory",
+        "silent",
+        "alerts",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8628,6 +8737,9 @@ impl json::Message for super::Sitrep {
             "signed_off_by" | "signedOffBy" => 4,
             "signed_off_at" | "signedOffAt" => 5,
             "revision" => 6,
+            "signatory" => 7,
+            "silent" => 8,
+            "alerts" => 9,
             _ => return None,
         })
     }
@@ -8640,6 +8752,9 @@ impl json::Message for super::Sitrep {
         json::put::<json::Text, M>(out, "signed_off_by", &self.signed_off_by)?;
         json::put_optional::<json::Time, M>(out, "signed_off_at", &self.signed_off_at)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put::<json::Text, M>(out, "signatory", &self.signatory)?;
+        json::put_list::<json::Text, M>(out, "silent", &self.silent)?;
+        json::put_list::<json::Nested<super::Alert>, M>(out, "alerts", &self.alerts)?;
         Ok(())
     }
 
@@ -8652,6 +8767,9 @@ impl json::Message for super::Sitrep {
             4 => self.signed_off_by = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             5 => self.signed_off_at = json::take::<json::Time, M>(from)?,
             6 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            7 => self.signatory = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            8 => self.silent = json::take_list::<json::Text, M>(from)?,
+            9 => self.alerts = json::take_list::<json::Nested<super::Alert>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8726,6 +8844,7 @@ impl json::Message for super::SignOffSitrepRequest {
         "validate_only",
         "expected_revision",
         "as_of",
+        "signatory",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8734,6 +8853,7 @@ impl json::Message for super::SignOffSitrepRequest {
             "validate_only" | "validateOnly" => 1,
             "expected_revision" | "expectedRevision" => 2,
             "as_of" | "asOf" => 3,
+            "signatory" => 4,
             _ => return None,
         })
     }
@@ -8743,6 +8863,7 @@ impl json::Message for super::SignOffSitrepRequest {
         json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
         json::put_optional::<json::Int<i64>, M>(out, "expected_revision", &self.expected_revision)?;
         json::put_optional::<json::Time, M>(out, "as_of", &self.as_of)?;
+        json::put::<json::Text, M>(out, "signatory", &self.signatory)?;
         Ok(())
     }
 
@@ -8752,6 +8873,7 @@ impl json::Message for super::SignOffSitrepRequest {
             1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
             2 => self.expected_revision = json::take::<json::Int<i64>, M>(from)?,
             3 => self.as_of = json::take::<json::Time, M>(from)?,
+            4 => self.signatory = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

@@ -8580,7 +8580,7 @@ pub struct Situation {
 /// Nested message and enum types in `Situation`.
 pub mod situation {
     /// The numbers on top.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, Copy, PartialEq, ::prost::Message)]
     pub struct Headline {
         /// Live needs.
         #[prost(int64, tag = "1")]
@@ -8612,6 +8612,37 @@ pub mod situation {
         /// Trusts of the region.
         #[prost(int64, tag = "10")]
         pub trusts_all: i64,
+        /// What is usual of `needs_open`, by the hours of the last 7 days; absent where too little is known, as below.
+        #[prost(message, optional, tag = "11")]
+        pub usual_needs_open: ::core::option::Option<Usual>,
+        /// What is usual of `needs_overdue`.
+        #[prost(message, optional, tag = "12")]
+        pub usual_needs_overdue: ::core::option::Option<Usual>,
+        /// What is usual of the per cent placed in 24 hours.
+        #[prost(message, optional, tag = "13")]
+        pub usual_placed_percent: ::core::option::Option<Usual>,
+        /// What is usual of `median_minutes_to_agreed`.
+        #[prost(message, optional, tag = "14")]
+        pub usual_minutes_to_agreed: ::core::option::Option<Usual>,
+        /// What is usual of `transfers_moving`.
+        #[prost(message, optional, tag = "15")]
+        pub usual_transfers_moving: ::core::option::Option<Usual>,
+    }
+    /// The usual range of a number: its process limits, and whether the number now lies within.
+    #[derive(Clone, Copy, PartialEq, ::prost::Message)]
+    pub struct Usual {
+        /// Lower limit.
+        #[prost(double, tag = "1")]
+        pub lower: f64,
+        /// Upper limit.
+        #[prost(double, tag = "2")]
+        pub upper: f64,
+        /// The number now is above the upper limit.
+        #[prost(bool, tag = "3")]
+        pub high: bool,
+        /// The number now is below the lower limit.
+        #[prost(bool, tag = "4")]
+        pub low: bool,
     }
     /// One trust and one resource.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -8805,6 +8836,18 @@ pub struct Alert {
     /// Given by the server.
     #[prost(int64, tag = "12")]
     pub revision: i64,
+    /// What else has the same cause, and raises nothing of its own; at most 20.
+    #[prost(string, repeated, tag = "13")]
+    pub children: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// For the digest only: its rule is seldom acted on, or the day's budget was spent.
+    #[prost(bool, tag = "14")]
+    pub digest: bool,
+    /// What was done, in the words of who closed it.
+    #[prost(string, tag = "15")]
+    pub note: ::prost::alloc::string::String,
+    /// Its cause is no longer so. An alert that somebody closed keeps its cause quiet until then.
+    #[prost(bool, tag = "16")]
+    pub cleared: bool,
 }
 /// Nested message and enum types in `Alert`.
 pub mod alert {
@@ -8884,6 +8927,12 @@ pub struct ListAlertsResponse {
     /// The revision at which the list was taken.
     #[prost(int64, tag = "3")]
     pub revision: i64,
+    /// Alerts of the last 24 hours outside the digest.
+    #[prost(int64, tag = "4")]
+    pub raised_24h: i64,
+    /// How many a day may have before the rest goes to the digest.
+    #[prost(int64, tag = "5")]
+    pub per_day: i64,
 }
 /// Asks to own an alert.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9057,6 +9106,10 @@ pub struct GetReportRequest {
     /// ODS code; empty = the region.
     #[prost(string, tag = "4")]
     pub trust: ::prost::alloc::string::String,
+    /// Of ALERTS only: thresholds to try instead of those in force, as the `\[policy.alerts\]` part of a region file, TOML
+    /// of at most 16 KiB.
+    #[prost(string, tag = "5")]
+    pub alerts_toml: ::prost::alloc::string::String,
 }
 /// Holds a report as a table.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -9070,6 +9123,12 @@ pub struct GetReportResponse {
     /// The revision of the picture that was read.
     #[prost(int64, tag = "3")]
     pub revision: i64,
+    /// Sentences about the whole, such as the cheapest levers.
+    #[prost(string, repeated, tag = "4")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// From when it really counts: later than asked for where neither the log nor the roll-ups reach back.
+    #[prost(message, optional, tag = "5")]
+    pub counted_from: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `GetReportResponse`.
 pub mod get_report_response {
@@ -9082,6 +9141,9 @@ pub mod get_report_response {
         /// One number per further column.
         #[prost(double, repeated, tag = "2")]
         pub values: ::prost::alloc::vec::Vec<f64>,
+        /// In words, such as a trust's name or what blocks most.
+        #[prost(string, tag = "3")]
+        pub note: ::prost::alloc::string::String,
     }
 }
 /// One thing that happened.
@@ -9111,6 +9173,9 @@ pub struct TimelineEntry {
     /// The revision of the commit.
     #[prost(int64, tag = "8")]
     pub revision: i64,
+    /// Of a DECISION: the decision whole, for roles of the region. Trusts read the text.
+    #[prost(message, optional, tag = "9")]
+    pub decision: ::core::option::Option<Decision>,
 }
 /// Asks for a page of what happened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9293,6 +9358,15 @@ pub struct Sitrep {
     /// Given by the server.
     #[prost(int64, tag = "7")]
     pub revision: i64,
+    /// How the signatory is called; empty = by the role.
+    #[prost(string, tag = "8")]
+    pub signatory: ::prost::alloc::string::String,
+    /// Trusts whose newest report was stale then, ordered by code.
+    #[prost(string, repeated, tag = "9")]
+    pub silent: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Alerts that stood then, newest first, without the digest.
+    #[prost(message, repeated, tag = "10")]
+    pub alerts: ::prost::alloc::vec::Vec<Alert>,
 }
 /// Asks for a situation report.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9326,6 +9400,9 @@ pub struct SignOffSitrepRequest {
     /// As of when. Required.
     #[prost(message, optional, tag = "4")]
     pub as_of: ::core::option::Option<::prost_types::Timestamp>,
+    /// How the signatory is called, such as "duty director", at most 200 characters; empty = by the role.
+    #[prost(string, tag = "5")]
+    pub signatory: ::prost::alloc::string::String,
 }
 /// Holds the report as signed.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -9943,6 +10020,8 @@ pub enum ReportKind {
     Declines = 4,
     /// What became of transfers.
     Outcomes = 5,
+    /// How the rules that raise alerts have done: fired, acted on, and how often they would have fired.
+    Alerts = 6,
 }
 impl ReportKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -9957,6 +10036,7 @@ impl ReportKind {
             Self::Fairness => "REPORT_KIND_FAIRNESS",
             Self::Declines => "REPORT_KIND_DECLINES",
             Self::Outcomes => "REPORT_KIND_OUTCOMES",
+            Self::Alerts => "REPORT_KIND_ALERTS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -9968,6 +10048,7 @@ impl ReportKind {
             "REPORT_KIND_FAIRNESS" => Some(Self::Fairness),
             "REPORT_KIND_DECLINES" => Some(Self::Declines),
             "REPORT_KIND_OUTCOMES" => Some(Self::Outcomes),
+            "REPORT_KIND_ALERTS" => Some(Self::Alerts),
             _ => None,
         }
     }
@@ -9990,6 +10071,8 @@ pub enum TimelineKind {
     Region = 5,
     /// A trust declared an OPEL level.
     Pressure = 6,
+    /// A need was raised, agreed or ended.
+    Need = 7,
 }
 impl TimelineKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -10005,6 +10088,7 @@ impl TimelineKind {
             Self::Transfer => "TIMELINE_KIND_TRANSFER",
             Self::Region => "TIMELINE_KIND_REGION",
             Self::Pressure => "TIMELINE_KIND_PRESSURE",
+            Self::Need => "TIMELINE_KIND_NEED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -10017,6 +10101,7 @@ impl TimelineKind {
             "TIMELINE_KIND_TRANSFER" => Some(Self::Transfer),
             "TIMELINE_KIND_REGION" => Some(Self::Region),
             "TIMELINE_KIND_PRESSURE" => Some(Self::Pressure),
+            "TIMELINE_KIND_NEED" => Some(Self::Need),
             _ => None,
         }
     }

@@ -276,6 +276,7 @@ impl Region {
             | Record::Lease(_)
             | Record::Claim(_)
             | Record::Session(_)
+            | Record::Monitor(_)
             | Record::Decline(_) => {}
         }
     }
@@ -413,6 +414,7 @@ impl Region {
             | Record::Lease(_)
             | Record::Claim(_)
             | Record::Session(_)
+            | Record::Monitor(_)
             | Record::Decline(_) => None,
         }
     }
@@ -430,6 +432,7 @@ impl Region {
             | Record::Lease(_)
             | Record::Claim(_)
             | Record::Session(_)
+            | Record::Monitor(_)
             | Record::Decline(_) => None,
         }
     }

@@ -110,7 +110,11 @@ fn above_trusts(entry: &Entry, cause: &fallow_ledger::cause::Cause) -> Option<Br
         | RecordKind::Trust
         | RecordKind::Feed
         | RecordKind::Decline => true,
-        RecordKind::Region | RecordKind::Lease | RecordKind::Claim | RecordKind::Session => false,
+        RecordKind::Region
+        | RecordKind::Lease
+        | RecordKind::Claim
+        | RecordKind::Session
+        | RecordKind::Monitor => false,
     };
     let written = entry.change.writes.keys().find(|key| of_trusts(key.kind));
     let written = written.filter(|_| cause.by.role == Role::Gold && !ASKS.contains(&cause.verb.as_str()))?;
@@ -275,6 +279,7 @@ fn seen(record: &Record, revision: i64) -> Seen {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => (String::new(), [0; 5]),
     };
     Seen { revision, state: plain(&state), figures }
@@ -297,7 +302,8 @@ fn put(records: &mut Records, record: Record) {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
-        | Record::Session(_) => {}
+        | Record::Session(_)
+        | Record::Monitor(_) => {}
     }
 }
 
@@ -316,7 +322,8 @@ fn remove(records: &mut Records, key: &Key) {
         | RecordKind::Region
         | RecordKind::Lease
         | RecordKind::Claim
-        | RecordKind::Session => {}
+        | RecordKind::Session
+        | RecordKind::Monitor => {}
     }
 }
 

@@ -30,8 +30,10 @@ mod settings;
 mod sheets;
 mod shorthand;
 mod simulate;
+mod sitrep;
 mod situation;
 mod time;
+mod timeline;
 mod transfer;
 mod watch;
 
@@ -122,6 +124,15 @@ pub enum Verb {
     /// Write offers or needs as CSV or XLSX
     #[command(subcommand, display_order = 20)]
     Export(sheets::Export),
+    /// Show what happened, in plain words
+    #[command(display_order = 20)]
+    Timeline(timeline::Timeline),
+    /// Decisions of gold
+    #[command(subcommand, display_order = 20)]
+    Decision(timeline::Decisions),
+    /// Show the situation report, or sign it off: fallow sitrep --at 08:00
+    #[command(display_order = 20)]
+    Sitrep(sitrep::Report),
     /// Where and as whom commands act
     #[command(subcommand, display_order = 21)]
     Context(context::Contexts),
@@ -234,6 +245,10 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Export(_)
         | Verb::Feed(_)
         | Verb::Auth(context::Auth::Whoami)
+        | Verb::Timeline(_)
+        | Verb::Decision(_)
+        | Verb::Sitrep(_)
+        | Verb::Auth(_)
         | Verb::Ping => session.open().await?,
         Verb::Auth(context::Auth::Login | context::Auth::Logout) => session.open_without_sign_in()?,
     }
@@ -262,6 +277,9 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Import(command) => sheets::import(session, command).await,
         Verb::Feed(command) => feed::run(session, command).await,
         Verb::Export(command) => sheets::export(session, command).await,
+        Verb::Timeline(args) => timeline::run(session, args).await,
+        Verb::Decision(command) => timeline::decide(session, command).await,
+        Verb::Sitrep(args) => sitrep::run(session, args).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Auth(context::Auth::Login) => login::login(session).await,
         Verb::Auth(context::Auth::Logout) => login::logout(session).await,

@@ -32,7 +32,7 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
         rows.push(vec![service.name().into(), said, format!("{took} ms").into(), address.into()]);
     }
     let format = match session.global.format() {
-        format @ (Format::Csv | Format::Md) => format,
+        format @ (Format::Csv | Format::Md | Format::Html) => format,
         Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id => Format::Table,
     };
     session.terminal.table(&["service", "status", "took", "address"], rows, format)?;

@@ -328,7 +328,7 @@ impl<'a> Session<'a> {
         match self.global.format() {
             Format::Json => self.terminal.json(message, true)?,
             Format::Jsonl => self.terminal.json(message, false)?,
-            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Id => {
+            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Id => {
                 self.terminal.data(text)?
             }
         }

@@ -4,7 +4,7 @@ use fallow_tabular::local_time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use local_time::{TimeError, duration, minutes, parse};
+pub(crate) use local_time::{TimeError, duration, minutes, parse, past};
 
 /// The zone that people of every region read and type.
 const ZONE: &str = "Europe/London";

@@ -157,6 +157,7 @@ pub(super) fn last_region(records: &[Versioned], changes: &[Change]) -> Option<R
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     }
 }

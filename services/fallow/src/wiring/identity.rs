@@ -65,6 +65,7 @@ pub(super) fn ended_sessions(picture: Arc<Picture>) -> Arc<EndedSessions> {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     })
 }

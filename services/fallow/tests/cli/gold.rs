@@ -46,6 +46,7 @@ fn situation() -> Situation {
             transfers_overdue: 1,
             trusts_live: 1,
             trusts_all: 2,
+            ..Headline::default()
         }),
         cells: vec![
             cell("ZA1", "CC_ADULT", 2, 2, 2, Freshness::Fresh),

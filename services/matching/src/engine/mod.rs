@@ -193,6 +193,7 @@ impl Engine {
                 | Record::Region(_)
                 | Record::Claim(_)
                 | Record::Session(_)
+                | Record::Monitor(_)
                 | Record::Decline(_) => None,
             });
             let until = match vigil.look(shown, &self.holder, self.clock.steady()) {

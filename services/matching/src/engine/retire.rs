@@ -75,7 +75,8 @@ impl Retiring {
                 | Record::Region(_)
                 | Record::Lease(_)
                 | Record::Claim(_)
-                | Record::Session(_) => false,
+                | Record::Session(_)
+                | Record::Monitor(_) => false,
             })
             .map(|(key, seen)| (key, seen.revision))
             .collect()
@@ -142,6 +143,7 @@ fn claim_of(record: &Record) -> Option<Key> {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     }
 }
@@ -158,6 +160,7 @@ fn is_over(record: &Record) -> bool {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => false,
     }
 }
@@ -175,6 +178,7 @@ fn ended_at(record: &Record) -> Option<Timestamp> {
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     }
 }

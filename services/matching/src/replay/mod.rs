@@ -402,6 +402,7 @@ fn transfer_of(proposal: &ProposalId, writes: &BTreeMap<Key, Option<Record>>) ->
         | Record::Lease(_)
         | Record::Claim(_)
         | Record::Session(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     })
 }

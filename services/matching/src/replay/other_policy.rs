@@ -99,7 +99,11 @@ impl OtherPolicy {
             | RecordKind::Trust
             | RecordKind::Region
             | RecordKind::Decline => true,
-            RecordKind::Feed | RecordKind::Lease | RecordKind::Claim | RecordKind::Session => false,
+            RecordKind::Feed
+            | RecordKind::Lease
+            | RecordKind::Claim
+            | RecordKind::Session
+            | RecordKind::Monitor => false,
         });
         self.state.apply(change)?;
         if let Some(cause) = cause.filter(|_| matters && self.state.has_region()) {
@@ -147,6 +151,7 @@ impl OtherPolicy {
                 | Record::Lease(_)
                 | Record::Claim(_)
                 | Record::Session(_)
+                | Record::Monitor(_)
                 | Record::Decline(_) => None,
             });
             self.superseded[0].extend(ended);

@@ -124,7 +124,8 @@ impl State {
                 | Record::Region(_)
                 | Record::Lease(_)
                 | Record::Claim(_)
-                | Record::Session(_),
+                | Record::Session(_)
+                | Record::Monitor(_),
             )
             | None => {}
         }
@@ -154,7 +155,8 @@ impl State {
             | Record::Region(_)
             | Record::Lease(_)
             | Record::Claim(_)
-            | Record::Session(_) => {}
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
 
@@ -176,6 +178,7 @@ impl State {
                     | Record::Lease(_)
                     | Record::Claim(_)
                     | Record::Session(_)
+                    | Record::Monitor(_)
                     | Record::Decline(_),
                 )
                 | None => None,

@@ -408,7 +408,8 @@ impl World {
                     | Record::Region(_)
                     | Record::Lease(_)
                     | Record::Claim(_)
-                    | Record::Session(_) => {}
+                    | Record::Session(_)
+                    | Record::Monitor(_) => {}
                 }
             }
         }

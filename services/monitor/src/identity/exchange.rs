@@ -104,6 +104,7 @@ fn has_ended(inner: &Inner, signed_in: &SignedIn) -> bool {
         | Record::Region(_)
         | Record::Lease(_)
         | Record::Claim(_)
+        | Record::Monitor(_)
         | Record::Decline(_) => None,
     };
     ended(&signed_in.session).is_some()

@@ -121,6 +121,7 @@ pub(super) async fn end_holds(
             | Record::Lease(_)
             | Record::Claim(_)
             | Record::Session(_)
+            | Record::Monitor(_)
             | Record::Decline(_) => None,
         })
         .collect();

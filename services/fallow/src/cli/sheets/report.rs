@@ -90,7 +90,7 @@ impl Report {
                 };
                 session.terminal.json(&written, session.global.format() == Format::Json)?;
             }
-            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Id => {
+            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Id => {
                 session.terminal.data(&text)?;
             }
         }

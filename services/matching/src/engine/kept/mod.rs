@@ -317,7 +317,11 @@ impl Kept {
                 Arc::make_mut(&mut self.facts).versions.insert(key.clone(), seen.revision);
                 self.standing.insert(key.clone(), seen.clone());
             }
-            Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) => {}
+            Record::Feed(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
 
@@ -362,7 +366,11 @@ impl Kept {
                 self.forget(key, record);
                 self.standing.remove(key);
             }
-            Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) => {}
+            Record::Feed(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
         }
     }
 
@@ -461,7 +469,9 @@ fn is_live(record: &Record) -> bool {
         Record::Proposal(proposal) => !proposal.state.is_ended(),
         Record::Transfer(transfer) => !transfer.is_over(),
         Record::Decline(_) | Record::Trust(_) | Record::Region(_) => true,
-        Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) => false,
+        Record::Feed(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) | Record::Monitor(_) => {
+            false
+        }
     }
 }
 

@@ -180,7 +180,8 @@ impl Log {
                     | Record::Region(_)
                     | Record::Lease(_)
                     | Record::Claim(_)
-                    | Record::Session(_),
+                    | Record::Session(_)
+                    | Record::Monitor(_),
                 )
                 | None => {}
             }

@@ -1,0 +1,422 @@
+//! The situation report as a page: one content, written as Markdown, HTML or tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::{resource, resource_key};
+use crate::convert::time::from_wire;
+use crate::v1::situation::{Cell, Headline, Usual};
+use crate::v1::{Freshness, Mode, Need, Sitrep, Situation};
+
+/// Most unmet needs on the page; the rest is counted, so that the page stays a page.
+const UNMET_SHOWN: usize = 25;
+
+/// One table of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its heading.
+    pub title: String,
+    /// Names of columns.
+    pub head: Vec<String>,
+    /// Rows, each as long as the head.
+    pub rows: Vec<Vec<String>>,
+    /// What is said where there is no row, and below the table.
+    pub note: String,
+}
+
+/// The report, ready to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Such as "North Vale: situation as of Tue 24 Nov 08:00".
+    pub title: String,
+    /// Lines under the title: modes, the store.
+    pub lines: Vec<String>,
+    /// Its tables, in order.
+    tables: Vec<Table>,
+    /// Who signed it, or that nobody did.
+    pub signature: String,
+}
+
+impl Page {
+    /// Makes the page; `when` writes times for people.
+    #[must_use]
+    pub fn of(sitrep: &Sitrep, when: &dyn Fn(Timestamp) -> String) -> Self {
+        let none = Situation::default();
+        let situation = sitrep.situation.as_ref().unwrap_or(&none);
+        let shown =
+            |at: Option<&prost_types::Timestamp>| at.and_then(from_wire).map(when).unwrap_or_default();
+        let mut lines: Vec<String> = situation
+            .modes
+            .iter()
+            .filter(|mode| mode.mode() == Mode::Incident)
+            .map(|mode| {
+                format!(
+                    "INCIDENT MODE in {} since {}. {}",
+                    mode.name,
+                    shown(mode.since.as_ref()),
+                    mode.reason
+                )
+            })
+            .collect();
+        if !situation.store_caveat.is_empty() {
+            lines.push(situation.store_caveat.clone());
+        }
+        let signature = match sitrep.signed_off_at.as_ref() {
+            None => "Not signed off.".to_owned(),
+            Some(at) if sitrep.signatory.is_empty() => {
+                format!("Signed off by {} at {}.", sitrep.signed_off_by, shown(Some(at)))
+            }
+            Some(at) => {
+                format!(
+                    "Signed off by {} ({}) at {}.",
+                    sitrep.signatory,
+                    sitrep.signed_off_by,
+                    shown(Some(at))
+                )
+            }
+        };
+        Self {
+            title: format!("{}: situation as of {}", situation.name, shown(sitrep.as_of.as_ref())),
+            lines,
+            tables: vec![
+                headline(situation),
+                heat(situation),
+                unmet(&sitrep.unmet, &shown),
+                decisions(sitrep, &shown),
+                silent(sitrep, situation, &shown),
+            ],
+            signature,
+        }
+    }
+
+    /// Returns the tables, in order.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// Writes the page as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let cell = |text: &String| text.replace('|', "\\|").replace('\n', " ");
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = format!("# {}\n\n", self.title);
+        for said in &self.lines {
+            let _ = write!(text, "**{said}**\n\n");
+        }
+        for table in &self.tables {
+            let _ = write!(text, "## {}\n\n", table.title);
+            if !table.rows.is_empty() {
+                text.push_str(&line(table.head.iter().map(cell).collect()));
+                text.push_str(&line(vec!["---".to_owned(); table.head.len()]));
+                for row in &table.rows {
+                    text.push_str(&line(row.iter().map(cell).collect()));
+                }
+                text.push('\n');
+            }
+            if !table.note.is_empty() {
+                let _ = write!(text, "{}\n\n", table.note);
+            }
+        }
+        let _ = writeln!(text, "{}", self.signature);
+        text
+    }
+
+    /// Writes the page as HTML that stands by itself and prints on A4.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let title = escape(&self.title);
+        let mut text = format!(
+            "<!doctype html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+             <style>@page{{size:A4;margin:12mm}}body{{font:9pt/1.3 arial,sans-serif}}h1{{font-size:14pt}}h2{{font-size:10.5pt;\
+             margin:8pt 0 2pt}}table{{border-collapse:collapse}}th,td{{border:0.5pt solid #888;padding:1pt 4pt;text-align:left}}\
+             </style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        );
+        for said in &self.lines {
+            let _ = writeln!(text, "<p><strong>{}</strong></p>", escape(said));
+        }
+        for table in &self.tables {
+            let _ = writeln!(text, "<h2>{}</h2>", escape(&table.title));
+            if !table.rows.is_empty() {
+                text.push_str("<table>\n<thead><tr>");
+                for name in &table.head {
+                    let _ = write!(text, "<th scope=\"col\">{}</th>", escape(name));
+                }
+                text.push_str("</tr></thead>\n<tbody>\n");
+                for row in &table.rows {
+                    text.push_str("<tr>");
+                    for cell in row {
+                        let _ = write!(text, "<td>{}</td>", escape(cell));
+                    }
+                    text.push_str("</tr>\n");
+                }
+                text.push_str("</tbody>\n</table>\n");
+            }
+            if !table.note.is_empty() {
+                let _ = writeln!(text, "<p>{}</p>", escape(&table.note));
+            }
+        }
+        let _ = writeln!(text, "<p>{}</p>\n</body>\n</html>", escape(&self.signature));
+        text
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn names(head: &[&str]) -> Vec<String> {
+    head.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn headline(situation: &Situation) -> Table {
+    let head = situation.headline.unwrap_or_default();
+    let percent = (head.needs_raised_24h > 0).then(|| head.needs_placed_24h * 100 / head.needs_raised_24h);
+    let number = |value: Option<i64>, unit: &str| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value}{unit}"))
+    };
+    let row = |name: &str, value: String, usual: Option<&Usual>| vec![name.to_owned(), value, range(usual)];
+    let Headline { needs_open, needs_overdue, median_minutes_to_agreed, transfers_moving, .. } = head;
+    Table {
+        title: format!("{} of {} trusts live", head.trusts_live, head.trusts_all),
+        head: names(&["", "now", "usual"]),
+        rows: vec![
+            row("Needs open", needs_open.to_string(), head.usual_needs_open.as_ref()),
+            row("Past needed-by", needs_overdue.to_string(), head.usual_needs_overdue.as_ref()),
+            row("Placed in 24 h", number(percent, "%"), head.usual_placed_percent.as_ref()),
+            row(
+                "Minutes to agreed",
+                number(median_minutes_to_agreed, ""),
+                head.usual_minutes_to_agreed.as_ref(),
+            ),
+            row(
+                "Moving now",
+                format!("{transfers_moving}, {} overdue", head.transfers_overdue),
+                head.usual_transfers_moving.as_ref(),
+            ),
+        ],
+        note: String::new(),
+    }
+}
+
+/// Writes what is usual: "20 to 45", and whether now is outside.
+fn range(usual: Option<&Usual>) -> String {
+    let Some(usual) = usual else { return "not known yet".to_owned() };
+    let outside = match (usual.high, usual.low) {
+        (true, _) => " (H)",
+        (_, true) => " (L)",
+        (false, false) => "",
+    };
+    format!("{:.0} to {:.0}{outside}", usual.lower, usual.upper)
+}
+
+fn heat(situation: &Situation) -> Table {
+    let mut columns: BTreeMap<(i32, &str, i32), String> = BTreeMap::new();
+    let mut cells: BTreeMap<(&str, (i32, &str, i32)), &Cell> = BTreeMap::new();
+    for cell in &situation.cells {
+        let Some(of) = &cell.resource else { continue };
+        let key = (of.kind, of.code.as_str(), of.level);
+        columns.entry(key).or_insert_with(|| resource(of));
+        cells.insert((&cell.trust, key), cell);
+    }
+    let mut head = names(&["trust", "OPEL declared"]);
+    head.extend(columns.values().cloned());
+    let mut rows: Vec<Vec<String>> = situation
+        .trusts
+        .iter()
+        .map(|trust| {
+            let opel = if trust.opel == 0 { "-".to_owned() } else { trust.opel.to_string() };
+            let mut row = vec![format!("{} {}", trust.name, trust.trust), opel];
+            row.extend(columns.keys().map(|key| {
+                cells.get(&(trust.trust.as_str(), *key)).map_or_else(|| ".".to_owned(), |cell| spare(cell))
+            }));
+            row
+        })
+        .collect();
+    if !rows.is_empty() && !columns.is_empty() {
+        let mut net = names(&["Region net", ""]);
+        net.extend(columns.keys().map(|key| {
+            let of = cells.iter().filter(|((_, found), _)| found == key);
+            signed(of.map(|(_, cell)| cell.net).sum())
+        }));
+        rows.push(net);
+    }
+    Table {
+        title: "Spare minus needed".to_owned(),
+        head,
+        rows,
+        note: "P1 to P4 is Fallow's pressure; // is stale; . is not provided.".to_owned(),
+    }
+}
+
+fn spare(cell: &Cell) -> String {
+    let stale = if cell.freshness() == Freshness::Stale { " //" } else { "" };
+    format!("{} P{}{stale}", signed(cell.net), cell.pressure)
+}
+
+fn signed(net: i64) -> String {
+    if net == 0 { "0".to_owned() } else { format!("{net:+}") }
+}
+
+type Shown<'a> = dyn Fn(Option<&prost_types::Timestamp>) -> String + 'a;
+
+fn unmet(needs: &[Need], shown: &Shown<'_>) -> Table {
+    let rows = needs.iter().take(UNMET_SHOWN).map(|need| {
+        vec![
+            shown(need.needed_by.as_ref()),
+            format!("{} x {}", need.units, need.resource.as_ref().map(resource).unwrap_or_default()),
+            need.trust.clone(),
+            need.resource.as_ref().map(resource_key).unwrap_or_default(),
+        ]
+    });
+    let note = match needs.len() {
+        0 => "None.".to_owned(),
+        all if all > UNMET_SHOWN => format!("and {} more.", all - UNMET_SHOWN),
+        _ => String::new(),
+    };
+    Table {
+        title: format!("Past needed-by and not agreed: {}", needs.len()),
+        head: names(&["needed by", "what", "trust", "resource"]),
+        rows: rows.collect(),
+        note,
+    }
+}
+
+fn decisions(sitrep: &Sitrep, shown: &Shown<'_>) -> Table {
+    let rows = sitrep.decisions.iter().map(|decision| {
+        vec![
+            shown(decision.at.as_ref()),
+            decision.decision.clone(),
+            decision.rationale.clone(),
+            decision.consulted.join(", "),
+            shown(decision.review_at.as_ref()),
+        ]
+    });
+    Table {
+        title: "Decisions since the last report".to_owned(),
+        head: names(&["at", "decision", "why", "consulted", "review"]),
+        rows: rows.collect(),
+        note: if sitrep.decisions.is_empty() { "None.".to_owned() } else { String::new() },
+    }
+}
+
+fn silent(sitrep: &Sitrep, situation: &Situation, shown: &Shown<'_>) -> Table {
+    let silent: BTreeSet<&str> = sitrep.silent.iter().map(String::as_str).collect();
+    let rows =
+        situation.trusts.iter().filter(|trust| silent.contains(trust.trust.as_str())).map(|trust| {
+            vec![format!("{} {}", trust.name, trust.trust), shown(trust.last_reported_at.as_ref())]
+        });
+    Table {
+        title: "Feeds not live".to_owned(),
+        head: names(&["trust", "last report"]),
+        rows: rows.collect(),
+        note: if silent.is_empty() { "None.".to_owned() } else { String::new() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::time::to_wire;
+    use crate::v1::{Decision, ResourceKind, situation};
+
+    fn sitrep() -> Sitrep {
+        let at = |text: &str| Some(to_wire(text.parse().unwrap()));
+        let bed = crate::v1::Resource {
+            kind: ResourceKind::Bed.into(),
+            code: "GA_ADULT".into(),
+            ..Default::default()
+        };
+        let cell = Cell {
+            trust: "ZA2".into(),
+            resource: Some(bed.clone()),
+            net: -7,
+            pressure: 4,
+            ..Default::default()
+        };
+        let trust = situation::TrustSituation {
+            trust: "ZA2".into(),
+            name: "Brackwater".into(),
+            opel: 4,
+            last_reported_at: at("2026-11-24T07:46:00Z"),
+            ..Default::default()
+        };
+        let headline = Headline {
+            needs_open: 38,
+            needs_overdue: 9,
+            needs_raised_24h: 40,
+            needs_placed_24h: 31,
+            trusts_live: 5,
+            trusts_all: 6,
+            usual_needs_overdue: Some(Usual { lower: 0.0, upper: 4.4, high: true, low: false }),
+            ..Default::default()
+        };
+        let need = Need {
+            trust: "ZA2".into(),
+            resource: Some(bed),
+            units: 2,
+            needed_by: at("2026-11-24T06:00:00Z"),
+            ..Default::default()
+        };
+        Sitrep {
+            as_of: at("2026-11-24T08:00:00Z"),
+            situation: Some(Situation {
+                name: "North Vale".into(),
+                headline: Some(headline),
+                cells: vec![cell],
+                trusts: vec![trust],
+                ..Default::default()
+            }),
+            unmet: vec![need; 27],
+            decisions: vec![Decision { decision: "Open <A> | B".into(), ..Default::default() }],
+            signed_off_by: "gold".into(),
+            signatory: "duty director".into(),
+            signed_off_at: at("2026-11-24T08:04:00Z"),
+            silent: vec!["ZA2".into()],
+            ..Default::default()
+        }
+    }
+
+    fn page(sitrep: &Sitrep) -> Page {
+        Page::of(sitrep, &|at| at.strftime("%H:%M").to_string())
+    }
+
+    #[test]
+    fn the_report_says_what_is_so_and_who_signed_it() {
+        let text = page(&sitrep()).markdown();
+        for wanted in [
+            "# North Vale: situation as of 08:00\n",
+            "## 5 of 6 trusts live\n",
+            "| Needs open | 38 | not known yet |\n",
+            "| Past needed-by | 9 | 0 to 4 (H) |\n",
+            "| Placed in 24 h | 77% | not known yet |\n",
+            "| Brackwater ZA2 | 4 | -7 P4 |\n",
+            "| Region net |  | -7 |\n",
+            "## Past needed-by and not agreed: 27\n",
+            "and 2 more.\n",
+            "| Brackwater ZA2 | 07:46 |\n",
+            "Signed off by duty director (gold) at 08:04.\n",
+        ] {
+            assert!(text.contains(wanted), "{wanted}\n{text}");
+        }
+        let unsigned = page(&Sitrep { signed_off_at: None, ..sitrep() }).markdown();
+        assert!(unsigned.ends_with("Not signed off.\n"), "{unsigned}");
+    }
+
+    #[test]
+    fn no_text_of_people_breaks_out_of_its_cell() {
+        let page = page(&sitrep());
+        assert!(page.markdown().contains("| Open <A> \\| B |"), "{}", page.markdown());
+        assert!(page.html().contains("<td>Open &lt;A&gt; | B</td>"), "{}", page.html());
+    }
+
+    #[test]
+    fn every_row_is_as_long_as_its_head() {
+        for table in page(&sitrep()).tables() {
+            assert!(table.rows.iter().all(|row| row.len() == table.head.len()), "{table:?}");
+        }
+        assert_eq!(page(&Sitrep::default()).tables().len(), 5, "an empty report is a report");
+    }
+}

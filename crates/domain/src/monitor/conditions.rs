@@ -1,0 +1,288 @@
+//! What is the matter with a region at one moment: the levels that the rules look at.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::kept::Rollup;
+use super::rules::Rule;
+use super::sentence;
+use crate::ids::TrustCode;
+use crate::offer::Freshness;
+use crate::records::Records;
+use crate::region::Region;
+use crate::resource::ResourceKey;
+use crate::situation::Situation;
+use crate::transfer::TransferState;
+
+/// One cause, and how bad it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The rule that looks at it.
+    pub rule: Rule,
+    /// What it is about, unique within the rule.
+    pub cause: String,
+    /// How bad it is, in the rule's own measure.
+    pub level: i64,
+    /// What people read.
+    pub text: String,
+    /// The trusts it concerns; empty = the region.
+    pub trusts: Vec<TrustCode>,
+    /// The resource it concerns.
+    pub resource: Option<ResourceKey>,
+    /// Ids of the records it concerns.
+    pub subjects: Vec<String>,
+    /// What explains it, the best explanation first, where that is the matter too.
+    pub parents: Vec<(Rule, String)>,
+}
+
+/// What is the matter beside the records.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// What every screen says of the store; empty where its settings are checked.
+    pub store_caveat: String,
+    /// How many records cannot be read.
+    pub unreadable: usize,
+}
+
+/// Looks at everything that the rules look at. Levels below every line are left out where there is nothing to say.
+#[must_use]
+pub fn of(situation: &Situation, records: &Records, region: &Region, outside: &Outside) -> Vec<Condition> {
+    let names = |trust: TrustCode| {
+        region.trusts.get(&trust).map_or_else(|| trust.to_string(), |found| found.name.to_string())
+    };
+    let mut found = Vec::new();
+    let cells = situation.cells.iter().map(|((trust, key), cell)| (*trust, key, cell.net, cell.pressure));
+    of_cells(cells, &names, &mut found);
+    for (trust, seen) in &situation.trusts {
+        let level = match seen.freshness {
+            Some(Freshness::Stale) => 2,
+            Some(Freshness::Ageing) => 1,
+            Some(Freshness::Fresh) | None => continue,
+        };
+        found.push(silent(*trust, level, seen.offers_stale, &names));
+    }
+    for ((trust, key), cell) in situation.cells.iter().filter(|(_, cell)| cell.short > 0) {
+        let what = sentence::resource(key);
+        found.push(Condition {
+            rule: Rule::OfferShort,
+            cause: format!("{trust} {key}"),
+            level: i64::try_from(cell.short).unwrap_or(i64::MAX),
+            text: format!(
+                "{} is short of {} {what} that it has promised or in use.",
+                names(*trust),
+                cell.short
+            ),
+            trusts: sharing(*trust, key, records),
+            resource: Some(key.clone()),
+            subjects: short_offers(*trust, key, records),
+            parents: Vec::new(),
+        });
+    }
+    overdue_needs(records, situation.at, &names, &mut found);
+    overdue_transfers(records, situation.at, &names, &mut found);
+    if outside.unreadable > 0 {
+        found.push(Condition {
+            rule: Rule::RecordUnreadable,
+            cause: "records".to_owned(),
+            level: i64::try_from(outside.unreadable).unwrap_or(i64::MAX),
+            text: format!("{} records cannot be read and are set apart.", outside.unreadable),
+            trusts: Vec::new(),
+            resource: None,
+            subjects: Vec::new(),
+            parents: Vec::new(),
+        });
+    }
+    if !outside.store_caveat.is_empty() {
+        found.push(Condition {
+            rule: Rule::StoreCaveat,
+            cause: "store".to_owned(),
+            level: 1,
+            text: outside.store_caveat.clone(),
+            trusts: Vec::new(),
+            resource: None,
+            subjects: Vec::new(),
+            parents: Vec::new(),
+        });
+    }
+    found
+}
+
+/// Looks at what is kept of one moment: pressure, the region's net and silence. The other rules look at records, of
+/// which nothing is kept.
+#[must_use]
+pub fn of_rollup(rollup: &Rollup) -> Vec<Condition> {
+    let names = |trust: TrustCode| trust.to_string();
+    let mut found = Vec::new();
+    let points = rollup.points.iter().map(|point| (point.trust, &point.resource, point.net, point.pressure));
+    of_cells(points, &names, &mut found);
+    found.extend(rollup.silent.iter().map(|trust| silent(*trust, 2, 0, &names)));
+    found
+}
+
+fn of_cells<'a>(
+    cells: impl Iterator<Item = (TrustCode, &'a ResourceKey, i64, u8)>,
+    names: &impl Fn(TrustCode) -> String,
+    found: &mut Vec<Condition>,
+) {
+    let mut net: BTreeMap<&ResourceKey, i64> = BTreeMap::new();
+    for (trust, key, of_trust, pressure) in cells {
+        let sum = net.entry(key).or_default();
+        *sum = sum.saturating_add(of_trust);
+        if pressure < 2 {
+            continue;
+        }
+        found.push(Condition {
+            rule: Rule::TrustPressure,
+            cause: format!("{trust} {key}"),
+            level: pressure.into(),
+            text: format!(
+                "{}: pressure {pressure} of 4 for {}, {of_trust:+} spare.",
+                names(trust),
+                sentence::resource(key)
+            ),
+            trusts: vec![trust],
+            resource: Some(key.clone()),
+            subjects: Vec::new(),
+            parents: vec![(Rule::FeedSilent, trust.to_string()), (Rule::RegionNet, key.to_string())],
+        });
+    }
+    for (key, net) in net {
+        found.push(Condition {
+            rule: Rule::RegionNet,
+            cause: key.to_string(),
+            level: net.saturating_neg(),
+            text: format!("The region is short of {}: {net:+} in all.", sentence::resource(key)),
+            trusts: Vec::new(),
+            resource: Some(key.clone()),
+            subjects: Vec::new(),
+            parents: Vec::new(),
+        });
+    }
+}
+
+fn silent(trust: TrustCode, level: i64, stale: u64, names: &impl Fn(TrustCode) -> String) -> Condition {
+    let became = match stale {
+        0 => String::new(),
+        1 => " 1 offer is stale and not proposed.".to_owned(),
+        more => format!(" {more} offers are stale and not proposed."),
+    };
+    Condition {
+        rule: Rule::FeedSilent,
+        cause: trust.to_string(),
+        level,
+        text: format!("{} is silent.{became}", names(trust)),
+        trusts: vec![trust],
+        resource: None,
+        subjects: Vec::new(),
+        parents: Vec::new(),
+    }
+}
+
+fn short_offers(trust: TrustCode, key: &ResourceKey, records: &Records) -> Vec<String> {
+    let of_cell = |offer: &&crate::offer::Offer| {
+        offer.trust == trust
+            && offer.resource.key() == *key
+            && !offer.state.is_ended()
+            && offer.figures.short() > 0
+    };
+    records.offers.values().filter(of_cell).map(|offer| offer.id.to_string()).collect()
+}
+
+/// The trust that is short, and those who were promised what it no longer has.
+fn sharing(trust: TrustCode, key: &ResourceKey, records: &Records) -> Vec<TrustCode> {
+    let offers = short_offers(trust, key, records);
+    let promised = records.transfers.values().filter(|transfer| {
+        transfer.state.is_before_arrival() && offers.iter().any(|offer| transfer.offer.as_str() == offer)
+    });
+    let mut trusts: Vec<TrustCode> =
+        std::iter::once(trust).chain(promised.map(|transfer| transfer.home_trust)).collect();
+    trusts.sort_unstable();
+    trusts.dedup();
+    trusts
+}
+
+/// Needs past their needed-by for which nothing is proposed, by trust and resource.
+fn overdue_needs(
+    records: &Records,
+    at: Timestamp,
+    names: &impl Fn(TrustCode) -> String,
+    found: &mut Vec<Condition>,
+) {
+    let mut by: BTreeMap<(TrustCode, ResourceKey), (Timestamp, Vec<String>)> = BTreeMap::new();
+    for need in records.needs.values() {
+        let Some(needed_by) = need.needed_by.filter(|needed_by| *needed_by < at) else { continue };
+        if !need.state.takes_part() || need.units_wanted().is_zero() || !need.units_proposed.is_zero() {
+            continue;
+        }
+        let (first, ids) =
+            by.entry((need.trust, need.resource.key())).or_insert_with(|| (needed_by, Vec::new()));
+        *first = (*first).min(needed_by);
+        ids.push(need.id.to_string());
+    }
+    for ((trust, key), (first, ids)) in by {
+        let what = sentence::resource(&key);
+        let text = match ids.len() {
+            1 => {
+                format!("{}: a need for {what} is past its needed-by, and nothing is proposed.", names(trust))
+            }
+            n => format!(
+                "{}: {n} needs for {what} are past their needed-by, and nothing is proposed.",
+                names(trust)
+            ),
+        };
+        found.push(Condition {
+            rule: Rule::NeedOverdue,
+            cause: format!("{trust} {key}"),
+            level: at.duration_since(first).as_mins(),
+            text,
+            trusts: vec![trust],
+            resource: Some(key),
+            subjects: ids,
+            parents: Vec::new(),
+        });
+    }
+}
+
+fn overdue_transfers(
+    records: &Records,
+    at: Timestamp,
+    names: &impl Fn(TrustCode) -> String,
+    found: &mut Vec<Condition>,
+) {
+    for transfer in records.transfers.values().filter(|transfer| !transfer.is_over() && transfer.due_at < at)
+    {
+        let what = sentence::resource(&transfer.resource.key());
+        let (from, to) = (names(transfer.supporting_trust), names(transfer.home_trust));
+        let text = match transfer.state {
+            TransferState::Planned | TransferState::Ready | TransferState::InTransit => {
+                format!("Overdue: {} × {what} from {from} to {to} has not arrived.", transfer.units)
+            }
+            TransferState::Arrived
+            | TransferState::Completed
+            | TransferState::RepatriationDue
+            | TransferState::Repatriating
+            | TransferState::Repatriated
+            | TransferState::Deployed
+            | TransferState::Extended
+            | TransferState::Returned
+            | TransferState::Aborted => {
+                format!("Overdue: the next step of {} × {what} from {from} to {to}.", transfer.units)
+            }
+        };
+        found.push(Condition {
+            rule: Rule::TransferOverdue,
+            cause: transfer.id.to_string(),
+            level: at.duration_since(transfer.due_at).as_mins(),
+            text,
+            trusts: transfer.trusts().collect(),
+            resource: Some(transfer.resource.key()),
+            subjects: vec![transfer.id.to_string()],
+            parents: Vec::new(),
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "conditions_tests.rs"]
+mod tests;

@@ -1,0 +1,111 @@
+use super::*;
+use crate::region::file;
+use crate::test_world::*;
+
+fn look(world: &World) -> Vec<Condition> {
+    let region = file::parse(
+        "[region]\nid = \"ZA\"\nname = \"North Vale\"\ntimezone = \"Europe/London\"\n\
+         [[trust]]\nods = \"ZA1\"\nname = \"Aldermoor\"\n[[trust]]\nods = \"ZA2\"\nname = \"Brackwater\"\n",
+    );
+    let region = region.unwrap();
+    let situation = Situation::of(&region, &BTreeMap::new(), &world.records, world.at);
+    of(&situation, &world.records, &region, &Outside::default())
+}
+
+fn levels(world: &World, rule: Rule) -> Vec<(String, i64)> {
+    let of_rule = look(world).into_iter().filter(|one| one.rule == rule);
+    of_rule.map(|one| (one.cause, one.level)).collect()
+}
+
+#[test]
+fn pressure_and_the_regions_net_are_levels() {
+    // Six free at ZA1, three needed at ZA2.
+    let world = World::with(10, 4, 3);
+    assert_eq!(levels(&world, Rule::TrustPressure), [("ZA2 BED/GA_ADULT".to_owned(), 4)]);
+    assert_eq!(levels(&world, Rule::RegionNet), [("BED/GA_ADULT".to_owned(), -3)]);
+    let short = World::with(10, 9, 3);
+    assert_eq!(levels(&short, Rule::RegionNet), [("BED/GA_ADULT".to_owned(), 2)]);
+}
+
+#[test]
+fn a_silent_trust_is_told_by_the_age_of_its_newest_report() {
+    let mut world = World::with(10, 4, 1);
+    assert_eq!(levels(&world, Rule::FeedSilent), []);
+    let cadence = world.offer("o-1").cadence.as_mins();
+    world.wait(cadence + 1);
+    assert_eq!(levels(&world, Rule::FeedSilent), [("ZA1".to_owned(), 1)]);
+    world.wait(cadence);
+    assert_eq!(levels(&world, Rule::FeedSilent), [("ZA1".to_owned(), 2)]);
+    let told = look(&world);
+    assert!(
+        told.iter().any(|one| one.text == "Aldermoor is silent. 1 offer is stale and not proposed."),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn an_overdue_need_is_owned_while_something_is_proposed() {
+    let mut world = World::with(10, 4, 1);
+    let mut need = world.need("n-1").clone();
+    need.needed_by = Some(world.at - minutes(30));
+    world.records.put_need(need.clone());
+    assert_eq!(levels(&world, Rule::NeedOverdue), [("ZA2 BED/GA_ADULT".to_owned(), 30)]);
+    need.units_proposed = crate::quantity::Count::ONE;
+    world.records.put_need(need);
+    assert_eq!(levels(&world, Rule::NeedOverdue), []);
+}
+
+#[test]
+fn an_overdue_transfer_names_all_its_trusts() {
+    let mut world = World::with(10, 4, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.agree("p-1");
+    assert_eq!(levels(&world, Rule::TransferOverdue), []);
+    world.at = world.transfer("t-p-1").due_at + minutes(5);
+    let told = look(&world);
+    let overdue = told.iter().find(|one| one.rule == Rule::TransferOverdue).unwrap();
+    assert_eq!((overdue.level, overdue.trusts.len()), (5, 2));
+}
+
+#[test]
+fn an_offer_that_is_short_is_told_to_whom_it_was_promised() {
+    let mut world = World::with(1, 0, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.agree("p-1");
+    assert_eq!(levels(&world, Rule::OfferShort), []);
+    world.publish("o-1", report("ZA1", "ward 1", 0, 0, world.at));
+    let told = look(&world);
+    let short = told.iter().find(|one| one.rule == Rule::OfferShort).unwrap();
+    assert_eq!((short.level, short.subjects.as_slice()), (1, &["o-1".to_owned()][..]));
+    let trusts: Vec<String> = short.trusts.iter().map(ToString::to_string).collect();
+    assert_eq!(trusts, ["ZA1", "ZA2"]);
+}
+
+#[test]
+fn what_is_kept_of_a_moment_tells_the_same_as_the_moment() {
+    let world = World::with(10, 9, 3);
+    let region = file::parse(
+        "[region]\nid = \"ZA\"\nname = \"North Vale\"\ntimezone = \"Europe/London\"\n\
+         [[trust]]\nods = \"ZA1\"\nname = \"Aldermoor\"\n[[trust]]\nods = \"ZA2\"\nname = \"Brackwater\"\n",
+    );
+    let situation = Situation::of(&region.unwrap(), &BTreeMap::new(), &world.records, world.at);
+    let kept = of_rollup(&Rollup::of_hour(&situation, world.at));
+    let live = look(&world);
+    for rule in [Rule::TrustPressure, Rule::RegionNet, Rule::FeedSilent] {
+        let of = |all: &[Condition]| -> Vec<(String, i64)> {
+            all.iter().filter(|one| one.rule == rule).map(|one| (one.cause.clone(), one.level)).collect()
+        };
+        assert_eq!(of(&kept), of(&live), "{rule}");
+    }
+}
+
+#[test]
+fn what_is_the_matter_beside_the_records_is_told_too() {
+    let outside = Outside { store_caveat: "The store is not checked.".into(), unreadable: 2 };
+    let region =
+        file::parse("[region]\nid = \"ZA\"\nname = \"North Vale\"\ntimezone = \"Europe/London\"\n").unwrap();
+    let situation = Situation::of(&region, &BTreeMap::new(), &Records::default(), monday());
+    let told = of(&situation, &Records::default(), &region, &outside);
+    let levels: Vec<(Rule, i64)> = told.iter().map(|one| (one.rule, one.level)).collect();
+    assert_eq!(levels, [(Rule::RecordUnreadable, 2), (Rule::StoreCaveat, 1)]);
+}

@@ -1,0 +1,168 @@
+use super::*;
+use crate::lifecycle::Party;
+use crate::monitor::sentence::Words;
+use crate::proposal::SupportingDecline;
+use crate::records::Records;
+use crate::region::{Region, file};
+use crate::test_world::*;
+
+const REGION: &str = r#"
+    [region]
+    id = "ZA"
+    name = "North Vale"
+    timezone = "Europe/London"
+    [[trust]]
+    ods = "ZA1"
+    name = "Aldermoor"
+    [[trust]]
+    ods = "ZA2"
+    name = "Brackwater"
+"#;
+
+fn region() -> Region {
+    file::parse(REGION).unwrap()
+}
+
+/// Everything that is different between two sets of records happened in one change.
+fn between(before: &Records, after: &Records, at: Timestamp, by: &Actor) -> Vec<Happened> {
+    let mut items = Vec::new();
+    for (id, now) in &after.offers {
+        items.push(Item::Offer(before.offers.get(id), Some(now)));
+    }
+    for (id, now) in &after.needs {
+        items.push(Item::Need(before.needs.get(id), Some(now)));
+    }
+    for (id, now) in &after.proposals {
+        items.push(Item::Proposal(before.proposals.get(id), Some(now)));
+    }
+    for (id, now) in &after.transfers {
+        items.push(Item::Transfer(before.transfers.get(id), Some(now)));
+    }
+    of(&Step { at, by, items: &items })
+}
+
+/// Does something to a world and returns the sentences of what happened.
+fn told(world: &mut World, act: impl FnOnce(&mut World)) -> Vec<String> {
+    said(&happened(world, act))
+}
+
+fn happened(world: &mut World, act: impl FnOnce(&mut World)) -> Vec<Happened> {
+    let before = world.records.clone();
+    act(world);
+    between(&before, &world.records, world.at, &manager("ZA1"))
+}
+
+fn said(happened: &[Happened]) -> Vec<String> {
+    let region = region();
+    let clock = |at: Timestamp| at.strftime("%H:%M").to_string();
+    let words = Words { region: &region, time: &clock };
+    happened.iter().map(|one| words.say(one)).collect()
+}
+
+#[test]
+fn the_way_of_a_need_is_told_step_by_step() {
+    let mut world = World::with(10, 4, 1);
+    let at = world.at;
+    let raised = said(&between(&Records::default(), &world.records, at, &manager("ZA2")));
+    assert_eq!(raised.len(), 1, "an offer is no event: {raised:?}");
+    assert!(raised[0].starts_with("Brackwater raised a need: 1 × General and acute, adult"), "{raised:?}");
+    let pair = "1 × General and acute, adult, from Aldermoor to Brackwater";
+    assert_eq!(
+        told(&mut world, |w| w.propose("p-1", "n-1", "o-1", 1).unwrap()),
+        [format!("Proposed: {pair}.")]
+    );
+    world.wait(3);
+    let accepted = told(&mut world, |w| {
+        w.support("p-1", crate::decide::proposal::SupportingReply::Accept { units: None }).unwrap()
+    });
+    assert_eq!(accepted, [format!("Aldermoor accepted: {pair}.")]);
+    let agreed = told(&mut world, |w| {
+        w.home("p-1", crate::decide::proposal::HomeReply::Accept { units: None }).unwrap()
+    });
+    assert_eq!(
+        agreed,
+        [
+            "All of Brackwater's need is agreed: 1 × General and acute, adult, 3 min after it was raised."
+                .to_owned(),
+            format!("Brackwater accepted: {pair}."),
+            format!("Agreed: {pair}."),
+        ]
+    );
+    assert_eq!(told(&mut world, |_| {}), [""; 0], "nothing changed, nothing happened");
+}
+
+#[test]
+fn a_decline_says_who_and_why_and_whether_it_came_late() {
+    use crate::decide::proposal::{HomeReply, SupportingReply};
+    let decline = SupportingReply::Decline { code: SupportingDecline::Staffing, set_free: None };
+    let mut world = World::with(10, 4, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    let early = happened(&mut world, |w| w.support("p-1", decline).unwrap());
+    let [Happened { what: What::ProposalEnded { side, code, late, .. }, .. }] = early.as_slice() else {
+        panic!("{early:?}")
+    };
+    assert_eq!((*side, *code, *late), (Some(Party::Supporting), "STAFFING", false));
+    assert_eq!(
+        said(&early),
+        ["Aldermoor declined (staffing): 1 × General and acute, adult, from Aldermoor to Brackwater."]
+    );
+
+    let mut world = World::with(10, 4, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.home("p-1", HomeReply::Accept { units: None }).unwrap();
+    let relied_on = happened(&mut world, |w| w.support("p-1", decline).unwrap());
+    assert!(
+        relied_on.iter().any(|one| matches!(one.what, What::ProposalEnded { late: true, .. })),
+        "the home trust had said yes: {relied_on:?}"
+    );
+}
+
+#[test]
+fn what_is_not_known_before_is_not_made_up() {
+    // The first change that is read of a record that was there long before: it says nothing of itself.
+    let mut world = World::with(10, 4, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.agree("p-1");
+    world.wait(60);
+    let found = between(&Records::default(), &world.records, world.at, &manager("ZA1"));
+    assert_eq!(found, [], "{found:?}");
+}
+
+#[test]
+fn declarations_modes_and_files_are_told_when_they_are_new() {
+    use crate::standing::{Declaration, ModeChange};
+    let at = monday();
+    let declared = |opel, at| TrustState {
+        ods: "ZA1".parse().unwrap(),
+        declared: Some(Declaration { opel, at, by: manager("ZA1") }),
+        reserves: [].into(),
+    };
+    let (was, is) = (declared(2, at - minutes(60)), declared(3, at));
+    let by = gold();
+    let tell = |items: &[Item<'_>]| said(&of(&Step { at, by: &by, items }));
+    assert_eq!(tell(&[Item::Trust(Some(&was), Some(&is))]), ["Aldermoor declared OPEL 3, was 2."]);
+    assert_eq!(tell(&[Item::Trust(Some(&is), Some(&is))]), [""; 0]);
+    assert_eq!(tell(&[Item::Trust(None, Some(&was))]), [""; 0], "declared an hour before this change");
+
+    let file = RegionState {
+        toml: String::new(),
+        version: 1,
+        modes: [].into(),
+        applied_at: at - minutes(60),
+        applied_by: gold(),
+    };
+    let mut incident = file.clone();
+    let change = ModeChange { mode: Mode::Incident, reason: note("norovirus"), by: gold(), at };
+    incident.modes.insert(CollaborativeId::parse("nv").unwrap(), change);
+    assert_eq!(
+        tell(&[Item::Region(Some(&file), Some(&incident))]),
+        ["Gold declared an incident in nv. Reason: norovirus."]
+    );
+    assert_eq!(
+        tell(&[Item::Region(None, Some(&incident))]),
+        ["Gold declared an incident in nv. Reason: norovirus."],
+        "the file was applied before, the mode is new"
+    );
+    let next = RegionState { version: 2, ..file.clone() };
+    assert_eq!(tell(&[Item::Region(Some(&file), Some(&next))]), ["Region file 2 came into force."]);
+}

@@ -1,0 +1,229 @@
+//! What happened, in plain words: the one place where the timeline's sentences are made.
+
+use jiff::Timestamp;
+
+use super::happened::{Happened, OfNeed, Pair, What};
+use super::kept::{Alert, AlertState};
+use super::rules::Rule;
+use crate::codes;
+use crate::ids::TrustCode;
+use crate::lifecycle::Party;
+use crate::lifecycle::proposal::AnswerState;
+use crate::need::NeedState;
+use crate::proposal::ProposalState;
+use crate::region::{Mode, Region};
+use crate::resource::ResourceKey;
+use crate::transfer::TransferState;
+
+/// What words need: the names of the region, and how a time is written.
+pub struct Words<'a> {
+    /// The region.
+    pub region: &'a Region,
+    /// Writes a time for people, such as "14:32".
+    pub time: &'a dyn Fn(Timestamp) -> String,
+}
+
+/// Says what a resource is: "adult critical care, level 3".
+#[must_use]
+pub fn resource(key: &ResourceKey) -> String {
+    let code = key.code.as_str();
+    let name = codes::name_of(key.kind, code);
+    let name = name.map_or_else(|| code.replace('_', " ").to_lowercase(), str::to_owned);
+    match key.level {
+        Some(level) => format!("{name}, level {}", level.get()),
+        None => name,
+    }
+}
+
+/// Says what a code means, in lower case and without underscores.
+#[must_use]
+pub fn code(code: &str) -> String {
+    code.replace('_', " ").to_lowercase()
+}
+
+impl Words<'_> {
+    /// Returns the name of a trust; its code where the region does not know it.
+    #[must_use]
+    pub fn trust(&self, code: TrustCode) -> String {
+        self.region.trusts.get(&code).map_or_else(|| code.to_string(), |trust| trust.name.to_string())
+    }
+
+    /// Says what happened, in one sentence or a few.
+    #[must_use]
+    pub fn say(&self, happened: &Happened) -> String {
+        match &happened.what {
+            What::NeedRaised { need, needed_by } => {
+                let by = needed_by.map(|at| format!(", needed by {}", (self.time)(at))).unwrap_or_default();
+                format!("{} raised a need: {}{by}.", self.trust(need.trust), of_need(need))
+            }
+            What::NeedAgreed { need, minutes, in_time } => {
+                let after = minutes.map(|n| format!(", {n} min after it was raised")).unwrap_or_default();
+                let late = if *in_time { "" } else { ", past its needed-by" };
+                format!("All of {}'s need is agreed: {}{after}{late}.", self.trust(need.trust), of_need(need))
+            }
+            What::NeedEnded { need, state } => {
+                format!("{}'s need {}: {}.", self.trust(need.trust), need_end(*state), of_need(need))
+            }
+            What::Proposed(pair) => {
+                let third = pair.third.map(|third| format!(", with a team of {}", self.trust(third)));
+                format!("Proposed: {}{}.", self.pair(pair), third.unwrap_or_default())
+            }
+            What::Answered { pair, side, answer, by_agreement } => {
+                self.answered(pair, *side, *answer, *by_agreement)
+            }
+            What::ProposalEnded { pair, state, side, code: why, because, late } => {
+                let who = side.map(|side| self.side(pair, side));
+                let how = match (state, who) {
+                    (ProposalState::Declined, Some(who)) => format!("{who} declined ({})", code(why)),
+                    (ProposalState::Declined, None) => "Declined".to_owned(),
+                    (ProposalState::Lapsed, _) => "Lapsed without an answer".to_owned(),
+                    (ProposalState::Superseded, _) => "Replaced by a better proposal".to_owned(),
+                    (ProposalState::Withdrawn, _) => "Withdrawn".to_owned(),
+                    (ProposalState::Bypassed, _) => "Gold chose another way than the proposal".to_owned(),
+                    (ProposalState::Held | ProposalState::Confirmed, _) => "Ended".to_owned(),
+                };
+                let because = if because.is_empty() { String::new() } else { format!(" Reason: {because}.") };
+                let late = if *late { " Late: the other side relied on it." } else { "" };
+                format!("{how}: {}.{because}{late}", self.pair(pair))
+            }
+            What::Agreed(pair) => format!("Agreed: {}.", self.pair(pair)),
+            What::Moved { pair, state } => format!("{}: {}.", moved(*state), self.pair(pair)),
+            What::Aborted { pair, code: why } => {
+                let why = why.map(|why| format!(" ({})", code(why.as_str()))).unwrap_or_default();
+                format!("Transfer aborted{why}: {}.", self.pair(pair))
+            }
+            What::Declared { trust, opel, before } => {
+                let before = before.map(|before| format!(", was {before}")).unwrap_or_default();
+                format!("{} declared OPEL {opel}{before}.", self.trust(*trust))
+            }
+            What::ModeSwitched { collaborative, mode, reason } => {
+                let mut all = self.region.collaboratives.iter();
+                let named = all.find(|one| one.id == *collaborative);
+                let name = named.map_or_else(|| collaborative.to_string(), |one| one.name.to_string());
+                match mode {
+                    Mode::Incident => format!("Gold declared an incident in {name}. Reason: {reason}."),
+                    Mode::Routine => format!("Gold ended the incident in {name}. Reason: {reason}."),
+                }
+            }
+            What::RegionApplied { version } => format!("Region file {version} came into force."),
+            What::Decided(decision) => format!("Gold decided: {}", sentence(decision.decision.as_str())),
+            What::Alerted(alert) => alerted(alert),
+            What::SignedOff { as_of, signatory } => {
+                let who = if signatory.is_empty() { "gold" } else { signatory };
+                format!("The situation report as of {} was signed off by {who}.", (self.time)(*as_of))
+            }
+        }
+    }
+
+    /// "2 × adult critical care, level 3, from Aldermoor to Dunmere"
+    fn pair(&self, pair: &Pair) -> String {
+        let (from, to) = (self.trust(pair.supporting), self.trust(pair.home));
+        match &pair.resource {
+            Some(key) => format!("{} × {}, from {from} to {to}", pair.units, resource(key)),
+            None => format!("{} from {from} to {to}", pair.units),
+        }
+    }
+
+    fn side(&self, pair: &Pair, side: Party) -> String {
+        match side {
+            Party::Supporting => self.trust(pair.supporting),
+            Party::Home => self.trust(pair.home),
+            Party::Team => {
+                pair.third.map_or_else(|| "The team's trust".to_owned(), |third| self.trust(third))
+            }
+            Party::Authority => "The authority".to_owned(),
+            Party::Gold => "Gold".to_owned(),
+            Party::Engine => "The engine".to_owned(),
+            Party::Other => "Somebody else".to_owned(),
+        }
+    }
+
+    fn answered(&self, pair: &Pair, side: Option<Party>, answer: AnswerState, by_agreement: bool) -> String {
+        let who = side.map_or_else(|| "The authority".to_owned(), |side| self.side(pair, side));
+        let did = match (answer, side) {
+            (AnswerState::Accepted, None) => "approved",
+            (AnswerState::Accepted, Some(_)) if by_agreement => "accepted by standing agreement",
+            (AnswerState::Accepted, Some(_)) => "accepted",
+            (AnswerState::Provisional, _) => "accepted provisionally",
+            (AnswerState::Pending, _) => "took its answer back",
+            (AnswerState::Declined, _) => "declined",
+        };
+        format!("{who} {did}: {}.", self.pair(pair))
+    }
+}
+
+fn of_need(need: &OfNeed) -> String {
+    format!("{} × {}", need.units, resource(&need.resource))
+}
+
+const fn need_end(state: NeedState) -> &'static str {
+    match state {
+        NeedState::Met => "is met",
+        NeedState::Withdrawn => "was withdrawn",
+        NeedState::Expired => "has expired",
+        NeedState::Unmet => "went unmet",
+        NeedState::ResolvedOutside => "was resolved outside Fallow",
+        NeedState::Open
+        | NeedState::Proposed
+        | NeedState::PartAgreed
+        | NeedState::Agreed
+        | NeedState::OnHold => "goes on",
+    }
+}
+
+const fn moved(state: TransferState) -> &'static str {
+    match state {
+        TransferState::Planned => "Planned",
+        TransferState::Ready => "Ready to move",
+        TransferState::InTransit => "On the way",
+        TransferState::Arrived => "Arrived",
+        TransferState::Completed => "Completed",
+        TransferState::RepatriationDue => "Return is due",
+        TransferState::Repatriating => "On the way back",
+        TransferState::Repatriated => "Returned home",
+        TransferState::Deployed => "Deployed",
+        TransferState::Extended => "Stay extended",
+        TransferState::Returned => "Returned",
+        TransferState::Aborted => "Aborted",
+    }
+}
+
+fn alerted(alert: &Alert) -> String {
+    let text = alert.text.as_str();
+    match (alert.rule, alert.state) {
+        (_, AlertState::Raised) => text.to_owned(),
+        (_, AlertState::Taken) => {
+            let by = alert.taken_by.as_ref().map(|by| format!(" by {}", code(by.role.as_str())));
+            format!("Taken{}: {text}", by.unwrap_or_default())
+        }
+        (_, AlertState::Closed) if alert.closed_by.is_some() => {
+            let note = if alert.note.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", sentence(alert.note.as_str()))
+            };
+            format!("Closed: {text}{note}")
+        }
+        (Rule::FeedSilent, AlertState::Closed) => format!("Reporting again. It was: {text}"),
+        (
+            Rule::TrustPressure
+            | Rule::RegionNet
+            | Rule::NeedOverdue
+            | Rule::TransferOverdue
+            | Rule::OfferShort
+            | Rule::RecordUnreadable
+            | Rule::StoreCaveat,
+            AlertState::Closed,
+        ) => format!("Over: {text}"),
+    }
+}
+
+/// Ends a text as a sentence ends.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+#[path = "sentence_tests.rs"]
+mod tests;

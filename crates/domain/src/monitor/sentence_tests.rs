@@ -1,0 +1,48 @@
+use super::*;
+use crate::ids::{AlertId, Note};
+use crate::monitor::alarm;
+use crate::monitor::conditions::Condition;
+use crate::test_world::{gold, monday};
+
+fn alert() -> Alert {
+    let condition = Condition {
+        rule: Rule::FeedSilent,
+        cause: "ZA2".into(),
+        level: 2,
+        text: "Brackwater is silent.".into(),
+        trusts: vec!["ZA2".parse().unwrap()],
+        resource: None,
+        subjects: Vec::new(),
+        parents: Vec::new(),
+    };
+    alarm::raised(AlertId::parse("a-1").unwrap(), &condition, &alarm::Folded::default(), monday())
+}
+
+#[test]
+fn an_alert_is_told_as_it_lives() {
+    assert_eq!(alerted(&alert()), "Brackwater is silent.");
+    let taken = Alert { state: AlertState::Taken, taken_by: Some(gold()), ..alert() };
+    assert_eq!(alerted(&taken), "Taken by gold: Brackwater is silent.");
+    let over = alarm::cleared(alert(), monday());
+    assert_eq!(alerted(&over), "Reporting again. It was: Brackwater is silent.");
+    let other = Alert { rule: Rule::TransferOverdue, ..over.clone() };
+    assert_eq!(alerted(&other), "Over: Brackwater is silent.");
+    let closed = Alert { closed_by: Some(gold()), note: Note::parse("rang them").unwrap(), ..over };
+    assert_eq!(alerted(&closed), "Closed: Brackwater is silent. rang them.");
+}
+
+#[test]
+fn a_sentence_ends_once() {
+    assert_eq!(
+        (sentence(" Open it"), sentence("Open it."), sentence("Open?")),
+        ("Open it.".to_owned(), "Open it.".to_owned(), "Open?".to_owned())
+    );
+}
+
+#[test]
+fn resources_and_codes_are_plain_words() {
+    assert_eq!(resource(&"BED/GA_ADULT".parse().unwrap()), "General and acute, adult");
+    assert!(resource(&"BED/CC_ADULT/3".parse().unwrap()).ends_with(", level 3"));
+    assert_eq!(resource(&"STAFF/ANAESTHETIC_NURSE".parse().unwrap()), "anaesthetic nurse");
+    assert_eq!(code("NO_ANSWER"), "no answer");
+}

@@ -1,0 +1,154 @@
+//! The chronicle: what happened, as far back as the ledger's log is kept and there is room, newest last.
+//!
+//! One task fills it: first from the log that is still kept, then from the same changes as every watch. Timelines and
+//! the counts of reports are read from it.
+
+mod log;
+mod seen;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fallow_domain::monitor::happened::Happened;
+use fallow_ledger::Revision;
+use fallow_ledger::watch::{Event, WatchEnd};
+use fallow_live::Live;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub(crate) use seen::{entries_of, may_see};
+
+/// Most entries that are held: a busy region's week in some ten megabytes.
+pub(crate) const ENTRIES_MAX: usize = 20_000;
+/// How long the chronicle waits after trouble before it begins again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// One thing that happened, and where in the log it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    /// The revision of the change.
+    pub(crate) revision: Revision,
+    /// Its place among what the change means.
+    pub(crate) place: usize,
+    /// What happened.
+    pub(crate) happened: Happened,
+}
+
+/// What happened, in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Chronicle {
+    book: Mutex<Book>,
+    /// Up to which revision it is whole; `None` before it was first filled.
+    reached: watch::Sender<Option<Revision>>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    entries: VecDeque<Arc<Entry>>,
+    /// From when on everything is there; `None` = from the beginning.
+    whole_from: Option<Timestamp>,
+}
+
+impl Chronicle {
+    /// Returns every entry up to a revision, newest first.
+    pub(crate) fn newest(&self, until: Revision) -> Vec<Arc<Entry>> {
+        let book = self.book();
+        book.entries.iter().rev().filter(|entry| entry.revision <= until).cloned().collect()
+    }
+
+    /// Waits until everything up to a revision is there; says whether it came within the time.
+    pub(crate) async fn reached(&self, revision: Revision, within: Duration) -> bool {
+        let mut reached = self.reached.subscribe();
+        let waited = reached.wait_for(|now| *now >= Some(revision));
+        tokio::time::timeout(within, waited).await.is_ok_and(|found| found.is_ok())
+    }
+
+    /// Returns a receiver that sees up to where it is whole.
+    pub(crate) fn progress(&self) -> watch::Receiver<Option<Revision>> {
+        self.reached.subscribe()
+    }
+
+    /// Fills the chronicle and keeps it so. Never returns; drop it to stop.
+    pub(crate) async fn keep(&self, live: &Live) {
+        loop {
+            match self.follow(live).await {
+                Ok(()) => {}
+                Err(Lost::Watch(end)) => tracing::info!(%end, "the chronicle is filled again"),
+                Err(Lost::Store(trouble)) => {
+                    tracing::warn!(error = %trouble, "the chronicle cannot be filled yet");
+                }
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    async fn follow(&self, live: &Live) -> Result<(), Lost> {
+        let picture = live.picture();
+        let mut drawn = picture.revisions();
+        // The picture outlives this task.
+        if drawn.wait_for(Option::is_some).await.is_err() {
+            return Ok(());
+        }
+        let Some(now) = picture.still().cursor().cloned() else { return Ok(()) };
+        let read = log::read(live.ledger(), &now).await.map_err(Lost::Store)?;
+        let end = read.end.clone();
+        self.begin(read);
+        // The picture may be a little behind the ledger, and a watch does not begin in the future.
+        picture.reached(end.revision(), Duration::from_secs(30)).await;
+        let mut watch = picture.watch(&[], Some(&end)).map_err(Lost::Watch)?;
+        loop {
+            let (event, _) = watch.next().await.map_err(Lost::Watch)?;
+            match event {
+                Event::Change(applied) => self.add(applied.revision, entries_of(&applied, picture)),
+                Event::Bookmark | Event::SnapshotDone | Event::Record(..) => {}
+            }
+        }
+    }
+
+    fn begin(&self, read: log::Read) {
+        {
+            let mut book = self.book();
+            book.entries = read.entries;
+            book.whole_from = read.whole_from;
+        }
+        self.reached.send_replace(Some(read.end.revision()));
+    }
+
+    fn add(&self, revision: Revision, entries: Vec<Entry>) {
+        {
+            let mut book = self.book();
+            for entry in entries {
+                if book.entries.len() >= ENTRIES_MAX {
+                    let gone = book.entries.pop_front();
+                    book.whole_from = gone.map(|entry| just_after(entry.happened.at));
+                }
+                book.entries.push_back(Arc::new(entry));
+            }
+        }
+        self.reached.send_replace(Some(revision));
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Every single operation leaves the book whole.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first moment after one of which not everything is there.
+fn just_after(at: Timestamp) -> Timestamp {
+    at.saturating_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(at)
+}
+
+/// Why the chronicle must be filled again.
+enum Lost {
+    /// The picture's watch ended.
+    Watch(WatchEnd),
+    /// The log could not be read.
+    Store(fallow_ledger::Trouble),
+}
+
+/// Where in the log something is, as a timeline's id has it.
+pub(crate) fn id_of(entry: &Entry) -> String {
+    format!("{}-{}", entry.revision.0, entry.place)
+}

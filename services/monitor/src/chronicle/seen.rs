@@ -1,0 +1,169 @@
+//! From a change of the log to what happened, and who may hear of it.
+
+use std::sync::Arc;
+
+use fallow_domain::actor::Role;
+use fallow_domain::ids::NeedId;
+use fallow_domain::monitor::happened::{self, Happened, Item, Step, What};
+use fallow_domain::monitor::kept::Alert;
+use fallow_domain::monitor::rules::Rule;
+use fallow_ledger::cause::Cause;
+use fallow_ledger::picture::{Applied, AppliedItem, Picture};
+use fallow_ledger::record::{Record, need_key};
+use fallow_ledger::{RecordKind, Revision};
+use fallow_live::visibility::Viewer;
+
+use super::Entry;
+
+/// Returns what a change means to people; what it does not say of itself, the picture knows.
+pub(crate) fn entries_of(applied: &Applied, picture: &Picture) -> Vec<Entry> {
+    entries_in(applied.revision, &applied.cause, &applied.items, |need| {
+        picture.get(&need_key(need)).map(|seen| seen.record)
+    })
+}
+
+pub(super) fn entries_in(
+    revision: Revision,
+    cause: &[u8],
+    items: &[AppliedItem],
+    record_of: impl Fn(&NeedId) -> Option<Arc<Record>>,
+) -> Vec<Entry> {
+    let Some(cause) = Cause::decode(cause) else { return Vec::new() };
+    let items: Vec<Item<'_>> = items.iter().filter_map(item).collect();
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let step = Step { at: cause.at, by: &cause.by, items: &items };
+    let resource_of = |need: &NeedId| match &*record_of(need)? {
+        Record::Need(need) => Some(need.resource.key()),
+        Record::Offer(_)
+        | Record::Proposal(_)
+        | Record::Transfer(_)
+        | Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Session(_)
+        | Record::Monitor(_)
+        | Record::Decline(_) => None,
+    };
+    let happened = happened::of(&step).into_iter().enumerate();
+    let entry = |(place, mut happened): (usize, Happened)| {
+        happened.what.fill(resource_of);
+        Entry { revision, place, happened }
+    };
+    happened.map(entry).collect()
+}
+
+/// Picks a record's own kind out of what it was and what it is.
+macro_rules! both {
+    ($kind:ident, $item:expr) => {{
+        let before = match $item.before.as_deref() {
+            Some(Record::$kind(record)) => Some(&*record),
+            Some(_) | None => None,
+        };
+        let after = match $item.after.as_deref() {
+            Some(Record::$kind(record)) => Some(&*record),
+            Some(_) | None => None,
+        };
+        (before, after)
+    }};
+}
+
+fn item(item: &AppliedItem) -> Option<Item<'_>> {
+    match item.key.kind {
+        RecordKind::Offer => {
+            let (before, after) = both!(Offer, item);
+            Some(Item::Offer(before, after))
+        }
+        RecordKind::Need => {
+            let (before, after) = both!(Need, item);
+            Some(Item::Need(before, after))
+        }
+        RecordKind::Proposal => {
+            let (before, after) = both!(Proposal, item);
+            Some(Item::Proposal(before, after))
+        }
+        RecordKind::Transfer => {
+            let (before, after) = both!(Transfer, item);
+            Some(Item::Transfer(before, after))
+        }
+        RecordKind::Trust => {
+            let (before, after) = both!(Trust, item);
+            Some(Item::Trust(before, after))
+        }
+        RecordKind::Region => {
+            let (before, after) = both!(Region, item);
+            Some(Item::Region(before, after))
+        }
+        RecordKind::Monitor => {
+            let (before, after) = both!(Monitor, item);
+            Some(Item::Monitor(before.map(|kept| &**kept), after.map(|kept| &**kept)))
+        }
+        RecordKind::Feed
+        | RecordKind::Lease
+        | RecordKind::Claim
+        | RecordKind::Session
+        | RecordKind::Decline => None,
+    }
+}
+
+/// Says whether somebody may hear of what happened: of needs and offers of the kinds that are shared with them, of
+/// proposals and transfers that join their trust, of what gold does, and of alerts of trusts they know.
+pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
+    if viewer.sees_region() {
+        return true;
+    }
+    if !viewer.sees_anything() {
+        return false;
+    }
+    if let Some(need) = happened.what.need() {
+        return viewer.knows_kind(need.trust, need.resource.kind);
+    }
+    if let Some(pair) = happened.what.pair() {
+        let lends = pair.third.is_some() && pair.third == viewer.actor.trust;
+        return lends || viewer.between(pair.home, pair.supporting);
+    }
+    match &happened.what {
+        What::Declared { trust, .. } => viewer.knows_trust(*trust),
+        What::Alerted(alert) => may_see_alert(viewer, alert),
+        What::ModeSwitched { .. }
+        | What::RegionApplied { .. }
+        | What::Decided(_)
+        | What::SignedOff { .. } => true,
+        What::NeedRaised { .. }
+        | What::NeedAgreed { .. }
+        | What::NeedEnded { .. }
+        | What::Proposed(_)
+        | What::Answered { .. }
+        | What::ProposalEnded { .. }
+        | What::Agreed(_)
+        | What::Moved { .. }
+        | What::Aborted { .. } => false,
+    }
+}
+
+/// Says whether somebody may see an alert: of what joins trusts, those it joins; of a trust, those who know its figures;
+/// of the region, those who see the region. Everybody sees what is said of the store.
+fn may_see_alert(viewer: &Viewer<'_>, alert: &Alert) -> bool {
+    if viewer.sees_region() {
+        return true;
+    }
+    if !viewer.sees_anything() || viewer.actor.role == Role::Console {
+        return false;
+    }
+    let is_own = viewer.actor.trust.is_some_and(|own| alert.trusts.contains(&own));
+    let knows_all = || {
+        alert.trusts.iter().all(|trust| match &alert.resource {
+            Some(key) => viewer.knows_kind(*trust, key.kind),
+            None => viewer.knows_trust(*trust),
+        })
+    };
+    match alert.rule {
+        Rule::TransferOverdue | Rule::OfferShort => is_own,
+        Rule::TrustPressure | Rule::FeedSilent | Rule::NeedOverdue => is_own || knows_all(),
+        Rule::RegionNet | Rule::RecordUnreadable => false,
+        Rule::StoreCaveat => true,
+    }
+}
