@@ -338,6 +338,7 @@ fn situation(day: &Day) -> Situation {
             transfers_overdue: 1,
             trusts_live: 5,
             trusts_all: 6,
+            ..situation::Headline::default()
         }),
         cells,
         trusts: TRUSTS.iter().map(trust).collect(),
