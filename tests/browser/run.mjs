@@ -15,6 +15,7 @@ import { tests } from './suite.mjs'
 import './tests.mjs'
 import './region.mjs'
 import './work.mjs'
+import './issues.mjs'
 import './sign-in.mjs'
 
 const { values, positionals } = parseArgs({

@@ -203,6 +203,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         day.need("n-6", "ZA201", "COLONOSCOPY", 3, "BW-44", Priority::P3),
     ];
     needs[0].patient = Some(Patient { age: Some(54), isolation: Some(true), ..Patient::default() });
+    needs[0].note = "ventilated, flu A".to_owned();
     needs[3].set_state(need::State::Open);
     needs[3].patient = Some(Patient { sex: Some(Sex::Female.into()), ..Patient::default() });
     needs[4].set_state(need::State::PartAgreed);

@@ -82,6 +82,24 @@ impl DemandService for World {
         })
     }
 
+    async fn resolve_need_outside(
+        &self,
+        request: Request<ResolveNeedOutsideRequest>,
+    ) -> Result<Response<ResolveNeedOutsideResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            let at = records.needs.iter().position(|one| one.id == asked.need && one.trust == trust);
+            let at = at.ok_or_else(|| Status::not_found("there is no such need"))?;
+            expect(asked.expected_revision, records.needs[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let need = &mut records.needs[at];
+            need.set_state(need::State::ResolvedOutside);
+            need.revision = revision;
+            Ok(Response::new(ResolveNeedOutsideResponse { need: Some(need.clone()), revision }))
+        })
+    }
+
     async fn watch_needs(
         &self,
         request: Request<WatchNeedsRequest>,

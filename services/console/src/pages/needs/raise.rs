@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use fallow_api::v1::{Need, Patient, Priority, RaiseNeedRequest, ResourceKind, Sex};
+use fallow_api::v1::{Need, NeedFilter, Patient, Priority, RaiseNeedRequest, ResourceKind, Sex};
 use http::StatusCode;
 
 use super::super::frame::{Frame, Place, rendered};
@@ -63,6 +63,8 @@ struct Page {
     groups: Vec<ChoiceGroup>,
     sites: Vec<Choice>,
     priorities: Vec<Choice>,
+    /// What is live already, the newest first: address and words.
+    live: Vec<(String, String)>,
 }
 
 impl Page {
@@ -80,7 +82,9 @@ pub(crate) async fn new(visit: Visit) -> Response {
 async fn page(visit: &Visit, form: Form, problem: Option<Problem>) -> Result<Response, Problem> {
     let trust = visit.own_trust()?;
     let frame = Frame::read(visit, Place::Needs, "Raise a need").await;
-    let directory = visit.directory().await?;
+    let ours = NeedFilter { trusts: vec![trust.to_owned()], ..NeedFilter::default() };
+    let (directory, ours) = tokio::join!(visit.directory(), visit.calls.needs(ours));
+    let directory = directory?;
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
     let site = |site: &crate::directory::Site| Choice { key: site.code.clone(), name: site.name.clone() };
     let band = |band: Priority| {
@@ -96,8 +100,22 @@ async fn page(visit: &Visit, form: Form, problem: Option<Problem>) -> Result<Res
         groups: directory.choices(),
         sites: directory.sites_of(trust).into_iter().map(site).collect(),
         priorities: codes::PRIORITIES.into_iter().map(band).collect(),
+        // The form can be filled in without it.
+        live: live(ours.unwrap_or_default()),
     };
     Ok(routes::html(status, rendered(&page)))
+}
+
+/// Live needs named before the form, so that nobody raises one twice.
+const LIVE_MAX: usize = 12;
+
+fn live(mut needs: Vec<Need>) -> Vec<(String, String)> {
+    needs.sort_by_key(|need| std::cmp::Reverse(time::from_wire(need.raised_at.as_ref())));
+    let line = |need: &Need| {
+        let what = need.resource.as_ref().map(|one| resource::phrase(one, need.units)).unwrap_or_default();
+        (format!("/needs?why={}#why", need.id), format!("{} {what}", need.case_ref).trim().to_owned())
+    };
+    needs.iter().take(LIVE_MAX).map(line).collect()
 }
 
 /// `POST /needs/new`

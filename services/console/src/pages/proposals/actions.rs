@@ -123,8 +123,34 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
         Verdict::Provisional => {
             "Provisional yes. The hold is extended; say yes or no before it ends.".to_owned()
         }
-        Verdict::Decline => "Declined. Fallow asks the next in line.".to_owned(),
+        Verdict::Decline => {
+            format!("Declined. Fallow asks the next in line.{}", mend(reason, fields.has("set-free")))
+        }
     })
+}
+
+/// Says how to mend what a no was about, so that nobody is asked in vain again; nothing where the form has mended it.
+fn mend(reason: DeclineReason, is_mended: bool) -> &'static str {
+    match reason {
+        DeclineReason::CapacityChanged | DeclineReason::Staffing if !is_mended => {
+            " If the number is no longer true, change it on Capacity."
+        }
+        DeclineReason::InfectionControl => " While it lasts, pause new proposals on Capacity.",
+        DeclineReason::CaseMix | DeclineReason::Equipment => {
+            " Limits of an offer keep such cases away: they are on Capacity."
+        }
+        DeclineReason::TooFarForPatient => " A shorter travel limit of the need keeps it nearer: see Needs.",
+        DeclineReason::TreatedElsewhere => " If it is over, close it on Needs: Resolved outside Fallow.",
+        DeclineReason::CapacityChanged
+        | DeclineReason::Staffing
+        | DeclineReason::Finance
+        | DeclineReason::PatientDeclined
+        | DeclineReason::NotFit
+        | DeclineReason::NoTransport
+        | DeclineReason::Other
+        | DeclineReason::NoAnswer
+        | DeclineReason::Unspecified => "",
+    }
 }
 
 /// `POST /proposals/undo`

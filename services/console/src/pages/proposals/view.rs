@@ -65,6 +65,10 @@ pub(super) struct Card {
     priority: &'static str,
     is_urgent: bool,
     needed_by: Option<String>,
+    /// Since when it is needed: `13:51`, with the day when it was another one.
+    since: Option<String>,
+    /// Who is asked after a no, as far as the engine has said.
+    next: Option<String>,
     /// What is known of the case that matters for a yes.
     facts: Vec<String>,
     pub(super) is_supporting: bool,
@@ -171,6 +175,8 @@ impl Card {
             priority,
             is_urgent: priority.starts_with("P1"),
             needed_by: need.and_then(|need| from_wire(need.needed_by.as_ref())).map(|by| now.clock(by)),
+            since: need.and_then(|need| from_wire(need.raised_at.as_ref())).map(|at| now.clock(at)),
+            next: next(proposal, directory),
             facts: need.map(facts).into_iter().flatten().chain(team(proposal, directory)).collect(),
             is_supporting,
             is_lending,
@@ -213,6 +219,12 @@ pub(super) fn asked(proposal: &Proposal) -> impl Iterator<Item = Asked<'_>> {
     let sides = sides.map(|(trust, answer)| (trust.as_str(), answer.clone().unwrap_or_default()));
     let lender = proposal.team.as_ref().and_then(|team| Some((team.trust.as_str(), team.answer.clone()?)));
     sides.into_iter().chain(lender)
+}
+
+/// Returns the trust of the first runner-up, where it is another one.
+fn next(proposal: &Proposal, directory: &Directory) -> Option<String> {
+    let runner_up = proposal.explanation.as_ref()?.alternatives.first()?;
+    (runner_up.trust != proposal.supporting_trust).then(|| directory.trust(&runner_up.trust).to_owned())
 }
 
 /// Says whose team comes to the session.
