@@ -248,7 +248,6 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Timeline(_)
         | Verb::Decision(_)
         | Verb::Sitrep(_)
-        | Verb::Auth(_)
         | Verb::Ping => session.open().await?,
         Verb::Auth(context::Auth::Login | context::Auth::Logout) => session.open_without_sign_in()?,
     }
