@@ -23,7 +23,7 @@ use fallow_ledger::record::{Record, decline_key, need_key, offer_key, proposal_k
 use fallow_ledger::{Key, Revision};
 use fallow_live::neighbours;
 use fallow_matching::Facts;
-use fallow_matching::engine::{Chore, Kept, Placement, of_chore, of_placement};
+use fallow_matching::engine::{AT_A_TIME, Chore, Kept, Placement, of_chore, of_placement};
 use jiff::{SignedDuration, Timestamp};
 
 /// Rounds in which a region must come to rest.
@@ -197,7 +197,7 @@ impl Region {
         }
         kept.look(at);
         let chores = kept.chores();
-        Decided { chores, placements: kept.placements() }
+        Decided { chores, placements: kept.placements(AT_A_TIME) }
     }
 
     /// Carries out what was decided; what a rule refuses is left.

@@ -91,12 +91,12 @@ impl Follower {
         Ok(looked.await?.ok().map(|(kept, chores)| (Self { watch, kept }, chores)))
     }
 
-    /// Returns what to propose. It is found on a thread of its own kind: where much has changed, that takes longer than
+    /// Returns what to propose, of each part about so many. It is found on a thread of its own kind: where much has changed, that takes longer than
     /// the others of this process should wait.
-    pub(super) async fn placements(self) -> Result<(Self, Vec<Placement>), Failure> {
+    pub(super) async fn placements(self, at_most: usize) -> Result<(Self, Vec<Placement>), Failure> {
         let Self { watch, mut kept } = self;
         let (kept, placements) = aside(move || {
-            let placements = kept.placements();
+            let placements = kept.placements(at_most);
             (kept, placements)
         })
         .await?;

@@ -42,7 +42,7 @@ pub use changes::{of_chore, of_placement};
 pub use chores::{Chore, chores};
 pub use deadline::next_deadline;
 pub use kept::Kept;
-pub use plan::{Because, Placement, Suggest, SuggestTeam, plan};
+pub use plan::{AT_A_TIME, Because, Placement, Suggest, SuggestTeam, first_of_plan, plan};
 pub use retire::KEPT;
 pub use standing::Standing;
 
@@ -316,27 +316,29 @@ impl Engine {
             self.follower = Some(follower);
             return self.again(lease).await;
         }
-        let Some(planned) = self.renewing(lease, follower.placements()).await? else {
-            return Ok(Round::LeaseLost);
-        };
-        let (follower, placements) = planned;
-        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
-        for group in together(placements, &carrier.facts) {
-            match carrier.place_together(&group, follower.kept()).await? {
-                Carried::Done => is_done = true,
+        let mut follower = follower;
+        // What cannot be carried out must not stand in the way of what comes after it.
+        for at_most in [AT_A_TIME, usize::MAX] {
+            let Some(planned) = self.renewing(lease, follower.placements(at_most)).await? else {
+                return Ok(Round::LeaseLost);
+            };
+            let (kept, placements) = planned;
+            follower = kept;
+            let is_all = placements.len() < at_most;
+            if placements.is_empty() {
+                break;
+            }
+            match self.carry_out(lease, &follower, placements).await? {
+                Carried::Done => {
+                    self.follower = Some(follower);
+                    return self.again(lease).await;
+                }
+                Carried::Skipped if is_all => break,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
-            if self.is_to_renew(lease) {
-                is_done = true;
-                break;
-            }
         }
-        drop(carrier);
         self.follower = Some(follower);
-        if is_done {
-            return self.again(lease).await;
-        }
         if at >= *retire_at {
             match self.retire(lease, at).await? {
                 Carried::Done => return self.again(lease).await,
@@ -346,6 +348,29 @@ impl Engine {
         }
         let again = (!due.is_empty()).then(|| later(at, AFTER_REFUSAL));
         Ok(Round::Rest(seen, [deadline, again].into_iter().flatten().min()))
+    }
+
+    /// Carries out placements until it is time to renew the lease; done if any was, or if there was no time for more.
+    async fn carry_out(
+        &self,
+        lease: &Lease,
+        follower: &Follower,
+        placements: Vec<Placement>,
+    ) -> Result<Carried, Failure> {
+        let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
+        let mut is_done = false;
+        for group in together(placements, &carrier.facts) {
+            match carrier.place_together(&group, follower.kept()).await? {
+                Carried::Done => is_done = true,
+                Carried::Skipped => {}
+                Carried::LeaseLost => return Ok(Carried::LeaseLost),
+            }
+            if self.is_to_renew(lease) {
+                is_done = true;
+                break;
+            }
+        }
+        Ok(if is_done { Carried::Done } else { Carried::Skipped })
     }
 
     fn is_to_renew(&self, lease: &Lease) -> bool {

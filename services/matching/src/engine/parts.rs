@@ -87,6 +87,12 @@ impl Parts {
         }
     }
 
+    /// Returns how many needs of a part may be placed at a time, of so many: all where shares are kept fair, for a trust's
+    /// share is counted over what one plan gives.
+    pub(super) fn at_most(&self, at_most: usize) -> usize {
+        if self.is_fair() { usize::MAX } else { at_most }
+    }
+
     /// Whether a trust's fair share counts units of all codes together.
     pub(super) fn is_fair(&self) -> bool {
         self.is_fair

@@ -30,7 +30,7 @@ use crate::world::{Shortage, Solved, World, solve};
 
 /// How many needs of a part are placed before the engine looks again. Each is explained, which takes milliseconds where
 /// thousands wait: without this, one who becomes urgent while a long list is placed would wait for all of it.
-pub(super) const AT_A_TIME: usize = 16;
+pub const AT_A_TIME: usize = 16;
 
 /// What is to be committed in one step: holds that give way, and what one need is suggested instead.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,22 +74,28 @@ impl Suggest {
     }
 }
 
-/// Returns what to propose now, most urgent first: the most urgent of each part, where there is much. The same facts give
-/// the same answer.
+/// Returns what to propose now, most urgent first. The same facts give the same answer.
 ///
 /// It looks at everything. The live engine asks the same of those parts, needs and holds only of which a change could
 /// have changed the answer.
 #[must_use]
 pub fn plan(facts: &Facts) -> Vec<Placement> {
+    first_of_plan(facts, usize::MAX)
+}
+
+/// Returns the beginning of [`plan`]: of each part the most urgent needs, about so many.
+#[must_use]
+pub fn first_of_plan(facts: &Facts, at_most: usize) -> Vec<Placement> {
     let shares = Shares::of(facts.transfers.values().map(|transfer| &**transfer));
     let parts = Parts::of(facts);
+    let at_most = parts.at_most(at_most);
     let decided = parts.all().iter().map(|(key, part)| {
         let mut asking = part.asking().cloned().collect();
         if key.0 == ResourceKind::Theatre {
             asking = hopeful(facts, part, &asking);
         }
         let restless = part.unanswered().cloned().collect();
-        decide(&Question { facts, part, shares: &shares, asking, restless })
+        decide(&Question { facts, part, shares: &shares, asking, restless, at_most })
     });
     let decided: Vec<Decided> = decided.collect();
     // Joins take what the rest leaves, which is not known while more is to be placed.
@@ -110,6 +116,8 @@ pub(super) struct Question<'a> {
     pub(super) asking: BTreeSet<NeedId>,
     /// The holds that may be moved: all that might do better.
     pub(super) restless: BTreeSet<ProposalId>,
+    /// How many needs are placed before the rest is left for when they are; a block is placed whole.
+    pub(super) at_most: usize,
 }
 
 /// What was decided of a part.
@@ -303,7 +311,7 @@ impl Planning<'_> {
             }
         }
         for ((_, need), lines) in by_need {
-            if self.placements.len() >= AT_A_TIME && !self.is_of_begun(&lines) {
+            if self.placements.len() >= self.question.at_most && !self.is_of_begun(&lines) {
                 self.is_cut = true;
                 continue;
             }
@@ -403,7 +411,8 @@ mod tests {
         let (parts, shares) = (Parts::of(&facts), Shares::default());
         let part = parts.all().values().next().unwrap();
         let (asking, restless) = (part.asking().cloned().collect(), BTreeSet::new());
-        let question = Question { facts: &facts, part, shares: &shares, asking, restless };
+        let at_most = AT_A_TIME;
+        let question = Question { facts: &facts, part, shares: &shares, asking, restless, at_most };
         let world = world(&facts, part, &question.asking);
         let mut planning = Planning {
             facts: &facts,

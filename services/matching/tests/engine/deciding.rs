@@ -4,7 +4,7 @@ use fallow_domain::ids::Label;
 use fallow_domain::need::Priority;
 use fallow_domain::reason::NotUsed;
 use fallow_matching::Facts;
-use fallow_matching::engine::{Because, Chore, chores, next_deadline, plan};
+use fallow_matching::engine::{AT_A_TIME, Because, Chore, chores, first_of_plan, next_deadline, plan};
 use jiff::SignedDuration;
 
 use crate::examples::{beds, gold, need, report};
@@ -121,8 +121,8 @@ async fn much_is_placed_a_little_at_a_time_the_most_urgent_first() {
         let priority = if number < 40 { Priority::P3 } else { Priority::P1B };
         world.need("ZA4", &format!("n{number:02}"), priority).await;
     }
-    let first = plan(&facts(&world));
-    assert_eq!(first.len(), 16);
+    let first = first_of_plan(&facts(&world), AT_A_TIME);
+    assert_eq!(first.len(), AT_A_TIME);
     let urgent = first.iter().take_while(|placement| placement.need.as_str() >= "n40");
     assert_eq!(urgent.count(), 10, "the most urgent first");
     let _engine = world.engine();
@@ -139,6 +139,6 @@ async fn a_block_is_placed_whole_however_much_waits() {
         world.publish(part).await;
         world.need("ZA4", &format!("n{number:02}"), Priority::P3).await;
     }
-    let placed = plan(&facts(&world));
+    let placed = first_of_plan(&facts(&world), AT_A_TIME);
     assert_eq!(placed.len(), 20, "nobody is asked for an answer to half of it");
 }

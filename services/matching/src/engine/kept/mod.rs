@@ -202,11 +202,13 @@ impl Kept {
         all
     }
 
-    /// Returns what to propose now, as [`plan`](super::plan()) does.
-    pub fn placements(&mut self) -> Vec<Placement> {
+    /// Returns what to propose now, as [`first_of_plan`](super::first_of_plan()) does: of each part the most urgent needs,
+    /// about so many.
+    pub fn placements(&mut self, at_most: usize) -> Vec<Placement> {
+        let at_most = self.parts.at_most(at_most);
         let mut decided = Vec::new();
         for (key, mut todo) in std::mem::take(&mut self.look.parts) {
-            let found = self.decide(&key, &mut todo);
+            let found = self.decide(&key, &mut todo, at_most);
             if found.placements.is_empty() {
                 // Who waits for units waits for a change; which cases for a theatre wait counts in its plan.
                 todo.settle(key.0 != ResourceKind::Theatre);
@@ -234,7 +236,7 @@ impl Kept {
         self.alarms.next()
     }
 
-    fn decide(&mut self, key: &PartKey, todo: &mut Todo) -> Decided {
+    fn decide(&mut self, key: &PartKey, todo: &mut Todo, at_most: usize) -> Decided {
         if !todo.is_open() {
             return Decided::default();
         }
@@ -263,7 +265,7 @@ impl Kept {
             return Decided::default();
         }
         let (facts, shares) = (&*self.facts, &self.shares);
-        let mut question = Question { facts, part, shares, asking, restless };
+        let mut question = Question { facts, part, shares, asking, restless, at_most };
         let mut found = decide(&question);
         let gives_way = |one: &Placement| one.because == Because::EarlierBand && !one.supersede.is_empty();
         if !is_theatre && found.placements.iter().any(gives_way) {

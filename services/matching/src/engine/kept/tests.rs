@@ -19,7 +19,7 @@ use fallow_live::neighbours;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::engine::{chores, next_deadline, of_chore, of_placement, plan};
+use crate::engine::{chores, first_of_plan, next_deadline, of_chore, of_placement, plan};
 use crate::then::facts_of;
 use examples::{beds, manager, need, report, start};
 
@@ -119,6 +119,10 @@ struct Log {
     made: u64,
     /// Joins that were carried out.
     joined: usize,
+    /// How many needs of a part are placed at a time.
+    at_most: usize,
+    /// How often that left something for later.
+    cut: usize,
 }
 
 impl Log {
@@ -148,6 +152,8 @@ impl Log {
             at: start(),
             made: 0,
             joined: 0,
+            at_most: if seed.is_multiple_of(2) { usize::MAX } else { 2 },
+            cut: 0,
         }
     }
 
@@ -408,9 +414,13 @@ impl Log {
         assert_eq!(self.kept.next_deadline(), next_deadline(&facts), "{tell}");
         let due = self.kept.chores();
         assert_eq!(due, chores(&facts), "{tell}");
-        let (placements, of_everything) = (self.kept.placements(), plan(&facts));
+        let (placements, of_everything) =
+            (self.kept.placements(self.at_most), first_of_plan(&facts, self.at_most));
         assert_eq!(in_short(&placements), in_short(&of_everything), "{tell}");
         assert_eq!(placements, of_everything, "{tell}");
+        if self.at_most < usize::MAX {
+            self.cut += usize::from(plan(&facts).len() > placements.len());
+        }
         (due, placements)
     }
 
@@ -468,7 +478,7 @@ fn at_every_step_of_random_logs_what_is_kept_decides_what_a_look_at_everything_d
         Kind { fair_step: 0, theatres: true },
         Kind { fair_step: 12, theatres: true },
     ];
-    let (mut proposed, mut joined) = (0, 0);
+    let (mut proposed, mut joined, mut cut) = (0, 0, 0);
     for seed in 0..24 {
         let kind = kinds[usize::try_from(seed % 3).unwrap()];
         let mut log = Log::new(seed, kind);
@@ -480,6 +490,8 @@ fn at_every_step_of_random_logs_what_is_kept_decides_what_a_look_at_everything_d
             proposed += log.decide(&format!("seed {seed}, step {step}: {}", what.join(", ")));
         }
         joined += log.joined;
+        cut += log.cut;
     }
     assert!(proposed > 500 && joined > 50, "{proposed}, of them {joined} joins");
+    assert!(cut > 10, "{cut} times something was left for later");
 }
