@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
@@ -61,6 +62,16 @@ impl Fields {
     /// Returns the id under which the services know this request. It is made from the session and all that was sent, so
     /// the same form sent twice, by a double click or because no answer came, is done once.
     pub(crate) fn request_id(&self) -> String {
+        self.request_id_with(&[])
+    }
+
+    /// Returns the id of a request that may be made again later with the same words: within a minute the same form is the
+    /// same request, after that a new one.
+    pub(crate) fn request_id_at(&self, at: Timestamp) -> String {
+        self.request_id_with(&at.as_second().div_euclid(60).to_be_bytes())
+    }
+
+    fn request_id_with(&self, more: &[u8]) -> String {
         let mut hash = Sha256::new();
         for (field, value) in &self.0 {
             for part in [field, value] {
@@ -68,6 +79,7 @@ impl Fields {
                 hash.update(part.as_bytes());
             }
         }
+        hash.update(more);
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&hash.finalize()[..16]);
         Builder::from_random_bytes(bytes).into_uuid().to_string()
@@ -150,6 +162,8 @@ pub(crate) fn once() -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
@@ -206,5 +220,14 @@ mod tests {
         for (given, expected) in [("abd", "abc"), ("ab", "abc"), ("", "abc"), ("", "")] {
             assert!(!matches(given, expected), "{given} {expected}");
         }
+    }
+
+    #[test]
+    fn a_question_is_the_same_for_a_minute_and_a_new_one_after() {
+        let (asked, at) = (fields(&[("trust", "ZA2")]), Timestamp::UNIX_EPOCH);
+        let after = |seconds| asked.request_id_at(at + SignedDuration::from_secs(seconds));
+        assert_eq!(after(0), after(59));
+        assert_ne!(after(0), after(60));
+        assert_ne!(after(0), asked.request_id());
     }
 }
