@@ -217,7 +217,11 @@ pub(crate) fn record_refused_text(rule: &'static str) {
             .build()
     });
     refused.add(1, &[KeyValue::new("rule", rule)]);
-    tracing::warn!(rule, "a text that could identify a patient was refused");
+}
+
+/// Logs that a call was refused for its texts: once, however many they are.
+pub(crate) fn log_refused_texts(texts: usize) {
+    tracing::warn!(texts, "what could identify a patient was refused");
 }
 
 /// Counts a connection that was refused before its first call, by why.

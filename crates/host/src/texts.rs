@@ -2,30 +2,33 @@
 //!
 //! The contract itself says where texts are: every string of every request is looked at unless its field is known to be
 //! parsed as something else, so that a field which is added tomorrow is looked at from its first day. What was sent is
-//! repeated nowhere: the caller is told field, rule and place, and the log the rule alone.
+//! repeated nowhere: the caller is told field, rule and place, the metric the rule, and the log how many
+//! there were.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bytes::Buf;
 use fallow_api::status::Failure;
-use fallow_api::violation::Violations;
+use fallow_api::violation::{LISTED_MAX, Violations};
 use fallow_api::{FILE_DESCRIPTOR_SET, reasons};
-use fallow_identifiers::{Finding, find, find_split};
+pub use fallow_identifiers::Source;
+use fallow_identifiers::{Finding, Rule, find, find_in, find_split, may_be_split};
 use http::HeaderMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use prost::Message;
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
 use crate::telemetry;
+use crate::wire::malformed;
 
 /// Fields that are parsed as something that cannot hold a text, by name: ids of records that we gave, codes of a list or
 /// an ODS shape, signed tokens and what goes with them, telephones of desks, paths of fields, and files whose own parser looks at what is text in them.
-const PARSED: [&str; 53] = [
+const PARSED: [&str; 52] = [
     "access_token",
     "action",
     "after_trust",
@@ -40,7 +43,6 @@ const PARSED: [&str; 53] = [
     "feed_returns",
     "for_trust",
     "from_site",
-    "home_area",
     "home_phone",
     "home_trust",
     "id",
@@ -84,8 +86,24 @@ const PARSED: [&str; 53] = [
 /// Keys that trusts number as they like. Two of them side by side are two keys, and no number that was split.
 const KEYS: [&str; 6] = ["case_ref", "case_refs", "cost_centre", "feed", "funding_route", "source_key"];
 
-/// Headers that are not texts of the caller's: of HTTP, gRPC, tracing and credentials.
-const PROTOCOL_HEADERS: [&str; 11] = [
+/// Field of a team's roles, which are free labels although the fields of that name elsewhere are ids.
+const TEAM_NEEDS: (&str, &str) = (".fallow.v1.Team", "needs");
+
+/// Most texts of one record besides keys; the longest list of labels has 50.
+const TEXTS_MAX: usize = 200;
+/// Most keys of one record, as a filter may name.
+const KEYS_MAX: usize = 1_000;
+/// Most pairs of texts of one message that are looked at; a thousand offers with a key, a note and some labels in
+/// figures have a tenth.
+const PAIRS_MAX: usize = 100_000;
+/// Most bytes of a text: several times what any field takes.
+const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// The one field that takes a piece of a file as a text, and its bytes.
+const FILE_PIECE: (&str, usize) = ("alerts_toml", 16 * 1024);
+
+/// Headers that are not texts of the caller's: of HTTP, gRPC, tracing, proxies and credentials. An `x-request-id` that
+/// is not plain is replaced.
+const PROTOCOL_HEADERS: [&str; 17] = [
     "accept",
     "accept-encoding",
     "authorization",
@@ -93,11 +111,20 @@ const PROTOCOL_HEADERS: [&str; 11] = [
     "content-length",
     "content-type",
     "date",
+    "forwarded",
     "te",
     "traceparent",
     "tracestate",
     "user-agent",
+    "via",
+    "x-amzn-trace-id",
+    "x-real-ip",
+    "x-request-id",
+    "x-request-start",
 ];
+
+/// How families of such headers begin.
+const PROTOCOL_PREFIXES: [&str; 3] = ["grpc-", "x-b3-", "x-forwarded-"];
 
 /// Deepest nesting of messages that is followed; deeper ones are refused as malformed when they are read.
 const DEPTH_MAX: usize = 32;
@@ -139,24 +166,35 @@ struct Text<'a> {
 
 /// Refuses the message of a call when one of its texts, or two side by side, could identify a patient.
 ///
-/// `message` is as it came over the wire. One that cannot be read passes: whoever reads it refuses it.
+/// `message` is as it came over the wire.
 ///
 /// # Errors
-/// Every field with such a text, each with its rule and place.
+/// Fields with such a text, each with its rule and place; `MALFORMED_MESSAGE` where the texts cannot all be read, for
+/// what is not looked at must not be stored; `TOO_MANY` and `BAD_TEXT` for more or longer texts than any field takes.
 pub fn check(path: &str, message: &[u8], now: Timestamp) -> Result<(), Failure> {
     let contract = &*CONTRACT;
     let Some(request) = contract.requests.get(path) else { return Ok(()) };
     let mut texts = Vec::new();
     let mut records = 0;
-    // What was read before it broke off is looked at all the same.
-    let _ = contract.collect(request, message, (String::new(), 0), &mut records, &mut texts);
-    let mut wrong = Violations::new();
+    contract.collect(request, message, (String::new(), 0), &mut records, &mut texts)?;
+    let (mut wrong, today) = (Violations::new(), day(now));
     for text in &texts {
-        note(&mut wrong, &text.path, find(text.value, day(now)));
+        if wrong.len() >= LISTED_MAX {
+            break;
+        }
+        let found = find(text.value, today);
+        note(&mut wrong, &text.path, found.filter(|found| !text.is_number_of_a_key(found)));
     }
     if wrong.is_empty() {
-        for (first, second) in side_by_side(&texts) {
-            note(&mut wrong, &second.path, find_split(first.value, second.value));
+        texts.retain(|text| !text.is_area() && may_be_split(text.value));
+        for (count, (first, second)) in side_by_side(&texts).enumerate() {
+            if count >= PAIRS_MAX {
+                return Err(too_many(&second.path, "stands among too many texts in figures"));
+            }
+            note(&mut wrong, &second.path, find_split(first.value, second.value, today));
+            if wrong.len() >= LISTED_MAX {
+                break;
+            }
         }
     }
     refuse(wrong)
@@ -170,24 +208,28 @@ pub fn check_item(path: &str, item: &impl Message, now: Timestamp) -> Result<(),
     check(path, &item.encode_to_vec(), now)
 }
 
-/// Refuses texts of a file, each with its place in it, as [`check`] does.
+/// Refuses texts of a file, each with its place in it and what it is, as [`check`] does.
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_all<'a>(
-    texts: impl IntoIterator<Item = (String, &'a str)>,
+    texts: impl IntoIterator<Item = (String, &'a str, Source)>,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut wrong = Violations::new();
-    for (place, text) in texts {
-        note(&mut wrong, &place, find(text, day(now)));
+    for (place, text, source) in texts {
+        if wrong.len() >= LISTED_MAX {
+            break;
+        }
+        note(&mut wrong, &place, find_in(text, source, day(now)));
     }
     refuse(wrong)
 }
 
 /// Says whether a text could identify a patient.
 pub(crate) fn is_suspect(text: &str, now: Timestamp) -> bool {
-    find(text, day(now)).is_some()
+    // What no rule can read is not let pass; the caller's connection stays.
+    std::panic::catch_unwind(|| find(text, day(now)).is_some()).unwrap_or(true)
 }
 
 /// Refuses a call whose headers could identify a patient.
@@ -195,8 +237,9 @@ pub(crate) fn check_headers(headers: &HeaderMap, now: Timestamp) -> Result<(), F
     let mut wrong = Violations::new();
     for (name, value) in headers {
         let name = name.as_str();
-        let is_text =
-            !name.starts_with("grpc-") && !name.ends_with("-bin") && !PROTOCOL_HEADERS.contains(&name);
+        let of_protocol = PROTOCOL_HEADERS.contains(&name)
+            || PROTOCOL_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let is_text = !of_protocol && !name.ends_with("-bin");
         if is_text {
             note(&mut wrong, name, find(&String::from_utf8_lossy(value.as_bytes()), day(now)));
         }
@@ -211,7 +254,15 @@ fn note(wrong: &mut Violations, field: &str, found: Option<Finding>) {
 }
 
 fn refuse(wrong: Violations) -> Result<(), Failure> {
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    telemetry::log_refused_texts(wrong.len());
+    Err(wrong.into())
+}
+
+fn too_many(path: &str, text: &str) -> Failure {
+    Violations::one(path, reasons::TOO_MANY, text).into()
 }
 
 /// Returns the day; an hour of difference to London's is nothing to dates of 30 days ago and 400 ahead.
@@ -220,22 +271,37 @@ fn day(now: Timestamp) -> Date {
 }
 
 /// Returns the pairs of texts over which one number may be split: those of one record in either order, and those that
-/// follow one another in a list.
-fn side_by_side<'a>(texts: &'a [Text<'a>]) -> Vec<(&'a Text<'a>, &'a Text<'a>)> {
-    let is_key = |text: &Text<'_>| KEYS.contains(&text.name);
-    let mut pairs = Vec::new();
-    for record in texts.chunk_by(|one, next| one.record == next.record) {
-        for (at, first) in record.iter().enumerate() {
-            for second in &record[at + 1..] {
-                if !(is_key(first) && is_key(second)) {
-                    pairs.extend([(first, second), (second, first)]);
-                }
-            }
-        }
+/// follow one another in a list. Pairs are made one at a time: a list of texts has the square of its length of them.
+fn side_by_side<'a>(texts: &'a [Text<'a>]) -> impl Iterator<Item = (&'a Text<'a>, &'a Text<'a>)> {
+    let within = texts.chunk_by(|one, next| one.record == next.record).flat_map(|record| {
+        record.iter().enumerate().flat_map(move |(at, first)| {
+            let others = record[at + 1..].iter().filter(|second| !(first.is_key() && second.is_key()));
+            others.flat_map(move |second| [(first, second), (second, first)])
+        })
+    });
+    let free: Vec<&Text<'_>> = texts.iter().filter(|text| !text.is_key()).collect();
+    let next: Vec<_> =
+        free.windows(2).filter(|two| two[0].record != two[1].record).map(|two| (two[0], two[1])).collect();
+    within.chain(next)
+}
+
+impl Text<'_> {
+    fn is_key(&self) -> bool {
+        KEYS.contains(&self.name)
     }
-    let free: Vec<&Text<'_>> = texts.iter().filter(|text| !is_key(text)).collect();
-    pairs.extend(free.windows(2).filter(|two| two[0].record != two[1].record).map(|two| (two[0], two[1])));
-    pairs
+
+    /// Says whether what was found is a key of nine figures alone, as systems number their rows, and as passports are.
+    fn is_number_of_a_key(&self, found: &Finding) -> bool {
+        let digits = self.value.bytes().all(|byte| byte.is_ascii_digit());
+        self.is_key() && found.rule == Rule::Passport && digits
+    }
+
+    /// Says whether it is the code of an area, of whose eight figures none is of another number.
+    fn is_area(&self) -> bool {
+        let (letter, digits) = self.value.split_at_checked(1).unwrap_or_default();
+        let is_code = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        self.name == "home_area" && is_code && ["E", "N", "S", "W"].contains(&letter)
+    }
 }
 
 impl Contract {
@@ -256,7 +322,10 @@ impl Contract {
         Self { messages, requests }
     }
 
-    /// Collects the texts of a message; `None` when its bytes break off.
+    /// Collects the texts of a message.
+    ///
+    /// # Errors
+    /// Its bytes are no message that can be read to its end, or it has more or longer texts than any has.
     fn collect<'a>(
         &'a self,
         message: &str,
@@ -264,55 +333,58 @@ impl Contract {
         (prefix, depth): (String, usize),
         records: &mut usize,
         texts: &mut Vec<Text<'a>>,
-    ) -> Option<()> {
-        let shape = self.messages.get(message)?;
+    ) -> Result<(), Failure> {
+        let Some(shape) = self.messages.get(message) else { return Ok(()) };
+        if depth > DEPTH_MAX {
+            return Err(malformed());
+        }
         let record = *records;
         *records += 1;
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+        let (mut keys, mut others) = (0, 0);
         // Texts of the message itself before those of the messages in it, so that they lie together.
         let mut within = Vec::new();
-        let mut read = || -> Option<()> {
-            while bytes.has_remaining() {
-                let (number, wire) = decode_key(&mut bytes).ok()?;
-                let length = match wire {
-                    WireType::Varint => {
-                        decode_varint(&mut bytes).ok()?;
-                        continue;
-                    }
-                    WireType::ThirtyTwoBit => 4,
-                    WireType::SixtyFourBit => 8,
-                    WireType::LengthDelimited => usize::try_from(decode_varint(&mut bytes).ok()?).ok()?,
-                    // Groups are in no message of the contract.
-                    WireType::StartGroup | WireType::EndGroup => return None,
-                };
-                let (value, rest) = bytes.split_at_checked(length)?;
-                bytes = rest;
-                let Some(field) = shape.fields.get(&number).filter(|_| wire == WireType::LengthDelimited)
-                else {
-                    continue;
-                };
-                let count = counts.entry(number).or_default();
-                let place = if field.repeated { format!("[{count}]") } else { String::new() };
-                *count += 1;
-                let dot = if prefix.is_empty() { "" } else { "." };
-                let path = format!("{prefix}{dot}{}{place}", field.name);
-                match &field.holds {
-                    Holds::Text => {
-                        let value = std::str::from_utf8(value).ok()?;
-                        texts.push(Text { path, name: &field.name, record, value });
-                    }
-                    Holds::Message(name) => within.push((name, value, path)),
-                }
+        while bytes.has_remaining() {
+            let (number, wire) = decode_key(&mut bytes).map_err(|_| malformed())?;
+            if wire != WireType::LengthDelimited {
+                // Also groups, which no message of ours has and the reader after us skips all the same.
+                skip_field(wire, number, &mut bytes, DecodeContext::default()).map_err(|_| malformed())?;
+                continue;
             }
-            Some(())
-        };
-        let whole = read();
-        for (name, value, path) in within {
-            if depth < DEPTH_MAX && self.messages.contains_key(name) {
-                self.collect(name, value, (path, depth + 1), records, texts)?;
+            let length = decode_varint(&mut bytes).map_err(|_| malformed())?;
+            let length = usize::try_from(length).map_err(|_| malformed())?;
+            let (value, rest) = bytes.split_at_checked(length).ok_or_else(malformed)?;
+            bytes = rest;
+            let Some(field) = shape.fields.get(&number) else { continue };
+            let count = counts.entry(number).or_default();
+            let place = if field.repeated { format!("[{count}]") } else { String::new() };
+            *count += 1;
+            let dot = if prefix.is_empty() { "" } else { "." };
+            let path = format!("{prefix}{dot}{}{place}", field.name);
+            match &field.holds {
+                Holds::Text => {
+                    let value = std::str::from_utf8(value).map_err(|_| malformed())?;
+                    let text = Text { path, name: &field.name, record, value };
+                    let (held, max) =
+                        if text.is_key() { (&mut keys, KEYS_MAX) } else { (&mut others, TEXTS_MAX) };
+                    *held += 1;
+                    if *held > max {
+                        return Err(too_many(&text.path, &format!("is one of more than {max} texts")));
+                    }
+                    let bytes_max = if text.name == FILE_PIECE.0 { FILE_PIECE.1 } else { TEXT_BYTES_MAX };
+                    if value.len() > bytes_max {
+                        let said = format!("has {} bytes, of which {bytes_max} are the most", value.len());
+                        return Err(Violations::one(text.path, reasons::BAD_TEXT, said).into());
+                    }
+                    texts.push(text);
+                }
+                Holds::Message(name) => within.push((name, value, path)),
             }
         }
-        whole
+        for (name, value, path) in within {
+            self.collect(name, value, (path, depth + 1), records, texts)?;
+        }
+        Ok(())
     }
 }
 
@@ -324,7 +396,11 @@ fn add(messages: &mut BTreeMap<String, Shape>, scope: &str, message: &Descriptor
     let mut shape = Shape::default();
     for field in &message.field {
         let holds = match field.r#type() {
-            Type::String if !PARSED.contains(&field.name()) => Holds::Text,
+            Type::String
+                if !PARSED.contains(&field.name()) || (name.as_str(), field.name()) == TEAM_NEEDS =>
+            {
+                Holds::Text
+            }
             Type::Message => Holds::Message(field.type_name().to_owned()),
             _ => continue,
         };
@@ -404,6 +480,87 @@ mod tests {
     }
 
     #[test]
+    fn a_place_and_a_moment_side_by_side_are_no_number() {
+        let moment =
+            |o: &mut v1::Offer| (o.source_key, o.note) = ("bay 13".into(), "24/11/2026 14:00".into());
+        assert_eq!(wrong(PUBLISH, &publish(moment)), [""; 0]);
+        for key in ["202611240800", "20261124070000", "123456789"] {
+            assert_eq!(wrong(PUBLISH, &publish(|o| o.source_key = key.into())), [""; 0], "{key}");
+        }
+        assert_eq!(wrong(PUBLISH, &publish(|o| o.note = "123456789".into())), ["offer.note"]);
+    }
+
+    #[test]
+    fn a_home_area_is_a_text_and_its_code_no_half_of_a_number() {
+        let need = |home: &str, key: &str| v1::RaiseNeedRequest {
+            need: Some(v1::Need { home_area: home.into(), case_ref: key.into(), ..Default::default() }),
+            ..Default::default()
+        };
+        const RAISE: &str = "/fallow.v1.DemandService/RaiseNeed";
+        assert_eq!(wrong(RAISE, &need("E08000003", "LC-118")), [""; 0]);
+        for key in 10..100 {
+            assert_eq!(wrong(RAISE, &need("E08000003", &key.to_string())), [""; 0], "{key}");
+        }
+        assert_eq!(wrong(RAISE, &need("999 476 5914", "")), ["need.home_area"]);
+        assert_eq!(wrong(RAISE, &need("5914", "for 999 476")), ["need.home_area"]);
+    }
+
+    #[test]
+    fn the_roles_that_a_team_needs_are_texts() {
+        let team = v1::Team { needs: vec!["Mrs Example".into()], ..Default::default() };
+        assert_eq!(wrong(PUBLISH, &publish(|o| o.team = Some(team))), ["offer.team.needs[0]"]);
+    }
+
+    fn refused(path: &str, message: &[u8]) -> (&'static str, String) {
+        let refused = check(path, message, Timestamp::UNIX_EPOCH).unwrap_err();
+        (refused.reason(), refused.to_string())
+    }
+
+    #[test]
+    fn more_and_longer_texts_than_any_record_has_are_refused() {
+        let many = publish(|o| o.capabilities = vec![String::new(); 32_000]).encode_to_vec();
+        let (reason, told) = refused(PUBLISH, &many);
+        assert!(reason == reasons::TOO_MANY && told.contains("offer.capabilities["), "{reason}: {told}");
+        let (reason, told) =
+            refused(PUBLISH, &publish(|o| o.note = "x".repeat(TEXT_BYTES_MAX + 1)).encode_to_vec());
+        assert!(reason == reasons::BAD_TEXT && told.contains("offer.note"), "{reason}: {told}");
+        let labels = |o: &mut v1::Offer| o.capabilities = vec!["4".into(); 150];
+        let items: Vec<v1::Offer> = vec![publish(labels).offer.unwrap(); 1_000];
+        let (reason, _) =
+            refused(REPLACE, &v1::ReplaceOffersRequest { items, ..Default::default() }.encode_to_vec());
+        assert_eq!(reason, reasons::TOO_MANY, "pairs of one message");
+        let items: Vec<v1::Offer> = (0..1_000)
+            .map(|item| v1::Offer {
+                source_key: format!("bay {item}"),
+                note: format!("2 HDU, ext 44{}", item % 90 + 10),
+                capabilities: vec!["TELEMETRY".into(); 20],
+                ..Default::default()
+            })
+            .collect();
+        assert_eq!(wrong(REPLACE, &v1::ReplaceOffersRequest { items, ..Default::default() }), [""; 0]);
+        let items = vec![v1::Offer { note: "999 476 5914".into(), ..Default::default() }; 1_000];
+        let listed = wrong(REPLACE, &v1::ReplaceOffersRequest { items, ..Default::default() });
+        assert_eq!(listed.len(), LISTED_MAX);
+    }
+
+    #[test]
+    fn what_comes_after_an_unknown_group_is_looked_at_and_what_cannot_be_read_is_refused() {
+        use prost::encoding::encode_key;
+        let (mut group, mut open) = (Vec::new(), Vec::new());
+        encode_key(1_000, WireType::StartGroup, &mut open);
+        group.extend(&open);
+        encode_key(1_000, WireType::EndGroup, &mut group);
+        let note = publish(|o| o.note = "999 000 0018".into()).encode_to_vec();
+        let decoded = v1::PublishOfferRequest::decode(&[&group[..], &note].concat()[..]);
+        assert!(decoded.is_ok(), "the reader skips it");
+        let (reason, told) = refused(PUBLISH, &[group, note.clone()].concat());
+        assert!(reason == reasons::PATIENT_IDENTIFIER_SUSPECTED && told.contains("offer.note"), "{told}");
+        for broken in [[&open[..], &note].concat(), note[..note.len() - 1].to_vec()] {
+            assert_eq!(refused(PUBLISH, &broken).0, reasons::MALFORMED_MESSAGE);
+        }
+    }
+
+    #[test]
     fn what_is_said_repeats_nothing() {
         let message = publish(|o| o.note = "side room, Mrs Ada Example".into()).encode_to_vec();
         let refused = check(PUBLISH, &message, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
@@ -413,7 +570,17 @@ mod tests {
     #[test]
     fn headers_are_looked_at_but_for_those_of_the_protocol() {
         let mut headers = HeaderMap::new();
-        for name in ["authorization", "traceparent", "grpc-timeout", "x-bin"] {
+        for name in [
+            "authorization",
+            "traceparent",
+            "grpc-timeout",
+            "x-bin",
+            "x-forwarded-for",
+            "x-b3-traceid",
+            "forwarded",
+            "via",
+            "x-request-start",
+        ] {
             headers.insert(name, "9994765914".parse().unwrap());
         }
         assert_eq!(check_headers(&headers, Timestamp::UNIX_EPOCH), Ok(()));

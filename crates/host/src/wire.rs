@@ -37,6 +37,7 @@ mod headers;
 mod mend;
 
 use answer::{Answer, Served};
+pub(crate) use frames::malformed;
 
 /// The header by which a caller names a call in its logs; we return it, or one of ours.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -174,7 +175,7 @@ where
     request.extensions_mut().insert(id.clone());
     let mut permit = None;
     let outcome = match known {
-        Some(call) => match rules.admit(call, &mut request) {
+        Some(call) => match caught(|| rules.admit(call, &mut request)) {
             Ok((deadline, leave)) => {
                 permit = leave;
                 rules.serve_known(inner, request, call, (arrived, deadline)).await
@@ -275,7 +276,7 @@ impl Rules {
         }
         let in_time = async {
             let message = frames::read_one(body, limit).await?;
-            texts::check(call.path, &message[frames::PREFIX_BYTES..], self.clock.now())?;
+            caught(|| texts::check(call.path, &message[frames::PREFIX_BYTES..], self.clock.now()))?;
             handle(inner, Request::from_parts(head, Body::new(http_body_util::Full::new(message)))).await
         };
         // The answer leaves a little before the deadline; of a very short one, a fifth is kept for that.
@@ -285,6 +286,14 @@ impl Rules {
             Err(_) => Err(Failure::DeadlinePassed { mutation: call.changes }),
         }
     }
+}
+
+/// Judges a call; a panic over what it sent is a mistake of ours that costs this call alone.
+fn caught<T>(judge: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    std::panic::catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
+        tracing::error!("a look at a request panicked");
+        Err(mend::bug())
+    })
 }
 
 /// Calls the handler; a panic in it is a mistake of ours that costs this call alone.

@@ -126,36 +126,90 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Where a text is from, which decides what it may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// What people of a trust write: everything is looked for.
+    Note,
+    /// A remark in a file about organisations: it may be of any year, so that only dates beside "born" count.
+    Remark,
+    /// The name of an organisation or a place, which may also be called after a person: "Dr Gray's Hospital".
+    PlaceName,
+}
+
 /// Finds the first thing in a text that could identify a patient; `today` is the day in the United Kingdom.
 ///
 /// Costs some microseconds for a note.
 #[must_use]
 pub fn find(text: &str, today: Date) -> Option<Finding> {
+    find_in(text, Source::Note, today)
+}
+
+/// Finds the first thing in a text from a given source, as [`find`] does in a note.
+#[must_use]
+pub fn find_in(text: &str, source: Source, today: Date) -> Option<Finding> {
     let mut plain = Plain::of(text);
-    rules::first(&mut plain, today).map(|(rule, bytes)| Finding { rule, chars: plain.chars(bytes) })
+    rules::first(&mut plain, source, today).map(|(rule, bytes)| Finding { rule, chars: plain.chars(bytes) })
+}
+
+/// Says whether a text begins or ends with what may be a digit, without which no number is split over it and another.
+#[must_use]
+pub fn may_be_split(text: &str) -> bool {
+    let may_be_digit = |c: Option<char>| c.is_some_and(plain::may_be_digit);
+    may_be_digit(text.chars().find(counts)) || may_be_digit(text.chars().rev().find(counts))
 }
 
 /// Finds a number that begins at the end of one text and ends at the beginning of the next, as when it is split over two
-/// fields. The characters are those of the second text.
+/// fields. The characters are those of the second text; `today` is the day in the United Kingdom.
 ///
 /// Each text alone is for [`find`].
 #[must_use]
-pub fn find_split(first: &str, second: &str) -> Option<Finding> {
+pub fn find_split(first: &str, second: &str, today: Date) -> Option<Finding> {
     let touches = |text: Option<char>| text.is_some_and(plain::may_be_digit);
-    let counts = |c: &char| c.is_alphanumeric() || *c == '|';
     if !touches(first.chars().rev().find(counts)) || !touches(second.chars().find(counts)) {
         return None;
     }
-    let first = first.trim_end_matches(|c| !counts(&c));
+    let before = first.trim_end_matches(|c| !counts(&c));
     let rest = second.trim_start_matches(|c| !counts(&c));
-    let left_out = second[..second.len() - rest.len()].chars().count();
-    let joined = format!("{first} {rest}");
-    let seam = first.chars().count() + 1;
-    let plain = Plain::of(&joined);
+    let marks = [&first[before.len()..], &second[..second.len() - rest.len()]];
+    let left_out = marks[1].chars().count();
+    let seam = before.chars().count() + 1;
+    let mut plain = Plain::of(&format!("{before} {rest}"));
+    // A mark at the seam may be of a number in groups, of which two look like a date.
+    if !marks.iter().any(|marks| marks.contains(['/', '.', '-'])) {
+        blank_dates(&mut plain, [before, rest], today);
+    }
     numbers::suspects(&plain)
         .map(|(rule, bytes)| (rule, plain.chars(bytes)))
         .find(|(_, chars)| chars.start < seam && seam < chars.end)
         .map(|(rule, chars)| Finding { rule, chars: 0..left_out + chars.end - seam })
+}
+
+/// Says whether a character stands for something: others may lie between the halves of a number.
+fn counts(c: &char) -> bool {
+    c.is_alphanumeric() || *c == '|'
+}
+
+/// Takes the dates and times of two texts out of the joined one: `bay 13` and `24/11/2026 14:00` are no number. A date
+/// stays where the digits on the other side of the seam are part of a row with marks: both may be of one number.
+fn blank_dates(joined: &mut Plain, texts: [&str; 2], today: Date) {
+    let [first, second] = texts.map(Plain::of);
+    let [dates, later] = [&first, &second].map(|plain| rules::dates_and_times(&plain.digits, today));
+    let is_joint = |c: char| matches!(c, '/' | '.' | '-');
+    let is_digit = |c: char| c.is_ascii_digit();
+    let tail = first.digits.trim_end_matches(is_digit).strip_suffix(is_joint);
+    let head = second.digits.trim_start_matches(is_digit).strip_prefix(is_joint);
+    let first_goes_on = tail.is_some_and(|rest| rest.ends_with(is_digit))
+        && !dates.iter().any(|bytes| bytes.end == first.digits.len());
+    let second_goes_on =
+        head.is_some_and(|rest| rest.starts_with(is_digit)) && !later.iter().any(|bytes| bytes.start == 0);
+    let offset = first.digits.len() + 1;
+    if !second_goes_on {
+        dates.into_iter().for_each(|bytes| joined.blank(bytes));
+    }
+    if !first_goes_on {
+        later.into_iter().for_each(|bytes| joined.blank(bytes.start + offset..bytes.end + offset));
+    }
 }
 
 #[cfg(test)]

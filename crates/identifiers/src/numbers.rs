@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::Rule;
 use crate::plain::{Plain, digit_value, is_letter_digit};
-use crate::rules::pattern;
+use crate::rules::{just_before, pattern};
 
 /// Digits of an NHS or CHI number.
 const LENGTH: usize = 10;
@@ -97,7 +97,8 @@ fn judged(values: &[u32], bytes: Range<usize>, text: &str, hidden: bool) -> Opti
     if hidden || passes_check(values) {
         return Some((Rule::NhsNumber, bytes));
     }
-    let named = NAMED_BEFORE.is_match(&text[..bytes.start]) || NAMED_AFTER.is_match(&text[bytes.end..]);
+    let named =
+        NAMED_BEFORE.is_match(just_before(text, bytes.start)) || NAMED_AFTER.is_match(&text[bytes.end..]);
     named.then_some((Rule::NamedNumber, bytes))
 }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 
-use crate::Rule;
 use crate::numbers;
 use crate::plain::Plain;
+use crate::{Rule, Source};
 
 mod age_and_sex;
 mod contact;
@@ -28,21 +28,22 @@ pub(crate) use pattern;
 
 /// Returns what is suspected first, by the order of the rules. Dates and times that a plan of beds needs are taken out
 /// before numbers are looked for, so that `24/11/2026 14:00` is no row of digits.
-pub(crate) fn first(plain: &mut Plain, today: Date) -> Option<(Rule, Range<usize>)> {
+pub(crate) fn first(plain: &mut Plain, source: Source, today: Date) -> Option<(Rule, Range<usize>)> {
     // Most texts are a few words: what needs digits is not tried on those.
     if plain.digit_count() > 0 {
-        let found = with_digits(plain, today);
+        let found = with_digits(plain, source, today);
         if found.is_some() {
             return found;
         }
     }
     let found = |rule, bytes: Option<Range<usize>>| bytes.map(|bytes| (rule, bytes));
-    found(Rule::PersonName, person_name::find(&plain.text))
+    let name = if source == Source::PlaceName { None } else { person_name::find(&plain.text) };
+    found(Rule::PersonName, name)
         .or_else(|| found(Rule::Email, contact::email(&plain.text)))
         .or_else(|| found(Rule::DateOfBirth, date::named(&plain.digits)))
 }
 
-fn with_digits(plain: &mut Plain, today: Date) -> Option<(Rule, Range<usize>)> {
+fn with_digits(plain: &mut Plain, source: Source, today: Date) -> Option<(Rule, Range<usize>)> {
     let found = |rule, bytes: Option<Range<usize>>| bytes.map(|bytes| (rule, bytes));
     let mut harmless = Vec::new();
     if let Some(bytes) = date::named(&plain.digits) {
@@ -51,7 +52,8 @@ fn with_digits(plain: &mut Plain, today: Date) -> Option<(Rule, Range<usize>)> {
     for bytes in times::all(&plain.digits) {
         plain.blank(bytes);
     }
-    let dated = found(Rule::DateOfBirth, date::outside(&plain.digits, today, &mut harmless));
+    let far = date::outside(&plain.digits, today, &mut harmless).filter(|_| source == Source::Note);
+    let dated = found(Rule::DateOfBirth, far);
     harmless.drain(..).for_each(|bytes| plain.blank(bytes));
     // A number in groups can look like a date, and not the other way round.
     numbers::suspects(plain)
@@ -63,4 +65,21 @@ fn with_digits(plain: &mut Plain, today: Date) -> Option<(Rule, Range<usize>)> {
         .or_else(|| found(Rule::Phone, contact::phone(&plain.digits)))
         .or_else(|| found(Rule::NationalInsurance, contact::national_insurance(&plain.text)))
         .or_else(|| found(Rule::Passport, passport::find(&plain.text)))
+}
+
+/// Returns the places of dates and times of a text that a plan of beds needs.
+pub(crate) fn dates_and_times(text: &str, today: Date) -> Vec<Range<usize>> {
+    let mut places = times::all(text);
+    let _ = date::outside(text, today, &mut places);
+    places
+}
+
+/// Returns what stands just before a place: enough for any word that tells what follows, and no more, or a long row of
+/// numbers would cost the square of its length.
+pub(crate) fn just_before(text: &str, place: usize) -> &str {
+    let mut from = place.saturating_sub(64);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    &text[from..place]
 }

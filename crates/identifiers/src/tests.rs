@@ -81,10 +81,20 @@ fn a_number_split_over_two_texts_is_found() {
         ("9994765914", "2 beds", None),
         ("999 476 beds", "5914", None),
         ("bay 4", "LC-118", None),
+        ("bay 13", "24/11/2026 14:00", None),
+        ("bay 20", "24/11/2026 14:30", None),
+        ("until 24/11/2026", "14", None),
+        ("99/94/76", "59/14", Some(Rule::NhsNumber)),
+        ("99/90/00/0", "0/18", Some(Rule::NhsNumber)),
+        ("99/90/00", "/00/18", Some(Rule::NhsNumber)),
     ] {
-        assert_eq!(find_split(first, second).map(|finding| finding.rule), rule, "{first:?} {second:?}");
+        assert_eq!(
+            find_split(first, second, TODAY).map(|finding| finding.rule),
+            rule,
+            "{first:?} {second:?}"
+        );
     }
-    assert_eq!(find_split("999 476", "5914 x").unwrap().chars, 0..4);
+    assert_eq!(find_split("999 476", "5914 x", TODAY).unwrap().chars, 0..4);
 }
 
 #[test]
@@ -94,6 +104,44 @@ fn a_finding_names_rule_and_place_and_repeats_nothing() {
     let said = finding.to_string();
     assert_eq!(said, "has, in its characters 19 to 30, what looks like an NHS or CHI number; leave it out");
     assert_eq!(finding.rule.as_str(), "NHS_NUMBER");
+}
+
+/// Whatever counts as a digit in some script, eight of them break nothing, in any pattern that takes digits apart.
+#[test]
+fn digits_of_every_script_are_taken() {
+    let numeric = (char::MIN..=char::MAX).filter(|c| c.is_numeric());
+    let mut seen = 0;
+    for c in numeric {
+        let eight = c.to_string().repeat(8);
+        for text in [&eight, &format!("{eight}T{eight}"), &format!("DOB {eight}"), &format!("1 {eight} 2")] {
+            let _ = find(text, TODAY);
+            let _ = find_split(text, text, TODAY);
+        }
+        seen += 1;
+    }
+    assert!(seen > 1_000, "{seen}");
+    // NHS numbers in the digits of scripts that came to Unicode late.
+    for zero in [0x10D40, 0x116D0, 0x11BF0, 0x11F50, 0x1E4F0, 0x1E5F1_u32] {
+        let digit = |value: char| char::from_u32(zero + value.to_digit(10).unwrap()).unwrap();
+        check(&"9994765914".chars().map(digit).collect::<String>(), Some(Rule::NhsNumber));
+    }
+}
+
+#[test]
+fn files_about_organisations_may_name_places_and_years() {
+    let found = |text, source| find_in(text, source, TODAY).map(|finding| finding.rule);
+    for name in ["Sir Robert Peel Community Hospital", "Dr Gray's Hospital"] {
+        assert_eq!(found(name, Source::PlaceName), None, "{name}");
+        assert_eq!(found(name, Source::Remark), Some(Rule::PersonName), "{name}");
+    }
+    for remark in ["opened 12/03/1948", "as of 01/04/2019 09:00", "merged 2013-07-01"] {
+        assert_eq!(found(remark, Source::Remark), None, "{remark}");
+        assert_eq!(found(remark, Source::Note), Some(Rule::DateOfBirth), "{remark}");
+    }
+    for source in [Source::Note, Source::Remark, Source::PlaceName] {
+        assert_eq!(found("born 12/03/1948", source), Some(Rule::DateOfBirth));
+        assert_eq!(found("999 476 5914", source), Some(Rule::NhsNumber));
+    }
 }
 
 proptest! {
@@ -106,6 +154,6 @@ proptest! {
                 prop_assert!(finding.chars.end <= text.chars().count());
             }
         }
-        let _ = find_split(&other, &text);
+        let _ = find_split(&other, &text, TODAY);
     }
 }

@@ -85,7 +85,7 @@ fn every_number_split_in_two_is_found() {
             number.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(at, _)| at).collect();
         let cut = digits[usize::try_from(dice.of(1, 9)).unwrap()];
         let (first, second) = (format!("side room {}", &number[..cut]), format!("{} later", &number[cut..]));
-        let found = find_split(&first, &second).map(|finding| finding.rule);
+        let found = find_split(&first, &second, TODAY).map(|finding| finding.rule);
         assert_eq!(found, Some(Rule::NhsNumber), "{first:?} {second:?}");
     }
 }

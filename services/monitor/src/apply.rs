@@ -12,7 +12,7 @@ use fallow_domain::ids::{CollaborativeId, Label, SiteCode, TrustCode};
 use fallow_domain::proposal::ProposalState;
 use fallow_domain::region::{Collaborative, Region, file};
 use fallow_domain::standing::RegionState;
-use fallow_host::texts;
+use fallow_host::texts::{self, Source};
 use fallow_ledger::RecordKind;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, region_key};
@@ -117,20 +117,36 @@ fn checked(live: &Live, toml: &str, at: Timestamp) -> Result<Region, Failure> {
     Ok(region)
 }
 
-/// Returns what a file says in words, each with its place: names and remarks. Telephones are those of desks.
-fn words<'a>(region: &'a Region, toml: &'a str) -> Vec<(String, &'a str)> {
-    let mut words = vec![("region: name".to_owned(), region.name.as_str())];
+/// Returns what a file says in words, each with its place: names, codes of areas and remarks. Telephones are those of
+/// desks.
+fn words<'a>(region: &'a Region, toml: &'a str) -> Vec<(String, &'a str, Source)> {
+    let mut words = vec![("region: name".to_owned(), region.name.as_str(), Source::PlaceName)];
     words.extend(
-        region.trusts.iter().map(|(code, trust)| (format!("trust {code}: name"), trust.name.as_str())),
+        region
+            .trusts
+            .iter()
+            .map(|(code, trust)| (format!("trust {code}: name"), trust.name.as_str(), Source::PlaceName)),
     );
-    words.extend(region.sites.iter().map(|(code, site)| (format!("site {code}: name"), site.name.as_str())));
-    let joint = |joint: &'a Collaborative| (format!("collaborative {}: name", joint.id), joint.name.as_str());
+    words.extend(
+        region
+            .sites
+            .iter()
+            .map(|(code, site)| (format!("site {code}: name"), site.name.as_str(), Source::PlaceName)),
+    );
+    for (number, (code, area)) in (1..).zip(&region.areas) {
+        // By number: the code is what may have to stay untold.
+        words.push((format!("area {number}: code"), code.as_str(), Source::Note));
+        words.push((format!("area {number}: name"), area.name.as_str(), Source::PlaceName));
+    }
+    let joint = |joint: &'a Collaborative| {
+        (format!("collaborative {}: name", joint.id), joint.name.as_str(), Source::PlaceName)
+    };
     words.extend(region.collaboratives.iter().map(joint));
     let remarks = toml.lines().enumerate().filter_map(|(line, text)| {
         // A hash within quotes begins no remark.
         let mut places = text.match_indices('#').map(|(place, _)| place);
         let hash = places.find(|place| text[..*place].matches('"').count().is_multiple_of(2))?;
-        Some((format!("line {}: remark", line + 1), &text[hash + 1..]))
+        Some((format!("line {}: remark", line + 1), &text[hash + 1..], Source::Remark))
     });
     words.extend(remarks);
     words
@@ -233,4 +249,31 @@ fn refuse<C: Ord + std::fmt::Display>(
     let told: Vec<String> = told.map(|(count, kind)| format!("{kind} ({count})")).collect();
     let text = format!("cannot be left out while it has live {}", told.join(", "));
     wrong.add(format!("{what} {code}"), reasons::INVALID_REGION, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AREAS: &str = include_str!("../../../regions/south-west-mental-health.toml");
+
+    fn told(toml: &str) -> Option<String> {
+        let region = file::parse(toml).unwrap();
+        let now = "2026-11-24T08:00:00Z".parse().unwrap();
+        texts::check_all(words(&region, toml), now).err().map(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn the_words_of_a_file_are_looked_at_and_places_may_be_called_after_people() {
+        assert_eq!(told(AREAS), None);
+        assert_eq!(told(&format!("{AREAS}\n# beds as of 31/03/2019 09:00, opened 1 Apr 1948\n")), None);
+        let name = AREAS.lines().find(|line| line.starts_with("name = ")).unwrap();
+        for hospital in ["Sir Robert Peel Community Hospital", "Dr Gray's Hospital"] {
+            assert_eq!(told(&AREAS.replacen(name, &format!("name = \"{hospital}\""), 1)), None);
+        }
+        let area = told(&AREAS.replace("E07000041", "999 476 5914")).unwrap();
+        assert!(area.contains("area ") && area.contains("code") && !area.contains("999"), "{area}");
+        let remark = told(&format!("{AREAS}\n# for Mrs Example, born 1948\n")).unwrap();
+        assert!(remark.contains("remark") && !remark.contains("Example"), "{remark}");
+    }
 }

@@ -132,17 +132,10 @@ impl Tls {
     }
 
     fn close_what_does_not_hold(&self) {
-        let verifier = &self.0.current.load().verifier;
+        let current = self.0.current.load();
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         for connection in open.values() {
-            let Some((leaf, between)) = connection.chain.split_first() else { continue };
-            if let Err(error) = verifier.verify_client_cert(leaf, between, UnixTime::now()) {
-                tracing::warn!(
-                    why = refusal(&error),
-                    "a connection is closed: its certificate does not hold any more"
-                );
-                connection.closed.cancel();
-            }
+            connection.close_unless_it_holds(&current);
         }
     }
 
@@ -158,10 +151,26 @@ impl Tls {
     fn register(&self, chain: Vec<CertificateDer<'static>>) -> Registered {
         let (number, closed) = (self.0.next.fetch_add(1, Ordering::Relaxed), CancellationToken::new());
         let open = Open { chain, closed: closed.clone() };
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).insert(number, open);
-        // Between the handshake and now the rules may have changed.
-        self.close_what_does_not_hold();
+        let mut all = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Between the handshake and now the rules may have changed. The others are looked at when rules change: to
+        // look at all of them with each one that comes would cost the square of their number.
+        open.close_unless_it_holds(&self.0.current.load());
+        all.insert(number, open);
+        drop(all);
         Registered { tls: self.clone(), number, closed }
+    }
+}
+
+impl Open {
+    fn close_unless_it_holds(&self, current: &Current) {
+        let Some((leaf, between)) = self.chain.split_first() else { return };
+        if let Err(error) = current.verifier.verify_client_cert(leaf, between, UnixTime::now()) {
+            tracing::warn!(
+                why = refusal(&error),
+                "a connection is closed: its certificate does not hold any more"
+            );
+            self.closed.cancel();
+        }
     }
 }
 

@@ -134,7 +134,7 @@ impl Place {
 }
 
 /// The answer to what cannot be read. It says nothing of what was sent.
-pub(super) fn malformed() -> Failure {
+pub(crate) fn malformed() -> Failure {
     refusal(reasons::MALFORMED_MESSAGE, "the message cannot be read as this call's request")
 }
 

@@ -5,12 +5,16 @@ use std::ops::Range;
 use super::pattern;
 
 // Numbers of the United Kingdom: ten digits after the first 0, nine in some places whose code begins with 01.
-pattern!(DOMESTIC, r"\b0[12378](?:[\s.()/\-]{0,2}\d){9}\b");
-pattern!(DOMESTIC_SHORT, r"\b01(?:[\s.()/\-]{0,2}\d){8}\b");
-pattern!(INTERNATIONAL, r"(?:\+|\b00)\s?44[\s.()/\-]*(?:\(?0\)?)?(?:[\s.()/\-]{0,2}\d){9,10}\b");
-pattern!(EMAIL, r"[\p{L}\d._%+'\-]+\s?@\s?[\p{L}\d\-]+(?:\.[\p{L}\d\-]+)+");
-pattern!(NATIONAL_INSURANCE, r"(?i)\b[a-z]{2}\d{6}[a-d]\b");
-pattern!(NATIONAL_INSURANCE_SPACED, r"\b[A-Z]{2}[\s.\-]?\d{2}[\s.\-]?\d{2}[\s.\-]?\d{2}[\s.\-]?[A-D]\b");
+pattern!(DOMESTIC, r"\b0[12378](?:[\s.()/\-]{0,2}[0-9]){9}\b");
+pattern!(DOMESTIC_SHORT, r"\b01(?:[\s.()/\-]{0,2}[0-9]){8}\b");
+pattern!(INTERNATIONAL, r"(?:\+|\b00)\s?44[\s.()/\-]*(?:\(?0\)?)?(?:[\s.()/\-]{0,2}[0-9]){9,10}\b");
+// The last label has letters: "2 beds free @ 14.30" is a time.
+pattern!(EMAIL, r"[\p{L}0-9._%+'\-]+\s?@\s?[\p{L}0-9\-]+(?:\.[\p{L}0-9\-]+)*\.\p{L}{2,}");
+pattern!(NATIONAL_INSURANCE, r"(?i)\b[a-z]{2}[0-9]{6}[a-d]\b");
+pattern!(
+    NATIONAL_INSURANCE_SPACED,
+    r"\b[A-Z]{2}[\s.\-]?[0-9]{2}[\s.\-]?[0-9]{2}[\s.\-]?[0-9]{2}[\s.\-]?[A-D]\b"
+);
 
 /// Finds a telephone number.
 pub(super) fn phone(text: &str) -> Option<Range<usize>> {
@@ -63,6 +67,7 @@ mod tests {
             assert!(phone(text).is_none(), "{text}");
         }
         assert!(email("2 beds @ 14:00").is_none());
+        assert!(email("2 beds free @ 14.30").is_none());
         assert!(national_insurance("to 12 18 24 a").is_none());
     }
 }

@@ -18,29 +18,40 @@ const YEARS: std::ops::RangeInclusive<i16> = 1890..=2099;
 // Twelve layouts: day, month and year with slashes, dots, dashes or spaces (1-4), the year first with dashes, slashes
 // or dots (5-7), the month in letters after the day, spaced or joined (8, 9), before it (10), and eight digits with the
 // year first or last (11, 12).
-pattern!(DAY_FIRST, r"\b(\d{1,2})( ?[/.\-] ?)(\d{1,2})( ?[/.\-] ?)(\d{4}|\d{2})\b");
-pattern!(SPACED, r"\b(\d{1,2}) {1,2}(\d{1,2}) {1,2}((?:18|19|20)\d\d)\b");
-pattern!(YEAR_FIRST, r"\b(\d{4})( ?[/.\-] ?)(\d{1,2})( ?[/.\-] ?)(\d{1,2})(?:\b|[Tt]\d\d:?\d\d(?::?\d\d)?)");
+pattern!(DAY_FIRST, r"\b([0-9]{1,2})( ?[/.\-] ?)([0-9]{1,2})( ?[/.\-] ?)([0-9]{4}|[0-9]{2})\b");
+pattern!(SPACED, r"\b([0-9]{1,2}) {1,2}([0-9]{1,2}) {1,2}((?:18|19|20)[0-9][0-9])\b");
+pattern!(
+    YEAR_FIRST,
+    r"\b([0-9]{4})( ?[/.\-] ?)([0-9]{1,2})( ?[/.\-] ?)([0-9]{1,2})(?:\b|[Tt][0-9][0-9]:?[0-9][0-9](?::?[0-9][0-9])?)"
+);
 pattern!(
     MONTH_IN_LETTERS,
-    r"(?i)\b(\d{1,2})(?:st|nd|rd|th)?[\s./\-,]{0,2}(?:of )?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?[\s./\-,']{0,2}(\d{4}|\d{2})\b"
+    r"(?i)\b([0-9]{1,2})(?:st|nd|rd|th)?[\s./\-,]{0,2}(?:of )?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?[\s./\-,']{0,2}([0-9]{4}|[0-9]{2})\b"
 );
 pattern!(
     MONTH_FIRST,
-    r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.? {0,2}(\d{1,2})(?:st|nd|rd|th)?,? {1,2}(\d{4})\b"
+    r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.? {0,2}([0-9]{1,2})(?:st|nd|rd|th)?,? {1,2}([0-9]{4})\b"
 );
-pattern!(EIGHT_DIGITS, r"\b(\d{8})(?:\b|[Tt]\d{4,6})");
-pattern!(DAY_AND_MONTH, r"\b(\d{1,2})/(\d{1,2})\b");
+pattern!(EIGHT_DIGITS, r"\b([0-9]{8})(?:\b|[Tt][0-9]{4,6})");
+// A moment as systems write it into keys, to the minute or the second.
+pattern!(
+    STAMP,
+    r"(?:\b|_)(20[0-9]{2})(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?(?:\b|_)"
+);
+pattern!(DAY_AND_MONTH, r"\b([0-9]{1,2})/([0-9]{1,2})\b");
 pattern!(
     OF_A_BIRTH,
-    r"(?i)(?:\bd\.?o\.?b\b\.?|\bdate of birth|\bbirth ?date|\bborn(?: on| in)?|\bb\.)[\s.:=,(\-]*(?:\d{1,2}(?:st|nd|rd|th)?(?: of)?[\s/.\-]{0,2}(?:\d{1,2}[\s/.\-]{1,2}\d{2,4}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|\d{4}[/.\-]\d{1,2}|\d{8}\b|\d{6}\b|(?:18|19|20)\d\d\b)"
+    r"(?i)(?:\bd\.?o\.?b\b\.?|\bdate of birth|\bbirth ?date|\bborn(?: on| in)?|\bb\.)[\s.:=,(\-]*(?:[0-9]{1,2}(?:st|nd|rd|th)?(?: of)?[\s/.\-]{0,2}(?:[0-9]{1,2}[\s/.\-]{1,2}[0-9]{2,4}|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|[0-9]{4}[/.\-][0-9]{1,2}|[0-9]{8}\b|[0-9]{6}\b|(?:18|19|20)[0-9][0-9]\b)"
 );
-pattern!(BIRTH_AFTER, r"(?i)\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}[\s,;(\-]*(?:d\.?o\.?b\b|date of birth)");
+pattern!(
+    BIRTH_AFTER,
+    r"(?i)\b[0-9]{1,4}[/.\-][0-9]{1,2}[/.\-][0-9]{1,4}[\s,;(\-]*(?:d\.?o\.?b\b|date of birth)"
+);
 
 // After a day and a month in letters: a time of the day or a count, and no year of two digits.
 pattern!(
     NO_YEAR,
-    r"(?i)^(?:[:./\-]\d|\s*(?:am|pm|h|hrs?|hours?|x|to|till|beds?|slots?|places?|units?|cases?|lists?|hdu|itu|icu|picu|g&a|cath|day|level|maternity|medical|surgical|step|side|staffed|male|female)\b)"
+    r"(?i)^(?:[:./\-][0-9]|\s*(?:am|pm|h|hrs?|hours?|x|to|till|beds?|slots?|places?|units?|cases?|lists?|trolleys?|chairs?|cots?|rooms?|cubicles?|patients|pts|hdu|itu|icu|picu|g&a|cath|day|level|maternity|medical|surgical|step|side|staffed|male|female)\b)"
 );
 
 /// Finds a date beside what says that it is of a birth.
@@ -99,6 +110,13 @@ pub(super) fn outside(text: &str, today: Date, harmless: &mut Vec<Range<usize>>)
         let year_first = whole(at(0, 4), at(4, 6), at(6, 8)).flatten();
         let date = year_first.or_else(|| whole(at(4, 8), at(2, 4), at(0, 2)).flatten());
         if date.is_some() {
+            judge(range(&found), date);
+        }
+    }
+    for found in STAMP.captures_iter(text) {
+        // Far from the plan it is no date either, but digits.
+        let date = whole(number(&found[1]), number(&found[2]), number(&found[3])).flatten();
+        if is_near(date, today) {
             judge(range(&found), date);
         }
     }
@@ -230,6 +248,8 @@ mod tests {
             "12345678",
             "94-34-76-59-19",
             "from 24 Nov 0730",
+            "24 Nov 12 trolleys",
+            "202611240800",
         ] {
             assert!(!suspected(text), "{text}");
         }

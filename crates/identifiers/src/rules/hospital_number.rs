@@ -6,13 +6,13 @@ use super::pattern;
 
 pattern!(
     NAMED,
-    r"(?i)\b(?:mrn|pid|(?:hosp(?:ital)?|unit|pas|district|case[\s\-]?notes?|rxr?|patient|pt|k|x)[\s.\-]*(?:no|num|number|nr|id|ref|#))[\s.:#=()\-]*(?:(?:no|num|number|nr|is)[\s.:#=]*)?[a-z]{0,3}[\s\-]?\d(?:[\s\-]?\d){4,9}[a-z]?\b"
+    r"(?i)\b(?:mrn|pid|(?:hosp(?:ital)?|unit|pas|district|case[\s\-]?notes?|rxr?|patient|pt|k|x)[\s.\-]*(?:no|num|number|nr|id|ref|#))[\s.:#=()\-]*(?:(?:no|num|number|nr|is)[\s.:#=]*)?[a-z]{0,3}[\s\-]?[0-9](?:[\s\-]?[0-9]){4,9}[a-z]?\b"
 );
 pattern!(
     AFTER_COLON,
-    r"(?i)\b(?:hosp(?:ital)?|unit|patient|pt)\s*[:#=]\s*[a-z]{0,3}[\s\-]?\d(?:[\s\-]?\d){4,9}[a-z]?\b"
+    r"(?i)\b(?:hosp(?:ital)?|unit|patient|pt)\s*[:#=]\s*[a-z]{0,3}[\s\-]?[0-9](?:[\s\-]?[0-9]){4,9}[a-z]?\b"
 );
-pattern!(K_NUMBER, r"(?i)\bk[\s\-]?\d{6,7}\b");
+pattern!(K_NUMBER, r"(?i)\bk[\s\-]?[0-9]{6,7}\b");
 
 /// Finds a hospital number.
 pub(super) fn find(text: &str) -> Option<Range<usize>> {

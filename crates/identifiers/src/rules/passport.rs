@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::pattern;
 
-pattern!(NAMED, r"(?i)\bpassport\b[\s.:#=a-z()\-]{0,14}?[a-z]{0,2}\d{5,9}\b");
-pattern!(NINE_DIGITS, r"\b\d{9}\b");
+pattern!(NAMED, r"(?i)\bpassport\b[\s.:#=a-z()\-]{0,14}?[a-z]{0,2}[0-9]{5,9}\b");
+pattern!(NINE_DIGITS, r"\b[0-9]{9}\b");
 // E, N, S and W with eight digits are codes of areas (E08000003), not of persons.
-pattern!(LETTERED, r"\b(?:[A-DF-MO-RT-VX-Z]\d{8}|[A-Z]{2}\d{7})\b");
+pattern!(LETTERED, r"\b(?:[A-DF-MO-RT-VX-Z][0-9]{8}|[A-Z]{2}[0-9]{7})\b");
 
 /// Finds the number of a passport.
 pub(super) fn find(text: &str) -> Option<Range<usize>> {

@@ -16,7 +16,8 @@ pattern!(WITH_INITIAL, r"\b(?i:pt|patient|baby)\.?\s+((?:\p{Lu}\.\s?){1,3}\p{Lu}
 
 /// What follows MR (magnetic resonance), MS (multiple sclerosis, a seller of software), DR (digital radiography), or
 /// "patient:", and is no name.
-const WORK: [&str; 60] = [
+const WORK: [&str; 69] = [
+    "AMU",
     "ANGIO",
     "BARIATRIC",
     "BAY",
@@ -26,17 +27,22 @@ const WORK: [&str; 60] = [
     "BREAST",
     "CAPACITY",
     "CARDIAC",
+    "CCU",
     "CHOICE",
     "CLINIC",
     "COHORT",
+    "ENT",
     "ENTEROGRAPHY",
     "FEMALE",
     "FILM",
     "FLOW",
     "GUIDED",
+    "HDU",
     "HEAD",
     "HUB",
+    "ICU",
     "INFECTIOUS",
+    "ITU",
     "KNEE",
     "LINAC",
     "LIST",
@@ -48,16 +54,19 @@ const WORK: [&str; 60] = [
     "MRI",
     "NECK",
     "NEEDS",
+    "NICU",
     "NURSE",
     "NURSES",
     "PATIENTS",
     "PELVIS",
+    "PICU",
     "PLAIN",
     "PROSTATE",
     "RELAPSE",
     "REVIEW",
     "ROOM",
     "ROOMS",
+    "SAU",
     "SCAN",
     "SCANNER",
     "SCANS",
@@ -79,15 +88,18 @@ const WORK: [&str; 60] = [
     "WORKLIST",
 ];
 
+/// What one may miss, and nobody is called.
+const DAYS: [&str; 7] = ["FRIDAY", "MONDAY", "SATURDAY", "SUNDAY", "THURSDAY", "TUESDAY", "WEDNESDAY"];
+
 /// Finds a name.
 pub(super) fn find(text: &str) -> Option<Range<usize>> {
-    let is_work = |name: &str| {
-        let word = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_uppercase();
-        WORK.contains(&word.as_str())
-    };
+    let first_word =
+        |name: &str| name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_uppercase();
+    let is_work = |name: &str| WORK.contains(&first_word(name).as_str());
     let titled = TITLED.captures_iter(text).find(|found| {
         let is_short_form = matches!(&found[1], "MR" | "MS" | "DR");
-        !(is_short_form && is_work(&found[2]))
+        let is_missed = &found[1] == "miss" && DAYS.contains(&first_word(&found[2]).as_str());
+        !(is_missed || is_short_form && is_work(&found[2]))
     });
     let announced = || ANNOUNCED.captures_iter(text).find(|found| !is_work(&found[1]));
     let found = titled.or_else(announced).or_else(|| WITH_INITIAL.captures(text));
@@ -113,6 +125,8 @@ mod tests {
             "name = Example",
             "Mr.Example",
             "MS EXAMPLE",
+            "Miss Tuesday",
+            "miss Tues",
         ] {
             assert!(find(text).is_some(), "{text}");
         }
@@ -132,6 +146,8 @@ mod tests {
             "Patient: Side room",
             "drs mess",
             "HDU Ms",
+            "will miss Tuesday list",
+            "2 pts: ITU stepdown",
         ] {
             assert!(find(text).is_none(), "{text}");
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::pattern;
 
-pattern!(SHAPE, r"(?i)\b([a-z]{1,2})(\d[a-z\d]?)[\s.\-]{0,2}(\d)([abd-hjlnp-uw-z]{2})\b");
+pattern!(SHAPE, r"(?i)\b([a-z]{1,2})([0-9][a-z0-9]?)[\s.\-]{0,2}([0-9])([abd-hjlnp-uw-z]{2})\b");
 
 /// The postcode areas of the United Kingdom and the Crown dependencies.
 const AREAS: [&str; 125] = [
@@ -21,12 +21,19 @@ const AREAS: [&str; 125] = [
 /// What follows a ward or bay such as `W2` or `B4` and is no half of a postcode: `1st floor`, `4hr wait`.
 const COUNTED: [&str; 7] = ["ft", "hr", "nd", "rd", "st", "th", "yr"];
 
+pattern!(FREE_AFTER, r"(?i)^\s+(?:free|open|closed|avail|available|empty|clean|ready|now)\b");
+
 /// Finds a postcode.
 pub(super) fn find(text: &str) -> Option<Range<usize>> {
     SHAPE.captures_iter(text).find_map(|found| {
         let (area, inward) = (&found[1], &found[4]);
         let is_place = area.len() == 1 || area.chars().all(char::is_uppercase);
-        let counts = is_place && COUNTED.contains(&inward);
+        // "B4 2SR free": two side rooms of a bay.
+        let rooms = || {
+            let after = found.get(0).map_or("", |whole| &text[whole.end()..]);
+            area.len() == 1 && inward == "SR" && FREE_AFTER.is_match(after)
+        };
+        let counts = (is_place && COUNTED.contains(&inward)) || rooms();
         let known = AREAS.contains(&area.to_uppercase().as_str());
         found.get(0).filter(|_| known && !counts).map(|whole| whole.range())
     })
@@ -38,16 +45,34 @@ mod tests {
 
     #[test]
     fn postcodes_are_found() {
-        for text in ["LS1 4AB", "ls14ab", "from SW1A 2AA", "M1 1AE", "L1 8JQ.", "EC1A-1BB", "ls1 4hr"] {
+        for text in [
+            "LS1 4AB",
+            "ls14ab",
+            "from SW1A 2AA",
+            "M1 1AE",
+            "L1 8JQ.",
+            "EC1A-1BB",
+            "ls1 4hr",
+            "B4 2SR",
+            "LS4 2SR free",
+        ] {
             assert!(find(text).is_some(), "{text}");
         }
     }
 
     #[test]
     fn wards_and_codes_pass() {
-        for text in
-            ["W2 1st floor", "B4 4hr wait", "LS1", "ZZ1 4AB", "bay 12 2 beds", "RBL14", "L3 2IC", "E4 2 HDU"]
-        {
+        for text in [
+            "W2 1st floor",
+            "B4 4hr wait",
+            "LS1",
+            "ZZ1 4AB",
+            "bay 12 2 beds",
+            "RBL14",
+            "L3 2IC",
+            "E4 2 HDU",
+            "B4 2SR free",
+        ] {
             assert!(find(text).is_none(), "{text}");
         }
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::pattern;
 
-pattern!(WITH_COLON, r"\b(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d)?(?:\b|[Zz])");
-pattern!(FROM_TO, r"\b(?:[01]\d|2[0-4])[.:]?[0-5]\d ?- ?(?:[01]\d|2[0-4])[.:]?[0-5]\d\b");
+pattern!(WITH_COLON, r"\b(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9])?(?:\b|[Zz])");
+pattern!(FROM_TO, r"\b(?:[01][0-9]|2[0-4])[.:]?[0-5][0-9] ?- ?(?:[01][0-9]|2[0-4])[.:]?[0-5][0-9]\b");
 
 /// Returns every time of the day, and every pair of times such as `0730-1600` that no longer number holds.
 pub(super) fn all(text: &str) -> Vec<Range<usize>> {

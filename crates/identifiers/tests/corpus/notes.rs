@@ -3,7 +3,7 @@
 use crate::Dice;
 
 /// Word for word, each of which must pass.
-pub(crate) const KEPT: [&str; 40] = [
+pub(crate) const KEPT: [&str; 50] = [
     "24/11/2026 14:00",
     "ext 4471",
     "2 HDU 4 ward",
@@ -43,6 +43,16 @@ pub(crate) const KEPT: [&str; 40] = [
     "Drs mess bay closed",
     "Recovery holds to 21:00, then ward 7",
     "Cath lab 1, elective only until 12.30",
+    "2 beds free @ 14.30",
+    "14F 12M beds",
+    "female 18 years and over",
+    "16-18y F bay",
+    "will miss Tuesday list",
+    "2 pts: ITU stepdown",
+    "24 Nov 12 trolleys",
+    "B4 2SR free",
+    "202611240800",
+    "20261124070000",
     "confirmed 019a7b1c-9994-7659-9190-943476591900",
 ];
 

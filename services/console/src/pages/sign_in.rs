@@ -158,11 +158,17 @@ pub(crate) fn with_cookie(app: &App, id: Option<&str>, mut response: Response) -
     response
 }
 
+/// Longest address of ours that one returns to, in bytes.
+const NEXT_BYTES_MAX: usize = 2 * 1024;
+
 /// Returns an address of ours, `/` for any other.
 pub(crate) fn local(next: &str) -> &str {
-    let is_ours = next.starts_with('/')
+    // Browsers leave tabs and line ends out of an address: "/<tab>/evil.example" is "//evil.example" to them.
+    let is_plain = |byte: u8| byte > b' ' && byte != 0x7f && byte != b'\\';
+    let is_ours = next.len() <= NEXT_BYTES_MAX
+        && next.starts_with('/')
         && !next.starts_with("//")
-        && !next.contains(['\\', '\r', '\n'])
+        && next.bytes().all(is_plain)
         && !next.starts_with("/sign-");
     if is_ours { next } else { "/" }
 }
@@ -184,6 +190,11 @@ mod tests {
             "https://evil.example",
             "/sign-in",
             "/a\r\nb",
+            "/\t/evil.example",
+            "/ /evil.example",
+            "/\0/evil.example",
+            "/\u{7f}/evil.example",
+            &format!("/{}", "x".repeat(NEXT_BYTES_MAX)),
         ] {
             assert_eq!(local(other), "/", "{other}");
         }

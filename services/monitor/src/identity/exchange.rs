@@ -72,7 +72,9 @@ pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<E
         }
     };
     let role = chosen_role(inner, sign_ins, &signed_in, &asked.access_token).await?;
-    let (role, trust) = sign_ins.roles.here(&role, &inner.real).await?;
+    let in_force = inner.live.region()?;
+    let is_trust = |code| in_force.region.trusts.contains_key(&code);
+    let (role, trust) = sign_ins.roles.here(&role, is_trust, &inner.real).await?;
     let actor = Actor { subject: signed_in.subject.clone(), kind: ActorKind::Person, role, trust };
     // Refuses a trust that is not, or no longer, in the region.
     Call::new(&inner.live, actor.clone(), inner.clock.now(), None)?;

@@ -104,10 +104,12 @@ impl RoleTables {
     /// Returns what a national role is here, and the trust that it acts for.
     ///
     /// # Errors
-    /// `NO_ROLE` when its organisation's table does not give it one.
+    /// `NO_ROLE` when its organisation's table does not give it one, or when a trust of the region, as `is_trust` says,
+    /// calls itself above trusts.
     pub(super) async fn here(
         &self,
         chosen: &ChosenRole,
+        is_trust: impl Fn(TrustCode) -> bool,
         clock: &Clock,
     ) -> Result<(Role, Option<TrustCode>), Failure> {
         self.read_again(clock).await;
@@ -125,6 +127,11 @@ impl RoleTables {
             ));
         };
         match table.kind {
+            // Each registration authority keeps its own file: a trust's own gives nothing above the trust.
+            Kind::Region if organisation.parse().is_ok_and(is_trust) => {
+                tracing::error!(%organisation, "the table of roles of a trust is of kind region: it gives none");
+                none(format!("{organisation} is a trust, whose table gives roles of the trust alone"))
+            }
             Kind::Region => Ok((row.gives, None)),
             Kind::Trust => match organisation.parse() {
                 Ok(trust) => Ok((row.gives, Some(trust))),
@@ -183,7 +190,7 @@ impl Table {
             return Err(format!("organisation must be {name}, as the file is named"));
         }
         let wanted = match table.kind {
-            Kind::Trust => "a role of a trust: bed_manager, site_lead, coordinator, icb or lead_provider",
+            Kind::Trust => "a role of a trust: bed_manager, site_lead, coordinator or lead_provider",
             Kind::Region => {
                 "a role above trusts: coordinator, icb, lead_provider, gold, auditor or platform_admin"
             }
@@ -206,8 +213,8 @@ impl Kind {
     const fn gives(self, role: Role) -> bool {
         match role {
             Role::BedManager | Role::SiteLead => matches!(self, Self::Trust),
-            Role::Coordinator | Role::Icb | Role::LeadProvider => true,
-            Role::Gold | Role::Auditor | Role::PlatformAdmin => matches!(self, Self::Region),
+            Role::Coordinator | Role::LeadProvider => true,
+            Role::Icb | Role::Gold | Role::Auditor | Role::PlatformAdmin => matches!(self, Self::Region),
             Role::TrustSystem | Role::Engine | Role::Console => false,
         }
     }
@@ -288,10 +295,29 @@ mod tests {
             (chosen("ZA2", "S8000:G8000:R8008", &[]), None),
             (chosen("QNV", "S8000:G8000:R8010", &[]), Some((Role::Gold, None))),
         ] {
-            let found = tables.here(&role, &clock).await.map_err(|refused| refused.reason());
+            let found = tables.here(&role, |_| false, &clock).await.map_err(|refused| refused.reason());
             let trust = |trust: Option<&str>| trust.map(|trust| trust.parse::<TrustCode>().unwrap());
             let expected = gives.map(|(role, of)| (role, trust(of))).ok_or(reasons::NO_ROLE);
             assert_eq!(found, expected, "{role:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trust_that_calls_itself_a_region_has_no_roles() {
+        let folder = tempfile::tempdir().unwrap();
+        for organisation in ["ZA1", "QNV"] {
+            let gold = format!(
+                "organisation = \"{organisation}\"\nkind = \"region\"\n[[role]]\ncode = \"R8010\"\ngives = \"gold\"\n"
+            );
+            std::fs::write(folder.path().join(format!("{organisation}.toml")), gold).unwrap();
+        }
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let tables = RoleTables::open(folder.path(), &clock).unwrap();
+        let is_trust = |code: TrustCode| code.as_str() == "ZA1";
+        for (organisation, expected) in [("ZA1", Err(reasons::NO_ROLE)), ("QNV", Ok((Role::Gold, None)))] {
+            let role = chosen(organisation, "S8000:G8000:R8010", &[]);
+            let found = tables.here(&role, is_trust, &clock).await.map_err(|refused| refused.reason());
+            assert_eq!(found, expected, "{organisation}");
         }
     }
 
@@ -308,12 +334,18 @@ mod tests {
             (ZA1.replace("S8000:G8000:R8008", "R9"), Err(reasons::NO_ROLE)),
         ] {
             std::fs::write(&path, text).unwrap();
-            let before =
-                tables.here(&role, &clock).await.map(|found| found.0).map_err(|refused| refused.reason());
+            let before = tables
+                .here(&role, |_| false, &clock)
+                .await
+                .map(|found| found.0)
+                .map_err(|refused| refused.reason());
             assert_ne!(before.map(|role| role.to_string()).unwrap_or_default(), "");
             clock.advance(SignedDuration::from_secs(60));
-            let after =
-                tables.here(&role, &clock).await.map(|found| found.0).map_err(|refused| refused.reason());
+            let after = tables
+                .here(&role, |_| false, &clock)
+                .await
+                .map(|found| found.0)
+                .map_err(|refused| refused.reason());
             assert_eq!(after, gives);
         }
     }
@@ -332,6 +364,7 @@ mod tests {
         for (name, text, why) in [
             ("ZA2.toml", ZA1.to_owned(), "organisation must be ZA2"),
             ("ZA1.toml", ZA1.replace("bed_manager", "gold"), "role 2: code must be given"),
+            ("ZA1.toml", ZA1.replace("bed_manager", "icb"), "role 2: code must be given"),
             ("ZA1.toml", ZA1.replace("bed_manager", "trust_system"), "a role of a trust"),
             ("ZA1.toml", ZA1.replace("\"trust\"", "\"region\""), "a role above trusts"),
             ("ZA1.toml", ZA1.replace("bed_manager", "king"), "king"),
