@@ -118,6 +118,8 @@ const NEEDS: &[Column] = &[
     column("discharge_pathway", Holds::Text),
     column("funding_route", Holds::Text),
     column("cost_centre", Holds::Text),
+    column("away_since", Holds::TimeOrDate),
+    column("cohort", Holds::Text),
     column("state", Holds::Text),
     column("units_proposed", Holds::Number),
     column("units_committed", Holds::Number),

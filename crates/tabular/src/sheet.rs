@@ -1,5 +1,6 @@
 //! Files into messages of the API, with everything that is wrong said by the cell.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use fallow_api::json::{self, Message};
@@ -77,6 +78,30 @@ impl<M> Sheet<M> {
     }
 }
 
+impl Sheet<Offer> {
+    /// Leaves out each row whose `source_key` an earlier row has, and says so by the row: the two would be one offer, and
+    /// which of them came last would be chance.
+    pub fn refuse_twice(&mut self) {
+        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut faults = Vec::new();
+        for item in &self.items {
+            match first.get(item.message.source_key.as_str()) {
+                Some(row) => faults.push(self.fault(
+                    item.row,
+                    "source_key",
+                    format!("is the same offer as row {row}; give each its own source_key"),
+                )),
+                None => {
+                    first.insert(&item.message.source_key, item.row);
+                }
+            }
+        }
+        self.items.retain(|item| !faults.iter().any(|fault| fault.row == item.row));
+        self.faults.extend(faults);
+        self.faults.sort_by_key(|fault| fault.row);
+    }
+}
+
 /// Reads offers as a trust publishes them: what the services write is left out, and the source is the sheet.
 ///
 /// # Errors
@@ -97,6 +122,8 @@ pub fn offers(
             suspension: None,
             source: Source::Sheet.into(),
             source_seq: 0,
+            asked: Vec::new(),
+            phone: String::new(),
             ..std::mem::take(offer)
         };
         if let Some(figures) = &mut offer.figures {
@@ -124,6 +151,8 @@ pub fn needs(bytes: &[u8], format: Format, mapping: &Mapping, local: &Local) -> 
             review_at: None,
             raised_at: None,
             agreed_at: None,
+            from_home: None,
+            validation: None,
             units: if need.units == 0 { 1 } else { need.units },
             ..std::mem::take(need)
         };

@@ -105,6 +105,51 @@ fn what_the_services_write_is_left_out() {
     assert_eq!(offer.source(), fallow_api::v1::Source::Sheet);
 }
 
+#[test]
+fn json_lines_that_fallow_wrote_are_read_without_what_it_added() {
+    let read = |text: &str| {
+        let sheet =
+            sheet::offers(text.as_bytes(), Format::JsonLines, &Mapping::default(), &london()).unwrap();
+        (sheet.faults, sheet.items)
+    };
+    let offer = fallow_api::v1::Offer {
+        site: "ZA401".into(),
+        phone: "01632 960001".into(),
+        asked: vec![fallow_api::v1::AskedToConfirm::default()],
+        ..Default::default()
+    };
+    let (faults, items) = read(&fallow_api::json::to_string(&offer).unwrap());
+    assert_eq!(faults, []);
+    assert_eq!((items[0].message.phone.as_str(), items[0].message.asked.len()), ("", 0));
+    let need = fallow_api::v1::Need {
+        from_home: Some(fallow_api::v1::FromHome::default()),
+        validation: Some(fallow_api::v1::Validation::default()),
+        cohort: "away".into(),
+        ..Default::default()
+    };
+    let text = fallow_api::json::to_string(&need).unwrap();
+    let needs = sheet::needs(text.as_bytes(), Format::JsonLines, &Mapping::default(), &london()).unwrap();
+    assert_eq!(needs.faults, []);
+    let read = &needs.items[0].message;
+    assert_eq!((read.from_home.is_none(), read.validation.is_none()), (true, true));
+    assert_eq!(read.cohort, "away");
+}
+
+#[test]
+fn a_cohort_and_a_time_away_have_columns() {
+    let rows = read("cohort,away_since\nelderly,2026-11-20\n");
+    let expected = r#"{"away_since":"2026-11-20T00:00:00Z","cohort":"elderly"}"#;
+    assert_eq!(rows, [(2, Ok(expected.to_owned()))]);
+}
+
+#[test]
+fn two_rows_of_one_key_are_not_both_sent() {
+    let mut sheet = offers("source_key,figures.staffed\nA,1\nB,2\nA,3\n", "");
+    sheet.refuse_twice();
+    assert_eq!(sheet.items.iter().map(|item| item.row).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(said(&sheet), ["row 4, A4: is the same offer as row 2; give each its own source_key"]);
+}
+
 /// The map of a theatre system that has never heard of us.
 const THEATREMAN: &str = r#"
 head_row = 3

@@ -10,6 +10,7 @@ use jiff::civil::{Date, DateTime, Time};
 use crate::cell::Cell;
 use crate::columns::Table;
 use crate::mapping::{Mapping, same};
+use crate::sheet::letters;
 use crate::{BadFile, Record, guard};
 
 /// Sheets of a workbook at most.
@@ -20,6 +21,11 @@ const ROWS_MAX: u32 = 20_000;
 const COLUMNS_MAX: u32 = 200;
 /// Cells at most that are not empty.
 const CELLS_MAX: usize = 500_000;
+/// Bytes of text at most of one cell; the longest list that a record may have (50 texts of 64 characters) fits.
+const CELL_BYTES_MAX: usize = 4_000;
+/// Bytes of text at most of all cells of a sheet. A workbook keeps a text once for all cells that have it, so a small
+/// file can stand for far more text than it holds.
+const TEXT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Visits every row that is not empty, the head among them.
 ///
@@ -36,7 +42,7 @@ pub(crate) fn each(
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
     let sheet = sheet(&workbook, table, mapping)?;
     let mut reader = workbook.worksheet_cells_reader(&sheet).map_err(broken)?;
-    let (mut row, mut cells, mut count) = (0, Vec::new(), 0_usize);
+    let (mut row, mut cells, mut count, mut text) = (0, Vec::new(), 0_usize, 0_usize);
     while let Some(found) = reader.next_cell().map_err(broken)? {
         let (at, column) = found.get_position();
         let cell = cell(found.get_value());
@@ -49,6 +55,10 @@ pub(crate) fn each(
                 "has more than {ROWS_MAX} rows, {COLUMNS_MAX} columns or {CELLS_MAX} filled cells on its sheet {sheet}"
             )));
         }
+        if let Cell::Text(written) = &cell {
+            text = text.saturating_add(written.len());
+            refuse_long(written.len(), text, at, column)?;
+        }
         if at != row {
             flush(row, &mut cells, &mut visit);
             row = at;
@@ -60,6 +70,24 @@ pub(crate) fn each(
         cells[column] = cell.into_owned();
     }
     flush(row, &mut cells, &mut visit);
+    Ok(())
+}
+
+/// Refuses a text before it is copied.
+fn refuse_long(cell: usize, all: usize, row: u32, column: u32) -> Result<(), BadFile> {
+    if cell > CELL_BYTES_MAX {
+        let column = letters(usize::try_from(column).unwrap_or(usize::MAX - 1));
+        return Err(BadFile::TooLarge(format!(
+            "has {cell} bytes of text in its cell {column}{}; a cell has at most {CELL_BYTES_MAX}",
+            row.saturating_add(1)
+        )));
+    }
+    if all > TEXT_BYTES_MAX {
+        return Err(BadFile::TooLarge(format!(
+            "has more than {} MB of text in its cells",
+            TEXT_BYTES_MAX / (1024 * 1024)
+        )));
+    }
     Ok(())
 }
 

@@ -121,7 +121,7 @@ impl Fields {
     fn parked(self, app: &App, headers: &HeaderMap, session: Option<&str>, path: String) -> Option<Response> {
         let subject = app.sessions.was_of(session?, self.text("csrf")).filter(|_| is_same_origin(headers))?;
         let fields = self.0.into_iter().filter(|(name, _)| name != "csrf").collect();
-        let name = app.parked.keep(Form { subject, path, fields });
+        let name = app.parked.keep(Form { subject, path, fields })?;
         Some(to_sign_in(&format!("/resume/{name}")))
     }
 

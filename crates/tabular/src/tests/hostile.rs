@@ -67,6 +67,21 @@ fn a_promise_of_strings_makes_no_room_for_them() {
 }
 
 #[test]
+fn a_long_text_that_every_cell_shares_is_not_copied_for_each() {
+    let filled = |length: usize, rows: usize| {
+        let note = "n".repeat(length);
+        let offer = fallow_api::v1::Offer { site: "ZA401".into(), note, ..Default::default() };
+        write::xlsx(&vec![offer; rows], Table::Offers, &london()).unwrap()
+    };
+    let said = read(&filled(30_000, 200)).unwrap_err().to_string();
+    assert!(said.contains("has 30000 bytes of text in its cell"), "{said}");
+    let shared = filled(3_900, 2_500);
+    assert!(shared.len() < 1 << 20, "the workbook has {} bytes", shared.len());
+    assert_eq!(read(&shared), Err(BadFile::TooLarge("has more than 8 MB of text in its cells".to_owned())));
+    assert_eq!(read(&filled(3_900, 200)), Ok(200));
+}
+
+#[test]
 fn a_cell_far_away_makes_no_room_for_those_between() {
     let bytes = replaced("sheet1.xml", "r=\"D2\"", "r=\"XFD1048576\"");
     let said = read(&bytes).unwrap_err().to_string();

@@ -117,7 +117,7 @@ impl Change {
         match self {
             Self::Units { trust, resource, by, until } => {
                 let until = now.read_control(until).map(|at| format!(" until {}", now.clock(at)));
-                let (sign, many) = if *by < 0 { ("fewer", -by) } else { ("more", *by) };
+                let (sign, many) = (if *by < 0 { "fewer" } else { "more" }, by.unsigned_abs());
                 let until = until.unwrap_or_default();
                 format!("{many} {sign} {} at {}{until}", what(resource), directory.trust(trust))
             }
