@@ -395,14 +395,14 @@ fn add(messages: &mut BTreeMap<String, Shape>, scope: &str, message: &Descriptor
     }
     let mut shape = Shape::default();
     for field in &message.field {
-        let holds = match field.r#type() {
-            Type::String
-                if !PARSED.contains(&field.name()) || (name.as_str(), field.name()) == TEAM_NEEDS =>
-            {
-                Holds::Text
-            }
-            Type::Message => Holds::Message(field.type_name().to_owned()),
-            _ => continue,
+        let is_looked_at = !PARSED.contains(&field.name()) || (name.as_str(), field.name()) == TEAM_NEEDS;
+        let kind = field.r#type();
+        let holds = if kind == Type::String && is_looked_at {
+            Holds::Text
+        } else if kind == Type::Message {
+            Holds::Message(field.type_name().to_owned())
+        } else {
+            continue;
         };
         let Ok(number) = u32::try_from(field.number()) else { continue };
         let repeated = field.label() == prost_types::field_descriptor_proto::Label::Repeated;

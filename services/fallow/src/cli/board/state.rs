@@ -172,31 +172,25 @@ impl Board {
                 Act::Nothing
             }
             Mode::Filter => {
-                match key {
-                    KeyCode::Enter => self.mode = Mode::Browse,
-                    KeyCode::Esc => {
-                        self.filter.clear();
-                        self.mode = Mode::Browse;
-                    }
-                    other => typed(&mut self.filter, other),
+                if key == KeyCode::Esc {
+                    self.filter.clear();
+                }
+                if key == KeyCode::Esc || key == KeyCode::Enter {
+                    self.mode = Mode::Browse;
+                } else {
+                    typed(&mut self.filter, key);
                 }
                 Act::Nothing
             }
-            Mode::Command(line) => match key {
-                KeyCode::Esc => {
-                    self.mode = Mode::Browse;
-                    Act::Nothing
+            Mode::Command(line) => {
+                if key != KeyCode::Esc && key != KeyCode::Enter {
+                    typed(line, key);
+                    return Act::Nothing;
                 }
-                KeyCode::Enter => {
-                    let line = line.trim().to_owned();
-                    self.mode = Mode::Browse;
-                    if line.is_empty() { Act::Nothing } else { Act::Run(line) }
-                }
-                other => {
-                    typed(line, other);
-                    Act::Nothing
-                }
-            },
+                let line = line.trim().to_owned();
+                self.mode = Mode::Browse;
+                if key == KeyCode::Esc || line.is_empty() { Act::Nothing } else { Act::Run(line) }
+            }
         }
     }
 
