@@ -2,7 +2,7 @@
 //!
 //! [`rows`] turns each row into the text of one JSON object in *Fallow JSON*, or says what is wrong with it and in which
 //! field, and the rows after it are read all the same. [`sheet`] goes on to messages of the API, and says what is wrong
-//! by the cell. [`write`] turns records back into files, [`template`] makes an empty workbook to fill in.
+//! by the cell. [`mod@write`] turns records back into files, [`template`] makes an empty workbook to fill in.
 
 mod cell;
 mod columns;
