@@ -13,7 +13,7 @@ use fallow_domain::actor::Role;
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
-use crate::identity::Caller;
+use crate::identity::{Assurance, Caller};
 
 mod table;
 
@@ -62,6 +62,8 @@ pub struct Call {
     pub open: bool,
     /// The largest message that it takes, in bytes.
     pub message_bytes_max: usize,
+    /// How sure one must be of the person who makes it; `None` = as every sign-in is.
+    pub assurance: Option<Assurance>,
     /// How far each role may go, in the order of [`Role::ALL`].
     grants: [Grant; 11],
 }
@@ -103,14 +105,17 @@ impl Caller {
     /// Returns how far the caller may go with a call.
     ///
     /// # Errors
-    /// Not at all.
+    /// Not at all, or only after a stronger sign-in. Who may not in any case is not sent to sign in again for it.
     pub fn authorise(&self, call: &Call) -> Result<Grant, Failure> {
-        match call.grant(self.actor.role) {
-            Grant::Never => Err(Failure::Forbidden {
+        match (call.grant(self.actor.role), call.assurance) {
+            (Grant::Never, _) => Err(Failure::Forbidden {
                 reason: reasons::ROLE_FORBIDS,
                 text: format!("the role {} may not call {}", self.actor.role, call.name()),
             }),
-            grant @ (Grant::Own | Grant::Shared | Grant::Any) => Ok(grant),
+            (grant @ (Grant::Own | Grant::Shared | Grant::Any), None) => Ok(grant),
+            (grant @ (Grant::Own | Grant::Shared | Grant::Any), Some(least)) => {
+                self.assured(least).map(|()| grant)
+            }
         }
     }
 }
@@ -153,20 +158,28 @@ pub fn markdown() -> String {
         "- shared: for what the caller's collaboratives share; anything else is `NOT_FOUND`\n",
         "- any: for the whole region\n",
         "- (blank): never\n",
-        "- open: without a credential, because it is how one signs in\n",
+        "- open: without a credential, because it is how one signs in\n\n",
+        "Assurance is how sure the identity provider must be of the person, where that is more than the two factors ",
+        "(level 2) of every sign-in: at level 3 one of them cannot be copied, such as a smartcard. A weaker sign-in is ",
+        "refused with `PERMISSION_DENIED` / `AAL_TOO_LOW`, and so is a system.\n",
     ));
     let mut service = "";
     for call in CALLS {
         if call.service() != service {
             service = call.service();
             // Writing to a String cannot fail.
-            let _ = write!(out, "\n## {}\n\n| call | class |", service.trim_start_matches("fallow.v1."));
+            let _ = write!(
+                out,
+                "\n## {}\n\n| call | class | assurance |",
+                service.trim_start_matches("fallow.v1.")
+            );
             for role in Role::ALL {
                 let _ = write!(out, " {} |", role.as_str().replace('_', " "));
             }
-            let _ = write!(out, "\n|---|---|{}\n", "---|".repeat(Role::ALL.len()));
+            let _ = write!(out, "\n|---|---|---|{}\n", "---|".repeat(Role::ALL.len()));
         }
-        let _ = write!(out, "| {} | {} |", call.name(), class_name(call.class));
+        let assurance = call.assurance.map(|least| least.level().to_string()).unwrap_or_default();
+        let _ = write!(out, "| {} | {} | {assurance} |", call.name(), class_name(call.class));
         for role in Role::ALL {
             let grant = match (call.open, call.grant(*role)) {
                 (true, _) => "open",
@@ -200,6 +213,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use fallow_api::FILE_DESCRIPTOR_SET;
+    use fallow_domain::actor::ActorKind;
 
     use super::*;
 
@@ -274,6 +288,41 @@ mod tests {
         assert_eq!(refused.reason(), reasons::ROLE_FORBIDS);
         assert_eq!(gold.authorise(call("/fallow.v1.MatchingService/BypassProposal")), Ok(Grant::Any));
         assert!(Call::find("/fallow.v1.MatchingService/Nothing").is_none());
+    }
+
+    #[test]
+    fn what_overrides_others_or_changes_the_rules_needs_a_stronger_sign_in() {
+        let strong: Vec<&str> =
+            CALLS.iter().filter(|call| call.assurance == Some(Assurance::Three)).map(Call::name).collect();
+        assert_eq!(strong, ["BypassProposal", "ApplyRegion", "ProposeAction", "ConfirmAction"]);
+        let region = fallow_domain::ids::RegionId::parse("north-vale").unwrap();
+        for call in CALLS.iter().filter(|call| call.assurance.is_some()) {
+            for role in Role::ALL {
+                let trust = Some("ZA1".parse().unwrap());
+                let actor = |kind| fallow_domain::actor::Actor {
+                    subject: fallow_domain::ids::Label::parse("somebody").unwrap(),
+                    kind,
+                    role: *role,
+                    trust,
+                };
+                let person = |assurance| Caller {
+                    assurance,
+                    ..Caller::unasked(actor(ActorKind::Person), region.clone())
+                };
+                let too_weak = match call.grant(*role) {
+                    Grant::Never => reasons::ROLE_FORBIDS,
+                    Grant::Own | Grant::Shared | Grant::Any => reasons::AAL_TOO_LOW,
+                };
+                for weak in [None, Some(Assurance::One), Some(Assurance::Two)] {
+                    let refused = person(weak).authorise(call).unwrap_err();
+                    assert_eq!(refused.reason(), too_weak, "{} {role} {weak:?}", call.path);
+                }
+                let system = Caller::system(actor(ActorKind::System), region.clone());
+                assert_eq!(system.authorise(call).unwrap_err().reason(), too_weak, "{} {role}", call.path);
+                let sure = person(Some(Assurance::Three)).authorise(call);
+                assert_eq!(sure.is_ok(), call.grant(*role) != Grant::Never, "{} {role}", call.path);
+            }
+        }
     }
 
     #[test]

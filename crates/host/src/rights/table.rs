@@ -1,9 +1,12 @@
-//! The table itself. A row reads: call, class, what it does, largest message, and a letter for each role.
+//! The table itself. A row reads: call, class, what it does, largest message, and a letter for each role; then the
+//! assurance that it needs of a person, where that is more than every sign-in has.
 
 use super::{Call, Class, Grant};
 use Class::{Answer, Need, Publish, Read, Steer, Watch};
 use Effect::{Changes, Opens, Reads, Shows};
 use Grant::{Any as A, Never as N, Own as O, Shared as S};
+
+use crate::identity::Assurance;
 
 /// Largest message of most calls, in bytes.
 const USUAL: usize = 64 * 1024;
@@ -34,7 +37,14 @@ const fn row(
         Effect::Opens => (true, true),
         Effect::Shows => (false, true),
     };
-    Call { path, class, changes, open, message_bytes_max, grants }
+    Call { path, class, changes, open, message_bytes_max, assurance: None, grants }
+}
+
+impl Call {
+    /// Returns the same row, for persons alone of whom one is as sure as that.
+    const fn needing(self, least: Assurance) -> Self {
+        Self { assurance: Some(least), ..self }
+    }
 }
 
 /// Every call of the contract, in its order. Columns: TS trust system, BM bed manager, SL site lead, CO coordinator,
@@ -79,7 +89,7 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MatchingService/RetractAnswer", Answer, Changes, USUAL, [O, O, O, N, N, N, N, N, N, N, N]),
     row("/fallow.v1.MatchingService/ApproveProposal", Answer, Changes, USUAL, [N, N, O, S, A, S, N, N, A, N, N]),
     row("/fallow.v1.MatchingService/ExtendHold", Answer, Changes, USUAL, [N, O, O, N, N, N, N, N, N, N, N]),
-    row("/fallow.v1.MatchingService/BypassProposal", Answer, Changes, USUAL, [N, N, N, N, N, N, N, N, A, N, N]),
+    row("/fallow.v1.MatchingService/BypassProposal", Answer, Changes, USUAL, [N, N, N, N, N, N, N, N, A, N, N]).needing(Assurance::Three),
     row("/fallow.v1.MatchingService/ListCampaigns", Read, Reads, USUAL, [S, S, S, S, A, S, A, N, A, N, N]),
     row("/fallow.v1.MatchingService/GetCampaign", Read, Reads, USUAL, [S, S, S, S, A, S, A, N, A, N, N]),
     row("/fallow.v1.MatchingService/AnswerCampaign", Answer, Changes, USUAL, [O, O, O, N, N, N, N, N, N, N, N]),
@@ -106,10 +116,10 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MonitorService/SetMode", Steer, Changes, USUAL, [N, N, N, N, N, N, N, N, A, N, N]),
     row("/fallow.v1.MonitorService/GetSitrep", Read, Reads, USUAL, [N, S, S, S, A, S, N, N, A, A, N]),
     row("/fallow.v1.MonitorService/SignOffSitrep", Steer, Changes, USUAL, [N, N, N, N, N, N, N, N, A, N, N]),
-    row("/fallow.v1.MonitorService/ApplyRegion", Steer, Changes, REGION_FILE, [N, N, N, N, N, N, N, N, N, N, A]),
+    row("/fallow.v1.MonitorService/ApplyRegion", Steer, Changes, REGION_FILE, [N, N, N, N, N, N, N, N, N, N, A]).needing(Assurance::Three),
     row("/fallow.v1.MonitorService/GetRegion", Read, Reads, USUAL, [A, A, A, A, A, A, A, N, A, A, A]),
-    row("/fallow.v1.MonitorService/ProposeAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]),
-    row("/fallow.v1.MonitorService/ConfirmAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]),
+    row("/fallow.v1.MonitorService/ProposeAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]).needing(Assurance::Three),
+    row("/fallow.v1.MonitorService/ConfirmAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]).needing(Assurance::Three),
     // IdentityService
     row("/fallow.v1.IdentityService/GetProvider", Read, Shows, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),
     row("/fallow.v1.IdentityService/ExchangeToken", Steer, Opens, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),
