@@ -4,6 +4,7 @@
 //! confirmed is what was shown.
 
 mod body;
+mod pace;
 mod send;
 
 use askama::Template;
@@ -18,12 +19,12 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use self::body::Upload;
-use self::send::Sent;
+use self::send::{Carried, Sent};
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
 use crate::app::{App, Visit};
 use crate::form::Posted;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::routes;
 
 /// Bytes of a confirmation at most: a thousand rows, written as a browser sends them.
@@ -86,12 +87,12 @@ struct Preview {
     counts: String,
     lines: Vec<Line>,
     faults: Vec<Fault>,
-    /// The rows that can be read, as the confirmation sends them back; empty when there is nothing to confirm.
-    records: String,
-    /// The number of the state, so that the same confirmation twice is one.
-    sequence: i64,
-    /// Whether what the sheet leaves out is withdrawn.
-    replaces: bool,
+    /// What the confirmation sends back; without records when there is nothing to confirm.
+    carried: Carried,
+    /// Whether it was confirmed and ended before the last row.
+    stopped: bool,
+    /// Which rows or sites are done then; empty when none is.
+    done: String,
     /// Said when the sheet was to replace and cannot.
     keeps: bool,
 }
@@ -145,7 +146,7 @@ pub(crate) async fn preview(State(app): State<App>, headers: HeaderMap, request:
     };
     let made = async {
         visit.own_trust()?;
-        let sheet = send::read(&upload.bytes, upload.format, upload.of, &local(&visit))?;
+        let sheet = send::read(upload.bytes, upload.format, upload.of, local(&visit)).await?;
         send::preview(&visit, sheet, upload.replaces).await
     };
     match made.await {
@@ -159,17 +160,26 @@ pub(crate) async fn confirm(Posted { visit, fields }: Posted) -> Response {
     let of = Of::read(fields.text("of"));
     let made = async {
         visit.own_trust()?;
-        let records = fields.text("records");
-        let sheet = send::read(records.as_bytes(), fallow_tabular::Format::JsonLines, of, &local(&visit))?;
-        send::send(&visit, &sheet, &fields).await
+        let carried = Carried::of(&fields)?;
+        let bytes = carried.records.clone().into_bytes();
+        let rows = send::read(bytes, fallow_tabular::Format::JsonLines, of, local(&visit)).await?;
+        let sent = send::send(&visit, rows, &carried).await;
+        Ok((sent.unwrap_or_else(|problem| Sent { stopped: Some(problem), ..Sent::default() }), carried))
     };
     match made.await {
-        Ok(Sent { differences, faults }) if faults.is_empty() => {
+        // The same form again, so that what is done is not done twice.
+        Ok((Sent { differences, faults, done, stopped: Some(problem) }, carried)) => {
+            let problem = after_some(problem, &done);
+            let mut preview = Preview::new(&differences, faults, carried);
+            (preview.stopped, preview.done) = (true, done);
+            show(&visit, of, Some(&problem), Some(preview)).await
+        }
+        Ok((Sent { differences, faults, .. }, _)) if faults.is_empty() => {
             let next = if of == Of::Offers { "/capacity" } else { "/needs" };
             visit.done(format!("Uploaded: {}.", counted(&differences, 0)), next)
         }
-        Ok(Sent { differences, faults }) => {
-            let preview = Preview::new(&differences, faults, String::new(), 0);
+        Ok((Sent { differences, faults, .. }, _)) => {
+            let preview = Preview::new(&differences, faults, Carried::default());
             let problem = Problem::invalid("file", "some rows were refused meanwhile; the others are done");
             show(&visit, of, Some(&problem), Some(preview)).await
         }
@@ -204,12 +214,32 @@ pub(crate) async fn template(visit: Visit, Path(kind): Path<String>) -> Response
     visit.answer(made.await)
 }
 
+/// Says a problem so that it does not claim that nothing was changed, when something was.
+fn after_some(problem: Problem, done: &str) -> Problem {
+    match problem.kind {
+        Kind::Away if !done.is_empty() => Problem { kind: Kind::OutcomeUnknown, ..problem },
+        Kind::Refused | Kind::Forbidden | Kind::ChangedMeanwhile if !done.is_empty() => {
+            Problem::invalid("file", &problem.text)
+        }
+        Kind::Invalid
+        | Kind::Refused
+        | Kind::ChangedMeanwhile
+        | Kind::NotFound
+        | Kind::Forbidden
+        | Kind::SignedOut
+        | Kind::Limited
+        | Kind::Away
+        | Kind::OutcomeUnknown
+        | Kind::Broken => problem,
+    }
+}
+
 fn local(visit: &Visit) -> Local {
     Local { now: visit.now.at, zone: visit.now.zone.clone() }
 }
 
 impl Preview {
-    fn new(differences: &[Difference], faults: Vec<Fault>, records: String, sequence: i64) -> Self {
+    fn new(differences: &[Difference], faults: Vec<Fault>, carried: Carried) -> Self {
         let mut rows: Vec<usize> = faults.iter().map(|fault| fault.row).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -223,9 +253,9 @@ impl Preview {
             counts: counted(differences, rows.len()),
             lines: named.map(line).collect(),
             faults,
-            records,
-            sequence,
-            replaces: false,
+            carried,
+            stopped: false,
+            done: String::new(),
             keeps: false,
         }
     }

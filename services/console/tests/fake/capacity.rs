@@ -88,6 +88,22 @@ impl CapacityService for World {
             offer.figures = Some(Figures { staffed, free: staffed, ..Figures::default() });
             return Ok(Response::new(PublishOfferResponse { offer: Some(offer), revision: 0 }));
         }
+        self.change(|records| {
+            if records.too_soon > 0 {
+                records.too_soon -= 1;
+                let details = ErrorDetails::with_retry_info(Some(std::time::Duration::from_millis(1)));
+                let text = "too much at once";
+                return Err(Status::with_error_details(tonic::Code::ResourceExhausted, text, details));
+            }
+            match &mut records.until_away {
+                Some(0) => Err(Status::unavailable("the service is away")),
+                Some(left) => {
+                    *left -= 1;
+                    Ok(())
+                }
+                None => Ok(()),
+            }
+        })?;
         let now = self.now();
         let (offer, revision) = self.change(|records| {
             let revision = records.bump(&request_id);

@@ -252,6 +252,8 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         revision: 100,
         asked: Vec::new(),
         request_ids: Vec::new(),
+        too_soon: 0,
+        until_away: None,
     };
     saturday::lend_a_team(&day, &mut records);
     saturday::offer_a_list(&day, &mut records);

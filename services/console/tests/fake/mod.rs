@@ -38,6 +38,10 @@ pub(crate) struct Records {
     pub(crate) asked: Vec<String>,
     /// Every call that changed something, by the name of its request id.
     pub(crate) request_ids: Vec<String>,
+    /// Calls that are refused, from now on, as coming too soon.
+    pub(crate) too_soon: usize,
+    /// Offers that are still published before the service is away.
+    pub(crate) until_away: Option<usize>,
 }
 
 impl Records {

@@ -50,6 +50,12 @@ fn hidden(page: &str, name: &str) -> String {
         .replace("&#38;", "&")
 }
 
+/// Returns the body of the confirmation that a page offers.
+fn confirmation(page: &str) -> String {
+    let names = ["csrf", "of", "sequence", "rows", "records"];
+    names.map(|name| format!("{name}={}", encoded(&hidden(page, name)))).join("&")
+}
+
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
@@ -71,16 +77,51 @@ async fn a_sheet_is_shown_before_it_changes_anything_and_confirmed_once() {
     assert!(seen.contains("row 4, C4</th><td>figures.staffed must be 1 to 10,000"), "{seen}");
     assert_eq!(ids(), before, "a preview changes nothing");
 
-    let fields =
-        ["csrf", "of", "sequence", "records"].map(|name| format!("{name}={}", encoded(&hidden(&seen, name))));
-    let confirmed = visitor.ask("POST", "/upload/confirm", "", &fields.join("&")).await;
+    let fields = confirmation(&seen);
+    let confirmed = visitor.ask("POST", "/upload/confirm", "", &fields).await;
     assert!(confirmed.starts_with("HTTP/1.1 303"), "{confirmed}");
     assert_eq!(header(&confirmed, "location"), Some("/capacity"));
     let page = visitor.get("/capacity", "").await;
     assert!(page.contains("Uploaded: 1 added."), "{page}");
-    visitor.ask("POST", "/upload/confirm", "", &fields.join("&")).await;
+    visitor.ask("POST", "/upload/confirm", "", &fields).await;
     let sent = &ids()[before.len()..];
     assert!(sent.len() == 2 && sent[0] == sent[1], "a second click repeats the request: {sent:?}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn what_ends_a_confirmation_leaves_it_to_be_sent_again() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let csrf = hidden(&visitor.get("/upload", "").await, "csrf");
+    let rows = "site,source_key,resource,figures.staffed,window.until,cadence\n\
+                ZA401,A,bed/cc_adult/2,3,tomorrow 20:00,4h\n\
+                ZA401,B,bed/cc_adult/2,3,tomorrow 20:00,4h\n\
+                ZA401,A,bed/cc_adult/2,9,tomorrow 20:00,4h\n\
+                ZA401,C,bed/cc_adult/2,3,tomorrow 20:00,4h\n";
+    let seen = send(&visitor, &csrf, "sheet.csv", rows.as_bytes()).await;
+    assert!(seen.contains("is the same offer as row 2"), "{seen}");
+    assert_eq!(hidden(&seen, "rows"), "2,3,5");
+    assert!(hidden(&seen, "records").contains("reported_at"), "{seen}");
+
+    let before = stage.world.change(|records| {
+        (records.too_soon, records.until_away) = (3, Some(1));
+        records.request_ids.len()
+    });
+    let ended = visitor.ask("POST", "/upload/confirm", "", &confirmation(&seen)).await;
+    assert!(ended.contains("Done: rows ") && ended.contains("Confirm again"), "{ended}");
+    assert!(!ended.contains("Nothing was changed"), "{ended}");
+    assert_eq!(confirmation(&ended), confirmation(&seen), "the form is the same");
+    let first = stage.world.change(|records| {
+        records.until_away = None;
+        records.request_ids[before..].to_vec()
+    });
+    assert_eq!(first.len(), 1);
+
+    let confirmed = visitor.ask("POST", "/upload/confirm", "", &confirmation(&ended)).await;
+    assert!(confirmed.starts_with("HTTP/1.1 303"), "{confirmed}");
+    let second = stage.world.change(|records| records.request_ids[before + 1..].to_vec());
+    assert!(second.len() == 3 && second.contains(&first[0]), "{first:?} {second:?}");
     stage.tasks.stop();
 }
 

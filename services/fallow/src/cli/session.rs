@@ -30,6 +30,9 @@ use super::output::{Layout, Record, Terminal, View};
 use super::settings::{Config, Context, DevFiles, Places, Service, act_as, choose};
 use super::time::from_wire;
 
+/// How long one request of many waits at most because it comes too soon.
+const PACED_FOR: Duration = Duration::from_secs(60);
+
 /// Everything one command needs.
 pub(crate) struct Session<'a> {
     /// Where it writes.
@@ -238,39 +241,63 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a call of many, of which one that is refused does not end the others: what is wrong with the request itself
-    /// is given back.
+    /// is given back. A call that comes too soon waits as long as the service says, a minute at most in all, and is sent
+    /// again as it was; `what` it is about is said then.
     ///
     /// # Errors
     /// When the next call would fail as well: not allowed, the service away, no answer.
-    pub(crate) async fn attempt<M: Clone, R, F>(
-        &self,
+    pub(crate) async fn attempt_paced<M: Clone, R, F>(
+        &mut self,
+        what: &str,
         message: M,
         send: impl Fn(Request<M>) -> F,
     ) -> Result<Result<R, Problem>, Failure>
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
-        match self.chosen()?.client.call(message, send).await {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(problem) => match problem.code {
-                Code::InvalidArgument
-                | Code::FailedPrecondition
-                | Code::Aborted
-                | Code::AlreadyExists
-                | Code::NotFound => Ok(Err(problem)),
-                Code::Ok
-                | Code::Cancelled
-                | Code::Unknown
-                | Code::DeadlineExceeded
-                | Code::PermissionDenied
-                | Code::ResourceExhausted
-                | Code::OutOfRange
-                | Code::Unimplemented
-                | Code::Internal
-                | Code::Unavailable
-                | Code::DataLoss
-                | Code::Unauthenticated => Err(self.failed(problem)),
-            },
+        let mut waited = Duration::ZERO;
+        loop {
+            let problem = match self.chosen()?.client.call(message.clone(), &send).await {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(problem) => problem,
+            };
+            let wait = problem.retry_after.filter(|_| problem.code == Code::ResourceExhausted);
+            // A service that names no time shall not be asked without a pause.
+            let wait = wait.map(|wait| wait.max(Duration::from_millis(10)));
+            match wait.filter(|wait| waited.saturating_add(*wait) <= PACED_FOR) {
+                Some(wait) => {
+                    if waited.is_zero() {
+                        self.terminal
+                            .say(&format!("{what}: the services take only so many at once; it waits"))?;
+                    }
+                    waited += wait;
+                    tokio::time::sleep(wait).await;
+                }
+                None => return self.of_one(problem).map(Err),
+            }
+        }
+    }
+
+    /// Tells what is wrong with one request from what ends the command.
+    fn of_one(&self, problem: Problem) -> Result<Problem, Failure> {
+        match problem.code {
+            Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::AlreadyExists
+            | Code::NotFound => Ok(problem),
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+            | Code::Unauthenticated => Err(self.failed(problem)),
         }
     }
 

@@ -1,5 +1,10 @@
 //! `import`, `export` and `capacity apply`: sheets in and out, and what is said of them by the cell.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use fallow_api::v1::{
     Figures, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, ListOffersRequest,
     ListOffersResponse, Offer, PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest,
@@ -113,6 +118,37 @@ async fn needs_are_raised_and_live_ones_stay() {
         Ok(RaiseNeedResponse { need: Some(need), revision: 53, already_live })
     });
     assert_snapshot!(told(&world, "import demand @needs.csv").await);
+}
+
+#[tokio::test]
+async fn needs_that_come_too_soon_wait_and_the_same_file_again_raises_nothing_twice() {
+    let world = World::new().await;
+    let rows: String = (1..=6).map(|bed| format!("LC-{bed},bed/cc_adult/2,P1A,18:00\n")).collect();
+    let path = world.folder().join("needs.csv");
+    std::fs::write(&path, format!("case_ref,resource,priority,needed_by\n{rows}")).unwrap();
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let (seen, calls) = (ids.clone(), Arc::new(AtomicUsize::new(0)));
+    world.script.on("DemandService/RaiseNeed", move |ask: RaiseNeedRequest| {
+        match calls.fetch_add(1, Ordering::Relaxed) {
+            // The third row comes too soon, twice; the fifth is forbidden.
+            2 | 3 => {
+                let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(1)));
+                return Err(Status::with_error_details(Code::ResourceExhausted, "too soon", details));
+            }
+            6 => return Err(Status::permission_denied("not yours")),
+            _ => {}
+        }
+        seen.lock().unwrap().push(ask.request_id.clone());
+        Ok(RaiseNeedResponse { need: ask.need, revision: 53, already_live: false })
+    });
+    let ended = told(&world, "import demand @needs.csv").await;
+    assert!(ended.contains("row 4: the services take only so many at once; it waits"), "{ended}");
+    assert!(ended.contains("4 added") && ended.contains("what is raised is not raised twice"), "{ended}");
+    let again = told(&world, "import demand @needs.csv").await;
+    assert!(again.contains("6 added") && again.ends_with("exit 0\n"), "{again}");
+    let ids = ids.lock().unwrap().clone();
+    assert_eq!(ids[..4], ids[4..8], "the same rows are the same requests");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 6);
 }
 
 #[tokio::test]

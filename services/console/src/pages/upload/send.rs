@@ -10,20 +10,21 @@ use fallow_api::v1::{
 use fallow_tabular::difference::{self, Becomes, Difference};
 use fallow_tabular::sheet::{self, Fault, Item, Sheet};
 use fallow_tabular::{Format, Local, Mapping};
-use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use uuid::Builder;
 
+use super::pace::{self, Became, rows_in_words};
 use super::{Of, Preview, local};
 use crate::app::Visit;
 use crate::form::Fields;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::words::resource;
 
 /// Rows at most of one upload; a site's whole state has no more.
 pub(super) const ROWS_MAX: usize = 1_000;
-/// Calls for one upload at once: it shall not keep the services from anybody else.
-const AT_ONCE: usize = 4;
+/// Sheets that are read at once: a workbook unpacks to far more than its file, and each reader holds one whole.
+static READERS: Semaphore = Semaphore::const_new(2);
 
 /// What a sheet holds.
 pub(super) enum Rows {
@@ -36,10 +37,76 @@ pub(super) enum Rows {
 pub(super) struct Sent {
     pub(super) differences: Vec<Difference>,
     pub(super) faults: Vec<Fault>,
+    /// Which rows or sites are done, such as `rows 2 to 21`; empty when none is.
+    pub(super) done: String,
+    /// What ended it before the last row.
+    pub(super) stopped: Option<Problem>,
 }
 
-/// Reads the rows of a file.
-pub(super) fn read(bytes: &[u8], format: Format, of: Of, local: &Local) -> Result<Rows, Problem> {
+/// What a confirmation carries from the preview.
+#[derive(Default)]
+pub(super) struct Carried {
+    /// The rows that can be read, as JSON lines.
+    pub(super) records: String,
+    /// For each of them its row in the sheet, and after an `@` the revision of the offer that the preview saw.
+    pub(super) rows: String,
+    /// The number of the state, so that the same confirmation twice is one.
+    pub(super) sequence: i64,
+    /// Whether what the sheet leaves out is withdrawn.
+    pub(super) replaces: bool,
+}
+
+impl Carried {
+    /// Reads what a confirmation sent.
+    pub(super) fn of(fields: &Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            records: fields.text("records").to_owned(),
+            rows: fields.text("rows").to_owned(),
+            sequence: fields.number("sequence")?.unwrap_or_default(),
+            replaces: fields.text("replaces") == "yes",
+        })
+    }
+
+    /// Returns the id of the confirmation. The session is no part of it: who signs in again and confirms the same again
+    /// repeats it.
+    fn id(&self, visit: &Visit) -> String {
+        let field = |name: &str, value: String| (name.to_owned(), value);
+        Fields::from(vec![
+            field("subject", visit.viewer().subject.clone()),
+            field("records", self.records.clone()),
+            field("rows", self.rows.clone()),
+            field("sequence", self.sequence.to_string()),
+            field("replaces", self.replaces.to_string()),
+        ])
+        .request_id()
+    }
+
+    /// Gives the rows of a confirmation the numbers that they have in the sheet, and returns the revisions by them.
+    fn number<M>(&self, sheet: &mut Sheet<M>) -> BTreeMap<usize, i64> {
+        let mut revisions = BTreeMap::new();
+        for (item, row) in sheet.items.iter_mut().zip(self.rows.split(',')) {
+            let (row, revision) = row.split_once('@').unwrap_or((row, ""));
+            item.row = row.parse().unwrap_or(item.row);
+            if let Ok(revision) = revision.parse() {
+                revisions.insert(item.row, revision);
+            }
+        }
+        revisions
+    }
+}
+
+/// Reads the rows of a file away from the threads that answer everybody.
+pub(super) async fn read(bytes: Vec<u8>, format: Format, of: Of, local: Local) -> Result<Rows, Problem> {
+    let unread = || Problem::invalid("file", "could not be read; save it again as XLSX, or as CSV");
+    let _turn = READERS.acquire().await.map_err(|_| unread())?;
+    let reading = tokio::task::spawn_blocking(move || read_here(&bytes, format, of, &local));
+    reading.await.map_err(|error| {
+        tracing::error!(%error, "a sheet could not be read");
+        unread()
+    })?
+}
+
+fn read_here(bytes: &[u8], format: Format, of: Of, local: &Local) -> Result<Rows, Problem> {
     let mapping = Mapping::default();
     let wrong = |error: fallow_tabular::BadFile| Problem::invalid("file", &error.to_string());
     let (rows, count) = match of {
@@ -49,7 +116,13 @@ pub(super) fn read(bytes: &[u8], format: Format, of: Of, local: &Local) -> Resul
                 if offer.source_key.is_empty() {
                     offer.source_key = difference::source_key(offer);
                 }
+                // What is confirmed later was true now.
+                if offer.reported_at.is_none() {
+                    let seconds = local.now.as_second();
+                    offer.reported_at = Some(prost_types::Timestamp { seconds, nanos: 0 });
+                }
             }
+            sheet.refuse_twice();
             let count = sheet.items.len() + sheet.faults.len();
             (Rows::Offers(sheet), count)
         }
@@ -72,46 +145,68 @@ pub(super) async fn preview(visit: &Visit, rows: Rows, replaces: bool) -> Result
     match rows {
         Rows::Offers(sheet) => {
             let before = before(visit).await?;
-            let mut sent = publish(visit, &sheet, &before, None).await?;
-            let whole = replaces && sheet.faults.is_empty() && sent.faults.is_empty();
-            if whole {
-                sent = replace(visit, &sheet, &before, sequence, true).await?;
+            let mut sent = whole(publish(visit, &sheet, &before, None).await)?;
+            let is_whole = replaces && sheet.faults.is_empty() && sent.faults.is_empty();
+            if is_whole {
+                sent = whole(replace(visit, &sheet, &before, sequence, true).await)?;
             }
-            let refused: BTreeSet<usize> = sent.faults.iter().map(|fault| fault.row).collect();
-            let good = sheet.items.iter().filter(|item| !refused.contains(&item.row));
-            let records = written(good.map(|item| &item.message));
-            let faults = sheet.faults.iter().cloned().chain(sent.faults).collect();
-            let mut preview = Preview::new(&sent.differences, faults, records, sequence);
-            preview.replaces = whole;
-            preview.keeps = replaces && !whole;
+            let revision = |offer: &Offer| before.get(&offer.source_key).map(|before| before.revision);
+            let carried = Carried { sequence, replaces: is_whole, ..carried(&sheet, &sent.faults, revision) };
+            let mut preview = Preview::new(&sent.differences, left_out(&sheet, sent.faults), carried);
+            preview.keeps = replaces && !is_whole;
             Ok(preview)
         }
         Rows::Needs(sheet) => {
-            let sent = raise(visit, &sheet, None).await?;
-            let refused: BTreeSet<usize> = sent.faults.iter().map(|fault| fault.row).collect();
-            let good = sheet.items.iter().filter(|item| !refused.contains(&item.row));
-            let records = written(good.map(|item| &item.message));
-            let faults = sheet.faults.iter().cloned().chain(sent.faults).collect();
-            Ok(Preview::new(&sent.differences, faults, records, sequence))
+            let sent = whole(raise(visit, &sheet, None).await)?;
+            let carried = Carried { sequence, ..carried(&sheet, &sent.faults, |_| None) };
+            Ok(Preview::new(&sent.differences, left_out(&sheet, sent.faults), carried))
         }
     }
 }
 
+/// A preview is of every row or none.
+fn whole(sent: Sent) -> Result<Sent, Problem> {
+    match sent.stopped {
+        Some(problem) => Err(problem),
+        None => Ok(sent),
+    }
+}
+
+fn left_out<M>(sheet: &Sheet<M>, refused: Vec<Fault>) -> Vec<Fault> {
+    sheet.faults.iter().cloned().chain(refused).collect()
+}
+
+fn carried<M: json::Message + serde::Serialize>(
+    sheet: &Sheet<M>,
+    refused: &[Fault],
+    revision: impl Fn(&M) -> Option<i64>,
+) -> Carried {
+    let refused: BTreeSet<usize> = refused.iter().map(|fault| fault.row).collect();
+    let good: Vec<&Item<M>> = sheet.items.iter().filter(|item| !refused.contains(&item.row)).collect();
+    let row = |item: &&Item<M>| match revision(&item.message) {
+        Some(revision) => format!("{}@{revision}", item.row),
+        None => item.row.to_string(),
+    };
+    let rows = good.iter().map(row).collect::<Vec<_>>().join(",");
+    Carried { records: written(good.iter().map(|item| &item.message)), rows, ..Carried::default() }
+}
+
 /// Makes the change that was shown. The same confirmation twice is done once.
-pub(super) async fn send(visit: &Visit, rows: &Rows, fields: &Fields) -> Result<Sent, Problem> {
-    let form = fields.request_id();
+pub(super) async fn send(visit: &Visit, rows: Rows, carried: &Carried) -> Result<Sent, Problem> {
+    let form = carried.id(visit);
     match rows {
-        Rows::Offers(sheet) => {
+        Rows::Offers(mut sheet) => {
+            let seen = carried.number(&mut sheet);
             let before = before(visit).await?;
-            match fields.text("replaces") == "yes" {
-                true => {
-                    let sequence = fields.number("sequence")?.unwrap_or_default();
-                    replace(visit, sheet, &before, sequence, false).await
-                }
-                false => publish(visit, sheet, &before, Some(&form)).await,
-            }
+            Ok(match carried.replaces {
+                true => replace(visit, &sheet, &before, carried.sequence, false).await,
+                false => publish(visit, &sheet, &before, Some((&form, &seen))).await,
+            })
         }
-        Rows::Needs(sheet) => raise(visit, sheet, Some(&form)).await,
+        Rows::Needs(mut sheet) => {
+            carried.number(&mut sheet);
+            Ok(raise(visit, &sheet, Some(&form)).await)
+        }
     }
 }
 
@@ -127,97 +222,85 @@ async fn before(visit: &Visit) -> Result<BTreeMap<String, Offer>, Problem> {
     Ok(offers.into_iter().map(|offer| (offer.source_key.clone(), offer)).collect())
 }
 
-/// Publishes each row; `form` is the confirmation's id, none when the rows are only checked.
+/// Publishes each row; `form` is the confirmation's id and the revisions that its preview saw, none when the rows are
+/// only checked.
 async fn publish(
     visit: &Visit,
     sheet: &Sheet<Offer>,
     before: &BTreeMap<String, Offer>,
-    form: Option<&str>,
-) -> Result<Sent, Problem> {
+    form: Option<(&str, &BTreeMap<usize, i64>)>,
+) -> Sent {
     let local = local(visit);
-    let asks: Vec<(usize, PublishOfferRequest)> = (0..)
-        .zip(&sheet.items)
-        .map(|(index, item)| {
-            let request = PublishOfferRequest {
-                request_id: row_id(form, index),
-                validate_only: form.is_none(),
-                offer: Some(item.message.clone()),
-                ..PublishOfferRequest::default()
-            };
-            (item.row, request)
-        })
-        .collect();
+    let asks = (0..).zip(&sheet.items).map(|(index, item)| {
+        let request = PublishOfferRequest {
+            request_id: row_id(form.map(|(id, _)| id), index),
+            validate_only: form.is_none(),
+            expected_revision: form.and_then(|(_, seen)| seen.get(&item.row).copied()),
+            offer: Some(item.message.clone()),
+            ..PublishOfferRequest::default()
+        };
+        (item.row, request)
+    });
     let capacity = visit.calls.capacity();
-    let calls = stream::iter(asks).map(move |(row, ask)| {
+    let call = move |ask: PublishOfferRequest| {
         let mut capacity = capacity.clone();
-        async move {
-            let answer = capacity.publish_offer(ask).await;
-            of_row(row, answer.map(|answer| answer.into_inner().offer.unwrap_or_default()))
-        }
-    });
-    let answers: Vec<_> = calls.buffered(AT_ONCE).try_collect().await?;
-    let mut sent = Sent::default();
-    for (row, answer) in answers {
-        match answer {
-            Ok(after) => {
-                let told = difference::offer(before.get(&after.source_key), &after, &local);
-                sent.differences.push(Difference { what: name(&after), ..told });
-            }
-            Err(problem) => refuse(sheet, row, "offer.", &problem, &mut sent.faults),
-        }
-    }
-    Ok(sent)
+        async move { capacity.publish_offer(ask).await.map(tonic::Response::into_inner) }
+    };
+    let answers = pace::each(asks.collect(), call).await;
+    sent(sheet, "offer.", answers, |answer| {
+        let after = answer.offer.unwrap_or_default();
+        let told = difference::offer(before.get(&after.source_key), &after, &local);
+        Difference { what: name(&after), ..told }
+    })
 }
 
-/// Raises each row; `form` as in [`publish`].
-async fn raise(visit: &Visit, sheet: &Sheet<Need>, form: Option<&str>) -> Result<Sent, Problem> {
+/// Raises each row; `form` is the confirmation's id, none when the rows are only checked.
+async fn raise(visit: &Visit, sheet: &Sheet<Need>, form: Option<&str>) -> Sent {
     let local = local(visit);
-    let asks: Vec<(usize, RaiseNeedRequest)> = (0..)
-        .zip(&sheet.items)
-        .map(|(index, item)| {
-            let request = RaiseNeedRequest {
-                request_id: row_id(form, index),
-                validate_only: form.is_none(),
-                need: Some(item.message.clone()),
-            };
-            (item.row, request)
-        })
-        .collect();
-    let demand = visit.calls.demand();
-    let calls = stream::iter(asks).map(move |(row, ask)| {
-        let mut demand = demand.clone();
-        async move { of_row(row, demand.raise_need(ask).await.map(tonic::Response::into_inner)) }
+    let asks = (0..).zip(&sheet.items).map(|(index, item)| {
+        let request = RaiseNeedRequest {
+            request_id: row_id(form, index),
+            validate_only: form.is_none(),
+            need: Some(item.message.clone()),
+        };
+        (item.row, request)
     });
-    let answers: Vec<_> = calls.buffered(AT_ONCE).try_collect().await?;
-    let mut sent = Sent::default();
-    for (row, answer) in answers {
-        match answer {
-            Ok(answer) => {
-                let need = answer.need.unwrap_or_default();
-                sent.differences.push(difference::need(&need, answer.already_live, &local));
-            }
-            Err(problem) => refuse(sheet, row, "need.", &problem, &mut sent.faults),
-        }
-    }
-    Ok(sent)
+    let demand = visit.calls.demand();
+    let call = move |ask: RaiseNeedRequest| {
+        let mut demand = demand.clone();
+        async move { demand.raise_need(ask).await.map(tonic::Response::into_inner) }
+    };
+    let answers = pace::each(asks.collect(), call).await;
+    sent(sheet, "need.", answers, |answer| {
+        difference::need(&answer.need.unwrap_or_default(), answer.already_live, &local)
+    })
 }
 
-/// Tells an answer that concerns one row from one that ends the upload.
-fn of_row<R>(row: usize, answer: Result<R, tonic::Status>) -> Result<(usize, Result<R, Problem>), Problem> {
-    match answer.map_err(Problem::from) {
-        Ok(answer) => Ok((row, Ok(answer))),
-        Err(problem) => match problem.kind {
-            Kind::Invalid | Kind::Refused | Kind::ChangedMeanwhile | Kind::NotFound => {
-                Ok((row, Err(problem)))
+/// Gathers what became of the rows.
+fn sent<M, R>(
+    sheet: &Sheet<M>,
+    prefix: &str,
+    answers: Vec<(usize, Became<R>)>,
+    told: impl Fn(R) -> Difference,
+) -> Sent {
+    let (mut sent, mut done) = (Sent::default(), Vec::new());
+    for (row, became) in answers {
+        match became {
+            Became::Done(answer) => {
+                sent.differences.push(told(answer));
+                done.push(row);
             }
-            Kind::Forbidden
-            | Kind::SignedOut
-            | Kind::Limited
-            | Kind::Away
-            | Kind::OutcomeUnknown
-            | Kind::Broken => Err(problem),
-        },
+            Became::Refused(problem) => refuse(sheet, row, prefix, &problem, &mut sent.faults),
+            Became::Stopped(problem) => {
+                sent.stopped.get_or_insert(problem);
+            }
+            Became::Untried => {}
+        }
     }
+    if !done.is_empty() {
+        sent.done = format!("rows {}", rows_in_words(&done));
+    }
+    sent
 }
 
 /// Notes what a service found wrong with a row, by the cell.
@@ -238,8 +321,8 @@ async fn replace(
     before: &BTreeMap<String, Offer>,
     sequence: i64,
     validate_only: bool,
-) -> Result<Sent, Problem> {
-    let mut sent = Sent::default();
+) -> Sent {
+    let (mut sent, mut done) = (Sent::default(), Vec::new());
     let sites: BTreeSet<&str> = sheet.items.iter().map(|item| item.message.site.as_str()).collect();
     for site in sites {
         let items = sheet.items.iter().map(|item| &item.message).filter(|offer| offer.site == site);
@@ -255,10 +338,21 @@ async fn replace(
             items,
             confirm_large_change: false,
         };
-        let answer = visit.calls.capacity().replace_offers(request).await?.into_inner();
-        tell(&answer, before, &local(visit), &mut sent.differences);
+        match visit.calls.capacity().replace_offers(request).await {
+            Ok(answer) => {
+                tell(answer.get_ref(), before, &local(visit), &mut sent.differences);
+                done.push(site);
+            }
+            Err(status) => {
+                sent.stopped = Some(Problem::from(status));
+                break;
+            }
+        }
     }
-    Ok(sent)
+    if !done.is_empty() {
+        sent.done = format!("sites {}", done.join(", "));
+    }
+    sent
 }
 
 /// Says what a whole state changed.

@@ -41,56 +41,39 @@ pub(super) async fn run(
             offer.source_key = difference::source_key(offer);
         }
     }
+    sheet.refuse_twice();
     let mut report = Report { rejected: sheet.faults.clone(), ..Report::default() };
-    twice(&mut sheet, &mut report);
     let filter = OfferFilter { trusts: own.into_iter().collect(), ..OfferFilter::default() };
     let before: Before =
         all(session, &filter).await?.into_iter().map(|offer| (offer.source_key.clone(), offer)).collect();
     let mut whole = replace && report.rejected.is_empty();
+    let mut ended = Ok(());
     if whole {
-        let tried = states(session, &sheet, &before, &args.how, true).await?;
+        let mut tried = Report::default();
+        states(session, &sheet, &before, &args.how, true, &mut tried).await?;
         whole = tried.rejected.is_empty();
         if whole && !args.how.dry_run {
-            report = states(session, &sheet, &before, &args.how, false).await?;
+            ended = states(session, &sheet, &before, &args.how, false, &mut report).await;
         } else if whole {
             report = tried;
         }
     }
     if !whole {
-        publish(session, &sheet, &before, &args.how, &mut report).await?;
+        ended = publish(session, &sheet, &before, &args.how, &mut report).await;
         if replace {
             session
                 .terminal
                 .say("nothing is withdrawn while rows are rejected: mend them and apply again")?;
         }
     }
-    report.show(session, &given, Table::Offers, &args.how)
-}
-
-/// Two rows of one key would be one offer, the second over the first.
-fn twice(sheet: &mut Sheet<Offer>, report: &mut Report) {
-    let mut first: BTreeMap<String, usize> = BTreeMap::new();
-    let mut faults = Vec::new();
-    for item in &sheet.items {
-        let key = &item.message.source_key;
-        match first.get(key) {
-            Some(row) => faults.push(sheet.fault(
-                item.row,
-                "source_key",
-                format!("is the same offer as row {row}; give each its own source_key"),
-            )),
-            None => {
-                first.insert(key.clone(), item.row);
-            }
-        }
-    }
-    sheet.items.retain(|item| !faults.iter().any(|fault| fault.row == item.row));
-    report.rejected.extend(faults);
+    // What was done is told before what ended it.
+    let exit = report.show(session, &given, Table::Offers, &args.how)?;
+    ended.map(|()| exit)
 }
 
 /// Publishes row by row; a row that is refused does not stop the others.
 async fn publish(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     sheet: &Sheet<Offer>,
     before: &Before,
     how: &How,
@@ -99,13 +82,18 @@ async fn publish(
     let (client, local) = (session.capacity()?, file::local(session));
     for item in &sheet.items {
         let request = PublishOfferRequest {
+            // Every import is a report of its own: the same figures again say that they are still true.
             request_id: Uuid::now_v7().to_string(),
             validate_only: how.dry_run,
             expected_revision: None,
             offer: Some(item.message.clone()),
             confirm_large_change: how.confirm_large_change,
         };
-        match session.attempt(request, async |ask| client.clone().publish_offer(ask).await).await? {
+        let what = format!("row {}", item.row);
+        match session
+            .attempt_paced(&what, request, async |ask| client.clone().publish_offer(ask).await)
+            .await?
+        {
             Ok(answer) => {
                 let after = answer.offer.unwrap_or_default();
                 report.differences.push(difference::offer(before.get(&after.source_key), &after, &local));
@@ -118,15 +106,15 @@ async fn publish(
 
 /// Replaces the whole state of each site that the sheet names.
 async fn states(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     sheet: &Sheet<Offer>,
     before: &Before,
     how: &How,
     validate_only: bool,
-) -> Result<Report, Failure> {
+    report: &mut Report,
+) -> Result<(), Failure> {
     let (client, local) = (session.capacity()?, file::local(session));
     let sites: BTreeSet<&str> = sheet.items.iter().map(|item| item.message.site.as_str()).collect();
-    let mut report = Report::default();
     for site in sites {
         let items: Vec<&Item<Offer>> = sheet.items.iter().filter(|item| item.message.site == site).collect();
         let kinds: BTreeSet<i32> = items
@@ -143,12 +131,16 @@ async fn states(
             items: items.iter().map(|item| item.message.clone()).collect(),
             confirm_large_change: how.confirm_large_change,
         };
-        match session.attempt(request, async |ask| client.clone().replace_offers(ask).await).await? {
+        let what = format!("site {site}");
+        match session
+            .attempt_paced(&what, request, async |ask| client.clone().replace_offers(ask).await)
+            .await?
+        {
             Ok(answer) => tell(&answer, before, &local, &mut report.differences),
-            Err(problem) => refuse(sheet, &items, &problem, &mut report),
+            Err(problem) => refuse(sheet, &items, &problem, report),
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Says what a whole state changed.

@@ -1,12 +1,15 @@
 //! Needs of a sheet.
 
+use fallow_api::problem::Problem;
+use fallow_api::reasons;
 use fallow_api::v1::{Need, RaiseNeedRequest};
-use fallow_tabular::sheet::{self, Item};
+use fallow_tabular::sheet::{self, Item, Sheet};
 use fallow_tabular::{Table, difference};
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
+use uuid::Builder;
 
 use super::args;
-use super::file;
+use super::file::{self, Given};
 use super::report::Report;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
@@ -23,20 +26,62 @@ pub(super) async fn run(session: &mut Session<'_>, args: &args::Sheet) -> Result
         }
     }
     let mut report = Report { rejected: sheet.faults.clone(), ..Report::default() };
+    let ended = raise(session, &sheet, &given, &args.how, site.as_deref(), &mut report).await;
+    // What was done is told before what ended it.
+    let exit = report.show(session, &given, Table::Needs, &args.how)?;
+    match ended {
+        Ok(()) => Ok(exit),
+        Err(failure) => {
+            Err(failure.next("the same command on the same file: what is raised is not raised twice"))
+        }
+    }
+}
+
+/// Raises row by row; a row that is refused does not stop the others.
+async fn raise(
+    session: &mut Session<'_>,
+    sheet: &Sheet<Need>,
+    given: &Given,
+    how: &args::How,
+    site: Option<&str>,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let client = session.demand()?;
+    let file = [&Sha256::digest(&given.bytes)[..], site.unwrap_or_default().as_bytes()].concat();
     for Item { row, message } in &sheet.items {
         let request = RaiseNeedRequest {
-            request_id: Uuid::now_v7().to_string(),
-            validate_only: args.how.dry_run,
+            request_id: row_id(&file, *row),
+            validate_only: how.dry_run,
             need: Some(message.clone()),
         };
-        match session.attempt(request, async |ask| client.clone().raise_need(ask).await).await? {
+        let what = format!("row {row}");
+        match session.attempt_paced(&what, request, async |ask| client.clone().raise_need(ask).await).await? {
             Ok(answer) => {
                 let need: Need = answer.need.unwrap_or_default();
                 report.differences.push(difference::need(&need, answer.already_live, &given.local));
             }
-            Err(problem) => report.refuse(&sheet, *row, "need", &problem),
+            Err(problem) => report.refuse(sheet, *row, "need", &in_words(problem)),
         }
     }
-    report.show(session, &given, Table::Needs, &args.how)
+    Ok(())
+}
+
+/// Returns the id of one row's request: made of the file and the row, so that the same file again raises nothing twice.
+fn row_id(file: &[u8], row: usize) -> String {
+    let mut hash = Sha256::new();
+    hash.update(file);
+    hash.update(row.to_be_bytes());
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// Says of a row that was raised before what that means here: nobody typed a request id.
+fn in_words(problem: Problem) -> Problem {
+    if problem.reason != reasons::REQUEST_ID_REUSED {
+        return problem;
+    }
+    let text = "was raised from this very file a short while ago, when its times of day or its map meant something \
+                else; if it is meant again, change the file";
+    Problem { text: text.to_owned(), violations: Vec::new(), ..problem }
 }
