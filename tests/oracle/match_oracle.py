@@ -25,10 +25,11 @@ from fractions import Fraction
 
 CODES = ["SAME_TRUST", "NO_AGREEMENT", "WRONG_RESOURCE", "SPECIALTY_MISMATCH", "CAPABILITY_MISSING", "ISOLATION", "CARE_LEVEL",
          "SECURITY_LEVEL", "AGE_OR_SEX", "BMI_OR_ASA_LIMIT", "TOO_FAR", "TOO_LATE", "TOO_EARLY", "TOO_SHORT", "TEAM_MISSING",
-         "STALE", "SUSPENDED", "TRUST_UNDER_PRESSURE", "BELOW_RESERVE"]
+         "RING_FENCED", "STALE", "SUSPENDED", "TRUST_UNDER_PRESSURE", "BELOW_RESERVE"]
 OF_THE_PLAN = {"HELD_FOR_ANOTHER", "LOST_TO_HIGHER_PRIORITY", "CHEAPER_ELSEWHERE"}
 SECURITY = [{"MH_206", "MH_207", "MH_208"}, {"MH_303", "MH_304"}, {"MH_306", "MH_307"}]
 WHOLE_WINDOW = {"BED", "VIRTUAL_WARD", "STAFF", "EQUIPMENT"}
+EMERGENCIES = {"P1A", "P1B"}
 BANDS = ["P1A", "P1B", "P2", "P3", "P4"]
 LIMIT_HOURS = {"P1A": 24, "P1B": 72, "P2": 672, "P3": 2184, "P4": 3024}
 EVER = datetime.max.replace(tzinfo=timezone.utc)
@@ -58,6 +59,7 @@ class Region:
         self.level_points = policy.get("level_points", 10)
         self.risk_weight = policy.get("risk_weight", 0)
         self.equity_weight = policy.get("equity_weight", 0)
+        self.ring_fence = set(policy.get("ring_fence", []))
         self.limit_hours = LIMIT_HOURS | policy.get("limit_hours", {})
         self.trusts = {t["ods"]: t for t in data.get("trust", [])}
         self.sites = {s["code"]: s for s in data.get("site", [])}
@@ -182,6 +184,8 @@ class Rules:
                 return n.kind == "THEATRE" and n.minutes > o.free
             case "TEAM_MISSING":
                 return not o.staffed and not n.brings_team
+            case "RING_FENCED":
+                return n.priority in EMERGENCIES and self.region.sites[o.site].get("kind") in self.region.ring_fence
             case "STALE":
                 return o.stale
             case "SUSPENDED":
