@@ -38,7 +38,7 @@ pub struct Situation {
 pub struct Headline {
     /// Live needs.
     pub needs_open: u64,
-    /// Live needs past their needed-by of which some units are not agreed.
+    /// Needs past their needed-by of which some units are not agreed, see [`is_overdue`].
     pub needs_overdue: u64,
     /// Needs raised in the last 24 hours.
     pub needs_raised_24h: u64,
@@ -106,6 +106,25 @@ pub struct TrustSituation {
     pub offers_stale: u64,
     /// Its own live needs.
     pub needs_open: u64,
+}
+
+/// Says whether a need is past its needed-by with units that are not agreed: live, or gone unmet within the last 24 hours.
+///
+/// A need ends at its needed-by, and whoever asks how many were not helped in time asks of those that ended so too.
+#[must_use]
+pub fn is_overdue(need: &Need, at: Timestamp) -> bool {
+    let past =
+        need.needed_by.map(|needed_by| at.duration_since(needed_by)).filter(SignedDuration::is_positive);
+    let counts = |past: SignedDuration| match need.state {
+        NeedState::Open
+        | NeedState::Proposed
+        | NeedState::PartAgreed
+        | NeedState::Agreed
+        | NeedState::OnHold => true,
+        NeedState::Unmet => past <= LATELY,
+        NeedState::Met | NeedState::Withdrawn | NeedState::Expired | NeedState::ResolvedOutside => false,
+    };
+    past.is_some_and(counts) && !need.units.less(need.units_committed).is_zero()
 }
 
 impl Situation {
@@ -203,14 +222,13 @@ impl Situation {
             let minutes = agreed_at.duration_since(raised_at).as_mins();
             minutes_to_agreed.push(u64::try_from(minutes).unwrap_or(0));
         }
+        self.headline.needs_overdue += u64::from(is_overdue(need, at));
         if need.state.is_ended() {
             return;
         }
         self.headline.needs_open += 1;
         self.trusts.entry(need.trust).or_default().needs_open += 1;
         let missing = need.units.less(need.units_committed);
-        let is_overdue = need.needed_by.is_some_and(|needed_by| needed_by < at);
-        self.headline.needs_overdue += u64::from(is_overdue && !missing.is_zero());
         let per_unit = if need.resource.kind.is_minutes() { need.minutes_per_case } else { Count::ONE };
         let cell = self.cell(need.trust, need.resource.key());
         cell.own_needs += u64::from(missing.get()) * u64::from(per_unit.get());
@@ -309,6 +327,33 @@ mod tests {
     fn cell(situation: &Situation, trust: &str) -> Cell {
         let key = resource(ResourceKind::Bed, "GA_ADULT").key();
         situation.cells[&(trust.parse().unwrap(), key)]
+    }
+
+    #[test]
+    fn a_need_that_went_unmet_counts_as_overdue_for_a_day() {
+        let region = crate::region::file::parse(REGION).unwrap();
+        let mut world = World::with(10, 4, 3);
+        let mut need = world.need("n-1").clone();
+        need.needed_by = Some(world.at + minutes(1));
+        world.records.put_need(need.clone());
+        let counted = |world: &World| {
+            let found = Situation::of(&region, &BTreeMap::new(), &world.records, world.at);
+            (found.headline.needs_open, found.headline.needs_overdue)
+        };
+        world.at += minutes(1);
+        assert_eq!(counted(&world), (1, 0), "its last minute is not over");
+        world.at += minutes(1);
+        assert_eq!(counted(&world), (1, 1));
+        need.state = NeedState::Unmet;
+        world.records.put_need(need.clone());
+        assert_eq!(counted(&world), (0, 1));
+        need.state = NeedState::ResolvedOutside;
+        world.records.put_need(need.clone());
+        assert_eq!(counted(&world), (0, 0), "somebody helped");
+        need.state = NeedState::Unmet;
+        world.records.put_need(need);
+        world.at += minutes(24 * 60);
+        assert_eq!(counted(&world), (0, 0));
     }
 
     #[test]

@@ -8585,7 +8585,8 @@ pub mod situation {
         /// Live needs.
         #[prost(int64, tag = "1")]
         pub needs_open: i64,
-        /// Live needs past their needed-by.
+        /// Needs past their needed-by with units that are not agreed: live ones, and those that went unmet in the last 24
+        /// hours.
         #[prost(int64, tag = "2")]
         pub needs_overdue: i64,
         /// Needs raised in the last 24 hours.

@@ -13,7 +13,7 @@ use crate::reason::NotUsed;
 use crate::records::Records;
 use crate::region::Region;
 use crate::resource::{ResourceKey, ResourceKind};
-use crate::situation::Situation;
+use crate::situation::{self, Situation};
 use crate::transfer::TransferState;
 
 /// A report as a table: numbers, and words where numbers do not say it.
@@ -340,8 +340,8 @@ fn bucket(need: &Need, at: Timestamp) -> usize {
 /// What keeps the needs of one resource from being served.
 pub type Blockers = BTreeMap<ResourceKey, BTreeMap<Option<NotUsed>, u64>>;
 
-/// Live needs with units that are not agreed, by resource and by age against their needed-by, with what blocks most of
-/// them, and the single changes that would place most.
+/// Needs with units that are not agreed, live or gone unmet within the last day, by resource and by age against their
+/// needed-by, with what blocks most of those that live, and the single changes that would place most.
 #[must_use]
 pub fn unmet(
     live: &Records,
@@ -351,7 +351,8 @@ pub fn unmet(
     sight: &Sight<'_>,
 ) -> Table {
     let mut rows: BTreeMap<ResourceKey, [u64; 5]> = BTreeMap::new();
-    let waits = |need: &&Need| need.state.takes_part() && !need.units.less(need.units_committed).is_zero();
+    let is_missing = |need: &Need| !need.units.less(need.units_committed).is_zero();
+    let waits = |need: &&Need| need.state.takes_part() && is_missing(need) || situation::is_overdue(need, at);
     let seen =
         live.needs.values().filter(waits).filter(|need| sight.sees_need(need.trust, need.resource.kind));
     for need in seen {

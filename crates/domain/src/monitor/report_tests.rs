@@ -149,6 +149,10 @@ fn unmet_needs_stand_by_their_age_against_needed_by() {
     for (n, minutes_over) in [-120, -60, -30, 0, 1, 60, 61, 240, 241].into_iter().enumerate() {
         let mut need = new_need("ZA2", &format!("n-{n}"), 1, at);
         need.needed_by = Some(at - minutes(minutes_over));
+        // What is past its needed-by has ended so, if no answer is awaited.
+        if minutes_over > 60 {
+            need.state = NeedState::Unmet;
+        }
         live.put_need(need);
     }
     world.records = live;
