@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::Role;
 use crate::ids::{Label, TrustCode};
+use crate::monitor::rules::AlertPolicy;
 use crate::need::Priority;
 use crate::quantity::Count;
 use crate::region::SiteKind;
@@ -53,6 +54,9 @@ pub struct Policy {
     /// What changes between two trusts while a collaborative that joins them is in incident mode.
     #[serde(skip_serializing_if = "IncidentPolicy::changes_nothing")]
     pub incident: IncidentPolicy,
+    /// What people are alarmed of.
+    #[serde(skip_serializing_if = "AlertPolicy::is_default")]
+    pub alerts: AlertPolicy,
 }
 
 impl Default for Policy {
@@ -75,6 +79,7 @@ impl Default for Policy {
             approval: Vec::new(),
             standing_agreement: Vec::new(),
             incident: IncidentPolicy::default(),
+            alerts: AlertPolicy::default(),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::kept::Rollup;
 use super::rules::Rule;
 use super::sentence;
 use crate::ids::TrustCode;
+use crate::need::NeedState;
 use crate::offer::Freshness;
 use crate::records::Records;
 use crate::region::Region;
@@ -79,7 +80,7 @@ pub fn of(situation: &Situation, records: &Records, region: &Region, outside: &O
             parents: Vec::new(),
         });
     }
-    overdue_needs(records, situation.at, &names, &mut found);
+    unserved_needs(records, situation.at, &names, &mut found);
     overdue_transfers(records, situation.at, &names, &mut found);
     if outside.unreadable > 0 {
         found.push(Condition {
@@ -202,46 +203,69 @@ fn sharing(trust: TrustCode, key: &ResourceKey, records: &Records) -> Vec<TrustC
     trusts
 }
 
-/// Needs past their needed-by for which nothing is proposed, by trust and resource.
-fn overdue_needs(
+/// How long a need that went unmet is told of: its trust and gold are to see it once, and no longer than they can help.
+pub const UNMET_TOLD: SignedDuration = SignedDuration::from_hours(1);
+
+/// Needs with a needed-by for which nothing is proposed, by trust and resource, and those that have just gone unmet.
+///
+/// A need ends at its needed-by, so that a rule which looked only at what is past it would come too late.
+fn unserved_needs(
     records: &Records,
     at: Timestamp,
     names: &impl Fn(TrustCode) -> String,
     found: &mut Vec<Condition>,
 ) {
-    let mut by: BTreeMap<(TrustCode, ResourceKey), (Timestamp, Vec<String>)> = BTreeMap::new();
+    let mut by: BTreeMap<(TrustCode, ResourceKey), Unserved> = BTreeMap::new();
     for need in records.needs.values() {
-        let Some(needed_by) = need.needed_by.filter(|needed_by| *needed_by < at) else { continue };
-        if !need.state.takes_part() || need.units_wanted().is_zero() || !need.units_proposed.is_zero() {
+        let Some(needed_by) = need.needed_by else { continue };
+        let waits =
+            need.state.takes_part() && !need.units_wanted().is_zero() && need.units_proposed.is_zero();
+        let went_unmet = need.state == NeedState::Unmet && at.duration_since(needed_by) <= UNMET_TOLD;
+        if !waits && !went_unmet {
             continue;
         }
-        let (first, ids) =
-            by.entry((need.trust, need.resource.key())).or_insert_with(|| (needed_by, Vec::new()));
-        *first = (*first).min(needed_by);
-        ids.push(need.id.to_string());
+        let of = by.entry((need.trust, need.resource.key())).or_default();
+        of.first = Some(of.first.map_or(needed_by, |first| first.min(needed_by)));
+        of.waiting += usize::from(waits);
+        of.unmet += usize::from(went_unmet);
+        of.ids.push(need.id.to_string());
     }
-    for ((trust, key), (first, ids)) in by {
+    for ((trust, key), Unserved { first, waiting, unmet, ids }) in by {
+        let Some(first) = first else { continue };
         let what = sentence::resource(&key);
-        let text = match ids.len() {
-            1 => {
-                format!("{}: a need for {what} is past its needed-by, and nothing is proposed.", names(trust))
-            }
-            n => format!(
-                "{}: {n} needs for {what} are past their needed-by, and nothing is proposed.",
-                names(trust)
-            ),
+        let waits = |many: usize| match many {
+            1 => format!("a need for {what} waits, and nothing is proposed"),
+            more => format!("{more} needs for {what} wait, and nothing is proposed"),
+        };
+        let went = |many: usize| match many {
+            1 => format!("a need for {what} went unmet"),
+            more => format!("{more} needs for {what} went unmet"),
+        };
+        let told = match (waiting, unmet) {
+            (waiting, 0) => waits(waiting),
+            (0, unmet) => went(unmet),
+            (waiting, unmet) => format!("{}; {}", went(unmet), waits(waiting)),
         };
         found.push(Condition {
-            rule: Rule::NeedOverdue,
+            rule: Rule::NeedUnserved,
             cause: format!("{trust} {key}"),
             level: at.duration_since(first).as_mins(),
-            text,
+            text: format!("{}: {told}.", names(trust)),
             trusts: vec![trust],
             resource: Some(key),
             subjects: ids,
             parents: Vec::new(),
         });
     }
+}
+
+/// Needs of one trust and resource for which nothing is proposed.
+#[derive(Default)]
+struct Unserved {
+    first: Option<Timestamp>,
+    waiting: usize,
+    unmet: usize,
+    ids: Vec<String>,
 }
 
 fn overdue_transfers(

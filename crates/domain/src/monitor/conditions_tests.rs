@@ -44,15 +44,33 @@ fn a_silent_trust_is_told_by_the_age_of_its_newest_report() {
 }
 
 #[test]
-fn an_overdue_need_is_owned_while_something_is_proposed() {
+fn a_need_alarms_before_its_needed_by_and_is_told_when_it_went_unmet() {
     let mut world = World::with(10, 4, 1);
     let mut need = world.need("n-1").clone();
-    need.needed_by = Some(world.at - minutes(30));
+    need.needed_by = Some(world.at + minutes(30));
     world.records.put_need(need.clone());
-    assert_eq!(levels(&world, Rule::NeedOverdue), [("ZA2 BED/GA_ADULT".to_owned(), 30)]);
+    let cause = "ZA2 BED/GA_ADULT".to_owned();
+    assert_eq!(levels(&world, Rule::NeedUnserved), [(cause.clone(), -30)]);
+    let told = |world: &World| {
+        look(world).into_iter().find(|one| one.rule == Rule::NeedUnserved).map(|one| one.text)
+    };
+    let waits = "Brackwater: a need for General and acute, adult waits, and nothing is proposed.";
+    assert_eq!(told(&world).as_deref(), Some(waits));
+
+    // While something is proposed it is nobody's alarm.
     need.units_proposed = crate::quantity::Count::ONE;
+    world.records.put_need(need.clone());
+    assert_eq!(levels(&world, Rule::NeedUnserved), []);
+
+    // The engine ends a need at its needed-by; it is told for an hour.
+    need.units_proposed = crate::quantity::Count::ZERO;
+    need.state = NeedState::Unmet;
     world.records.put_need(need);
-    assert_eq!(levels(&world, Rule::NeedOverdue), []);
+    world.wait(30 + 60);
+    assert_eq!(levels(&world, Rule::NeedUnserved), [(cause, 60)]);
+    assert!(told(&world).unwrap().ends_with(" went unmet."), "{:?}", told(&world));
+    world.at += minutes(1);
+    assert_eq!(levels(&world, Rule::NeedUnserved), []);
 }
 
 #[test]

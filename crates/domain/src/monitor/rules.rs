@@ -14,8 +14,9 @@ coded!(
         RegionNet = "region_net",
         /// A trust has not reported. Level: 0 within a cadence, 1 within two, 2 beyond.
         FeedSilent = "feed_silent",
-        /// Needs past their needed-by that nobody works on. Level: minutes since the earliest needed-by.
-        NeedOverdue = "need_overdue",
+        /// Needs for which nothing is proposed, by their needed-by. Level: minutes past the earliest needed-by, below
+        /// nought before it.
+        NeedUnserved = "need_unserved",
         /// A transfer past its due time. Level: minutes.
         TransferOverdue = "transfer_overdue",
         /// A trust has promised or in use what it no longer has. Level: units short.
@@ -37,9 +38,11 @@ impl Rule {
             Self::TrustPressure => format!("Pressure {enter} or more at a trust{held}"),
             Self::RegionNet => format!("The region is short by {enter} or more of a resource{held}"),
             Self::FeedSilent => format!("A trust has been silent for more than {enter} cadences{held}"),
-            Self::NeedOverdue => {
-                format!("Needs past their needed-by by {enter} min or more, with no proposal{held}")
+            Self::NeedUnserved if *enter < 0 => {
+                let before = enter.saturating_neg();
+                format!("Needs within {before} min of their needed-by, or unmet, with nothing proposed{held}")
             }
+            Self::NeedUnserved => format!("Needs unmet {enter} min past their needed-by or more{held}"),
             Self::TransferOverdue => format!("A transfer past its due time by {enter} min or more{held}"),
             Self::OfferShort => {
                 format!("A trust has promised {enter} or more units that it does not have{held}")
@@ -83,8 +86,8 @@ pub struct AlertPolicy {
     pub region_net: Threshold,
     /// Default: beyond two cadences, clears within one.
     pub feed_silent: Threshold,
-    /// Default: one minute past, clears when none is.
-    pub need_overdue: Threshold,
+    /// Default: an hour before, clears at an hour and a half before or when none waits.
+    pub need_unserved: Threshold,
     /// Default: one minute past, clears when it is not.
     pub transfer_overdue: Threshold,
     /// Default: one unit, clears at none.
@@ -104,7 +107,7 @@ impl Default for AlertPolicy {
             trust_pressure: line(4, 2, 15),
             region_net: line(1, -1, 15),
             feed_silent: line(2, 0, 0),
-            need_overdue: line(1, 0, 0),
+            need_unserved: line(-60, -90, 0),
             transfer_overdue: line(1, 0, 0),
             offer_short: line(1, 0, 0),
             record_unreadable: line(1, 0, 0),
@@ -121,7 +124,7 @@ impl AlertPolicy {
             Rule::TrustPressure => &self.trust_pressure,
             Rule::RegionNet => &self.region_net,
             Rule::FeedSilent => &self.feed_silent,
-            Rule::NeedOverdue => &self.need_overdue,
+            Rule::NeedUnserved => &self.need_unserved,
             Rule::TransferOverdue => &self.transfer_overdue,
             Rule::OfferShort => &self.offer_short,
             Rule::RecordUnreadable => &self.record_unreadable,
@@ -194,6 +197,10 @@ mod tests {
         let words = |rule: Rule| rule.words(policy.of(rule));
         assert_eq!(words(Rule::TrustPressure), "Pressure 4 or more at a trust for 15 min");
         assert_eq!(words(Rule::FeedSilent), "A trust has been silent for more than 2 cadences");
+        assert_eq!(
+            words(Rule::NeedUnserved),
+            "Needs within 60 min of their needed-by, or unmet, with nothing proposed"
+        );
     }
 
     #[test]

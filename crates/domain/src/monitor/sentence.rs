@@ -208,7 +208,7 @@ fn alerted(alert: &Alert) -> String {
         (
             Rule::TrustPressure
             | Rule::RegionNet
-            | Rule::NeedOverdue
+            | Rule::NeedUnserved
             | Rule::TransferOverdue
             | Rule::OfferShort
             | Rule::RecordUnreadable

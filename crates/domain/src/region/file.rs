@@ -284,6 +284,9 @@ impl Check {
         for points in policy.opel_points {
             self.at_most("policy: opel_points", points, POINTS_MAX);
         }
+        for (path, text) in policy.alerts.problems() {
+            self.problem(path, text);
+        }
         let hours = policy.limit_hours;
         for value in [hours.p1a, hours.p1b, hours.p2, hours.p3, hours.p4] {
             if !(1..=100_000).contains(&value) {

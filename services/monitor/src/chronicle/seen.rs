@@ -146,7 +146,7 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
 
 /// Says whether somebody may see an alert: of what joins trusts, those it joins; of a trust, those who know its figures;
 /// of the region, those who see the region. Everybody sees what is said of the store.
-fn may_see_alert(viewer: &Viewer<'_>, alert: &Alert) -> bool {
+pub(crate) fn may_see_alert(viewer: &Viewer<'_>, alert: &Alert) -> bool {
     if viewer.sees_region() {
         return true;
     }
@@ -162,7 +162,7 @@ fn may_see_alert(viewer: &Viewer<'_>, alert: &Alert) -> bool {
     };
     match alert.rule {
         Rule::TransferOverdue | Rule::OfferShort => is_own,
-        Rule::TrustPressure | Rule::FeedSilent | Rule::NeedOverdue => is_own || knows_all(),
+        Rule::TrustPressure | Rule::FeedSilent | Rule::NeedUnserved => is_own || knows_all(),
         Rule::RegionNet | Rule::RecordUnreadable => false,
         Rule::StoreCaveat => true,
     }
