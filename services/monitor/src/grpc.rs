@@ -6,7 +6,7 @@ use fallow_api::convert::{Check, region, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::monitor_service_server::{MonitorService, MonitorServiceServer};
-use fallow_api::v1::{self, region_change};
+use fallow_api::v1::{self, region_change, watch_alerts_response};
 use fallow_domain::ids::{CollaborativeId, Note};
 use fallow_domain::region::{Mode, file};
 use fallow_host::clock::Clock;
@@ -14,11 +14,12 @@ use fallow_host::identity::caller;
 use fallow_host::tasks::Tasks;
 use fallow_host::telemetry::traceparent;
 use fallow_ledger::Revision;
-use fallow_ledger::record::region_key;
+use fallow_ledger::record::{alert_key, region_key};
 use fallow_ledger::transact::Done;
 use fallow_live::Live;
 use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
+use fallow_live::watch::Item;
 use futures::StreamExt;
 use prost::Message;
 use tonic::codegen::BoxStream;
@@ -26,9 +27,11 @@ use tonic::{Request, Response, Status};
 
 use crate::chronicle::Chronicle;
 use crate::diff::Change;
+use crate::keeping::Keeping;
+use crate::reports::Reports;
 use crate::situation::Folds;
 use crate::watch::Watching;
-use crate::{apply, decision, mode, sitrep, timeline, view};
+use crate::{alerts, apply, decision, mode, sitrep, timeline, trend, view};
 
 /// The monitor service over a region's ledger.
 #[derive(Clone)]
@@ -38,6 +41,7 @@ pub struct Monitor {
     tasks: Tasks,
     folds: Arc<Folds>,
     chronicle: Arc<Chronicle>,
+    reports: Arc<Reports>,
 }
 
 impl Monitor {
@@ -59,8 +63,16 @@ impl Monitor {
                 () = stopping => {}
             }
         });
-        let folds = Arc::new(Folds::new(store_caveat));
-        MonitorServiceServer::new(Self { live, clock, tasks, folds, chronicle })
+        let keeping = Keeping::new(live.clone(), clock.clone(), chronicle.clone(), store_caveat.clone());
+        let stopping = tasks.stopping();
+        tasks.spawn_vital("keeping", async move {
+            tokio::select! {
+                () = keeping.run() => {}
+                () = stopping => {}
+            }
+        });
+        let (folds, reports) = (Arc::new(Folds::new(store_caveat)), Arc::new(Reports::default()));
+        MonitorServiceServer::new(Self { live, clock, tasks, folds, chronicle, reports })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -127,6 +139,91 @@ impl MonitorService for Monitor {
         let watching = Watching::start(&call, self.clock.clone(), self.folds.clone(), message)?;
         let messages = watching.into_stream(self.tasks.stopping());
         Ok(Response::new(Box::pin(messages.map(|message| message.map_err(Status::from)))))
+    }
+
+    async fn list_alerts(
+        &self,
+        request: Request<v1::ListAlertsRequest>,
+    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        let call = self.call(&request)?;
+        Ok(Response::new(alerts::list(&call, &request.into_inner())?))
+    }
+
+    async fn take_alert(
+        &self,
+        request: Request<v1::TakeAlertRequest>,
+    ) -> Result<Response<v1::TakeAlertResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = alerts::id(&mut check, &message.alert);
+        let mutation = call.asked("TakeAlert", &mut check, &message, id.as_ref().map(alert_key));
+        let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
+        let done = alerts::act(&call, &mutation, &id, &alerts::Deed::Take).await?;
+        let revision = call.revision(&done, &alert_key(&id), mutation.validate_only);
+        Ok(Response::new(v1::TakeAlertResponse {
+            alert: Some(alerts::to_wire(&done.answer, Revision(revision))),
+            revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn close_alert(
+        &self,
+        request: Request<v1::CloseAlertRequest>,
+    ) -> Result<Response<v1::CloseAlertResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let mut check = Check::new("");
+        let id = alerts::id(&mut check, &message.alert);
+        let note: Note = check.text("note", &message.note);
+        let mutation = call.asked("CloseAlert", &mut check, &message, id.as_ref().map(alert_key));
+        let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
+        let done = alerts::act(&call, &mutation, &id, &alerts::Deed::Close(note)).await?;
+        let revision = call.revision(&done, &alert_key(&id), mutation.validate_only);
+        Ok(Response::new(v1::CloseAlertResponse {
+            alert: Some(alerts::to_wire(&done.answer, Revision(revision))),
+            revision: request::number_to_wire(revision),
+        }))
+    }
+
+    async fn watch_alerts(
+        &self,
+        request: Request<v1::WatchAlertsRequest>,
+    ) -> Result<Response<BoxStream<v1::WatchAlertsResponse>>, Status> {
+        let call = self.call(&request)?;
+        let watching = alerts::watch(call, request.into_inner(), self.tasks.stopping())?;
+        let answers = watching.map(|told| {
+            let told = told.map_err(Status::from)?;
+            Ok(v1::WatchAlertsResponse {
+                item: Some(match told.item {
+                    Item::Now(alert) => watch_alerts_response::Item::Alert(alert),
+                    // Alerts are kept beside other things under names that say which.
+                    Item::Removed(id) => watch_alerts_response::Item::Removed(
+                        id.strip_prefix("alert/").map_or(id.clone(), str::to_owned),
+                    ),
+                    Item::SnapshotDone => watch_alerts_response::Item::SnapshotDone(v1::SnapshotDone {}),
+                    Item::Bookmark => watch_alerts_response::Item::Bookmark(v1::Bookmark {}),
+                    Item::Moved => watch_alerts_response::Item::Moved(v1::Moved {}),
+                }),
+                cursor: told.cursor,
+                revision: request::number_to_wire(told.revision.0),
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn get_trend(
+        &self,
+        request: Request<v1::GetTrendRequest>,
+    ) -> Result<Response<v1::GetTrendResponse>, Status> {
+        let call = self.call(&request)?;
+        Ok(Response::new(trend::get(&call, &request.into_inner())?))
+    }
+
+    async fn get_report(
+        &self,
+        request: Request<v1::GetReportRequest>,
+    ) -> Result<Response<v1::GetReportResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        Ok(Response::new(self.reports.get(&call, &self.chronicle, &message).await?))
     }
 
     async fn get_sitrep(

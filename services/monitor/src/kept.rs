@@ -1,35 +1,77 @@
 //! What the monitor keeps, read from the picture.
 
-use fallow_domain::monitor::kept::{Decision, Kept};
-use fallow_ledger::Revision;
-use fallow_ledger::picture::Seen;
+use std::sync::Arc;
+
+use fallow_domain::monitor::kept::{Alert, Decision, Kept, Rollup, Span};
+use fallow_ledger::picture::{Picture, Seen};
 use fallow_ledger::record::Record;
+use fallow_ledger::{RecordKind, Revision};
 use jiff::Timestamp;
 
-/// What the monitor keeps, of one moment.
+/// Everything that the monitor keeps, at one revision.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
+    /// The revision.
+    pub(crate) revision: Revision,
+    /// Alerts, newest first.
+    pub(crate) alerts: Vec<(Alert, Revision)>,
     /// Decisions, newest first.
     pub(crate) decisions: Vec<(Decision, Revision)>,
     /// As of when reports were signed, and when that was, newest first.
     pub(crate) sign_offs: Vec<(Timestamp, Timestamp)>,
+    /// Ends of hours, oldest first. Not copied: of a large region they are large.
+    hours: Vec<Arc<Record>>,
+    /// Ends of days, oldest first.
+    days: Vec<Arc<Record>>,
 }
 
 impl Shelf {
+    /// Reads all of it. Cost: a few hundred records are copied.
+    pub(crate) fn read(picture: &Picture) -> Self {
+        let (records, revision) = {
+            let still = picture.still();
+            (still.all(RecordKind::Monitor), still.revision())
+        };
+        Self::of(records.iter().map(|(_, seen)| seen), revision)
+    }
+
     /// Sorts records of any kind; those of others are left out.
-    pub(crate) fn of<'a>(records: impl Iterator<Item = &'a Seen>) -> Self {
-        let mut shelf = Self::default();
+    pub(crate) fn of<'a>(records: impl Iterator<Item = &'a Seen>, revision: Revision) -> Self {
+        let mut shelf = Self { revision, ..Self::default() };
         for seen in records {
             let Some(kept) = kept_of(&seen.record) else { continue };
             match kept {
+                Kept::Alert(alert) => shelf.alerts.push((alert.clone(), seen.revision)),
                 Kept::Decision(decision) => shelf.decisions.push((decision.clone(), seen.revision)),
                 Kept::SignOff(sign_off) => shelf.sign_offs.push((sign_off.as_of, sign_off.at)),
-                Kept::Alert(_) | Kept::Rollup(_) => {}
+                Kept::Rollup(rollup) => match rollup.span {
+                    Span::Hour => shelf.hours.push(seen.record.clone()),
+                    Span::Day => shelf.days.push(seen.record.clone()),
+                },
             }
         }
+        shelf.alerts.sort_by(|(a, _), (b, _)| (b.raised_at, &b.id).cmp(&(a.raised_at, &a.id)));
         shelf.decisions.sort_by(|(a, _), (b, _)| (b.at, &b.id).cmp(&(a.at, &a.id)));
         shelf.sign_offs.sort_by_key(|(as_of, _)| std::cmp::Reverse(*as_of));
+        let ended_at = |record: &Arc<Record>| rollup_of(record).map(|rollup| rollup.at);
+        shelf.hours.sort_by_key(ended_at);
+        shelf.days.sort_by_key(ended_at);
         shelf
+    }
+
+    /// Returns the ends of hours, oldest first.
+    pub(crate) fn hours(&self) -> impl Iterator<Item = &Rollup> {
+        self.hours.iter().filter_map(|record| rollup_of(record))
+    }
+
+    /// Returns the ends of days, oldest first.
+    pub(crate) fn days(&self) -> impl Iterator<Item = &Rollup> {
+        self.days.iter().filter_map(|record| rollup_of(record))
+    }
+
+    /// Returns the hours that end after one time and not after another.
+    pub(crate) fn hours_within(&self, from: Timestamp, until: Timestamp) -> impl Iterator<Item = &Rollup> {
+        self.hours().filter(move |rollup| rollup.at > from && rollup.at <= until)
     }
 }
 
@@ -48,5 +90,21 @@ pub(crate) fn kept_of(record: &Record) -> Option<&Kept> {
         | Record::Claim(_)
         | Record::Session(_)
         | Record::Decline(_) => None,
+    }
+}
+
+/// Returns the alert of a record.
+pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
+    match kept_of(record)? {
+        Kept::Alert(alert) => Some(alert),
+        Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+    }
+}
+
+/// Returns the numbers of a moment that a record holds.
+fn rollup_of(record: &Record) -> Option<&Rollup> {
+    match kept_of(record)? {
+        Kept::Rollup(rollup) => Some(rollup),
+        Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) => None,
     }
 }

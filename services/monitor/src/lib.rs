@@ -4,18 +4,22 @@
 //!
 //! `grpc` translates; each verb has a file that says which records and which decision. It never writes a trust's numbers.
 
+mod alerts;
 mod apply;
 mod chronicle;
 mod decision;
 mod diff;
 mod grpc;
 mod identity;
+mod keeping;
 mod kept;
 mod mode;
 mod past;
+mod reports;
 mod sitrep;
 mod situation;
 mod timeline;
+mod trend;
 mod view;
 mod watch;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fallow_domain::ids::TrustCode;
 use fallow_domain::records::Records;
 use fallow_domain::region::Region;
+use fallow_domain::situation::Situation;
 use fallow_domain::standing::{RegionState, TrustState};
 use fallow_ledger::Revision;
 use fallow_ledger::picture::{Picture, Seen};
@@ -72,7 +73,12 @@ impl Moment {
         }
         let state = state?;
         let region = lay_over(&state, states.values()).ok()?;
-        let shelf = Shelf::of(kept.iter());
+        let shelf = Shelf::of(kept.iter(), revision);
         Some(Self { at, revision, region, state, records, states, shelf })
+    }
+
+    /// Folds the moment into the situation of the whole region.
+    pub(crate) fn situation(&self) -> Situation {
+        Situation::of(&self.region, &self.states, &self.records, self.at)
     }
 }

@@ -6,11 +6,11 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::ids::Text;
-use fallow_domain::monitor::kept::{Kept, SIGNED_BYTES_MAX, SignOff};
+use fallow_domain::monitor::kept::{AlertState, Kept, SIGNED_BYTES_MAX, SignOff};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Freshness;
 use fallow_domain::refusal::Refusal;
-use fallow_domain::situation::Situation;
+use fallow_domain::situation::{Situation, is_overdue};
 use fallow_ledger::Revision;
 use fallow_ledger::record::{Record, sign_off_key};
 use fallow_ledger::transact::{Done, Step};
@@ -19,12 +19,13 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::chronicle::may_see_alert;
 use crate::past::Moment;
-use crate::{decision, view};
+use crate::{alerts, decision, trend, view};
 
 /// Most unmet needs that a report lists, the most overdue first.
 const UNMET_MAX: usize = 200;
-/// Most decisions that a report lists.
+/// Most decisions, and most alerts, that a report lists.
 const LISTED_MAX: usize = 100;
 /// How far back decisions are listed when no report was signed before.
 const DECISIONS_OVER: SignedDuration = SignedDuration::from_hours(24);
@@ -83,16 +84,23 @@ fn of(call: &Call, moment: &Moment, store_caveat: &str) -> v1::Sitrep {
             kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind))
         });
     let mut unmet: Vec<&Need> =
-        moment.records.needs.values().filter(|need| is_unmet(need, moment.at)).collect();
+        moment.records.needs.values().filter(|need| is_overdue(need, moment.at)).collect();
     unmet.retain(|need| viewer.knows_kind(need.trust, need.resource.kind));
     unmet.sort_by_key(|need| (need.needed_by, need.id.clone()));
     let before = moment.shelf.sign_offs.iter().map(|(as_of, _)| *as_of).find(|at| *at < moment.at);
     let since = before.unwrap_or_else(|| moment.at.saturating_sub(DECISIONS_OVER).unwrap_or(moment.at));
     let decisions =
         moment.shelf.decisions.iter().filter(|(decision, _)| decision.at > since && viewer.sees_region());
+    let stood = moment.shelf.alerts.iter().filter(|(alert, _)| {
+        alert.state != AlertState::Closed && !alert.digest && may_see_alert(&viewer, alert)
+    });
     let silent = situation.trusts.iter().filter(|(_, trust)| trust.freshness == Some(Freshness::Stale));
     let silent = silent.map(|(code, _)| code.to_string()).collect();
-    let told = view::to_wire_of(&situation, &moment.region, &moment.state, "", moment.revision, store_caveat);
+    let mut told =
+        view::to_wire_of(&situation, &moment.region, &moment.state, "", moment.revision, store_caveat);
+    if let Some(headline) = told.headline.as_mut().filter(|_| viewer.sees_region()) {
+        trend::usual(headline, &situation.headline, &moment.shelf, moment.at);
+    }
     v1::Sitrep {
         as_of: Some(time::to_wire(moment.at)),
         situation: Some(told),
@@ -111,15 +119,8 @@ fn of(call: &Call, moment: &Moment, store_caveat: &str) -> v1::Sitrep {
         revision: number_to_wire(moment.revision.0),
         signatory: String::new(),
         silent,
-        alerts: Vec::new(),
+        alerts: stood.take(LISTED_MAX).map(|(alert, revision)| alerts::to_wire(alert, *revision)).collect(),
     }
-}
-
-/// Says whether a need was past its needed-by without being agreed.
-fn is_unmet(need: &Need, at: Timestamp) -> bool {
-    need.state.takes_part()
-        && need.needed_by.is_some_and(|needed_by| needed_by < at)
-        && !need.units.less(need.units_committed).is_zero()
 }
 
 fn sign(report: &mut v1::Sitrep, sign_off: &SignOff, revision: Revision) {

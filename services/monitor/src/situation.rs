@@ -16,7 +16,8 @@ use fallow_ledger::{Cursor, RecordKind, Revision};
 use fallow_live::call::Call;
 use jiff::SignedDuration;
 
-use crate::view;
+use crate::kept::Shelf;
+use crate::{trend, view};
 
 /// How long a fold of one revision serves others who ask for the same.
 const SERVES_FOR: SignedDuration = SignedDuration::from_secs(1);
@@ -110,8 +111,12 @@ fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str,
             && (call.actor.role == Role::Console
                 || kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind)))
     });
-    let situation = view::to_wire(&situation, region, collaborative, revision, store_caveat);
-    Seen { situation, revision, cursor }
+    let mut told = view::to_wire(&situation, region, collaborative, revision, store_caveat);
+    // What is usual is kept of the region as a whole.
+    if let Some(headline) = told.headline.as_mut().filter(|_| members.is_none() && viewer.sees_region()) {
+        trend::usual(headline, &situation.headline, &Shelf::read(call.live.picture()), call.at);
+    }
+    Seen { situation: told, revision, cursor }
 }
 
 /// Takes the live records and what trusts said of themselves at one revision.

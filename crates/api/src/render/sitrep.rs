@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{resource, resource_key};
 use crate::convert::time::from_wire;
 use crate::v1::situation::{Cell, Headline, Usual};
-use crate::v1::{Freshness, Mode, Need, Sitrep, Situation};
+use crate::v1::{Alert, Freshness, Mode, Need, Sitrep, Situation};
 
 /// Most unmet needs on the page; the rest is counted, so that the page stays a page.
 const UNMET_SHOWN: usize = 25;
@@ -85,6 +85,7 @@ impl Page {
                 heat(situation),
                 unmet(&sitrep.unmet, &shown),
                 decisions(sitrep, &shown),
+                alerts(&sitrep.alerts, &shown),
                 silent(sitrep, situation, &shown),
             ],
             signature,
@@ -302,6 +303,19 @@ fn decisions(sitrep: &Sitrep, shown: &Shown<'_>) -> Table {
     }
 }
 
+fn alerts(alerts: &[Alert], shown: &Shown<'_>) -> Table {
+    let rows = alerts.iter().map(|alert| {
+        let owner = if alert.owner.is_empty() { "unowned".to_owned() } else { alert.owner.clone() };
+        vec![shown(alert.raised_at.as_ref()), alert.text.clone(), owner]
+    });
+    Table {
+        title: format!("Alerts: {}", alerts.len()),
+        head: names(&["raised", "alert", "owner"]),
+        rows: rows.collect(),
+        note: if alerts.is_empty() { "None.".to_owned() } else { String::new() },
+    }
+}
+
 fn silent(sitrep: &Sitrep, situation: &Situation, shown: &Shown<'_>) -> Table {
     let silent: BTreeSet<&str> = sitrep.silent.iter().map(String::as_str).collect();
     let rows =
@@ -417,6 +431,6 @@ mod tests {
         for table in page(&sitrep()).tables() {
             assert!(table.rows.iter().all(|row| row.len() == table.head.len()), "{table:?}");
         }
-        assert_eq!(page(&Sitrep::default()).tables().len(), 5, "an empty report is a report");
+        assert_eq!(page(&Sitrep::default()).tables().len(), 6, "an empty report is a report");
     }
 }

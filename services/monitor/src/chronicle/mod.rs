@@ -17,7 +17,7 @@ use fallow_live::Live;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-pub(crate) use seen::{entries_of, may_see};
+pub(crate) use seen::{entries_of, may_see, may_see_alert};
 
 /// Most entries that are held: a busy region's week in some ten megabytes.
 pub(crate) const ENTRIES_MAX: usize = 20_000;
@@ -55,6 +55,12 @@ impl Chronicle {
     pub(crate) fn newest(&self, until: Revision) -> Vec<Arc<Entry>> {
         let book = self.book();
         book.entries.iter().rev().filter(|entry| entry.revision <= until).cloned().collect()
+    }
+
+    /// Returns every entry, oldest first, and from when on everything is there; `None` = from the beginning.
+    pub(crate) fn all(&self) -> (Vec<Arc<Entry>>, Option<Timestamp>) {
+        let book = self.book();
+        (book.entries.iter().cloned().collect(), book.whole_from)
     }
 
     /// Waits until everything up to a revision is there; says whether it came within the time.

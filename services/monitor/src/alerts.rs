@@ -1,0 +1,216 @@
+//! Alerts: listing and watching them, and the two things that people do with them.
+
+use fallow_api::convert::codes::Coded;
+use fallow_api::convert::request::number_to_wire;
+use fallow_api::convert::{Check, resource, time};
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::v1;
+use fallow_domain::actor::{Actor, Role};
+use fallow_domain::ids::{AlertId, Note, TrustCode};
+use fallow_domain::monitor::alarm;
+use fallow_domain::monitor::kept::{Alert, AlertState, Kept};
+use fallow_domain::refusal::{Refusal, reason};
+use fallow_ledger::record::{Record, alert_key};
+use fallow_ledger::transact::{Done, Step};
+use fallow_ledger::{RecordKind, Revision};
+use fallow_live::call::Call;
+use fallow_live::mutate::Mutation;
+use fallow_live::visibility::Viewer;
+use fallow_live::watch::{Told, Watching};
+use futures::Stream;
+
+use crate::chronicle::may_see_alert;
+use crate::kept::{Shelf, alert_of};
+
+/// Which alerts are wanted.
+struct Filter {
+    trusts: Vec<TrustCode>,
+    states: Vec<AlertState>,
+}
+
+impl Filter {
+    fn fits(&self, alert: &Alert) -> bool {
+        let of_trust = self.trusts.is_empty() || alert.trusts.iter().any(|trust| self.trusts.contains(trust));
+        let states: &[AlertState] = match self.states.as_slice() {
+            [] => &[AlertState::Raised, AlertState::Taken],
+            asked => asked,
+        };
+        of_trust && states.contains(&alert.state)
+    }
+}
+
+/// Most trusts that a filter names.
+const TRUSTS_MAX: usize = 500;
+
+fn trusts(check: &mut Check<'_>, wire: &[String]) -> Vec<TrustCode> {
+    if !check.at_most("trusts", wire.len(), TRUSTS_MAX) {
+        return Vec::new();
+    }
+    wire.iter().enumerate().filter_map(|(at, code)| check.ods(&format!("trusts[{at}]"), code)).collect()
+}
+
+/// Lists a page of alerts, newest first.
+///
+/// # Errors
+/// Violations of the request.
+pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::ListAlertsResponse, Failure> {
+    let mut check = Check::new("");
+    let trusts = trusts(&mut check, &request.trusts);
+    let mut states = Vec::new();
+    if check.at_most("states", request.states.len(), AlertState::ALL.len()) {
+        for (at, state) in request.states.iter().enumerate() {
+            states.extend(check.coded::<AlertState>(&format!("states[{at}]"), *state));
+        }
+    }
+    let filter = check.finish(Some(Filter { trusts, states }))?;
+    let query = format!(
+        "ListAlerts {:?} {:?} {:?} {:?}",
+        call.actor.role, call.actor.trust, filter.trusts, filter.states
+    );
+    let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
+    let shelf = Shelf::read(call.live.picture());
+    let viewer = call.viewer();
+    let seen = || shelf.alerts.iter().filter(|(alert, _)| may_see_alert(&viewer, alert));
+    let raised = alarm::spent(seen().map(|(alert, _)| alert), call.at);
+    let found = seen().filter(|(alert, _)| filter.fits(alert)).collect();
+    let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
+    Ok(v1::ListAlertsResponse {
+        alerts: found.into_iter().map(|(alert, revision)| to_wire(alert, *revision)).collect(),
+        next_page_token,
+        revision: number_to_wire(shelf.revision.0),
+        raised_24h: number_to_wire(raised),
+        per_day: call.region.region.policy.alerts.per_day.into(),
+    })
+}
+
+/// Starts a watch of alerts that are not closed.
+///
+/// # Errors
+/// Violations of the request; `CURSOR_GONE`; [`Failure::NotReady`].
+pub(crate) fn watch(
+    call: Call,
+    request: v1::WatchAlertsRequest,
+    stopping: impl Future<Output = ()> + Send + 'static,
+) -> Result<impl Stream<Item = Result<Told<v1::Alert>, Failure>> + Send, Failure> {
+    let mut check = Check::new("");
+    let trusts = trusts(&mut check, &request.trusts);
+    let filter = check.finish(Some(Filter { trusts, states: Vec::new() }))?;
+    let (picture, role) = (call.live.picture().clone(), call.actor.role);
+    let (live, actor): (_, Actor) = (call.live, call.actor);
+    // Rights and the region are looked at each time, for a watch outlives them.
+    let seeing = move |record: &Record, revision: Revision| {
+        let alert = alert_of(record).filter(|alert| filter.fits(alert))?;
+        let region = live.region().ok()?;
+        let viewer = Viewer { actor: &actor, region: &region.region };
+        may_see_alert(&viewer, alert).then(|| to_wire(alert, revision))
+    };
+    let watching = Watching::start(&picture, RecordKind::Monitor, &request.cursor, seeing)?.for_role(role);
+    Ok(watching.into_stream(stopping))
+}
+
+/// What somebody does with an alert.
+pub(crate) enum Deed {
+    /// Takes it.
+    Take,
+    /// Closes it.
+    Close(Note),
+}
+
+/// Parses which alert is meant.
+pub(crate) fn id(check: &mut Check<'_>, id: &str) -> Option<AlertId> {
+    check.id("alert", id, AlertId::parse)
+}
+
+/// Takes or closes an alert. To take one's own again, or to close a closed one again, changes nothing.
+///
+/// # Errors
+/// [`Failure::NotFound`]; [`Failure::Forbidden`] (`ROLE_FORBIDS`) for another trust's alert; `ILLEGAL_TRANSITION` to
+/// take one that is closed.
+pub(crate) async fn act(
+    call: &Call,
+    mutation: &Mutation,
+    id: &AlertId,
+    deed: &Deed,
+) -> Result<Done<Alert>, Failure> {
+    let key = alert_key(id);
+    call.live.hear_of(&key).await?;
+    let missing = || Failure::NotFound { record: "alert", id: id.to_string() };
+    call.live
+        .mutate(mutation, vec![key.clone()], |view| {
+            let was = view.get(&key).and_then(alert_of).ok_or_else(missing)?;
+            if !may_see_alert(&call.viewer(), was) {
+                return Err(missing());
+            }
+            if !may_act(&call.actor, was) {
+                let text = "the alert is not of your trust: its own people, or gold, act on it";
+                return Err(Failure::Forbidden { reason: reasons::ROLE_FORBIDS, text: text.to_owned() });
+            }
+            let mut alert = was.clone();
+            match (deed, was.state) {
+                (Deed::Take, AlertState::Closed) => {
+                    let text = "the alert is closed: there is nothing to take";
+                    return Err(Failure::Refused(Refusal::new(reason::ILLEGAL_TRANSITION, text)));
+                }
+                (Deed::Take, AlertState::Taken) if was.taken_by.as_ref() == Some(&mutation.actor) => {}
+                (Deed::Take, AlertState::Raised | AlertState::Taken) => {
+                    alert.state = AlertState::Taken;
+                    alert.taken_at = Some(mutation.at);
+                    alert.taken_by = Some(mutation.actor.clone());
+                }
+                (Deed::Close(_), AlertState::Closed) => {}
+                (Deed::Close(note), AlertState::Raised | AlertState::Taken) => {
+                    alert.state = AlertState::Closed;
+                    alert.closed_at = Some(mutation.at);
+                    alert.closed_by = Some(mutation.actor.clone());
+                    alert.note = note.clone();
+                }
+            }
+            if alert == *was {
+                return Ok(Step::Answer(alert));
+            }
+            let record = Record::Monitor(Box::new(Kept::Alert(alert.clone())));
+            Ok(Step::Write { writes: vec![(key.clone(), Some(record))], answer: alert })
+        })
+        .await
+}
+
+/// Says whether somebody may act on an alert that they see: of one's own trust, or from above the trust.
+fn may_act(actor: &Actor, alert: &Alert) -> bool {
+    match actor.role {
+        Role::Gold | Role::Coordinator | Role::LeadProvider => true,
+        Role::BedManager | Role::SiteLead => actor.trust.is_some_and(|own| alert.trusts.contains(&own)),
+        Role::TrustSystem
+        | Role::Icb
+        | Role::Engine
+        | Role::Console
+        | Role::Auditor
+        | Role::PlatformAdmin => false,
+    }
+}
+
+/// Writes an alert for the wire. Who took it is told by role and trust, and never by name.
+pub(crate) fn to_wire(alert: &Alert, revision: Revision) -> v1::Alert {
+    let owner = alert.taken_by.as_ref().map(|by| match by.trust {
+        Some(trust) => format!("{} {trust}", by.role),
+        None => by.role.to_string(),
+    });
+    v1::Alert {
+        id: alert.id.to_string(),
+        rule: alert.rule.to_string(),
+        text: alert.text.to_string(),
+        trusts: alert.trusts.iter().map(ToString::to_string).collect(),
+        resource: alert.resource.as_ref().map(resource::key_to_wire),
+        subjects: alert.subjects.iter().map(ToString::to_string).collect(),
+        state: alert.state.to_wire(),
+        owner: owner.unwrap_or_default(),
+        raised_at: Some(time::to_wire(alert.raised_at)),
+        taken_at: alert.taken_at.map(time::to_wire),
+        closed_at: alert.closed_at.map(time::to_wire),
+        revision: number_to_wire(revision.0),
+        children: alert.children.iter().map(ToString::to_string).collect(),
+        digest: alert.digest,
+        note: alert.note.to_string(),
+        cleared: !alert.stands(),
+    }
+}

@@ -1,0 +1,171 @@
+//! Taking down each hour and each day, and giving up what is old.
+
+use std::collections::BTreeSet;
+
+use fallow_api::status::Failure;
+use fallow_domain::monitor::kept::{Kept, Rollup};
+use fallow_domain::monitor::tally::Tally;
+use fallow_ledger::Key;
+use fallow_ledger::record::{Record, alert_key, decision_key, rollup_key, sign_off_key};
+use fallow_ledger::transact::Step;
+use fallow_live::Live;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Unit, ZonedRound};
+
+use super::by_monitor;
+use crate::chronicle::Chronicle;
+use crate::past::Moment;
+use crate::timeline::zone;
+
+/// How long hours are kept: what a chart of two weeks shows.
+const HOURS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long days, decisions and signed reports are kept: a year and a month. The archive keeps them for ever.
+const DAYS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// How long an alert is kept after its cause was over: what the record of its rule counts, and a day.
+const ALERTS_KEPT: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// Most decisions that are kept live.
+const DECISIONS_MAX: usize = 1_000;
+/// Most signed reports that are kept live, each with its content.
+const SIGN_OFFS_MAX: usize = 100;
+/// Most alerts that are kept live.
+const ALERTS_MAX: usize = 2_000;
+/// Most hours, and most days, that one look takes down.
+const AT_ONCE: usize = 48;
+/// Most records that one commit gives up.
+const PRUNED_MAX: usize = 200;
+/// How late an hour may be looked at when the picture does not remember it.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Takes down what has ended since the last look.
+///
+/// # Errors
+/// The store's troubles.
+pub(super) async fn keep(
+    live: &Live,
+    chronicle: &Chronicle,
+    moment: &Moment,
+    began_at: Timestamp,
+) -> Result<(), Failure> {
+    for at in ended_hours(moment, began_at) {
+        // What the picture does not remember is a gap in the chart, and nothing made up.
+        let then = Moment::at(live.picture(), at);
+        let is_fresh = moment.at.duration_since(at) <= LATE;
+        let situation = match (&then, is_fresh) {
+            (Some(then), _) => Some(then.situation()),
+            (None, true) => Some(moment.situation()),
+            (None, false) => None,
+        };
+        if let Some(situation) = situation {
+            write(live, moment.at, Rollup::of_hour(&situation, at)).await?;
+        }
+    }
+    for (from, until) in ended_days(chronicle, moment) {
+        let (entries, _) = chronicle.all();
+        let tally = Tally::of(from, until, entries.iter().map(|entry| &entry.happened));
+        let headline = moment.shelf.hours().find(|hour| hour.at == until).and_then(|hour| hour.headline);
+        write(live, moment.at, Rollup::of_day(tally, headline)).await?;
+    }
+    prune(live, moment).await
+}
+
+/// Writes a roll-up where there is none.
+async fn write(live: &Live, at: Timestamp, rollup: Rollup) -> Result<(), Failure> {
+    let key = rollup_key(rollup.span, rollup.at);
+    live.mutate(&by_monitor("TakeDown", at), vec![key.clone()], |view| {
+        if view.get(&key).is_some() {
+            return Ok(Step::Answer(()));
+        }
+        let record = Record::Monitor(Box::new(Kept::Rollup(rollup.clone())));
+        Ok(Step::Write { writes: vec![(key.clone(), Some(record))], answer: () })
+    })
+    .await
+    .map(drop)
+}
+
+/// Returns the ends of hours that are not taken down yet, oldest first, from this copy's beginning on.
+fn ended_hours(moment: &Moment, began_at: Timestamp) -> Vec<Timestamp> {
+    let known: BTreeSet<Timestamp> = moment.shelf.hours().map(|hour| hour.at).collect();
+    let last = start_of(moment.at, &TimeZone::UTC, Unit::Hour);
+    let back = |n: i64| last.saturating_sub(SignedDuration::from_hours(n)).unwrap_or(last);
+    let ends = (0..AT_ONCE).map(|n| back(i64::try_from(n).unwrap_or(0)));
+    let mut due: Vec<Timestamp> = ends.filter(|at| *at > began_at && !known.contains(at)).collect();
+    due.sort_unstable();
+    due
+}
+
+/// Returns the days that have ended and of which the chronicle holds everything, oldest first, in the region's time.
+fn ended_days(chronicle: &Chronicle, moment: &Moment) -> Vec<(Timestamp, Timestamp)> {
+    // Before the log was read nothing is known of what it holds.
+    if chronicle.progress().borrow().is_none() {
+        return Vec::new();
+    }
+    let (entries, whole_from) = chronicle.all();
+    let Some(oldest) = whole_from.or_else(|| entries.first().map(|entry| entry.happened.at)) else {
+        return Vec::new();
+    };
+    let zone = zone(&moment.region);
+    let known: BTreeSet<Timestamp> = moment.shelf.days().map(|day| day.at).collect();
+    let mut due = Vec::new();
+    let mut until = start_of(moment.at, &zone, Unit::Day);
+    for _ in 0..AT_ONCE {
+        let from =
+            start_of(until.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(until), &zone, Unit::Day);
+        // Of the day in which the log begins everything is known when the log begins with the ledger itself.
+        let is_whole = whole_from.is_none_or(|whole| whole <= from);
+        if until <= oldest || !is_whole || from >= until {
+            break;
+        }
+        if !known.contains(&until) {
+            due.push((from, until));
+        }
+        until = from;
+    }
+    due.reverse();
+    due
+}
+
+/// Returns the start of the hour or day that a time is in.
+fn start_of(at: Timestamp, zone: &TimeZone, unit: Unit) -> Timestamp {
+    let zoned = at.to_zoned(zone.clone());
+    let start = match unit {
+        Unit::Day => zoned.start_of_day(),
+        _ => zoned.round(ZonedRound::new().smallest(unit).mode(jiff::RoundMode::Trunc)),
+    };
+    start.map_or(at, |start| start.timestamp())
+}
+
+/// Gives up what is older than it is kept, or beyond how much is.
+async fn prune(live: &Live, moment: &Moment) -> Result<(), Failure> {
+    let shelf = &moment.shelf;
+    let old = |at: Timestamp, kept: SignedDuration| moment.at.duration_since(at) > kept;
+    let rollups = shelf.hours().filter(|hour| old(hour.at, HOURS_KEPT));
+    let rollups = rollups.chain(shelf.days().filter(|day| old(day.at, DAYS_KEPT)));
+    let mut gone: Vec<Key> = rollups.map(|rollup| rollup_key(rollup.span, rollup.at)).collect();
+    for (place, (alert, _)) in shelf.alerts.iter().enumerate() {
+        let over = alert.cleared_at.is_some_and(|over| place >= ALERTS_MAX || old(over, ALERTS_KEPT));
+        if over {
+            gone.push(alert_key(&alert.id));
+        }
+    }
+    for (place, (decision, _)) in shelf.decisions.iter().enumerate() {
+        if place >= DECISIONS_MAX || old(decision.at, DAYS_KEPT) {
+            gone.push(decision_key(&decision.id));
+        }
+    }
+    for (place, (as_of, at)) in shelf.sign_offs.iter().enumerate() {
+        if place >= SIGN_OFFS_MAX || old(*at, DAYS_KEPT) {
+            gone.push(sign_off_key(*as_of));
+        }
+    }
+    gone.truncate(PRUNED_MAX);
+    if gone.is_empty() {
+        return Ok(());
+    }
+    live.mutate(&by_monitor("GiveUp", moment.at), gone.clone(), |view| {
+        let there = gone.iter().filter(|key| view.get(key).is_some());
+        let writes: Vec<(Key, Option<Record>)> = there.map(|key| (key.clone(), None)).collect();
+        Ok(if writes.is_empty() { Step::Answer(()) } else { Step::Write { writes, answer: () } })
+    })
+    .await
+    .map(drop)
+}

@@ -1,0 +1,359 @@
+//! Reports over a period: counted from the chronicle as far as it reaches back, and before that from kept days.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fallow_api::convert::request::number_to_wire;
+use fallow_api::convert::{Check, time};
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::v1::{self, ReportKind};
+use fallow_domain::ids::TrustCode;
+use fallow_domain::matching::explain::Explainer;
+use fallow_domain::matching::explanation::Unlocking;
+use fallow_domain::matching::problem::Problem;
+use fallow_domain::matching::solve::Prepared;
+use fallow_domain::monitor::alarm;
+use fallow_domain::monitor::report::{self, Blockers, Row, Sight, Table};
+use fallow_domain::monitor::rules::{AlertPolicy, Rule};
+use fallow_domain::monitor::tally::Tally;
+use fallow_domain::reason::NotUsed;
+use fallow_domain::resource::ResourceKind;
+use fallow_live::RETRY_AFTER;
+use fallow_live::call::{Call, new_id};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::chronicle::Chronicle;
+use crate::kept::Shelf;
+use crate::past::Moment;
+
+/// How far back a report begins when nothing is asked for.
+const USUALLY_FROM: SignedDuration = SignedDuration::from_hours(28 * 24);
+/// Most needs whose blockers are explained for one report, the most overdue first.
+const EXPLAINED_MAX: usize = 200;
+/// How long a report waits for the chronicle to reach what it counts.
+const CATCH_UP: Duration = Duration::from_secs(10);
+/// Single changes that a report of the unmet names.
+const LEVERS: usize = 3;
+/// Reports that work the engine's plan out at a time.
+const AT_ONCE: usize = 1;
+/// How long a report waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
+/// The seed of theatre search. Fixed, so that the same records give the same report.
+const SEED: u64 = 1;
+/// Longest text of thresholds to try, in bytes.
+const ALERTS_BYTES_MAX: usize = 16 * 1024;
+
+/// Makes reports, a few at a time.
+pub(crate) struct Reports {
+    turn: Arc<Semaphore>,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { turn: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+/// What is asked for.
+struct Asked {
+    kind: ReportKind,
+    from: Timestamp,
+    until: Timestamp,
+    trust: Option<TrustCode>,
+    alerts: AlertPolicy,
+}
+
+fn parse(call: &Call, request: &v1::GetReportRequest) -> Result<Asked, Failure> {
+    let mut check = Check::new("");
+    let kind = ReportKind::try_from(request.kind).ok().filter(|kind| *kind != ReportKind::Unspecified);
+    if kind.is_none() {
+        check.wrong("kind", reasons::REQUIRED, "must be one of the reports");
+    }
+    // The end of a time lies outside it, and what happened at this very moment has happened.
+    let after_now = call.at.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(call.at);
+    let until = check.time("until", request.until.as_ref()).unwrap_or(after_now);
+    let usually = until.saturating_sub(USUALLY_FROM).unwrap_or(until);
+    let from = check.time("from", request.from.as_ref()).unwrap_or(usually);
+    if from >= until {
+        check.wrong("from", reasons::WINDOW, "must be before until");
+    }
+    let trust = match request.trust.as_str() {
+        "" => None,
+        code => check.trust("trust", code, &call.region.region),
+    };
+    let alerts = match request.alerts_toml.as_str() {
+        "" => Some(call.region.region.policy.alerts),
+        _ if kind.is_some_and(|kind| kind != ReportKind::Alerts) => {
+            check.wrong("alerts_toml", reasons::NOT_APPLICABLE, "must be left out but for ALERTS");
+            None
+        }
+        text => thresholds(&mut check, text),
+    };
+    let asked = kind.zip(alerts).map(|(kind, alerts)| Asked { kind, from, until, trust, alerts });
+    Ok(check.finish(asked)?)
+}
+
+/// Parses thresholds to try, with or without the head of a region file.
+fn thresholds(check: &mut Check<'_>, text: &str) -> Option<AlertPolicy> {
+    #[derive(Deserialize)]
+    struct Headed {
+        policy: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        alerts: AlertPolicy,
+    }
+    if text.len() > ALERTS_BYTES_MAX {
+        let text = format!("must have at most {ALERTS_BYTES_MAX} bytes, has {}", text.len());
+        check.wrong("alerts_toml", reasons::TOO_MANY, text);
+        return None;
+    }
+    let read = if text.contains("[policy") {
+        toml::from_str::<Headed>(text).map(|headed| headed.policy.alerts)
+    } else {
+        toml::from_str::<AlertPolicy>(text)
+    };
+    match read {
+        Ok(policy) => {
+            let problems = policy.problems();
+            for (path, text) in &problems {
+                check.wrong("alerts_toml", reasons::INVALID_REGION, format!("{path}: {text}"));
+            }
+            problems.is_empty().then_some(policy)
+        }
+        Err(error) => {
+            check.wrong("alerts_toml", reasons::INVALID_REGION, error.message().to_owned());
+            None
+        }
+    }
+}
+
+impl Reports {
+    /// Makes a report.
+    ///
+    /// # Errors
+    /// Violations of the request; [`Failure::NotFound`] for a trust that the caller does not know;
+    /// [`Failure::Limited`] when others take too long.
+    pub(crate) async fn get(
+        &self,
+        call: &Call,
+        chronicle: &Chronicle,
+        request: &v1::GetReportRequest,
+    ) -> Result<v1::GetReportResponse, Failure> {
+        let asked = parse(call, request)?;
+        if let Some(trust) = asked.trust.filter(|trust| !call.viewer().knows_trust(*trust)) {
+            return Err(Failure::NotFound { record: "trust", id: trust.to_string() });
+        }
+        let moment = Moment::now(call.live.picture(), call.at)
+            .ok_or(Failure::NotReady { retry_after: RETRY_AFTER })?;
+        // What is counted is what has happened until now, and not until the chronicle got so far.
+        if !chronicle.reached(moment.revision, CATCH_UP).await {
+            return Err(Failure::NotReady { retry_after: RETRY_AFTER });
+        }
+        let (tally, counted_from) = tally(chronicle, &moment.shelf, asked.from, asked.until);
+        let moment = Arc::new(moment);
+        let explained = if asked.kind == ReportKind::Unmet {
+            self.explain(call, asked.trust, moment.clone()).await?
+        } else {
+            Explained::default()
+        };
+        let viewer = call.viewer();
+        let need = |trust: TrustCode, kind: ResourceKind| viewer.knows_kind(trust, kind);
+        let trust = |trust: TrustCode| viewer.knows_trust(trust);
+        let sight = Sight { need: &need, trust: &trust, only: asked.trust };
+        let mut table = match asked.kind {
+            ReportKind::Unmet => report::unmet(
+                &moment.records,
+                call.at,
+                &explained.blockers,
+                explained.unlocking.as_ref().filter(|_| viewer.sees_region()),
+                &sight,
+            ),
+            ReportKind::Equity => report::equity(&tally, &moment.records, &sight),
+            ReportKind::Fairness => {
+                report::fairness(&tally, &moment.situation(), &call.region.region, &sight)
+            }
+            ReportKind::Declines => report::declines(&tally, &sight),
+            ReportKind::Outcomes => report::outcomes(&tally, &moment.records, call.at, &sight),
+            ReportKind::Alerts | ReportKind::Unspecified => {
+                rules(call, &moment.shelf, &asked, viewer.sees_region())?
+            }
+        };
+        if tally.left_out > 0 {
+            table.notes.push(format!("{} events found no place in the counts.", tally.left_out));
+        }
+        Ok(v1::GetReportResponse {
+            columns: table.columns,
+            rows: table
+                .rows
+                .into_iter()
+                .map(|Row { name, values, note }| v1::get_report_response::Row { name, values, note })
+                .collect(),
+            revision: number_to_wire(moment.revision.0),
+            notes: table.notes,
+            counted_from: Some(time::to_wire(counted_from)),
+        })
+    }
+
+    /// Lets the engine plan on a copy and say why needs go unserved. The plan is of all needs, for they compete; the
+    /// explanations are of those that the caller sees.
+    async fn explain(
+        &self,
+        call: &Call,
+        trust: Option<TrustCode>,
+        moment: Arc<Moment>,
+    ) -> Result<Explained, Failure> {
+        let Ok(Ok(turn)) = tokio::time::timeout(TURN, self.turn.clone().acquire_owned()).await else {
+            return Err(Failure::Limited {
+                reason: reasons::CONCURRENCY,
+                subject: "reports of the unmet".to_owned(),
+                text: format!(
+                    "{AT_ONCE} report of the unmet is worked out at a time, and others are before this one"
+                ),
+                retry_after: Some(TURN),
+            });
+        };
+        let viewer = call.viewer();
+        let seen: HashSet<_> = moment
+            .records
+            .needs
+            .values()
+            .filter(|need| trust.is_none_or(|only| only == need.trust))
+            .filter(|need| viewer.knows_kind(need.trust, need.resource.kind))
+            .map(|need| need.id.clone())
+            .collect();
+        let region = call.region.region.clone();
+        let worked = tokio::task::spawn_blocking(move || {
+            let explained = explain(&moment, region, &seen);
+            drop(turn);
+            explained
+        });
+        worked.await.map_err(|error| {
+            let trace_id = new_id();
+            tracing::error!(%error, trace_id, "a report could not be worked out");
+            Failure::Bug { trace_id }
+        })
+    }
+}
+
+/// What keeps needs from being served.
+#[derive(Default)]
+struct Explained {
+    blockers: Blockers,
+    unlocking: Option<Unlocking>,
+}
+
+fn explain(
+    moment: &Moment,
+    region: Arc<fallow_domain::region::Region>,
+    seen: &HashSet<fallow_domain::ids::NeedId>,
+) -> Explained {
+    let records = &moment.records;
+    let declined = records.declines.values().filter(|decline| {
+        let need = records.needs.get(&decline.need).map(|need| need.generation);
+        let offer = records.offers.get(&decline.offer).map(|offer| offer.generation);
+        need == Some(decline.need_generation) && offer == Some(decline.offer_generation)
+    });
+    let problem = Problem {
+        at: moment.at,
+        region,
+        offers: records.offers.values().filter(|o| !o.state.is_ended()).cloned().map(Arc::new).collect(),
+        needs: records.needs.values().filter(|n| !n.state.is_ended()).cloned().map(Arc::new).collect(),
+        declined: declined.map(|decline| (decline.need.clone(), decline.offer.clone())).collect(),
+    };
+    let prepared = Prepared::new(&problem);
+    // Without search: a session more or less changes no reason.
+    let plan = prepared.solve(&problem, None, 0, SEED, &mut || false);
+    let mut unserved: Vec<_> =
+        plan.unserved.keys().filter(|id| seen.contains(*id)).filter_map(|id| records.needs.get(id)).collect();
+    unserved.sort_by_key(|need| (need.needed_by.unwrap_or(Timestamp::MAX), need.id.clone()));
+    let explainer = Explainer::new(&problem, &prepared, &plan);
+    let explained: Vec<_> =
+        unserved.into_iter().take(EXPLAINED_MAX).filter_map(|need| explainer.unserved(&need.id)).collect();
+    let mut blockers: Blockers = BTreeMap::new();
+    for one in &explained {
+        let Some(need) = records.needs.get(&one.need) else { continue };
+        // The home trust's own offers are no answer, and never the reason.
+        let others = one.counts.iter().filter(|count| count.reason != NotUsed::SameTrust);
+        let top = others.max_by_key(|count| (count.count, std::cmp::Reverse(count.reason)));
+        let of_resource = blockers.entry(need.resource.key()).or_default();
+        *of_resource.entry(top.map(|count| count.reason)).or_default() += u64::from(one.units);
+    }
+    let unlocking = (!explained.is_empty()).then(|| explainer.unlocking(&explained, LEVERS));
+    Explained { blockers, unlocking }
+}
+
+/// Counts a period, and says from when it really counts.
+pub(crate) fn tally(
+    chronicle: &Chronicle,
+    shelf: &Shelf,
+    from: Timestamp,
+    until: Timestamp,
+) -> (Tally, Timestamp) {
+    let (entries, whole_from) = chronicle.all();
+    let log_from = whole_from.map_or(from, |whole| whole.max(from));
+    let days: Vec<&Tally> = shelf
+        .days()
+        .filter_map(|day| day.tally.as_ref())
+        .filter(|day| day.from >= from && day.until <= until && day.from < log_from)
+        .collect();
+    let days_until = days.last().map_or(log_from, |day| day.until);
+    let begins = log_from.max(days_until);
+    let counted_from = days.first().map_or(begins, |day| day.from);
+    let of_log = Tally::of(begins.min(until), until, entries.iter().map(|entry| &entry.happened));
+    (Tally::sum(from, until, days.into_iter().chain([&of_log])), counted_from)
+}
+
+/// How each rule has done of late, and how often it would have fired over the period with these thresholds.
+fn rules(call: &Call, shelf: &Shelf, asked: &Asked, sees_region: bool) -> Result<Table, Failure> {
+    if !sees_region {
+        return Err(Failure::Forbidden {
+            reason: reasons::ROLE_FORBIDS,
+            text: "how rules have done counts the whole region; gold sees it".to_owned(),
+        });
+    }
+    let records = alarm::records(shelf.alerts.iter().map(|(alert, _)| alert), call.at);
+    let fired = alarm::back_test(shelf.hours_within(asked.from, asked.until), &asked.alerts);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a week's alerts stay far below what a double holds exactly"
+    )]
+    let number = |count: u64| count as f64;
+    let rows = Rule::ALL.iter().map(|rule| {
+        let record = records.get(rule).copied().unwrap_or_default();
+        let threshold = asked.alerts.of(*rule);
+        let state = match (threshold.on, record.is_digest(&asked.alerts)) {
+            (false, _) => "off",
+            (true, true) => "digest only",
+            (true, false) => "on",
+        };
+        let tested = fired.get(rule);
+        let told = if tested.is_some() { "" } else { "; not back-tested" };
+        Row {
+            name: rule.to_string(),
+            values: vec![
+                number(record.fired),
+                number(record.acted_on),
+                record.percent().map_or(0.0, number),
+                tested.copied().map_or(0.0, number),
+            ],
+            note: format!("{}: {state}{told}", rule.words(threshold)),
+        }
+    });
+    let hours = shelf.hours_within(asked.from, asked.until).count();
+    let spent = alarm::spent(shelf.alerts.iter().map(|(alert, _)| alert), call.at);
+    Ok(Table {
+        columns: ["rule", "fired 7 d", "acted on", "acted on %", "would have fired"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: rows.collect(),
+        notes: vec![
+            format!("Today {spent} of {} alerts.", asked.alerts.per_day),
+            format!("Back-tested on the {hours} hours that are kept of the period."),
+        ],
+    })
+}

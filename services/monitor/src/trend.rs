@@ -1,0 +1,219 @@
+//! One measure over time, with what is usual of it.
+
+use fallow_api::convert::{Check, resource};
+use fallow_api::reasons;
+use fallow_api::status::Failure;
+use fallow_api::v1::{self, Measure};
+use fallow_domain::ids::TrustCode;
+use fallow_domain::monitor::kept::Rollup;
+use fallow_domain::monitor::spc::{self, Chart};
+use fallow_domain::resource::ResourceKey;
+use fallow_domain::situation::Headline;
+use fallow_live::call::Call;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::kept::Shelf;
+use crate::timeline::zone;
+
+/// Most points of one answer.
+const POINTS_MAX: usize = 1_000;
+/// How far back a trend begins when nothing is asked for.
+const USUALLY_FROM: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far back what is usual is looked for.
+const USUAL_OVER: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What is asked for.
+struct Asked {
+    measure: Measure,
+    trust: Option<TrustCode>,
+    resource: Option<ResourceKey>,
+    from: Timestamp,
+    until: Timestamp,
+    step: SignedDuration,
+}
+
+fn parse(call: &Call, request: &v1::GetTrendRequest) -> Result<Asked, Failure> {
+    let mut check = Check::new("");
+    let measure = Measure::try_from(request.measure).ok().filter(|measure| *measure != Measure::Unspecified);
+    if measure.is_none() {
+        check.wrong("measure", reasons::REQUIRED, "must be one of the measures");
+    }
+    let trust = match request.trust.as_str() {
+        "" => None,
+        code => check.trust("trust", code, &call.region.region),
+    };
+    let wire = request.resource.as_ref();
+    let resource = wire.and_then(|wire| resource::parse(&mut check, Some(wire), &call.region.region, false));
+    if measure.is_some_and(|measure| measure != Measure::Net) {
+        for (field, given) in [("trust", trust.is_some()), ("resource", resource.is_some())] {
+            if given {
+                let text = "must be left out: only NET is kept by trust and by resource";
+                check.wrong(field, reasons::NOT_APPLICABLE, text);
+            }
+        }
+    }
+    let until = check.time("until", request.until.as_ref()).unwrap_or(call.at);
+    let usually = until.saturating_sub(USUALLY_FROM).unwrap_or(until);
+    let from = check.time("from", request.from.as_ref()).unwrap_or(usually);
+    if from >= until {
+        check.wrong("from", reasons::WINDOW, "must be before until");
+    }
+    let range = (SignedDuration::from_mins(1), SignedDuration::from_hours(7 * 24));
+    let step = match &request.step {
+        Some(step) => check.span("step", step, range, "1 minute to 7 days"),
+        None => Some(SignedDuration::from_hours(1)),
+    };
+    let step = step.unwrap_or(range.1);
+    let many = until.duration_since(from).as_secs() / step.as_secs().max(1);
+    if many > i64::try_from(POINTS_MAX).unwrap_or(i64::MAX) {
+        let text = format!("must be longer: {many} points is more than {POINTS_MAX}");
+        check.wrong("step", reasons::OUT_OF_RANGE, text);
+    }
+    let resource = resource.map(|resource| resource.key());
+    let asked = measure.map(|measure| Asked { measure, trust, resource, from, until, step });
+    Ok(check.finish(asked)?)
+}
+
+/// Reads one measure over time. Its points are the ends of hours, and of days where hours are no longer kept.
+///
+/// # Errors
+/// Violations of the request; [`Failure::Forbidden`] to a trust that asks for what counts the whole region.
+pub(crate) fn get(call: &Call, request: &v1::GetTrendRequest) -> Result<v1::GetTrendResponse, Failure> {
+    let asked = parse(call, request)?;
+    let viewer = call.viewer();
+    if asked.measure != Measure::Net && !viewer.sees_region() {
+        return Err(Failure::Forbidden {
+            reason: reasons::ROLE_FORBIDS,
+            text: "this measure counts the whole region; a trust sees trends of NET".to_owned(),
+        });
+    }
+    if let Some(trust) = asked.trust.filter(|trust| !viewer.knows_trust(*trust)) {
+        return Err(Failure::NotFound { record: "trust", id: trust.to_string() });
+    }
+    let shelf = Shelf::read(call.live.picture());
+    let sees = |trust: TrustCode, key: &ResourceKey| {
+        asked.trust.is_none_or(|only| only == trust)
+            && asked.resource.as_ref().is_none_or(|only| only == key)
+            && viewer.knows_kind(trust, key.kind)
+    };
+    let first_hour = shelf.hours().next().map_or(Timestamp::MAX, |hour| hour.at);
+    let days = shelf.days().filter(|day| day.at < first_hour);
+    let within = |rollup: &&Rollup| rollup.at > asked.from && rollup.at <= asked.until;
+    let all = days.chain(shelf.hours()).filter(within);
+    let value = |rollup: &Rollup| match asked.measure {
+        Measure::Net => net(rollup, sees),
+        other => rollup.headline.as_ref().and_then(|headline| of_headline(other, headline)),
+    };
+    let points = all.filter_map(|rollup| value(rollup).map(|value| (rollup.at, value)));
+    let points = thinned(points, asked.from, asked.step);
+    let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
+    let chart = spc::chart(&values, floor(asked.measure));
+    let zone = zone(&call.region.region);
+    let when = |place: usize| {
+        let at = points.get(place).map_or(asked.from, |(at, _)| *at);
+        let is_lately = call.at.duration_since(at) < SignedDuration::from_hours(20);
+        let shape = if is_lately { "%H:%M" } else { "%-d %b %H:%M" };
+        at.to_zoned(zone.clone()).strftime(shape).to_string()
+    };
+    Ok(v1::GetTrendResponse {
+        sentence: chart.sentence(when),
+        mean: chart.mean,
+        upper: chart.upper,
+        lower: chart.lower,
+        points: points
+            .iter()
+            .zip(&chart.signals)
+            .map(|((at, value), signal)| v1::get_trend_response::Point {
+                at: Some(fallow_api::convert::time::to_wire(*at)),
+                value: *value,
+                special_cause: signal.is_some(),
+            })
+            .collect(),
+    })
+}
+
+/// Keeps the last point of each step, at most [`POINTS_MAX`] of the newest.
+fn thinned(
+    points: impl Iterator<Item = (Timestamp, f64)>,
+    from: Timestamp,
+    step: SignedDuration,
+) -> Vec<(Timestamp, f64)> {
+    let mut kept: Vec<(i64, (Timestamp, f64))> = Vec::new();
+    for (at, value) in points {
+        // A step ends with its last moment: the end of an hour belongs to that hour.
+        let passed = at.duration_since(from).as_millis().saturating_sub(1);
+        let place = i64::try_from(passed / step.as_millis().max(1)).unwrap_or(i64::MAX);
+        match kept.last_mut() {
+            Some((last, point)) if *last == place => *point = (at, value),
+            Some(_) | None => kept.push((place, (at, value))),
+        }
+    }
+    let skip = kept.len().saturating_sub(POINTS_MAX);
+    kept.into_iter().skip(skip).map(|(_, point)| point).collect()
+}
+
+/// Returns what is spare less what is needed of all that is seen; `None` where nothing of it is kept.
+fn net(rollup: &Rollup, sees: impl Fn(TrustCode, &ResourceKey) -> bool) -> Option<f64> {
+    let seen = rollup.points.iter().filter(|point| sees(point.trust, &point.resource));
+    let (count, sum) =
+        seen.fold((0, 0_i64), |(count, sum), point| (count + 1, sum.saturating_add(point.net)));
+    (count > 0).then(|| number(sum))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of beds and slots stay far below what a double holds exactly"
+)]
+fn number(count: i64) -> f64 {
+    count as f64
+}
+
+fn of_headline(measure: Measure, headline: &Headline) -> Option<f64> {
+    let count = |count: u64| Some(number(i64::try_from(count).unwrap_or(i64::MAX)));
+    match measure {
+        Measure::NeedsOpen => count(headline.needs_open),
+        Measure::NeedsOverdue => count(headline.needs_overdue),
+        // Of nothing there is no share.
+        Measure::PlacedPercent => match headline.needs_raised_24h {
+            0 => None,
+            raised => count(headline.needs_placed_24h * 100 / raised),
+        },
+        Measure::MinutesToAgreed => headline.median_minutes_to_agreed.and_then(count),
+        Measure::Net | Measure::Unspecified => None,
+    }
+}
+
+/// Returns the least that a measure can be.
+fn floor(measure: Measure) -> Option<f64> {
+    match measure {
+        Measure::Net | Measure::Unspecified => None,
+        Measure::NeedsOpen | Measure::NeedsOverdue | Measure::PlacedPercent | Measure::MinutesToAgreed => {
+            Some(0.0)
+        }
+    }
+}
+
+/// Puts what is usual beside the numbers on top: the limits of the hours of the last week, and whether now is outside.
+pub(crate) fn usual(wire: &mut v1::situation::Headline, now: &Headline, shelf: &Shelf, at: Timestamp) {
+    let from = at.saturating_sub(USUAL_OVER).unwrap_or(at);
+    let hours: Vec<Headline> = shelf.hours_within(from, at).filter_map(|hour| hour.headline).collect();
+    let of = |value: &dyn Fn(&Headline) -> Option<f64>| {
+        let values: Vec<f64> = hours.iter().filter_map(value).collect();
+        (values.len() >= spc::POINTS_MIN).then(|| {
+            let Chart { upper, lower, .. } = spc::chart(&values, Some(0.0));
+            let now = value(now);
+            v1::situation::Usual {
+                lower,
+                upper,
+                high: now.is_some_and(|now| now > upper),
+                low: now.is_some_and(|now| now < lower),
+            }
+        })
+    };
+    wire.usual_needs_open = of(&|headline| of_headline(Measure::NeedsOpen, headline));
+    wire.usual_needs_overdue = of(&|headline| of_headline(Measure::NeedsOverdue, headline));
+    wire.usual_placed_percent = of(&|headline| of_headline(Measure::PlacedPercent, headline));
+    wire.usual_minutes_to_agreed = of(&|headline| of_headline(Measure::MinutesToAgreed, headline));
+    let moving = |headline: &Headline| i64::try_from(headline.transfers_moving).ok().map(number);
+    wire.usual_transfers_moving = of(&moving);
+}
