@@ -1,18 +1,269 @@
-//! The situation report, of its time, which somebody signs.
+//! What gold looks at: alerts with owners, what is usual, reports, and the situation report that somebody signs.
 
 use fallow_api::client::fresh_request_id;
 use fallow_api::convert::time::to_wire;
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
-use fallow_api::v1;
+use fallow_api::v1::{self, Measure, ReportKind, alert};
+use fallow_ledger::RecordKind;
 use jiff::{SignedDuration, Timestamp};
 use tonic::Code;
 
 use crate::people::User;
 use crate::wire;
-use crate::world::{World, stories};
+use crate::world::{World, soon, stories};
 
-stories!(the_situation_report_is_of_its_time_and_signed);
+stories!(
+    an_alert_is_raised_once_owned_and_over,
+    what_was_counted_is_reported,
+    what_is_usual_is_known_after_some_hours,
+    the_situation_report_is_of_its_time_and_signed
+);
+
+/// How often a story asks whether the monitor has looked: a little longer than the monitor waits between two looks.
+const A_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
+
+async fn alerts(user: &User, states: &[alert::State]) -> v1::ListAlertsResponse {
+    let states = states.iter().map(|state| i32::from(*state)).collect();
+    let ask = v1::ListAlertsRequest { states, page_size: 1_000, ..Default::default() };
+    user.monitor().list_alerts(ask).await.unwrap().into_inner()
+}
+
+/// Lets minutes pass one by one until a rule has an open alert.
+async fn until_alert(world: &World, user: &User, rule: &str) -> v1::Alert {
+    let raised = async {
+        loop {
+            let open = alerts(user, &[]).await.alerts;
+            if let Some(found) = open.into_iter().find(|alert| alert.rule == rule) {
+                break found;
+            }
+            world.pass(SignedDuration::from_mins(1));
+            tokio::time::sleep(A_LOOK).await;
+        }
+    };
+    soon("an alert", raised).await
+}
+
+async fn report(user: &User, kind: ReportKind) -> v1::GetReportResponse {
+    let ask = v1::GetReportRequest { kind: kind.into(), ..Default::default() };
+    user.monitor().get_report(ask).await.unwrap().into_inner()
+}
+
+fn row<'a>(report: &'a v1::GetReportResponse, name: &str) -> &'a v1::get_report_response::Row {
+    report.rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}: {report:?}"))
+}
+
+async fn an_alert_is_raised_once_owned_and_over(world: &mut World) {
+    // Two processes look, and of one cause there is one alert.
+    world.add_process().await;
+    let (gold, home) = (world.user("duty-lead"), world.user("bed-manager.ZA4"));
+    // Soon enough to alarm, and far enough off that no look comes too late.
+    let needed_by = world.now() + SignedDuration::from_mins(58);
+    let need = v1::Need { needed_by: Some(to_wire(needed_by)), ..wire::need("ZA401", "case 1", 1) };
+    let raised = home.raise(need).await;
+    let alert = until_alert(world, &gold, "need_unserved").await;
+    assert_eq!((alert.state(), alert.trusts.as_slice()), (alert::State::Raised, &["ZA4".to_owned()][..]));
+    assert!(alert.subjects.contains(&raised.id), "{alert:?}");
+    assert!(alert.text.starts_with("Dunmere General Hospital: a need for"), "{alert:?}");
+    let all = alerts(&gold, &[]).await;
+    assert_eq!(all.alerts.iter().filter(|one| one.rule == "need_unserved").count(), 1, "{all:?}");
+    assert!(all.raised_24h >= 1 && all.per_day == 20, "{all:?}");
+
+    // The trust sees it and takes it; another trust does not.
+    let request = v1::TakeAlertRequest {
+        request_id: fresh_request_id(),
+        alert: alert.id.clone(),
+        ..Default::default()
+    };
+    let other = world.user("bed-manager.ZA1");
+    let refused = Problem::from(&other.monitor().take_alert(request.clone()).await.unwrap_err());
+    assert!(matches!(refused.code, Code::NotFound | Code::PermissionDenied), "{refused:?}");
+    let taken = home.monitor().take_alert(request.clone()).await.unwrap().into_inner();
+    let owned = taken.alert.clone().unwrap();
+    assert_eq!((owned.state(), owned.owner.as_str()), (alert::State::Taken, "bed_manager ZA4"));
+    let again = home.monitor().take_alert(request).await.unwrap().into_inner();
+    assert_eq!(again, taken, "the same request answers as before");
+
+    // Closed by somebody, it stays quiet while it is still so.
+    let close = v1::CloseAlertRequest {
+        request_id: fresh_request_id(),
+        alert: alert.id.clone(),
+        note: "rang the region".into(),
+        ..Default::default()
+    };
+    let closed = gold.monitor().close_alert(close).await.unwrap().into_inner().alert.unwrap();
+    assert_eq!(
+        (closed.state(), closed.note.as_str(), closed.cleared),
+        (alert::State::Closed, "rang the region", false)
+    );
+    let take = v1::TakeAlertRequest {
+        request_id: fresh_request_id(),
+        alert: alert.id.clone(),
+        ..Default::default()
+    };
+    let refused = Problem::from(&gold.monitor().take_alert(take).await.unwrap_err());
+    assert_eq!(
+        (refused.code, refused.reason.as_str()),
+        (Code::FailedPrecondition, reasons::ILLEGAL_TRANSITION)
+    );
+
+    // Once the need is gone its cause is over.
+    let withdraw = v1::WithdrawNeedRequest {
+        request_id: fresh_request_id(),
+        need: raised.id.clone(),
+        reason: v1::DeclineReason::TreatedElsewhere.into(),
+        ..Default::default()
+    };
+    home.demand().withdraw_need(withdraw).await.unwrap();
+    let over = async {
+        loop {
+            let closed = alerts(&gold, &[alert::State::Closed]).await.alerts;
+            if closed.iter().any(|one| one.id == alert.id && one.cleared) {
+                break closed;
+            }
+            world.pass(SignedDuration::from_mins(1));
+            tokio::time::sleep(A_LOOK).await;
+        }
+    };
+    let closed = soon("the end of the cause", over).await;
+    assert_eq!(
+        closed.iter().filter(|one| one.rule == "need_unserved").count(),
+        1,
+        "never raised again: {closed:?}"
+    );
+
+    // The rule's record counts it as acted on.
+    let rules = report(&gold, ReportKind::Alerts).await;
+    assert_eq!(row(&rules, "need_unserved").values[..3], [1.0, 1.0, 100.0], "{rules:?}");
+    let ask = v1::ListTimelineRequest { kinds: vec![v1::TimelineKind::Alert.into()], ..Default::default() };
+    let told = gold.monitor().list_timeline(ask).await.unwrap().into_inner().entries;
+    let texts: Vec<String> = told.into_iter().map(|entry| entry.text).collect();
+    assert!(texts.iter().any(|text| text.starts_with("Taken by bed manager: ")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.ends_with(" rang the region.")), "{texts:?}");
+}
+
+async fn what_was_counted_is_reported(world: &mut World) {
+    let (home, near, gold) =
+        (world.user("bed-manager.ZA4"), world.user("bed-manager.ZA1"), world.user("duty-lead"));
+    near.publish_beds("ZA101", 1).await;
+    world.user("bed-manager.ZA3").publish_beds("ZA301", 1).await;
+    let need = v1::Need { imd_decile: 1, ..wire::need("ZA401", "case 1", 1) };
+    let raised = home.raise(need).await;
+    let first = home.proposal_of(&raised).await;
+    near.decline(&first, v1::DeclineReason::Staffing).await;
+    let second = soon("the next proposal", async {
+        loop {
+            let next = home.proposal_of(&raised).await;
+            if next.id != first.id {
+                break next;
+            }
+        }
+    })
+    .await;
+    world.user("bed-manager.ZA3").accept(&second).await;
+    world.pass(SignedDuration::from_mins(12));
+    home.accept(&second).await;
+
+    let declines = report(&gold, ReportKind::Declines).await;
+    assert_eq!(row(&declines, "STAFFING").values[..2], [1.0, 100.0], "{declines:?}");
+    assert_eq!(declines.notes, ["Of 2 proposals that ended: agreed 50%, declined 50%."]);
+    let fairness = report(&gold, ReportKind::Fairness).await;
+    assert_eq!(row(&fairness, "ZA3").values[..4], [1.0, 0.0, 1.0, 100.0], "{fairness:?}");
+    let to = fairness.columns.iter().position(|column| column == "to ZA4").unwrap();
+    assert_eq!(row(&fairness, "ZA3").values[to - 1], 1.0);
+    let equity = report(&gold, ReportKind::Equity).await;
+    let most = row(&equity, "1, most deprived");
+    assert_eq!((most.values[0], most.values[1], most.values[4]), (1.0, 1.0, 12.0), "{equity:?}");
+    let outcomes = report(&gold, ReportKind::Outcomes).await;
+    assert_eq!(row(&outcomes, "Transfers agreed").values[..2], [1.0, 1.0], "{outcomes:?}");
+
+    // A need that nothing serves is told with what blocks it.
+    let kind = v1::ResourceKind::Equipment;
+    let item =
+        v1::Need { resource: Some(wire::resource(kind, "HAEMOFILTER")), ..wire::need("ZA401", "case 2", 1) };
+    home.raise(item).await;
+    let unmet = report(&gold, ReportKind::Unmet).await;
+    let waiting = row(&unmet, "EQUIPMENT/HAEMOFILTER");
+    assert_eq!((waiting.values.iter().sum::<f64>(), waiting.note.as_str()), (1.0, "no capacity 100%"));
+    assert!(!unmet.notes.is_empty());
+
+    // A trust is told of no flow that it may not know of; a wrong question is answered with all that is wrong.
+    let ask = v1::GetReportRequest { kind: ReportKind::Alerts.into(), ..Default::default() };
+    let refused = near.monitor().get_report(ask).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let wrong =
+        v1::GetReportRequest { kind: 0, trust: "XX9".into(), alerts_toml: "x".into(), ..Default::default() };
+    let refused = Problem::from(&gold.monitor().get_report(wrong).await.unwrap_err());
+    let fields: Vec<&str> = refused.violations.iter().map(|wrong| wrong.field.as_str()).collect();
+    assert_eq!(fields, ["kind", "trust", "alerts_toml"], "{refused:?}");
+
+    // The day is taken down when it has ended, and a tally of it is the same.
+    world.pass(SignedDuration::from_hours(17));
+    until_kept(world, "rollup/day").await;
+    let later = report(&gold, ReportKind::Declines).await;
+    assert_eq!(later.rows, declines.rows);
+}
+
+/// Lets minutes pass until the ledger holds something of the monitor.
+async fn until_kept(world: &World, prefix: &str) {
+    let ledger = world.keeper().await;
+    let kept = async {
+        loop {
+            let (records, _) = ledger.snapshot().await.unwrap();
+            let mut keys = records.iter().filter(|record| record.key.kind == RecordKind::Monitor);
+            if keys.any(|record| record.key.id.starts_with(prefix)) {
+                break;
+            }
+            world.pass(SignedDuration::from_mins(1));
+            tokio::time::sleep(A_LOOK).await;
+        }
+    };
+    soon("what the monitor keeps", kept).await;
+}
+
+async fn what_is_usual_is_known_after_some_hours(world: &mut World) {
+    let (gold, home) = (world.user("duty-lead"), world.user("bed-manager.ZA4"));
+    let (step, begun) = (SignedDuration::from_mins(60), world.now());
+    for hour in 0..9_i64 {
+        // One need the first hour, none the second, and so on: the hours differ by one.
+        if hour % 2 == 0 {
+            home.raise(wire::need("ZA401", &format!("case {hour}"), 1)).await;
+        }
+        world.pass(step);
+        let end: Timestamp = begun + SignedDuration::from_hours(hour + 1);
+        until_kept(world, &format!("rollup/hour/{end}")).await;
+    }
+    let ask = v1::GetTrendRequest { measure: Measure::NeedsOpen.into(), ..Default::default() };
+    let trend = gold.monitor().get_trend(ask).await.unwrap().into_inner();
+    assert!(trend.points.len() >= 9, "{trend:?}");
+    let values: Vec<f64> = trend.points.iter().take(9).map(|point| point.value).collect();
+    assert_eq!(values, [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0]);
+    assert!(trend.lower < trend.mean && trend.mean < trend.upper, "{trend:?}");
+    assert!(!trend.sentence.is_empty());
+    let situation =
+        gold.monitor().get_situation(v1::GetSituationRequest::default()).await.unwrap().into_inner();
+    let usual =
+        situation.situation.unwrap().headline.unwrap().usual_needs_open.expect("nine hours are known");
+    assert!(usual.lower >= 0.0 && usual.upper > usual.lower, "{usual:?}");
+
+    // A trust sees trends of what it sees, and not of the region.
+    let net = v1::GetTrendRequest { measure: Measure::Net.into(), trust: "ZA4".into(), ..Default::default() };
+    assert!(home.monitor().get_trend(net).await.is_ok());
+    let refused = home.monitor().get_trend(ask_of(Measure::NeedsOpen)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let wrong = v1::GetTrendRequest {
+        trust: "ZA4".into(),
+        from: Some(to_wire(world.now())),
+        ..ask_of(Measure::NeedsOpen)
+    };
+    let refused = Problem::from(&gold.monitor().get_trend(wrong).await.unwrap_err());
+    let fields: Vec<&str> = refused.violations.iter().map(|wrong| wrong.field.as_str()).collect();
+    assert_eq!(fields, ["trust", "from"], "{refused:?}");
+}
+
+fn ask_of(measure: Measure) -> v1::GetTrendRequest {
+    v1::GetTrendRequest { measure: measure.into(), ..Default::default() }
+}
 
 async fn the_situation_report_is_of_its_time_and_signed(world: &mut World) {
     let (gold, home) = (world.user("duty-lead"), world.user("bed-manager.ZA4"));
