@@ -109,6 +109,14 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
             ("the region on one screen", "fallow board"),
             ("every trust by every resource", "fallow situation"),
             ("try a change on a copy", "fallow simulate -f scenario.toml"),
+            ("what happened", "fallow timeline -w"),
+            ("what somebody should act on", "fallow alert list"),
+            ("write a decision down", "fallow decision record \"open the day unit\" --why \"norovirus\""),
+            ("who waits, and what would help", "fallow report unmet"),
+            (
+                "the situation report of 08:00, signed",
+                "fallow sitrep --at 08:00 --sign-off \"duty director\"",
+            ),
         ],
     ),
 ];

@@ -3,6 +3,7 @@
 //! One file for each noun holds what it takes and what it does; `session` is the way to the services, `output` the way
 //! to the reader, `failure` what is said when something fails.
 
+mod alert;
 pub(crate) mod archive;
 pub(crate) mod audit;
 mod board;
@@ -24,6 +25,7 @@ mod pick;
 mod ping;
 mod proposal;
 mod region;
+mod report;
 mod rows;
 mod session;
 mod settings;
@@ -124,12 +126,21 @@ pub enum Verb {
     /// Write offers or needs as CSV or XLSX
     #[command(subcommand, display_order = 20)]
     Export(sheets::Export),
+    /// What somebody should act on
+    #[command(subcommand, display_order = 20)]
+    Alert(alert::Alerts),
     /// Show what happened, in plain words
     #[command(display_order = 20)]
     Timeline(timeline::Timeline),
     /// Decisions of gold
     #[command(subcommand, display_order = 20)]
     Decision(timeline::Decisions),
+    /// Show a report: fallow report unmet
+    #[command(display_order = 20)]
+    Report(report::Report),
+    /// Show one measure over time, with what is usual of it
+    #[command(display_order = 20)]
+    Trend(report::Trend),
     /// Show the situation report, or sign it off: fallow sitrep --at 08:00
     #[command(display_order = 20)]
     Sitrep(sitrep::Report),
@@ -245,6 +256,9 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Export(_)
         | Verb::Feed(_)
         | Verb::Auth(context::Auth::Whoami)
+        | Verb::Alert(_)
+        | Verb::Report(_)
+        | Verb::Trend(_)
         | Verb::Timeline(_)
         | Verb::Decision(_)
         | Verb::Sitrep(_)
@@ -276,8 +290,11 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Import(command) => sheets::import(session, command).await,
         Verb::Feed(command) => feed::run(session, command).await,
         Verb::Export(command) => sheets::export(session, command).await,
+        Verb::Alert(command) => alert::run(session, command).await,
         Verb::Timeline(args) => timeline::run(session, args).await,
         Verb::Decision(command) => timeline::decide(session, command).await,
+        Verb::Report(args) => report::run(session, args).await,
+        Verb::Trend(args) => report::trend(session, args).await,
         Verb::Sitrep(args) => sitrep::run(session, args).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Auth(context::Auth::Login) => login::login(session).await,

@@ -14,6 +14,7 @@ mod ledger;
 mod process;
 mod proposals;
 mod records;
+mod region_over_time;
 mod script;
 mod sheets;
 mod sign_in;
