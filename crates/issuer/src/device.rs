@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::pages::{document, escaped};
 use crate::sign_in::{choices, chosen};
 use crate::token::{client, refused};
-use crate::{CODE_LIFE, Issuer};
+use crate::{CODE_LIFE, DEVICE_EVERY, Issuer};
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -34,7 +34,7 @@ pub(crate) async fn begin(
             "device_code": device_code, "user_code": user_code,
             "verification_uri": format!("{}/device", issuer.address()),
             "verification_uri_complete": format!("{}/device?user_code={user_code}", issuer.address()),
-            "expires_in": CODE_LIFE.as_secs(), "interval": 1,
+            "expires_in": CODE_LIFE.as_secs(), "interval": DEVICE_EVERY.as_secs(),
         }))
         .into_response(),
         Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
@@ -70,7 +70,7 @@ pub(crate) async fn choose(State(issuer): State<Issuer>, Form(typed): Form<Typed
         let text = "<h1>No device shows this code.</h1>";
         return (StatusCode::BAD_REQUEST, Html(document("Unknown code", text))).into_response();
     };
-    let Ok(session) = state.sessions.open(&uid, &role, &client, 2, None) else {
+    let Ok(session) = state.sessions.open(&uid, &role, &client, 2) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     if let Some(device) = state.sessions.device_of(&typed.user_code) {

@@ -25,6 +25,8 @@ use sessions::Sessions;
 
 /// Life of codes that are exchanged for tokens.
 const CODE_LIFE: Duration = Duration::from_secs(120);
+/// How often a device may ask whether its person has signed in.
+const DEVICE_EVERY: Duration = Duration::from_secs(1);
 /// Life of ID and access tokens, unless [`Issuer::set_token_life`] says otherwise.
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
 
@@ -192,8 +194,8 @@ impl Issuer {
     pub fn sign_in(&self, uid: &str, client: &str, level: u8) -> Result<(String, String), IssuerError> {
         let mut state = self.state();
         let role = format!("{uid}-1");
-        let session = state.sessions.open(uid, &role, client, level, None)?;
-        let tokens = token::issue(&mut state, self.address(), &session)?;
+        let session = state.sessions.open(uid, &role, client, level)?;
+        let tokens = token::issue(&mut state, self.address(), &session, None)?;
         Ok((tokens.id_token, tokens.access_token))
     }
 

@@ -112,7 +112,7 @@ pub(crate) async fn sessions(State(issuer): State<Issuer>) -> Html<String> {
     {
         let state = issuer.state();
         let mut all: Vec<_> = state.sessions.all().collect();
-        all.sort_by_key(|session| session.began);
+        all.sort_by_key(|session| session.signed_in);
         for session in all {
             let name = state.person(&session.uid).map_or("", |person| person.name.as_str());
             rows.push_str(&format!(

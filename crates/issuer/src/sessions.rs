@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use crate::keys::random;
-use crate::{CODE_LIFE, IssuerError, now};
+use crate::{CODE_LIFE, DEVICE_EVERY, IssuerError, now};
 
 /// Most of each kind that is kept: a demonstration has far fewer.
 const KEPT_MAX: usize = 10_000;
 
-/// One sign-in.
+/// Somebody who is signed in. It goes on until it is ended, whatever its client does: a browser that comes back is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) sid: String,
@@ -18,14 +18,16 @@ pub(crate) struct Session {
     pub(crate) role: String,
     pub(crate) client: String,
     pub(crate) level: u8,
-    pub(crate) nonce: Option<String>,
-    pub(crate) began: i64,
+    /// When they last showed who they are, in seconds since 1970.
+    pub(crate) signed_in: i64,
 }
 
 /// A code that a person came back with.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
     pub(crate) sid: String,
+    /// What the ID token must carry.
+    pub(crate) nonce: Option<String>,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     made: Instant,
@@ -39,6 +41,8 @@ pub(crate) struct Waiting {
     /// The session, once its person has signed in.
     pub(crate) sid: Option<String>,
     made: Instant,
+    /// When it last asked.
+    asked: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -46,8 +50,10 @@ pub(crate) struct Sessions {
     sessions: HashMap<String, Session>,
     codes: HashMap<String, Code>,
     devices: HashMap<String, Waiting>,
-    /// Access and refresh tokens, with the session that each is of.
+    /// Access tokens, with the session that each is of.
     tokens: HashMap<String, String>,
+    /// The same of refresh tokens, each of which is good once.
+    refresh_tokens: HashMap<String, String>,
 }
 
 impl Sessions {
@@ -57,15 +63,23 @@ impl Sessions {
         role: &str,
         client: &str,
         level: u8,
-        nonce: Option<String>,
     ) -> Result<Session, IssuerError> {
         if self.sessions.len() >= KEPT_MAX {
             *self = Self::default();
         }
         let (uid, role, client) = (uid.to_owned(), role.to_owned(), client.to_owned());
-        let session = Session { sid: random()?, uid, role, client, level, nonce, began: now() };
+        let session = Session { sid: random()?, uid, role, client, level, signed_in: now() };
         self.sessions.insert(session.sid.clone(), session.clone());
         Ok(session)
+    }
+
+    /// Signs somebody in anew in the session that they have: the same session, at another time.
+    pub(crate) fn anew(&mut self, sid: &str, level: u8) -> Option<Session> {
+        let session = self.sessions.get_mut(sid)?;
+        // Clients tell sign-ins of one session apart by their times, so that no two are of the same second.
+        session.signed_in = now().max(session.signed_in.saturating_add(1));
+        session.level = level;
+        Some(session.clone())
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Session> {
@@ -74,19 +88,22 @@ impl Sessions {
 
     pub(crate) fn end(&mut self, sid: &str) -> Option<Session> {
         self.tokens.retain(|_, of| of != sid);
+        self.refresh_tokens.retain(|_, of| of != sid);
         self.sessions.remove(sid)
     }
 
     pub(crate) fn add_code(
         &mut self,
         sid: &str,
+        nonce: &str,
         redirect_uri: &str,
         challenge: &str,
     ) -> Result<String, IssuerError> {
         let code = random()?;
+        let nonce = Some(nonce.to_owned()).filter(|nonce| !nonce.is_empty());
         let (sid, redirect_uri, challenge) = (sid.to_owned(), redirect_uri.to_owned(), challenge.to_owned());
         self.codes.retain(|_, code| code.made.elapsed() < CODE_LIFE);
-        self.codes.insert(code.clone(), Code { sid, redirect_uri, challenge, made: Instant::now() });
+        self.codes.insert(code.clone(), Code { sid, nonce, redirect_uri, challenge, made: Instant::now() });
         Ok(code)
     }
 
@@ -105,6 +122,7 @@ impl Sessions {
             user_code: user_code.clone(),
             sid: None,
             made: Instant::now(),
+            asked: None,
         };
         self.devices.retain(|_, device| device.made.elapsed() < CODE_LIFE);
         self.devices.insert(device_code.clone(), waiting);
@@ -118,8 +136,11 @@ impl Sessions {
             .find(|device| device.user_code == typed && device.made.elapsed() < CODE_LIFE)
     }
 
-    pub(crate) fn device(&self, device_code: &str) -> Option<Waiting> {
-        self.devices.get(device_code).filter(|device| device.made.elapsed() < CODE_LIFE).cloned()
+    /// Returns a device that asks, and whether it asks too soon after it did before.
+    pub(crate) fn device(&mut self, device_code: &str) -> Option<(Waiting, bool)> {
+        let device = self.devices.get_mut(device_code).filter(|device| device.made.elapsed() < CODE_LIFE)?;
+        let before = device.asked.replace(Instant::now());
+        Some((device.clone(), before.is_some_and(|asked| asked.elapsed() < DEVICE_EVERY)))
     }
 
     pub(crate) fn take_device(&mut self, device_code: &str) {
@@ -130,6 +151,18 @@ impl Sessions {
         let token = random()?;
         self.tokens.insert(token.clone(), sid.to_owned());
         Ok(token)
+    }
+
+    pub(crate) fn add_refresh_token(&mut self, sid: &str) -> Result<String, IssuerError> {
+        let token = random()?;
+        self.refresh_tokens.insert(token.clone(), sid.to_owned());
+        Ok(token)
+    }
+
+    /// Takes a refresh token, and returns its session.
+    pub(crate) fn take_refresh_token(&mut self, token: &str) -> Option<Session> {
+        let sid = self.refresh_tokens.remove(token)?;
+        self.sessions.get(&sid).cloned()
     }
 
     pub(crate) fn get(&self, sid: &str) -> Option<Session> {

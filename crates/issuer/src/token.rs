@@ -33,19 +33,24 @@ pub(crate) struct Issued {
 }
 
 /// Makes an ID token and an access token that belong together.
-pub(crate) fn issue(state: &mut Known, issuer: &str, session: &Session) -> Result<Issued, IssuerError> {
+pub(crate) fn issue(
+    state: &mut Known,
+    issuer: &str,
+    session: &Session,
+    nonce: Option<&str>,
+) -> Result<Issued, IssuerError> {
     let access_token = state.sessions.add_token(&session.sid)?;
     let now = now();
     let mut claims = json!({
         "iss": issuer, "aud": session.client, "azp": session.client, "sub": session.uid, "iat": now,
         "exp": now.saturating_add(i64::try_from(state.token_life.as_secs()).unwrap_or(i64::MAX)),
-        "auth_time": session.began, "sid": session.sid,
+        "auth_time": session.signed_in, "sid": session.sid,
         "acr": format!("AAL{}_ANY", session.level), "amr": ["N3_SMARTCARD"],
         "authentication_assurance_level": session.level.to_string(), "id_assurance_level": "3",
         "selected_roleid": session.role,
         "at_hash": URL_SAFE_NO_PAD.encode(&Sha512::digest(&access_token)[..32]),
     });
-    if let Some(nonce) = &session.nonce {
+    if let Some(nonce) = nonce {
         claims["nonce"] = json!(nonce);
     }
     Ok(Issued { id_token: state.newest()?.sign("JWT", &claims)?, access_token })
@@ -67,20 +72,23 @@ pub(crate) async fn token(
         Some("refresh_token") => asked
             .refresh_token
             .as_deref()
-            .and_then(|token| state.sessions.of_token(token))
+            .and_then(|token| state.sessions.take_refresh_token(token))
+            .map(|session| (session, None))
             .ok_or("invalid_grant"),
-        Some("urn:ietf:params:oauth:grant-type:device_code") => by_device(&mut state, &asked),
+        Some("urn:ietf:params:oauth:grant-type:device_code") => {
+            by_device(&mut state, &asked).map(|session| (session, None))
+        }
         Some(_) | None => Err("unsupported_grant_type"),
     };
-    let session = match session {
-        Ok(session) if session.client == client.id => session,
+    let (session, nonce) = match session {
+        Ok((session, nonce)) if session.client == client.id => (session, nonce),
         Ok(_) => return refused(StatusCode::BAD_REQUEST, "invalid_grant"),
         Err(code) => return refused(StatusCode::BAD_REQUEST, code),
     };
     let life = state.token_life.as_secs();
     let address = issuer.address();
-    let made = issue(&mut state, address, &session)
-        .and_then(|tokens| Ok((tokens, state.sessions.add_token(&session.sid)?)));
+    let made = issue(&mut state, address, &session, nonce.as_deref())
+        .and_then(|tokens| Ok((tokens, state.sessions.add_refresh_token(&session.sid)?)));
     match made {
         Ok((tokens, refresh_token)) => {
             let answer = json!({
@@ -93,17 +101,21 @@ pub(crate) async fn token(
     }
 }
 
-fn by_code(state: &mut Known, asked: &Asked) -> Result<Session, &'static str> {
+fn by_code(state: &mut Known, asked: &Asked) -> Result<(Session, Option<String>), &'static str> {
     let code =
         asked.code.as_deref().and_then(|code| state.sessions.take_code(code)).ok_or("invalid_grant")?;
     let shown = URL_SAFE_NO_PAD.encode(Sha256::digest(asked.code_verifier.as_deref().unwrap_or_default()));
     let is_ours = asked.redirect_uri.as_deref() == Some(&code.redirect_uri) && shown == code.challenge;
-    state.sessions.get(&code.sid).filter(|_| is_ours).ok_or("invalid_grant")
+    let session = state.sessions.get(&code.sid).filter(|_| is_ours).ok_or("invalid_grant")?;
+    Ok((session, code.nonce))
 }
 
 fn by_device(state: &mut Known, asked: &Asked) -> Result<Session, &'static str> {
     let device_code = asked.device_code.as_deref().unwrap_or_default();
-    let waiting = state.sessions.device(device_code).ok_or("expired_token")?;
+    let (waiting, too_soon) = state.sessions.device(device_code).ok_or("expired_token")?;
+    if too_soon {
+        return Err("slow_down");
+    }
     let sid = waiting.sid.ok_or("authorization_pending")?;
     state.sessions.take_device(device_code);
     state.sessions.get(&sid).ok_or("expired_token")
