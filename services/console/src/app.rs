@@ -13,21 +13,44 @@ use jiff::tz::TimeZone;
 
 use crate::directory::Directory;
 use crate::live::Live;
-use crate::pages::problem;
-use crate::parked::Parked;
+use crate::on_their_way::Seal;
+use crate::pages::{problem, sign_in};
+use crate::parked::{Form, Parked};
 use crate::preferences::Preferences;
 use crate::problem::{Kind, Problem};
-use crate::provider::OnTheirWay;
+use crate::provider::is_passing;
 use crate::session::{Presence, Sessions, Signed, Viewer};
 use crate::upstream::{Calls, Upstream};
 use crate::words::time::Now;
 use crate::{Settings, SignIn};
 
-/// The cookie that carries a session's name.
-pub(crate) const COOKIE_NAME: &str = "fallow_session";
+/// A cookie of ours. Over https browsers take it from this host alone: nobody beside us can set one for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    /// Carries a session's name; of one that is over, too, so that its person proves anew who they are.
+    Session,
+    /// Ties the provider's answer to the browser that asked.
+    OnTheWay,
+}
 
-/// The reason with which a call asks for a stronger sign-in.
-const AAL_TOO_LOW: &str = "AAL_TOO_LOW";
+impl Cookie {
+    /// Returns its name.
+    pub(crate) const fn name(self, https: bool) -> &'static str {
+        match (self, https) {
+            (Self::Session, false) => "fallow_session",
+            (Self::Session, true) => "__Host-fallow_session",
+            (Self::OnTheWay, false) => "fallow_sign_in",
+            (Self::OnTheWay, true) => "__Host-fallow_sign_in",
+        }
+    }
+
+    /// Returns the header by which a browser keeps it, as long as it runs or for so many seconds.
+    pub(crate) fn set(self, https: bool, value: &str, seconds: Option<u64>) -> String {
+        let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        let secure = if https { "; Secure" } else { "" };
+        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}", self.name(https))
+    }
+}
 
 /// The header by which a page says that its person is typing, although they have sent nothing yet.
 const PRESENT: &str = "x-fallow-present";
@@ -42,8 +65,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     /// Forms that wait for their person to sign in again.
     pub(crate) parked: Parked,
-    /// People who are at the identity provider.
-    pub(crate) on_their_way: OnTheirWay,
+    /// By which people are known who come back from the identity provider.
+    pub(crate) seal: Seal,
     pub(crate) live: Live,
     pub(crate) tasks: Tasks,
     clock: Clock,
@@ -62,8 +85,8 @@ impl App {
     pub(crate) fn new(settings: Settings, clock: Clock, tasks: Tasks, zone: TimeZone) -> Self {
         let upstream = Upstream::new(&settings.endpoints);
         let (sessions, live) = (Sessions::new(settings.idle), Live::new());
-        let (parked, on_their_way) = (Parked::default(), OnTheirWay::default());
-        Self(Arc::new(Inner { settings, upstream, sessions, parked, on_their_way, live, tasks, clock, zone }))
+        let (parked, seal) = (Parked::default(), Seal::default());
+        Self(Arc::new(Inner { settings, upstream, sessions, parked, seal, live, tasks, clock, zone }))
     }
 
     /// Returns the moment for which a page is made.
@@ -83,28 +106,51 @@ pub(crate) struct Visit {
     pub(crate) now: Now,
     /// What the person prefers at this screen.
     pub(crate) preferences: Preferences,
+    /// The form that they sent, to be given back if they must sign in again for it.
+    pub(crate) form: Option<Arc<Form>>,
+}
+
+/// Why a request is nobody's visit.
+enum NoVisit {
+    /// Nobody is signed in.
+    SignedOut,
+    /// Somebody is, but their credential cannot be had at the moment.
+    Away(Visit, Problem),
 }
 
 impl Visit {
     /// Finds the session of a request that a person made: a page or a form.
     pub(crate) async fn of_person(parts: &Parts, app: &App) -> Result<Self, Box<Response>> {
-        Self::of(parts, app, Presence::Person).await.ok_or_else(|| {
-            // Only what was to be read can be shown after signing in; a form would be sent twice.
-            let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
-            Box::new(to_sign_in(next.map_or("/", |next| next.as_str())))
+        Self::of(parts, app, Presence::Person).await.map_err(|none| match none {
+            NoVisit::SignedOut => {
+                // Only what was to be read can be shown after signing in; a form would be sent twice.
+                let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
+                Box::new(to_sign_in(next.map_or("/", |next| next.as_str())))
+            }
+            NoVisit::Away(visit, problem) => Box::new(problem::page(&visit, &problem)),
         })
     }
 
-    async fn of(parts: &Parts, app: &App, presence: Presence) -> Option<Self> {
-        let signed = app.sessions.find(session_name(parts)?, presence)?;
-        let token = app.sessions.token(&signed.id)?;
-        let Ok(token) = token.text(app).await else {
-            app.sessions.end(&signed.id);
-            return None;
+    async fn of(parts: &Parts, app: &App, presence: Presence) -> Result<Self, NoVisit> {
+        let found = session_name(parts, app).and_then(|name| app.sessions.find(name, presence));
+        let signed = found.ok_or(NoVisit::SignedOut)?;
+        let token = app.sessions.token(&signed.id).ok_or(NoVisit::SignedOut)?;
+        let (token, problem) = match token.text(app).await {
+            Ok(token) => (token, None),
+            // The session goes on: what fails for a moment signs nobody out.
+            Err(problem) if is_passing(&problem) => (String::new(), Some(problem)),
+            Err(_) => {
+                app.sessions.end(&signed.id);
+                return Err(NoVisit::SignedOut);
+            }
         };
-        let calls = app.upstream.as_bearer(&token).ok()?;
+        let calls = app.upstream.as_bearer(&token).map_err(|_| NoVisit::SignedOut)?;
         let preferences = Preferences::of(parts);
-        Some(Self { app: app.clone(), signed, calls, now: app.now(), preferences })
+        let visit = Self { app: app.clone(), signed, calls, now: app.now(), preferences, form: None };
+        match problem {
+            None => Ok(visit),
+            Some(problem) => Err(NoVisit::Away(visit, problem)),
+        }
     }
 
     /// Returns who looks.
@@ -135,9 +181,10 @@ impl Visit {
 
     /// Answers with a page about a problem, or with the way back to signing in.
     pub(crate) fn refuse(&self, problem: &Problem) -> Response {
-        if problem.reason == AAL_TOO_LOW && matches!(self.app.settings.sign_in, SignIn::Provider(_)) {
-            // What they had filled in, they fill in again: a stronger sign-in is asked for before anything long.
-            return Redirect::to("/sign-in/provider?stronger=yes").into_response();
+        if problem.is_too_weak() && matches!(self.app.settings.sign_in, SignIn::Provider(_)) {
+            let form = self.form.as_deref().cloned();
+            let kept = form.and_then(|form| self.app.parked.keep(form));
+            return sign_in::stronger(self, kept.as_deref());
         }
         if problem.kind == Kind::SignedOut {
             self.app.sessions.end(&self.signed.id);
@@ -168,13 +215,16 @@ impl FromRequestParts<App> for Update {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
         let presence = if parts.headers.contains_key(PRESENT) { Presence::Person } else { Presence::Page };
-        Visit::of(parts, app, presence).await.map(Self).ok_or(StatusCode::UNAUTHORIZED)
+        Visit::of(parts, app, presence).await.map(Self).map_err(|none| match none {
+            NoVisit::SignedOut => StatusCode::UNAUTHORIZED,
+            NoVisit::Away(_, problem) => problem.http_status(),
+        })
     }
 }
 
 /// Returns the name of the session that a request's cookie carries.
-pub(crate) fn session_name(parts: &Parts) -> Option<&str> {
-    cookie(parts, COOKIE_NAME)
+pub(crate) fn session_name<'a>(parts: &'a Parts, app: &App) -> Option<&'a str> {
+    cookie(parts, Cookie::Session.name(app.settings.https))
 }
 
 /// Returns the value of a request's cookie.
@@ -200,5 +250,93 @@ fn percent_encoded(byte: u8) -> String {
         char::from(byte).to_string()
     } else {
         format!("%{byte:02X}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::FromRequest as _;
+    use fallow_domain::ids::RegionId;
+    use fallow_host::identity::provider::{Client, Options, Provider};
+    use fallow_host::identity::{Signer, SigningKey, built_in};
+    use tonic::transport::Endpoint;
+
+    use super::*;
+    use crate::form::Posted;
+    use crate::session::{Token, TokenIssuer};
+    use crate::{AtProvider, Endpoints};
+
+    /// A console whose people sign in at a provider, with nobody behind it.
+    fn app() -> App {
+        let region = RegionId::parse("north-vale").unwrap();
+        let signer = Signer::new(SigningKey::generate().unwrap(), "fallow", "fallow", Clock::system());
+        let options = Options {
+            issuer: "https://id.example".to_owned(),
+            algorithm: "EdDSA".to_owned(),
+            clients: vec!["console".to_owned()],
+            authorities: None,
+            leeway_seconds: 30,
+        };
+        let at = AtProvider {
+            provider: Provider::new(options, Clock::system()).unwrap(),
+            client: Client { id: "console".to_owned(), secret: None, scopes: "openid".to_owned() },
+            address: "https://fallow.example".to_owned(),
+            sign_in_acr: String::new(),
+            step_up_acr: "AAL3_ANY".to_owned(),
+        };
+        let settings = Settings {
+            endpoints: Endpoints::all_at(&Endpoint::from_static("http://127.0.0.1:9")),
+            credential: TokenIssuer::new(signer, built_in::user("console", &region).unwrap()),
+            sign_in: SignIn::Provider(Box::new(at)),
+            demo: None,
+            idle: std::time::Duration::from_secs(900),
+            https: true,
+        };
+        App::new(settings, Clock::system(), Tasks::new(), TimeZone::UTC)
+    }
+
+    #[tokio::test]
+    async fn a_form_that_needs_a_stronger_sign_in_is_kept_until_its_person_is_back() {
+        let app = app();
+        let viewer = Viewer { subject: "ana".to_owned(), role: "gold".to_owned(), trust: None };
+        let id = app.sessions.begin(viewer, Token::Given("token".to_owned()));
+        let csrf = app.sessions.find(&id, Presence::Person).unwrap().csrf;
+        let request = http::Request::post("/proposals/bypass")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", format!("__Host-fallow_session={id}"))
+            .body(Body::from(format!("csrf={csrf}&proposal=p-1&reason=SURGE")))
+            .unwrap();
+        let Posted { visit, fields } = Posted::from_request(request, &app).await.ok().unwrap();
+        assert_eq!(fields.text("proposal"), "p-1");
+        let mut problem = Problem::not_found();
+        problem.reason = "AAL_TOO_LOW".to_owned();
+        let response = visit.refuse(&problem);
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        // A link: a redirection from a form to another place is forbidden to the browser.
+        let (_, name) =
+            body.split_once("/sign-in/provider?stronger=yes&#38;next=/resume/").expect("the way there");
+        let name = name.split('"').next().unwrap();
+        let kept = app.parked.find(name, "ana").unwrap();
+        assert_eq!(kept.path, "/proposals/bypass");
+        let fields = [("proposal", "p-1"), ("reason", "SURGE")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(kept.fields, fields);
+        assert_eq!(app.parked.find(name, "ben"), None);
+    }
+
+    #[tokio::test]
+    async fn the_cookies_of_https_are_of_this_host_alone() {
+        for (cookie, name) in
+            [(Cookie::Session, "__Host-fallow_session"), (Cookie::OnTheWay, "__Host-fallow_sign_in")]
+        {
+            // What browsers ask of the prefix: Secure, the whole host, and no domain.
+            let set = cookie.set(true, "v", Some(600));
+            assert_eq!(set, format!("{name}=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=600; Secure"));
+            assert!(!cookie.set(false, "v", None).contains("Secure"));
+        }
+        let request = http::Request::get("/").header("cookie", "fallow_session=planted").body(()).unwrap();
+        assert_eq!(session_name(&request.into_parts().0, &app()), None);
     }
 }

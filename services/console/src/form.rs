@@ -1,5 +1,7 @@
 //! Posted forms: of this session, from this site, and with a request id that a second click repeats.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -98,7 +100,7 @@ impl FromRequest<App> for Posted {
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
         let headers = request.headers().clone();
         let (parts, body) = request.into_parts();
-        let (path, session) = (parts.uri.path().to_owned(), session_name(&parts).map(str::to_owned));
+        let (path, session) = (parts.uri.path().to_owned(), session_name(&parts, app).map(str::to_owned));
         let visit = Visit::of_person(&parts, app).await;
         let fields = Fields::read(Request::from_parts(parts, body)).await?;
         let visit = match visit {
@@ -108,6 +110,12 @@ impl FromRequest<App> for Posted {
         if !is_same_origin(&headers) || !matches(fields.text("csrf"), &visit.signed.csrf) {
             return Err(visit.refuse(&Problem::forged()));
         }
+        let mut visit = visit;
+        visit.form = Some(Arc::new(Form {
+            subject: visit.viewer().subject.clone(),
+            path: path.clone(),
+            fields: fields.without_secret(),
+        }));
         let mut fields = fields;
         // The address is part of what was asked, and so of the request's id.
         fields.0.push(("path".to_owned(), path));
@@ -120,9 +128,13 @@ impl Fields {
     /// is no form of a session of ours.
     fn parked(self, app: &App, headers: &HeaderMap, session: Option<&str>, path: String) -> Option<Response> {
         let subject = app.sessions.was_of(session?, self.text("csrf")).filter(|_| is_same_origin(headers))?;
-        let fields = self.0.into_iter().filter(|(name, _)| name != "csrf").collect();
-        let name = app.parked.keep(Form { subject, path, fields })?;
+        let name = app.parked.keep(Form { subject, path, fields: self.without_secret() })?;
         Some(to_sign_in(&format!("/resume/{name}")))
+    }
+
+    /// Returns what was filled in, without the secret of the session.
+    fn without_secret(&self) -> Vec<(String, String)> {
+        self.0.iter().filter(|(name, _)| name != "csrf").cloned().collect()
     }
 
     /// Reads the body of a form.

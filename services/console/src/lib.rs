@@ -21,6 +21,7 @@ mod demo;
 mod directory;
 mod form;
 mod live;
+mod on_their_way;
 mod pages;
 mod parked;
 mod preferences;

@@ -30,6 +30,9 @@ pub(crate) enum Kind {
     Broken,
 }
 
+/// The reason with which a call asks for a stronger sign-in.
+const AAL_TOO_LOW: &str = "AAL_TOO_LOW";
+
 /// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Violation {
@@ -67,6 +70,16 @@ impl Problem {
     /// Makes the problem of a form that was not made by this page for this session.
     pub(crate) fn forged() -> Self {
         Self::plain(Kind::Forbidden, "This form has expired. Go back, reload the page and try again.")
+    }
+
+    /// Makes the problem of a session that has ended.
+    pub(crate) fn signed_out(text: &str) -> Self {
+        Self::plain(Kind::SignedOut, text)
+    }
+
+    /// Says whether the person must sign in more strongly for this.
+    pub(crate) fn is_too_weak(&self) -> bool {
+        self.reason == AAL_TOO_LOW
     }
 
     /// Makes the problem of somebody behind this page who does not answer.

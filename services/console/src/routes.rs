@@ -106,9 +106,17 @@ async fn nothing_here(visit: Visit) -> Response {
 }
 
 /// Streams what changed. Whoever may not read a fragment learns here only that a revision number grew.
-async fn events(State(app): State<App>, Update(_visit): Update, headers: HeaderMap) -> Response {
+async fn events(State(app): State<App>, Update(visit): Update, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    app.live.stream(last, app.tasks.stopping())
+    let (stopping, id) = (app.tasks.stopping(), visit.signed.id);
+    let sessions = app.clone();
+    let ended = async move {
+        tokio::select! {
+            () = stopping => {}
+            () = sessions.sessions.over(&id) => {}
+        }
+    };
+    app.live.stream(last, ended)
 }
 
 /// Adds what every answer carries.

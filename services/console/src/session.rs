@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fallow_host::identity::{Caller, Signer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +28,9 @@ const ABSOLUTE: Duration = Duration::from_secs(12 * 3600);
 
 /// Sessions at most; the one idle longest makes room. A region has a few hundred people at their screens.
 const SESSIONS_MAX: usize = 10_000;
+
+/// How often it is looked at whether a session is over in which a page listens for news.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long names and telephones of the region are kept before they are read again.
 const DIRECTORY_FOR: Duration = Duration::from_secs(60);
@@ -86,7 +91,8 @@ impl Token {
     /// Returns the access token for a request.
     ///
     /// # Errors
-    /// The identity provider or the services say that the session has ended, or none can be had.
+    /// The identity provider or the services say that the session has ended; or, with a problem of the moment, none can be
+    /// had just now.
     pub(crate) async fn text(&self, app: &App) -> Result<String, Problem> {
         match (self, &app.settings.sign_in) {
             (Self::Given(text), _) => Ok(text.clone()),
@@ -199,6 +205,13 @@ impl Sessions {
         Some(Signed { id: id.to_owned(), viewer: session.viewer.clone(), csrf: session.csrf.clone() })
     }
 
+    /// Waits until a session is over.
+    pub(crate) async fn over(&self, id: &str) {
+        while self.find(id, Presence::Page).is_some() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Returns where the token of a session comes from.
     pub(crate) fn token(&self, id: &str) -> Option<Token> {
         self.lock().get(id).map(|session| session.token.clone())
@@ -279,7 +292,7 @@ pub(crate) fn claims_of<T: DeserializeOwned>(token: &str) -> Option<T> {
     else {
         return None;
     };
-    serde_json::from_slice(&base64url(claims)?).ok()
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
 }
 
 /// Reads who a token speaks for, without checking it; `None` when it is not a token.
@@ -287,29 +300,6 @@ pub(crate) fn viewer_of(token: &str) -> Option<Viewer> {
     let claims: Claims = claims_of(token)?;
     let trust = claims.trust.filter(|trust| !trust.is_empty());
     Some(Viewer { subject: claims.sub, role: claims.role, trust })
-}
-
-/// Decodes base64 in the alphabet of tokens, without padding.
-fn base64url(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for letter in text.bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from((bits >> held) & 0xff).ok()?);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -349,6 +339,16 @@ mod tests {
         }
         tokio::time::advance(Duration::from_secs(10 * 60)).await;
         assert!(sessions.find(&id, Presence::Person).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_listens_hears_of_the_end() {
+        let sessions = std::sync::Arc::new(Sessions::default());
+        let id = sessions.begin(viewer(), given());
+        let mut over = std::pin::pin!(sessions.over(&id));
+        assert!(tokio::time::timeout(Duration::from_secs(60), &mut over).await.is_err());
+        sessions.end(&id);
+        assert!(tokio::time::timeout(LOOK_EVERY * 2, &mut over).await.is_ok());
     }
 
     #[tokio::test]

@@ -183,7 +183,7 @@ section!(
         issuer_keys_file: String,
         /// The file with the private key that signs; empty for none.
         signing_key_file: String,
-        /// Life of an issued token in seconds, 30 to 3,600.
+        /// Life of an issued token in seconds, 30 to 300.
         token_seconds: u32,
         /// Forgiven difference of clocks in seconds, 0 to 30.
         leeway_seconds: u32,
@@ -390,7 +390,7 @@ impl Settings {
         check.problems.extend(tls.problems());
         check.filled("identity.issuer", &identity.issuer);
         check.filled("identity.audience", &identity.audience);
-        check.range("identity.token_seconds", identity.token_seconds, 30..=3_600);
+        check.range("identity.token_seconds", identity.token_seconds, 30..=300);
         check.range("identity.idle_seconds", identity.idle_seconds, 5..=900);
         check.range("identity.leeway_seconds", identity.leeway_seconds, 0..=30);
         if identity.built_in_users && !dev.enabled {

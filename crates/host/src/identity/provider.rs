@@ -28,7 +28,9 @@ mod userinfo;
 pub use claims::{LoggedOut, SignedIn};
 pub use directory::Endpoints;
 pub use fetch::FetchError;
-pub use grants::{Asking, Client, Device, GrantError, Secret, Tokens, Waiting, challenge_of, fresh_secret};
+pub use grants::{
+    Asking, Client, Device, GrantError, SLOWER, Secret, Tokens, Waiting, challenge_of, fresh_secret,
+};
 pub use userinfo::ChosenRole;
 
 use claims::Expected;

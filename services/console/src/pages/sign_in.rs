@@ -8,8 +8,8 @@ use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
-use super::frame::rendered;
-use crate::app::{App, COOKIE_NAME, encoded};
+use super::frame::{Frame, rendered};
+use crate::app::{App, Cookie, Visit, encoded};
 use crate::form::{Fields, Posted, is_same_origin};
 use crate::problem::{Kind, Problem};
 use crate::session::{Token, Viewer, viewer_of};
@@ -93,7 +93,7 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Respons
     match signed_in {
         Ok((viewer, token)) => {
             let id = app.sessions.begin(viewer, token);
-            with_cookie(&app, Some(&id), Redirect::to(next).into_response())
+            with_cookie(&app, &id, Redirect::to(next).into_response())
         }
         Err(problem) => refused(&app, next, &problem),
     }
@@ -110,10 +110,43 @@ pub(crate) async fn sign_out(posted: Posted) -> Response {
     let (app, id) = (&posted.visit.app, &posted.visit.signed.id);
     let token = app.sessions.token(id);
     app.sessions.end(id);
-    if let Some(Token::Held(held)) = token {
-        held.end(app).await;
+    let mut there = None;
+    if let (Some(Token::Held(held)), SignIn::Provider(at)) = (token, &app.settings.sign_in) {
+        there = held.sign_out_address(at, &at.out_address()).await;
+        held.end(app, at).await;
     }
-    with_cookie(&posted.visit.app, None, Redirect::to("/sign-in").into_response())
+    let response = match there {
+        Some(there) => routes::html(StatusCode::OK, rendered(&Out { there, style: assets::style() })),
+        None => Redirect::to("/sign-in").into_response(),
+    };
+    with_cookie(app, OVER, response)
+}
+
+/// The way on from signing out here to signing out at the provider. A page of its own, because a form that is sent here
+/// may lead to no other place (`form-action`).
+#[derive(Template)]
+#[template(path = "sign_in/out.html")]
+struct Out {
+    there: String,
+    style: String,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/stronger.html")]
+struct Stronger {
+    frame: Frame,
+    way: String,
+    is_kept: bool,
+}
+
+/// Answers somebody who must sign in more strongly for what they wanted: with the way there, from which they come back to
+/// the form that was kept.
+pub(crate) fn stronger(visit: &Visit, kept: Option<&str>) -> Response {
+    let next = kept.map_or_else(|| "/".to_owned(), |name| format!("/resume/{name}"));
+    let way = format!("/sign-in/provider?stronger=yes&next={}", encoded(&next));
+    let frame = Frame::alone(visit, "Confirm who you are");
+    let page = Stronger { frame, way, is_kept: kept.is_some() };
+    routes::html(StatusCode::FORBIDDEN, rendered(&page))
 }
 
 /// Finds out who signs in, by the list or by the token they bring.
@@ -147,11 +180,13 @@ async fn who(app: &App, fields: &Fields) -> Result<(Viewer, Token), Problem> {
     }
 }
 
-/// Sets the cookie, or takes it away.
-pub(crate) fn with_cookie(app: &App, id: Option<&str>, mut response: Response) -> Response {
-    let secure = if app.settings.https { "; Secure" } else { "" };
-    let (value, age) = id.map_or(("", "; Max-Age=0"), |id| (id, ""));
-    let cookie = format!("{COOKIE_NAME}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}");
+/// What the cookie of the session holds in a browser whose session is over: whoever signs in there shows anew who they
+/// are, also where the provider would know them still.
+pub(crate) const OVER: &str = "over";
+
+/// Sets the cookie of the session.
+pub(crate) fn with_cookie(app: &App, id: &str, mut response: Response) -> Response {
+    let cookie = Cookie::Session.set(app.settings.https, id, None);
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

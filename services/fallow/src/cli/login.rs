@@ -1,7 +1,8 @@
 //! `fallow auth login` and `logout`: a person signs in on whatever screen they have, by a code that they type there.
 //!
 //! What the provider gave lies in a file of the user's own state folder, which nobody else reads, and is exchanged anew for
-//! a credential whenever that is about to end. A context that names a credential file uses that instead.
+//! a credential whenever that is about to end: by one command at a time, for a refresh token may be good once. A context
+//! that names a credential file uses that instead.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +14,7 @@ use fallow_api::convert::time;
 use fallow_api::v1::{EndSessionRequest, ExchangeTokenRequest, GetProviderRequest};
 use fallow_host::clock::Clock;
 use fallow_host::identity::provider::{
-    Client as AtProvider, GrantError, Options, Provider, Secret, Tokens, Waiting,
+    Client as AtProvider, GrantError, Options, Provider, SLOWER, Secret, Tokens, Waiting,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -54,11 +55,21 @@ pub(crate) fn file_of(state_folder: &Path, context: &Context) -> PathBuf {
 /// # Errors
 /// The file cannot be used, or the session has ended.
 pub(crate) async fn credential(file: &Path, client: &Client) -> Result<Option<String>, Failure> {
-    let Some(mut sign_in) = read(file)? else { return Ok(None) };
-    let now = Clock::system().now();
-    if sign_in.credential_ends.duration_since(now) > RENEW_BEFORE {
+    let Some(sign_in) = read(file)? else { return Ok(None) };
+    if sign_in.is_fresh() {
         return Ok(Some(sign_in.credential));
     }
+    let _lock = lock(file).await?;
+    renew(file, client).await
+}
+
+/// Renews the credential of a sign-in, whose file is locked, unless another command just has.
+async fn renew(file: &Path, client: &Client) -> Result<Option<String>, Failure> {
+    let Some(mut sign_in) = read(file)? else { return Ok(None) };
+    if sign_in.is_fresh() {
+        return Ok(Some(sign_in.credential));
+    }
+    let now = Clock::system().now();
     if sign_in.tokens_end.duration_since(now) <= RENEW_BEFORE && sign_in.refresh_token.is_some() {
         let provider = provider(&sign_in.issuer, &sign_in.client)?;
         let at = at_provider(&sign_in.client, &sign_in.scopes);
@@ -101,7 +112,8 @@ pub(crate) async fn login(session: &mut Session<'_>) -> Result<Exit, Failure> {
             tokio::time::sleep(wait).await;
             match provider.ask_device(&at, &device).await {
                 Ok(Waiting::Done(tokens)) => return Ok(tokens),
-                Ok(Waiting::Still(longer)) => wait = longer,
+                Ok(Waiting::Still) => {}
+                Ok(Waiting::Slower) => wait += SLOWER,
                 Err(error) => return Err(failed(&error)),
             }
         }
@@ -125,7 +137,11 @@ pub(crate) async fn login(session: &mut Session<'_>) -> Result<Exit, Failure> {
     };
     sign_in.take(&tokens);
     exchange(session.client()?, &mut sign_in).await?;
-    write(&session.sign_in_file()?, &sign_in)?;
+    let file = session.sign_in_file()?;
+    {
+        let _lock = lock(&file).await?;
+        write(&file, &sign_in)?;
+    }
     session.use_credential(&sign_in.credential)?;
     super::context::whoami(session)
 }
@@ -133,14 +149,19 @@ pub(crate) async fn login(session: &mut Session<'_>) -> Result<Exit, Failure> {
 /// Runs `fallow auth logout`: ends the session everywhere and forgets it here. Doing it twice is fine.
 pub(crate) async fn logout(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let file = session.sign_in_file()?;
-    let Some(sign_in) = read(&file)? else {
-        session.terminal.say("nobody was signed in")?;
-        return Ok(Exit::Ok);
+    let _lock = match read(&file)? {
+        Some(_) => lock(&file).await?,
+        None => {
+            session.terminal.say("nobody was signed in")?;
+            return Ok(Exit::Ok);
+        }
     };
-    let client = session
-        .client()?
-        .acting_by(&sign_in.credential)
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    // A credential that has ended by itself cannot say that its session has: the session may live on, and is ended by a
+    // new one. Where none can be had, the old one is as good as any.
+    let known = read(&file)?.map(|sign_in| sign_in.credential).unwrap_or_default();
+    let credential = renew(&file, session.client()?).await.ok().flatten().unwrap_or(known);
+    let client =
+        session.client()?.acting_by(&credential).map_err(|error| Failure::usage(error.to_string()))?;
     let identity = client.identity();
     let ended = client.call(EndSessionRequest {}, async |ask| identity.clone().end_session(ask).await).await;
     fs::remove_file(&file)?;
@@ -159,6 +180,10 @@ pub(crate) async fn logout(session: &mut Session<'_>) -> Result<Exit, Failure> {
 }
 
 impl SignIn {
+    fn is_fresh(&self) -> bool {
+        self.credential_ends.duration_since(Clock::system().now()) > RENEW_BEFORE
+    }
+
     fn take(&mut self, tokens: &Tokens) {
         self.id_token = tokens.id_token.reveal().to_owned();
         self.access_token = tokens.access_token.reveal().to_owned();
@@ -212,6 +237,24 @@ fn at_provider(client: &str, scopes: &str) -> AtProvider {
 
 fn failed(error: &GrantError) -> Failure {
     Failure::new(Exit::NotAllowed, "SIGN_IN", error.to_string()).next("fallow auth login")
+}
+
+/// Waits until no other command works on a sign-in. The lock ends with what is returned, or with the process.
+async fn lock(file: &Path) -> Result<fs::File, Failure> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    keep_private(folder)?;
+    // A file of its own, which is never replaced as the sign-in's is.
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let lock = options.open(file.with_extension("lock"))?;
+    let locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
+    Ok(locked.map_err(std::io::Error::other)??)
 }
 
 fn read(file: &Path) -> Result<Option<SignIn>, Failure> {

@@ -73,9 +73,13 @@ impl Browser {
 
     /// Chooses somebody on the provider's page and returns where it sends them.
     async fn choose(&mut self, at: &str) -> String {
-        assert_eq!(self.get(at).await.status, 200);
+        self.choose_as(at, MANAGER).await
+    }
+
+    async fn choose_as(&mut self, at: &str, who: &str) -> String {
+        assert_eq!(self.get(at).await.status, 200, "the provider asks who they are");
         let (place, query) = at.split_once('?').unwrap();
-        let form = format!("{query}&who={}", MANAGER.replace(' ', "+"));
+        let form = format!("{query}&who={}", who.replace(' ', "+"));
         let chosen = self.send("POST", place, &form).await;
         assert_eq!(chosen.status, 303, "{}", chosen.body);
         chosen.location
@@ -150,14 +154,110 @@ async fn a_person_signs_in_is_ended_by_the_provider_and_finds_their_form_again()
     let forged = Browser::default().send("POST", &format!("{console}/capacity/offer"), "count=3").await;
     assert_eq!(forged.location, "/sign-in?next=/");
 
-    // They sign out: what the cookie named is gone.
+    // They sign out, here and on the way at the provider: what the cookie named is gone.
     let left =
         browser.send("POST", &format!("{console}/sign-out"), &format!("csrf={}", csrf(&resumed))).await;
-    assert_eq!((left.status, left.location.as_str()), (303, "/sign-in"));
+    let there = way_in(&left, "http-equiv=\"refresh\" content=\"0; url=");
+    assert!(left.status == 200 && there.starts_with(&format!("{provider}/logout?")), "{}", left.body);
     assert_eq!(browser.get(&format!("{console}/f/capacity")).await.status, 401);
+    let back = browser.get(&there).await;
+    assert_eq!((back.status, back.location.as_str()), (303, format!("{console}/sign-in").as_str()));
+    assert!(!browser.get(&format!("{provider}/")).await.body.contains("name=\"sid\""), "nobody is signed in");
     // Whoever is no provider ends nothing.
     let forged = browser.send("POST", &format!("{console}/sign-out/provider"), "logout_token=a.b.c").await;
     assert_eq!(forged.status, 400);
+    shown.end(PATIENCE).await.unwrap();
+}
+
+/// Returns an address that a page names after some words, as a browser reads it.
+fn way_in(page: &Page, after: &str) -> String {
+    let (_, rest) = page.body.split_once(after).unwrap_or_else(|| panic!("{}", page.body));
+    rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_signed_out_shows_who_they_are_and_is_not_locked_out_by_a_provider_that_keeps_its_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = demonstration(folder.path()).await;
+    let (console, provider) = (shown.console_url(), shown.provider_url().unwrap().to_owned());
+    let mut browser = Browser::default();
+    browser.sign_in(&console, "/capacity").await;
+    let page = browser.get(&format!("{console}/capacity")).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+
+    // A browser that was never here, but is known to the provider, need not be asked again.
+    let mut other = Browser::default();
+    other.cookies = browser.cookies.clone();
+    other.cookies.retain(|name, _| !name.starts_with("fallow"));
+    let leaving = other.get(&format!("{console}/sign-in/provider?next=/capacity")).await;
+    let known = other.get(&leaving.location).await;
+    assert_eq!(known.status, 303, "{}", known.body);
+    assert_eq!(other.get(&known.location).await.location, "/capacity");
+
+    // They sign out here and close the window before the provider hears of it.
+    let left = browser.send("POST", &format!("{console}/sign-out"), &format!("csrf={}", csrf(&page))).await;
+    assert_eq!(left.status, 200);
+    // What the other window had came of the same sign-in.
+    let ended = async {
+        while other.get(&format!("{console}/f/capacity")).await.status == 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    // A third, whom the provider lets in by that session still, is told so once, and then asked who they are.
+    let mut third = Browser::default();
+    third.cookies = browser.cookies.clone();
+    third.cookies.retain(|name, _| !name.starts_with("fallow"));
+    let leaving = third.get(&format!("{console}/sign-in/provider?next=/capacity")).await;
+    let known = third.get(&leaving.location).await;
+    assert_eq!(third.get(&known.location).await.status, 401);
+    let leaving = third.get(&format!("{console}/sign-in/provider?next=/capacity")).await;
+    assert!(leaving.location.contains("prompt=login"), "{}", leaving.location);
+
+    let leaving = browser.get(&format!("{console}/sign-in/provider?next=/capacity")).await;
+    assert!(leaving.location.contains("prompt=login"), "{}", leaving.location);
+    // The provider goes on with the same session; they have shown who they are since, and are let in.
+    let back = browser.choose(&leaving.location).await;
+    let again = browser.get(&back).await;
+    assert_eq!((again.status, again.location.as_str()), (303, "/capacity"), "{}", again.body);
+    assert_eq!(browser.get(&format!("{console}/capacity")).await.status, 200);
+    let sessions = browser.get(&format!("{provider}/")).await;
+    assert_eq!(sessions.body.matches("name=\"sid\"").count(), 1, "{}", sessions.body);
+    shown.end(PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_needs_a_stronger_sign_in_is_sent_there_and_finds_their_form_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = demonstration(folder.path()).await;
+    let (console, provider) = (shown.console_url(), shown.provider_url().unwrap().to_owned());
+    let mut browser = Browser::default();
+    browser.sign_in(&console, "/capacity").await;
+    let before = browser.cookies["fallow_session"].clone();
+
+    // As a page about what needs level 3 sends somebody: shown, and back with what the provider's page said.
+    let leaving = browser.get(&format!("{console}/sign-in/provider?stronger=yes&next=/needs")).await;
+    assert!(leaving.location.contains("prompt=login") && leaving.location.contains("acr_values=AAL3"));
+    // Whoever comes back as weakly as before is not let on, and keeps the session that they have.
+    let weak = leaving.location.replace("acr_values=AAL3", "acr_values=AAL2");
+    let back = browser.choose(&weak).await;
+    let refused = browser.get(&back).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    assert_eq!(browser.cookies["fallow_session"], before);
+    assert_eq!(browser.get(&format!("{console}/capacity")).await.status, 200);
+
+    let leaving = browser.get(&format!("{console}/sign-in/provider?stronger=yes&next=/needs")).await;
+    let back = browser.choose(&leaving.location).await;
+    let arrived = browser.get(&back).await;
+    assert_eq!((arrived.status, arrived.location.as_str()), (303, "/needs"), "{}", arrived.body);
+    assert_ne!(browser.cookies["fallow_session"], before);
+    assert_eq!(browser.get(&format!("{console}/needs")).await.status, 200);
+    // The session that they had is over.
+    let mut old = Browser::default();
+    old.cookies.insert("fallow_session".to_owned(), before);
+    assert_eq!(old.get(&format!("{console}/f/capacity")).await.status, 401);
+    let sessions = browser.get(&format!("{provider}/")).await;
+    assert_eq!(sessions.body.matches("name=\"sid\"").count(), 1, "{}", sessions.body);
     shown.end(PATIENCE).await.unwrap();
 }
 
@@ -187,7 +287,8 @@ async fn the_command_line_signs_in_by_a_code_and_out_again() {
 
     assert!(run(&["mine"]).status.success());
     let files = home.join(".local/state/fallow/sign-ins");
-    let file = std::fs::read_dir(&files).unwrap().next().unwrap().unwrap().path();
+    let mut kept = std::fs::read_dir(&files).unwrap().map(|file| file.unwrap().path());
+    let file = kept.find(|path| path.extension().is_some_and(|extension| extension == "json")).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -201,12 +302,23 @@ async fn the_command_line_signs_in_by_a_code_and_out_again() {
         sign_in[field] = "2026-01-01T00:00:00Z".into();
     }
     std::fs::write(&file, sign_in.to_string()).unwrap();
-    assert!(run(&["mine"]).status.success());
+    // Two commands at once: a refresh token is good once, so that one of them renews for both.
+    let both = [fallow(&["mine"]), fallow(&["mine"])]
+        .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    for one in both {
+        let ended = one.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
     let renewed: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     // Two credentials of one second are the same; how long they last, and what they were fetched with, is not.
     assert!(renewed["credential_ends"] != sign_in["credential_ends"]);
     assert!(renewed["refresh_token"] != sign_in["refresh_token"]);
 
+    // One signs out the next morning: the credential has ended, the session has not.
+    let mut old = renewed.clone();
+    old["credential"] = "a.b.c".into();
+    old["credential_ends"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(&file, old.to_string()).unwrap();
     assert!(run(&["auth", "logout"]).status.success());
     assert!(!file.exists());
     assert_eq!(run(&["mine"]).status.code(), Some(5));

@@ -4,8 +4,8 @@
 //! outage of a key server locks nobody out; a key that is not known makes us ask again, at most once a minute.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fallow_api::status::Failure;
@@ -13,11 +13,12 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
 use super::fetch::{Credential, FetchError, Fetcher, is_trusted};
 use crate::clock::Clock;
 use crate::identity::compact::{algorithm_name, strict_json};
+use crate::tasks::Tasks;
 
 /// Largest description and largest key set that are read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -47,6 +48,8 @@ pub struct Endpoints {
     jwks_uri: String,
     /// Where a device asks for a code, if anywhere.
     pub device_authorization_endpoint: Option<String>,
+    /// Where people sign out, if anywhere (OpenID Connect RP-Initiated Logout).
+    pub end_session_endpoint: Option<String>,
     #[serde(default)]
     pub(super) token_endpoint_auth_methods_supported: Vec<String>,
 }
@@ -57,7 +60,24 @@ type Keys = Arc<BTreeMap<String, DecodingKey>>;
 struct Known {
     endpoints: Option<Arc<Endpoints>>,
     keys: Option<(Keys, Duration)>,
-    asked: Option<Duration>,
+    looks: [Look; 2],
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The description alone, if it is not known.
+    Description,
+    /// The keys, and the description where it is not known or the keys are not where it says.
+    Keys,
+}
+
+/// The last look at something.
+#[derive(Default)]
+struct Look {
+    began: Option<Duration>,
+    /// Closed when it is over.
+    over: Option<watch::Receiver<()>>,
 }
 
 /// What is known of a provider. Cheap to clone.
@@ -71,12 +91,13 @@ struct Inner {
     clock: Clock,
     known: Mutex<Known>,
     failures: AtomicU64,
+    tasks: Tasks,
 }
 
 impl Directory {
     pub(super) fn new(issuer: &str, algorithm: Algorithm, fetcher: Fetcher, clock: Clock) -> Self {
         let (issuer, known, failures) = (issuer.to_owned(), Mutex::default(), AtomicU64::new(0));
-        Self(Arc::new(Inner { issuer, algorithm, fetcher, clock, known, failures }))
+        Self(Arc::new(Inner { issuer, algorithm, fetcher, clock, known, failures, tasks: Tasks::new() }))
     }
 
     /// Returns how often the provider could not be read.
@@ -86,56 +107,120 @@ impl Directory {
 
     /// Returns where the endpoints are.
     pub(super) async fn endpoints(&self) -> Result<Arc<Endpoints>, Failure> {
-        self.0.endpoints(&mut *self.0.known.lock().await).await
+        let known = |known: &Known| known.endpoints.clone();
+        if let Some(endpoints) = known(&self.0.lock()) {
+            return Ok(endpoints);
+        }
+        self.look(Of::Description).await;
+        known(&self.0.lock()).ok_or(Failure::ProviderAway { retry_after: RETRY_AFTER })
     }
 
     /// Returns the key of an id; `None` when the provider has none of that id. Only the provider's own key set is ever
     /// asked, never an address that a token names.
     pub(super) async fn key(&self, id: &str) -> Result<Option<DecodingKey>, Failure> {
-        let inner = &*self.0;
-        let known = &mut *inner.known.lock().await;
-        let now = inner.clock.steady();
-        let since = |then: Duration| now.saturating_sub(then);
-        let is_old = known.keys.as_ref().is_none_or(|(_, read)| since(*read) >= READ_AGAIN);
-        let is_unknown = known.keys.as_ref().is_none_or(|(keys, _)| !keys.contains_key(id));
-        let patience = if known.keys.is_some() { ASK_AGAIN } else { TRY_AGAIN };
-        let may_ask = known.asked.is_none_or(|asked| since(asked) >= patience);
-        if (is_old || is_unknown) && may_ask {
-            known.asked = Some(now);
-            match inner.read_keys(known).await {
-                Ok(keys) => known.keys = Some((keys, now)),
-                Err(what) => {
-                    inner.alert("the identity provider's keys cannot be read", &what);
-                    // Perhaps they have moved; what is known of the rest stays good if they have not.
-                    if let Ok(endpoints) = inner.read_endpoints().await {
-                        known.endpoints = Some(Arc::new(endpoints));
-                    }
-                }
-            }
+        let (is_old, has_it) = {
+            let known = &mut *self.0.lock();
+            let now = self.0.clock.steady();
+            let since = |then: Duration| now.saturating_sub(then);
+            // Keys that could not be read for a day may have been withdrawn for a reason.
+            known.keys.take_if(|(_, read)| since(*read) >= KEEP);
+            let is_old = known.keys.as_ref().is_none_or(|(_, read)| since(*read) >= READ_AGAIN);
+            (is_old, known.keys.as_ref().is_some_and(|(keys, _)| keys.contains_key(id)))
+        };
+        match (has_it, is_old) {
+            (true, false) => {}
+            // What is known is good enough; nobody waits for what may be newer.
+            (true, true) => drop(self.begin_to_look(Of::Keys)),
+            (false, _) => self.look(Of::Keys).await,
         }
-        // Keys that could not be read for a day may have been withdrawn for a reason.
-        if known.keys.as_ref().is_some_and(|(_, read)| since(*read) >= KEEP) {
-            known.keys = None;
-        }
-        match &known.keys {
+        match &self.0.lock().keys {
             Some((keys, _)) => Ok(keys.get(id).cloned()),
             None => Err(Failure::ProviderAway { retry_after: RETRY_AFTER }),
         }
     }
+
+    /// Looks at the provider unless it is too soon, and waits until that is over.
+    async fn look(&self, of: Of) {
+        if let Some(mut looking) = self.begin_to_look(of) {
+            // An error is the end of the look, too.
+            let _ = looking.changed().await;
+        }
+    }
+
+    /// Looks at the provider in a task of its own, which no caller that gives up takes with it: else whoever shows keys
+    /// that nobody knows, and hangs up, could keep everybody from new ones. `None` when it is too soon for a look.
+    fn begin_to_look(&self, of: Of) -> Option<watch::Receiver<()>> {
+        let known = &mut *self.0.lock();
+        let patience = if known.keys.is_some() { ASK_AGAIN } else { TRY_AGAIN };
+        let look = &mut known.looks[of as usize];
+        if let Some(under_way) = look.over.as_ref().filter(|over| over.has_changed().is_ok()) {
+            return Some(under_way.clone());
+        }
+        let now = self.0.clock.steady();
+        if look.began.is_some_and(|began| now.saturating_sub(began) < patience) {
+            return None;
+        }
+        let (is_over, over) = watch::channel(());
+        *look = Look { began: Some(now), over: Some(over.clone()) };
+        let inner = self.0.clone();
+        self.0.tasks.spawn("identity provider", async move {
+            match of {
+                Of::Description => drop(inner.describe().await),
+                Of::Keys => inner.read_all().await,
+            }
+            drop(is_over);
+        });
+        Some(over)
+    }
 }
 
 impl Inner {
-    async fn endpoints(&self, known: &mut Known) -> Result<Arc<Endpoints>, Failure> {
-        if let Some(endpoints) = &known.endpoints {
-            return Ok(endpoints.clone());
+    /// Reads the keys; where they are not where they were, the description again.
+    async fn read_all(&self) {
+        let known = self.lock().endpoints.clone();
+        let read = match known {
+            None => match self.describe().await {
+                Some(endpoints) => self.keys_at(&endpoints).await,
+                None => None,
+            },
+            Some(before) => match self.keys_at(&before).await {
+                Some(keys) => Some(keys),
+                // Perhaps they have moved; what is known of the rest stays good if they have not.
+                None => match self.describe().await.filter(|now| now.jwks_uri != before.jwks_uri) {
+                    Some(endpoints) => self.keys_at(&endpoints).await,
+                    None => None,
+                },
+            },
+        };
+        if let Some(keys) = read {
+            let now = self.clock.steady();
+            self.lock().keys = Some((keys, now));
         }
+    }
+
+    async fn describe(&self) -> Option<Arc<Endpoints>> {
         match self.read_endpoints().await {
-            Ok(endpoints) => Ok(known.endpoints.insert(Arc::new(endpoints)).clone()),
+            Ok(endpoints) => Some(self.lock().endpoints.insert(Arc::new(endpoints)).clone()),
             Err(what) => {
                 self.alert("the identity provider's description cannot be read", &what);
-                Err(Failure::ProviderAway { retry_after: RETRY_AFTER })
+                None
             }
         }
+    }
+
+    async fn keys_at(&self, endpoints: &Endpoints) -> Option<Keys> {
+        match self.read_keys(endpoints).await {
+            Ok(keys) => Some(keys),
+            Err(what) => {
+                self.alert("the identity provider's keys cannot be read", &what);
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Whole after each change, and held over nothing that waits.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read_endpoints(&self) -> Result<Endpoints, String> {
@@ -151,15 +236,14 @@ impl Inner {
             &endpoints.userinfo_endpoint,
             &endpoints.jwks_uri,
         ];
-        if !all.into_iter().chain(&endpoints.device_authorization_endpoint).all(|address| is_trusted(address))
-        {
+        let more = [&endpoints.device_authorization_endpoint, &endpoints.end_session_endpoint];
+        if !all.into_iter().chain(more.into_iter().flatten()).all(|address| is_trusted(address)) {
             return Err("an endpoint is no https:// address".to_owned());
         }
         Ok(endpoints)
     }
 
-    async fn read_keys(&self, known: &mut Known) -> Result<Keys, String> {
-        let endpoints = self.endpoints(known).await.map_err(|failure| failure.to_string())?;
+    async fn read_keys(&self, endpoints: &Endpoints) -> Result<Keys, String> {
         let set = self.json(&endpoints.jwks_uri).await?;
         let set = set.get("keys").and_then(Value::as_array).ok_or("it is no JWK set")?;
         if set.len() > KEYS_MAX {
@@ -204,3 +288,6 @@ fn usable(key: &Value, algorithm: Algorithm) -> Option<(String, DecodingKey)> {
     let key = DecodingKey::from_jwk(&key).ok()?;
     (signs && fits && key.family() == algorithm.family()).then_some((id, key))
 }
+
+#[cfg(test)]
+mod tests;

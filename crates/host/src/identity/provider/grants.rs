@@ -19,6 +19,8 @@ use crate::identity::compact::strict_json;
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Time between two questions of a device, where the provider names none.
 const ASK_EVERY_SECONDS: u64 = 5;
+/// How much longer a device waits that asked too often, by the standard.
+pub const SLOWER: Duration = Duration::from_secs(5);
 /// Random bytes of a secret that nobody may guess.
 const SECRET_BYTES: usize = 32;
 /// Life of an access token whose life the provider does not tell, in seconds.
@@ -74,6 +76,8 @@ pub struct Asking<'a> {
     pub acr: &'a str,
     /// Whether they must sign in anew although the provider knows them still.
     pub anew: bool,
+    /// How long ago they may have signed in there at most, in seconds. Asked for this, a provider always says when it was.
+    pub age_seconds_max: u32,
 }
 
 /// What a sign-in gave us. Never leaves the process that asked.
@@ -110,8 +114,19 @@ pub struct Device {
 pub enum Waiting {
     /// They have.
     Done(Tokens),
-    /// Not yet; ask again after so long.
-    Still(Duration),
+    /// Not yet: ask again.
+    Still,
+    /// Not yet: ask again, and from now on [`SLOWER`] less often.
+    Slower,
+}
+
+impl GrantError {
+    /// Says whether the provider has refused what was shown for good, so that the person must sign in again. Anything
+    /// else may pass.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(code) if code == "invalid_grant")
+    }
 }
 
 /// Why there are no tokens.
@@ -191,10 +206,34 @@ impl Provider {
         if !asking.acr.is_empty() {
             fields.push(("acr_values", asking.acr));
         }
+        let age = asking.age_seconds_max.to_string();
+        fields.push(("max_age", &age));
         if asking.anew {
             fields.push(("prompt", "login"));
         }
         Ok(with_query(&endpoints.authorization_endpoint, &fields))
+    }
+
+    /// Returns the address at which a person's session at the provider ends, and from which they come back to `back`;
+    /// `None` when the provider has none.
+    ///
+    /// # Errors
+    /// The provider's endpoints are not known.
+    pub async fn sign_out_address(
+        &self,
+        client: &Client,
+        tokens: &Tokens,
+        back: &str,
+    ) -> Result<Option<String>, GrantError> {
+        let endpoints = self.endpoints().await?;
+        Ok(endpoints.end_session_endpoint.as_deref().map(|address| {
+            let fields = [
+                ("id_token_hint", tokens.id_token.reveal()),
+                ("client_id", client.id.as_str()),
+                ("post_logout_redirect_uri", back),
+            ];
+            with_query(address, &fields)
+        }))
     }
 
     /// Exchanges the code with which a person came back. `verifier` is what the challenge was made of.
@@ -258,10 +297,10 @@ impl Provider {
         ];
         match self.tokens(client, &fields, None).await {
             Ok(tokens) => Ok(Waiting::Done(tokens)),
-            Err(GrantError::Refused(code)) if code == "authorization_pending" => {
-                Ok(Waiting::Still(device.every))
-            }
-            Err(GrantError::Refused(code)) if code == "slow_down" => Ok(Waiting::Still(device.every * 2)),
+            Err(GrantError::Refused(code)) if code == "authorization_pending" => Ok(Waiting::Still),
+            Err(GrantError::Refused(code)) if code == "slow_down" => Ok(Waiting::Slower),
+            // By the standard whoever gets no answer asks less often, and goes on.
+            Err(GrantError::Fetch(FetchError::Late | FetchError::Away(_))) => Ok(Waiting::Slower),
             Err(other) => Err(other),
         }
     }
