@@ -8,6 +8,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_domain::actor::{Actor, ActorKind};
 use fallow_domain::ids::{Label, RegionId, TrustCode};
+use jiff::Timestamp;
 use tonic::Request;
 
 use crate::clock::Clock;
@@ -25,7 +26,7 @@ mod token;
 
 pub use assurance::Assurance;
 pub use keys::{KeyError, KeySet, SigningKey};
-pub use token::{EndedSessions, Signer, TOKEN_BYTES_MAX, Verifier};
+pub use token::{Signer, TOKEN_BYTES_MAX, Verifier};
 
 /// Who calls, as the credential says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,20 +39,22 @@ pub struct Caller {
     pub assurance: Option<Assurance>,
     /// The sign-in at the identity provider that the credential came from; `None` for systems and built-in users.
     pub session: Option<Label>,
+    /// When they signed in there, by the provider's clock; `None` where there is no session.
+    pub signed_in_at: Option<Timestamp>,
 }
 
 impl Caller {
     /// Makes a system, which signs in nowhere.
     #[must_use]
     pub fn system(actor: Actor, region: RegionId) -> Self {
-        Self { actor, region, assurance: None, session: None }
+        Self { actor, region, assurance: None, session: None, signed_in_at: None }
     }
 
     /// Makes somebody whom no identity provider was asked about, for development and tests: a person counts as sure.
     #[must_use]
     pub fn unasked(actor: Actor, region: RegionId) -> Self {
         let assurance = (actor.kind == ActorKind::Person).then_some(Assurance::Three);
-        Self { actor, region, assurance, session: None }
+        Self { actor, region, assurance, session: None, signed_in_at: None }
     }
 
     /// Checks that a person has signed in well enough.

@@ -36,7 +36,7 @@ mod frames;
 mod headers;
 mod mend;
 
-use answer::{Answer, Served};
+use answer::{Answer, Served, Session};
 pub(crate) use frames::malformed;
 
 /// The header by which a caller names a call in its logs; we return it, or one of ours.
@@ -147,8 +147,9 @@ where
         let served = serve(rules, inner, request, known, RequestId(id.clone())).instrument(span.clone());
         Box::pin(async move {
             let started = Instant::now();
-            let (response, permit) = served.await;
-            let served = Served { call: known, method, id: id.clone(), started, span, permit };
+            let (response, leave) = served.await;
+            let Leave { permit, session } = leave;
+            let served = Served { call: known, method, id: id.clone(), started, span, permit, session };
             let mut response = Answer::wrap(response, served);
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID, value);
@@ -158,14 +159,21 @@ where
     }
 }
 
-/// Serves a call and mends the head of its answer. The permit lives as long as the answer.
+/// What a call that may be served holds as long as its answer lasts.
+#[derive(Default)]
+struct Leave {
+    permit: Option<Permit>,
+    session: Option<Session>,
+}
+
+/// Serves a call and mends the head of its answer, beside which its leave lives.
 async fn serve<S>(
     rules: Arc<Rules>,
     inner: S,
     mut request: Request<Body>,
     known: Option<&'static Call>,
     id: RequestId,
-) -> (Response<Body>, Option<Permit>)
+) -> (Response<Body>, Leave)
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
     S::Future: Send,
@@ -173,11 +181,11 @@ where
     // The caller's clock began no later than this; finding out who calls is part of its time.
     let arrived = Instant::now();
     request.extensions_mut().insert(id.clone());
-    let mut permit = None;
+    let mut leave = Leave::default();
     let outcome = match known {
         Some(call) => match caught(|| rules.admit(call, &mut request)) {
-            Ok((deadline, leave)) => {
-                permit = leave;
+            Ok((deadline, given)) => {
+                leave = given;
                 rules.serve_known(inner, request, call, (arrived, deadline)).await
             }
             Err(failure) => Err(failure),
@@ -192,22 +200,18 @@ where
         }
         Err(failure) => failure.status(Some(&id.0)).into_http(),
     };
-    (response, permit)
+    (response, leave)
 }
 
 impl Rules {
     /// Decides whether a call may be served: its headers, its caller, their right, their limits.
-    fn admit(
-        &self,
-        call: &'static Call,
-        request: &mut Request<Body>,
-    ) -> Result<(Duration, Option<Permit>), Failure> {
+    fn admit(&self, call: &'static Call, request: &mut Request<Body>) -> Result<(Duration, Leave), Failure> {
         headers::check_metadata(request.headers())?;
         texts::check_headers(request.headers(), self.clock.now())?;
         let deadline = headers::take_deadline(request.headers_mut(), call.changes)?;
         let deadline = deadline.unwrap_or(self.default_deadline).min(self.longest_deadline);
         if call.open {
-            return Ok((deadline, None));
+            return Ok((deadline, Leave::default()));
         }
         let caller = self.caller_of(request)?;
         let span = tracing::Span::current();
@@ -216,14 +220,17 @@ impl Rules {
             span.record("fallow.trust", trust.as_str());
         }
         let grant = caller.authorise(call)?;
-        let permit = self.limits.admit(&caller, call)?;
+        let permit = Some(self.limits.admit(&caller, call)?);
+        let lasts = self.shapes.get(call.path).is_some_and(|shape| shape.server_streams);
+        let session = (lasts && caller.session.is_some())
+            .then(|| Session { verifier: self.verifier.clone(), caller: caller.clone() });
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(grant);
-        Ok((deadline, Some(permit)))
+        Ok((deadline, Leave { permit, session }))
     }
 
-    /// Finds out who calls: by the token, else by the certificate of the connection. A system's token is worth nothing
-    /// on the connection of another trust's system.
+    /// Finds out who calls: by the token, else by the certificate of the connection. On a system's connection a token is
+    /// worth something only when it is of that system, or of a person of its trust.
     fn caller_of(&self, request: &Request<Body>) -> Result<Caller, Failure> {
         let has_token = request.headers().contains_key(http::header::AUTHORIZATION);
         let system = match request.extensions().get::<Peer>() {
@@ -235,11 +242,13 @@ impl Rules {
         let Some(system) = system else { return self.verifier.caller_of(request.headers()) };
         if has_token {
             let caller = self.verifier.caller_of(request.headers())?;
-            let elsewhere = caller.actor.trust.is_some_and(|trust| trust != system.trust);
-            if elsewhere && caller.actor.kind == ActorKind::System {
+            // A machine of a trust speaks for its trust: not for another system, nor for people elsewhere or above trusts.
+            let is_another = caller.actor.kind == ActorKind::System && caller.actor.subject != system.name;
+            if caller.actor.trust != Some(system.trust) || is_another {
                 return Err(Failure::Unauthenticated {
                     reason: reasons::TOKEN_BINDING,
-                    text: "the token is of another trust than the connection's certificate".to_owned(),
+                    text: "the token is of another trust or system than the connection's certificate"
+                        .to_owned(),
                 });
             }
             return Ok(caller);

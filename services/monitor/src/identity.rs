@@ -15,8 +15,10 @@ use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::Label;
 use fallow_host::clock::Clock;
 use fallow_host::identity::provider::Provider;
+use fallow_host::identity::sessions::EndedBy;
 use fallow_host::identity::{Signer, caller};
 use fallow_live::Live;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
@@ -137,7 +139,9 @@ impl IdentityService for Identities {
         let caller = caller(&request)?;
         // A built-in user has signed in nowhere.
         if let Some(session) = &caller.session {
-            ended::run(&self.0, caller.actor.clone(), session, ended::By::Person).await?;
+            // Until the sign-in that is ended, not until now: a sign-in that has followed it goes on.
+            let at = caller.signed_in_at.unwrap_or_else(|| self.0.real.now());
+            ended::run(&self.0, caller.actor.clone(), session, (at, EndedBy::Person)).await?;
         }
         Ok(Response::new(v1::EndSessionResponse {}))
     }
@@ -153,7 +157,8 @@ impl IdentityService for Identities {
             role: Role::PlatformAdmin,
             trust: None,
         };
-        ended::run(&self.0, provider, &logged_out.name, ended::By::Provider).await?;
+        let at = Timestamp::from_second(logged_out.issued_at).unwrap_or_else(|_| self.0.real.now());
+        ended::run(&self.0, provider, &logged_out.name, (at, EndedBy::Provider)).await?;
         Ok(Response::new(v1::LogOutResponse {}))
     }
 }

@@ -18,7 +18,8 @@ use serde_json::Value;
 use super::assurance::Assurance;
 use super::compact::{Compact, lacks, refuse};
 use super::keys::{KeyError, KeySet, SigningKey};
-use super::{Caller, no_credentials, sessions};
+use super::sessions::{self, EndedSessions};
+use super::{Caller, no_credentials};
 use crate::clock::Clock;
 
 /// Longest token that is looked at, in bytes. Ours have some 500.
@@ -43,10 +44,9 @@ struct Claims {
     aal: Option<Assurance>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
 }
-
-/// Tells when the sign-in of a name was ended, if it was. Asked with every call, so it must answer at once.
-pub type EndedSessions = dyn Fn(&Label) -> Option<Timestamp> + Send + Sync;
 
 /// Signs tokens.
 #[derive(Debug, Clone)]
@@ -89,6 +89,7 @@ impl Signer {
             region: Some(caller.region.to_string()),
             aal: caller.assurance,
             sid: caller.session.as_ref().map(ToString::to_string),
+            auth_time: caller.signed_in_at.map(Timestamp::as_second),
         };
         self.sign(&claims)
     }
@@ -226,17 +227,28 @@ impl Verifier {
             None => None,
             Some(text) => Some(Label::parse(text).or_else(|_| lacks("a plain sid"))?),
         };
+        let signed_in_at = match (&session, claims.auth_time.map(Timestamp::from_second)) {
+            (None, _) => None,
+            (Some(_), Some(Ok(at))) => Some(at),
+            (Some(_), Some(Err(_)) | None) => return lacks("the auth_time of a session"),
+        };
         let actor = Actor { subject, kind, role, trust };
-        self.check_session(&actor, session.as_ref(), claims.iat)?;
-        Ok(Caller { actor, region: self.region.clone(), assurance, session })
+        let caller = Caller { actor, region: self.region.clone(), assurance, session, signed_in_at };
+        self.check_session(&caller)?;
+        Ok(caller)
     }
 
-    /// Refuses a credential whose sign-in was ended, by itself or with all others of its person.
-    fn check_session(&self, actor: &Actor, session: Option<&Label>, iat: Option<i64>) -> Result<(), Failure> {
-        let (Some(ended), Some(session)) = (&self.ended, session) else { return Ok(()) };
-        let of_person = ended(&sessions::person_name(&actor.subject));
-        let began_before = of_person.is_some_and(|at| iat.is_none_or(|iat| iat <= at.as_second()));
-        if began_before || ended(session).is_some() {
+    /// Refuses a caller whose sign-in was ended. What lasts, such as a watch, asks again as long as it does.
+    ///
+    /// # Errors
+    /// `SESSION_ENDED`.
+    pub(crate) fn check_session(&self, caller: &Caller) -> Result<(), Failure> {
+        let (Some(ended), Some(session), Some(signed_in_at)) =
+            (&self.ended, &caller.session, caller.signed_in_at)
+        else {
+            return Ok(());
+        };
+        if sessions::has_ended(&**ended, session, &caller.actor.subject, signed_in_at) {
             return refuse(reasons::SESSION_ENDED, "the session has ended: sign in again");
         }
         Ok(())

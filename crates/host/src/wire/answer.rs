@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use tracing::Span;
 
 use super::mend;
+use crate::identity::{Caller, Verifier};
 use crate::limits::Permit;
 use crate::rights::Call;
 use crate::telemetry;
@@ -26,6 +27,14 @@ pub(super) struct Served {
     pub(super) started: Instant,
     pub(super) span: Span,
     pub(super) permit: Option<Permit>,
+    /// Whose session it lasts no longer than; `None` for what is over at once, and for whoever has no session.
+    pub(super) session: Option<Session>,
+}
+
+/// The session of whoever gets an answer that lasts.
+pub(super) struct Session {
+    pub(super) verifier: Verifier,
+    pub(super) caller: Caller,
 }
 
 /// The body of an answer.
@@ -55,6 +64,14 @@ impl HttpBody for Answer {
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         let span = this.served.span.clone();
         let _entered = span.enter();
+        // A watch says something at least every five seconds, so that it ends as soon after its session.
+        let session = this.served.session.as_ref();
+        if let Some(Err(ended)) = session.map(|session| session.verifier.check_session(&session.caller)) {
+            this.body = None;
+            this.code = Some(Code::Unauthenticated);
+            let status = ended.status(Some(&this.served.id));
+            return Poll::Ready(Some(Ok(Frame::trailers(mend::trailers_of(&status)))));
+        }
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx)));
         let frame = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -94,7 +111,7 @@ impl Drop for Answer {
     fn drop(&mut self) {
         // An answer that is dropped before its end was cancelled by its caller.
         let code = self.code.unwrap_or(Code::Cancelled);
-        let Served { call: _, method, id: _, started, span, permit } = &mut self.served;
+        let Served { call: _, method, id: _, started, span, permit, session: _ } = &mut self.served;
         span.record("rpc.response.status_code", code_name(code));
         if code == Code::Internal {
             // By the conventions a caller's mistake is no error of the server.

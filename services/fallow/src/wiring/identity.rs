@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fallow_domain::ids::Label;
 use fallow_host::clock::Clock;
-use fallow_host::identity::EndedSessions;
 use fallow_host::identity::provider::Provider;
+use fallow_host::identity::sessions::{Ended, EndedSessions};
 use fallow_host::telemetry;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, session_key};
@@ -55,7 +55,7 @@ impl Process {
 /// Returns what tells of each session whether it has ended: the log does, as far as the picture shows it.
 pub(super) fn ended_sessions(picture: Arc<Picture>) -> Arc<EndedSessions> {
     Arc::new(move |name: &Label| match &*picture.get(&session_key(name))?.record {
-        Record::Session(session) => Some(session.at),
+        Record::Session(session) => Some(Ended::from(session)),
         Record::Offer(_)
         | Record::Need(_)
         | Record::Proposal(_)

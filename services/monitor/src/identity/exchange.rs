@@ -10,7 +10,7 @@ use fallow_api::v1::ExchangeTokenRequest;
 use fallow_domain::actor::{Actor, ActorKind};
 use fallow_domain::ids::Label;
 use fallow_host::identity::provider::{ChosenRole, SignedIn};
-use fallow_host::identity::sessions::person_name;
+use fallow_host::identity::sessions::{Ended, has_ended};
 use fallow_host::identity::{Assurance, Caller};
 use fallow_ledger::record::{Record, session_key};
 use fallow_live::call::Call;
@@ -58,13 +58,13 @@ pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<E
         return unauthenticated(reasons::TOKEN_BINDING, "the ID token was issued for another sign-in");
     }
     let now = inner.real.now();
-    let session_ends_at = Timestamp::from_second(signed_in.signed_in_at)
-        .ok()
-        .and_then(|at| at.checked_add(SESSION_LIFE).ok())
-        .unwrap_or(now);
-    if session_ends_at <= now || has_ended(inner, &signed_in) {
+    // A time that is none was longer ago than any session lasts.
+    let signed_in_at = Timestamp::from_second(signed_in.signed_in_at).unwrap_or(Timestamp::MIN);
+    let session_ends_at = signed_in_at.checked_add(SESSION_LIFE).unwrap_or(now);
+    if session_ends_at <= now {
         return unauthenticated(reasons::SESSION_ENDED, "the session has ended: sign in again");
     }
+    check_goes_on(inner, &signed_in, signed_in_at)?;
     let assurance = match signed_in.assurance {
         Some(found) if found >= Assurance::Two => found,
         Some(_) | None => {
@@ -75,12 +75,20 @@ pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<E
     let in_force = inner.live.region()?;
     let is_trust = |code| in_force.region.trusts.contains_key(&code);
     let (role, trust) = sign_ins.roles.here(&role, is_trust, &inner.real).await?;
+    // It may have ended while the provider was asked.
+    check_goes_on(inner, &signed_in, signed_in_at)?;
     let actor = Actor { subject: signed_in.subject.clone(), kind: ActorKind::Person, role, trust };
     // Refuses a trust that is not, or no longer, in the region.
     Call::new(&inner.live, actor.clone(), inner.clock.now(), None)?;
     let region = inner.live.region_id().clone();
     let session = Some(signed_in.session.clone());
-    let caller = Caller { actor: actor.clone(), region, assurance: Some(assurance), session };
+    let caller = Caller {
+        actor: actor.clone(),
+        region,
+        assurance: Some(assurance),
+        session,
+        signed_in_at: Some(signed_in_at),
+    };
     let left = Duration::try_from(session_ends_at.duration_since(now)).unwrap_or_default();
     let life = sign_ins.token_life.min(left);
     let token = sign_ins.signer.issue(&caller, life).map_err(|error| {
@@ -93,10 +101,10 @@ pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<E
     Ok(Exchanged { token, ends_at, session_ends_at, actor, assurance })
 }
 
-/// Says whether a sign-in was ended, by itself or with all others of its person until then.
-fn has_ended(inner: &Inner, signed_in: &SignedIn) -> bool {
+/// Refuses a sign-in that was ended.
+fn check_goes_on(inner: &Inner, signed_in: &SignedIn, signed_in_at: Timestamp) -> Result<(), Failure> {
     let ended = |name: &Label| match &*inner.live.picture().get(&session_key(name))?.record {
-        Record::Session(session) => Some(session.at.as_second()),
+        Record::Session(session) => Some(Ended::from(session)),
         Record::Offer(_)
         | Record::Need(_)
         | Record::Proposal(_)
@@ -109,8 +117,10 @@ fn has_ended(inner: &Inner, signed_in: &SignedIn) -> bool {
         | Record::Monitor(_)
         | Record::Decline(_) => None,
     };
-    ended(&signed_in.session).is_some()
-        || ended(&person_name(&signed_in.subject)).is_some_and(|at| signed_in.signed_in_at <= at)
+    if has_ended(ended, &signed_in.session, &signed_in.subject, signed_in_at) {
+        return unauthenticated(reasons::SESSION_ENDED, "the session has ended: sign in again");
+    }
+    Ok(())
 }
 
 async fn chosen_role(

@@ -13,7 +13,7 @@
 //!
 //! The first row that fits decides. What no row gives is no role.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl RoleTables {
     /// # Errors
     /// Names every file that cannot be used, and why.
     pub fn open(folder: &Path, clock: &Clock) -> Result<Self, RoleTablesError> {
-        let (tables, problems) = read(folder);
+        let Read { tables, problems, unread: _ } = read(folder);
         if !problems.is_empty() {
             return Err(RoleTablesError(problems));
         }
@@ -153,7 +153,9 @@ impl RoleTables {
             known.read = now;
         }
         let folder = self.folder.clone();
-        let Ok((mut tables, problems)) = tokio::task::spawn_blocking(move || read(&folder)).await else {
+        let Ok(Read { mut tables, problems, unread }) =
+            tokio::task::spawn_blocking(move || read(&folder)).await
+        else {
             return;
         };
         let mut known = self.lock();
@@ -162,8 +164,11 @@ impl RoleTables {
                 problems = problems.join("; "),
                 "tables of roles cannot be used: the last good ones stay"
             );
+            // A file that is gone gives nothing any more, whatever is wrong with another.
             for (organisation, table) in std::mem::take(&mut known.tables) {
-                tables.entry(organisation).or_insert(table);
+                if unread.covers(&organisation) {
+                    tables.entry(organisation).or_insert(table);
+                }
             }
         }
         known.tables = tables;
@@ -220,17 +225,47 @@ impl Kind {
     }
 }
 
+/// What was found in a folder.
+struct Read {
+    tables: Tables,
+    /// One line for each file that cannot be used.
+    problems: Vec<String>,
+    /// Whose tables nothing is known of.
+    unread: Unread,
+}
+
+/// Organisations of whose tables nothing is known.
+enum Unread {
+    /// These.
+    Some(BTreeSet<String>),
+    /// All, for the folder cannot be read as a whole.
+    All,
+}
+
+impl Unread {
+    fn covers(&self, organisation: &str) -> bool {
+        match self {
+            Self::Some(names) => names.contains(organisation),
+            Self::All => true,
+        }
+    }
+}
+
 /// Reads every table of a folder, and says what is wrong with the others.
-fn read(folder: &Path) -> (Tables, Vec<String>) {
-    let (mut tables, mut problems) = (Tables::new(), Vec::new());
+fn read(folder: &Path) -> Read {
+    let (mut tables, mut problems, mut unread) = (Tables::new(), Vec::new(), BTreeSet::new());
     let files = match std::fs::read_dir(folder) {
         Ok(files) => files,
-        Err(error) => return (tables, vec![format!("{}: {error}", folder.display())]),
+        Err(error) => {
+            let problems = vec![format!("{}: {error}", folder.display())];
+            return Read { tables, problems, unread: Unread::All };
+        }
     };
     let mut paths: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
-    if paths.len() > FILES_MAX {
+    let is_too_many = paths.len() > FILES_MAX;
+    if is_too_many {
         problems.push(format!("{} holds more than {FILES_MAX} files", folder.display()));
         paths.truncate(FILES_MAX);
     }
@@ -238,10 +273,14 @@ fn read(folder: &Path) -> (Tables, Vec<String>) {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match read_one(&path).and_then(|text| Table::parse(&name, &text)) {
             Ok(table) => drop(tables.insert(name, table)),
-            Err(what) => problems.push(format!("{}: {what}", path.display())),
+            Err(what) => {
+                problems.push(format!("{}: {what}", path.display()));
+                unread.insert(name);
+            }
         }
     }
-    (tables, problems)
+    let unread = if is_too_many { Unread::All } else { Unread::Some(unread) };
+    Read { tables, problems, unread }
 }
 
 fn read_one(path: &Path) -> Result<String, String> {
@@ -348,6 +387,31 @@ mod tests {
                 .map_err(|refused| refused.reason());
             assert_eq!(after, gives);
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_gone_gives_nothing_while_another_is_spoilt() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("ZA1.toml"), ZA1).unwrap();
+        std::fs::write(path("ZA2.toml"), ZA1.replace("ZA1", "ZA2")).unwrap();
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let tables = RoleTables::open(folder.path(), &clock).unwrap();
+        let given = async |organisation: &str| {
+            let role = chosen(organisation, "S8000:G8000:R8008", &[]);
+            tables.here(&role, |_| false, &clock).await.is_ok()
+        };
+        assert!(given("ZA1").await && given("ZA2").await);
+        std::fs::remove_file(path("ZA1.toml")).unwrap();
+        std::fs::write(path("ZA2.toml"), "spoilt").unwrap();
+        clock.advance(SignedDuration::from_secs(60));
+        // The first to come after a minute waits until the files are read.
+        assert!(!given("ZA1").await);
+        assert!(given("ZA2").await);
+        // A folder that cannot be read says nothing of anybody.
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        clock.advance(SignedDuration::from_secs(60));
+        assert!(given("ZA2").await && !given("ZA1").await);
     }
 
     #[test]

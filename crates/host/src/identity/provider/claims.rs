@@ -11,6 +11,8 @@ use crate::identity::sessions::{self, session_name};
 
 /// What every logout token says that it is.
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// How long a logout token is good that does not say, in seconds: the standard's first edition let it leave that out.
+const LOGOUT_SECONDS: i64 = 600;
 /// Most characters of a text that is taken from a token.
 const TEXT_MAX: usize = 512;
 
@@ -25,7 +27,7 @@ pub struct SignedIn {
     pub session: Label,
     /// When the token was issued, in seconds since 1970.
     pub issued_at: i64,
-    /// When the person signed in, in seconds since 1970: the token's own time where it does not say.
+    /// When the person signed in, in seconds since 1970.
     pub signed_in_at: i64,
     /// How sure the provider was of them; `None` when it does not say.
     pub assurance: Option<Assurance>,
@@ -42,6 +44,9 @@ pub struct SignedIn {
 pub struct LoggedOut {
     /// The name of the one session, or the one that stands for all of the person's.
     pub name: Label,
+    /// When it was said, in seconds since 1970 by the provider's clock: whoever signs in later is not meant, however
+    /// often it is said again.
+    pub issued_at: i64,
 }
 
 /// What tokens are checked against.
@@ -58,9 +63,10 @@ type Claims = Map<String, Value>;
 impl Expected<'_> {
     /// Reads an ID token's claims.
     pub(super) fn sign_in(&self, claims: &Claims) -> Result<SignedIn, Failure> {
-        let issued_at = self.check(claims, true)?;
+        let issued_at = self.check(claims, None)?;
         let Some(sub) = text(claims, "sub")?.filter(|sub| !sub.is_empty()) else { return lacks("sub") };
-        let signed_in_at = whole(claims, "auth_time")?.unwrap_or(issued_at);
+        // Without it, a token that is made anew every ten minutes would let a session last for ever.
+        let Some(signed_in_at) = whole(claims, "auth_time")? else { return lacks("auth_time") };
         if signed_in_at > self.now.saturating_add(self.leeway) {
             return refuse(reasons::TOKEN_NOT_YET, "the token tells of a sign-in in the future");
         }
@@ -84,23 +90,30 @@ impl Expected<'_> {
 
     /// Reads a logout token's claims (OpenID Connect Back-Channel Logout 1.0).
     pub(super) fn logout(&self, claims: &Claims) -> Result<LoggedOut, Failure> {
-        self.check(claims, false)?;
+        let issued_at = self.check(claims, Some(LOGOUT_SECONDS))?;
+        if text(claims, "jti")?.is_none_or(str::is_empty) {
+            return lacks("jti");
+        }
         let is_event =
             claims.get("events").and_then(|events| events.get(LOGOUT_EVENT)).is_some_and(Value::is_object);
         if !is_event || claims.contains_key("nonce") {
             return lacks("the event of a logout, and no nonce");
         }
         match (text(claims, "sid")?, text(claims, "sub")?) {
-            (Some(sid), _) if !sid.is_empty() => Ok(LoggedOut { name: session_name(self.issuer, sid) }),
+            (Some(sid), _) if !sid.is_empty() => {
+                Ok(LoggedOut { name: session_name(self.issuer, sid), issued_at })
+            }
             (_, Some(sub)) if !sub.is_empty() => {
-                Ok(LoggedOut { name: sessions::person_name(&sessions::subject_of(self.issuer, sub)) })
+                let name = sessions::person_name(&sessions::subject_of(self.issuer, sub));
+                Ok(LoggedOut { name, issued_at })
             }
             _ => lacks("sid or sub"),
         }
     }
 
-    /// Checks what all tokens must say, and returns when this one was issued.
-    fn check(&self, claims: &Claims, must_end: bool) -> Result<i64, Failure> {
+    /// Checks what all tokens must say, and returns when this one was issued. One that does not say when it ends does so
+    /// after `untold_life` seconds, where there is such.
+    fn check(&self, claims: &Claims, untold_life: Option<i64>) -> Result<i64, Failure> {
         if text(claims, "iss")? != Some(self.issuer) {
             return refuse(reasons::TOKEN_ISSUER, "the token comes from another issuer");
         }
@@ -119,11 +132,9 @@ impl Expected<'_> {
             );
         }
         let Some(issued_at) = whole(claims, "iat")? else { return lacks("iat") };
-        let ends = whole(claims, "exp")?;
-        if must_end && ends.is_none() {
-            return lacks("exp");
-        }
-        if ends.is_some_and(|exp| exp.saturating_add(self.leeway) <= self.now) {
+        let untold = untold_life.map(|life| issued_at.saturating_add(life));
+        let Some(ends) = whole(claims, "exp")?.or(untold) else { return lacks("exp") };
+        if ends.saturating_add(self.leeway) <= self.now {
             return refuse(reasons::TOKEN_EXPIRED, "the token has ended: sign in again");
         }
         let latest = self.now.saturating_add(self.leeway);

@@ -366,10 +366,16 @@ async fn a_systems_token_is_bound_to_its_trusts_connection() {
     // B49
     let stolen = client.call(Some(&token("trust-system.ZA2"))).await;
     assert_eq!(stolen, refused(Code::Unauthenticated, reasons::TOKEN_BINDING));
-    assert_eq!(client.call(Some(&token("trust-system.ZA1"))).await.unwrap().trust, "ZA1");
-    // A console speaks for people of every trust.
-    assert_eq!(client.call(Some(&token("bed-manager.ZA2"))).await.unwrap().trust, "ZA2");
-    // So does one whose certificate names no system of a trust.
+    for elsewhere in ["bed-manager.ZA2", "duty-lead", "trust-system.ZA1"] {
+        let stolen = client.call(Some(&token(elsewhere))).await;
+        assert_eq!(stolen, refused(Code::Unauthenticated, reasons::TOKEN_BINDING), "{elsewhere}");
+    }
+    let mut own = built_in::user("trust-system.ZA1", &region).unwrap();
+    own.actor.subject = fallow_domain::ids::Label::parse("bed-state").unwrap();
+    let own = world.signer.issue(&own, Duration::from_secs(60)).unwrap();
+    assert_eq!(client.call(Some(&own)).await.unwrap().trust, "ZA1");
+    assert_eq!(client.call(Some(&token("bed-manager.ZA1"))).await.unwrap().trust, "ZA1");
+    // A console, whose certificate names no system of a trust, speaks for people of every trust.
     let mut console = world.client(Some(&world.authority.system(&[]))).await;
     assert_eq!(console.call(Some(&token("bed-manager.ZA2"))).await.unwrap().trust, "ZA2");
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 
 use super::*;
 use crate::identity::built_in;
+use crate::identity::sessions::{Ended, EndedBy};
 
 struct World {
     clock: Clock,
@@ -220,11 +221,12 @@ fn a_session_that_was_ended_is_ended_for_all_its_credentials() {
     let (clock, session) = (world.clock.clone(), Label::parse("s-1").unwrap());
     let mut user = built_in::user("bed-manager.ZA1", &region()).unwrap();
     user.session = Some(session.clone());
+    user.signed_in_at = Some(clock.now());
     let token = world.signer.issue(&user, Duration::from_secs(300)).unwrap();
     assert_eq!(world.verifier.verify(&token), Ok(user.clone()));
     let at = clock.now();
     let refusing = |name: Label| {
-        let ended = move |asked: &Label| (*asked == name).then_some(at);
+        let ended = move |asked: &Label| (*asked == name).then_some(Ended { at, by: EndedBy::Provider });
         world.verifier.clone().refusing(Arc::new(ended))
     };
     let reason =
@@ -236,6 +238,12 @@ fn a_session_that_was_ended_is_ended_for_all_its_credentials() {
     let person = refusing(sessions::person_name(&user.actor.subject));
     assert_eq!(reason(&person, &token), Err(reasons::SESSION_ENDED));
     clock.advance(SignedDuration::from_secs(1));
+    // A credential that is made anew says when its person signed in, not when it was made.
+    assert_eq!(
+        reason(&person, &world.signer.issue(&user, Duration::from_secs(300)).unwrap()),
+        Err(reasons::SESSION_ENDED)
+    );
     user.session = Some(Label::parse("s-3").unwrap());
+    user.signed_in_at = Some(clock.now());
     assert!(reason(&person, &world.signer.issue(&user, Duration::from_secs(300)).unwrap()).is_ok());
 }

@@ -8,8 +8,8 @@ use fallow_api::v1::identity_service_client::IdentityServiceClient;
 use fallow_api::v1::{
     EndSessionRequest, ExchangeTokenRequest, ExchangeTokenResponse, GetProviderRequest, LogOutRequest,
 };
-use fallow_api::v1::{GetSituationRequest, PublishOfferRequest};
-use fallow_issuer::{Client, Issuer, KeysAnswer, Person};
+use fallow_api::v1::{GetSituationRequest, PublishOfferRequest, WatchSituationRequest};
+use fallow_issuer::{Client, Issuer, Person};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
@@ -170,6 +170,7 @@ async fn a_sign_in_becomes_a_credential_until_either_side_ends_it() {
     let mut logout = region.issuer.claims(MANAGER, "cli");
     logout["events"] = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
     logout["sid"] = sid_of(&one.0);
+    logout["jti"] = json!("j-1");
     let log_out = async |claims: &Value| {
         let logout_token = region.issuer.sign("logout+jwt", claims).unwrap();
         region.identity.clone().log_out(LogOutRequest { logout_token }).await.map(drop)
@@ -211,6 +212,7 @@ async fn every_bad_token_is_refused_for_its_reason() {
         ("sub", Value::Null, reasons::TOKEN_CLAIMS),
         ("exp", Value::Null, reasons::TOKEN_CLAIMS),
         ("iat", Value::Null, reasons::TOKEN_CLAIMS),
+        ("auth_time", Value::Null, reasons::TOKEN_CLAIMS),
         ("acr", json!("AAL1_USERPASS"), reasons::AAL_TOO_LOW),
         ("acr", Value::Null, reasons::AAL_TOO_LOW),
         ("auth_time", json!(now - 12 * 3_600), reasons::SESSION_ENDED),
@@ -265,22 +267,55 @@ async fn nobody_has_a_role_that_their_organisation_does_not_give() {
 }
 
 #[tokio::test]
-async fn keys_are_kept_while_their_endpoint_misbehaves() {
+async fn a_sign_in_after_an_end_goes_on_and_a_watch_ends_with_its_session() {
     let region = Region::start().await;
-    let (id_token, access) = region.issuer.sign_in(MANAGER, "cli", 2).unwrap();
-    region.exchange(&id_token, &access).await.unwrap();
-    assert_eq!(region.issuer.keys_asked(), 1);
-    for answer in [KeysAnswer::Huge, KeysAnswer::Redirect, KeysAnswer::Html, KeysAnswer::Error] {
-        region.issuer.set_keys_answer(answer);
-        assert!(region.exchange(&id_token, &access).await.is_ok(), "{answer:?}");
-    }
-    // A key that is not known is asked for at most once a minute, however often it is shown.
-    region.issuer.turn_keys(true).unwrap();
-    let (strange, access) = region.issuer.sign_in(MANAGER, "cli", 2).unwrap();
-    for _ in 0..5 {
-        let unknown = region.exchange(&strange, &access).await.unwrap_err();
-        assert_eq!(reason(unknown), refused(reasons::TOKEN_KEY));
-    }
-    assert!(region.issuer.keys_asked() <= 2, "asked {} times", region.issuer.keys_asked());
+    let claims = region.issuer.claims(MANAGER, "cli");
+    let signed_in_at = claims["auth_time"].as_i64().unwrap();
+    let (_, access) = region.issuer.sign_in(MANAGER, "cli", 2).unwrap();
+    // The provider's session stays the same, and the person signs in anew so many seconds later.
+    let later = |seconds: i64| {
+        let claims = region.claims("auth_time", json!(signed_in_at + seconds));
+        region.issuer.sign("JWT", &claims).unwrap()
+    };
+    let first = region.exchange(&later(0), &access).await.unwrap();
+    let watch = bearer(&first.token, WatchSituationRequest::default());
+    let mut watch = region.monitor.clone().watch_situation(watch).await.unwrap().into_inner();
+    watch.message().await.unwrap().unwrap();
+    region.identity.clone().end_session(bearer(&first.token, EndSessionRequest {})).await.unwrap();
+    let ended = async {
+        loop {
+            if let Err(status) = watch.message().await {
+                return status;
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+    assert_eq!(reason(ended), refused(reasons::SESSION_ENDED));
+    let again = region.exchange(&later(0), &access).await.unwrap_err();
+    assert_eq!(reason(again), refused(reasons::SESSION_ENDED));
+    let second = region.exchange(&later(2), &access).await.unwrap();
+    assert!(region.look(&second.token).await.is_ok());
+
+    // A logout token of the person is of everybody who had signed in when it was made, however often it is sent.
+    let mut logout = region.claims("sid", Value::Null);
+    logout["events"] = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    logout["jti"] = json!("j-1");
+    logout["iat"] = json!(signed_in_at + 2);
+    let log_out = async |claims: &Value| {
+        let logout_token = region.issuer.sign("logout+jwt", claims).unwrap();
+        region.identity.clone().log_out(LogOutRequest { logout_token }).await.map(drop)
+    };
+    log_out(&logout).await.unwrap();
+    assert_eq!(reason(region.until_refused(&second.token).await), refused(reasons::SESSION_ENDED));
+    let third = region.exchange(&later(3), &access).await.unwrap();
+    log_out(&logout).await.unwrap();
+    assert!(region.look(&third.token).await.is_ok() && region.exchange(&later(3), &access).await.is_ok());
+    // Once it is told of the session, no sign-in of its name is believed again.
+    logout["sid"] = claims["sid"].clone();
+    log_out(&logout).await.unwrap();
+    assert_eq!(reason(region.until_refused(&third.token).await), refused(reasons::SESSION_ENDED));
+    let never = region.exchange(&later(9), &access).await.unwrap_err();
+    assert_eq!(reason(never), refused(reasons::SESSION_ENDED));
+    drop(watch);
     region.end().await;
 }

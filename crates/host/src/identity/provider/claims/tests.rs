@@ -76,6 +76,7 @@ fn every_claim_is_needed_and_checked() {
         ("iat", json!(NOW + 31), reasons::TOKEN_NOT_YET),
         ("nbf", json!(NOW + 31), reasons::TOKEN_NOT_YET),
         ("auth_time", json!(NOW + 31), reasons::TOKEN_NOT_YET),
+        ("auth_time", Value::Null, reasons::TOKEN_CLAIMS),
         ("acr", json!(["AAL3_ANY"]), reasons::TOKEN_MALFORMED),
     ] {
         let refused = expected(&clients).sign_in(&with(name, value.clone())).unwrap_err();
@@ -115,6 +116,7 @@ fn a_logout_token_is_for_nothing_else_and_nothing_else_is_one() {
         claims.remove("nonce");
         claims.remove("exp");
         claims.insert("events".to_owned(), json!({ LOGOUT_EVENT: {} }));
+        claims.insert("jti".to_owned(), json!("j1"));
         if sub.is_null() {
             claims.remove("sub")
         } else {
@@ -136,6 +138,9 @@ fn a_logout_token_is_for_nothing_else_and_nothing_else_is_one() {
         ("aud", json!("another"), reasons::TOKEN_AUDIENCE),
         ("iat", json!(NOW + 31), reasons::TOKEN_NOT_YET),
         ("exp", json!(NOW - 31), reasons::TOKEN_EXPIRED),
+        // One that does not say when it ends is old after ten minutes.
+        ("iat", json!(NOW - LOGOUT_SECONDS - 30), reasons::TOKEN_EXPIRED),
+        ("jti", json!(""), reasons::TOKEN_CLAIMS),
     ] {
         let mut claims = logout(json!("s1"), json!("p"));
         claims.insert(name.to_owned(), value);
