@@ -57,14 +57,14 @@ fn offer_id(check: &mut Check<'_>, text: &str) -> Option<OfferId> {
 /// Returns one offer and the revision to answer with.
 fn one(call: &Call, mutation: &Mutation, done: &Done<Offer>) -> (Option<v1::Offer>, i64) {
     let revision = call.revision(done, &offer_key(&done.answer.id), mutation.validate_only);
-    (Some(offer::to_wire(&done.answer, revision)), request::number_to_wire(revision))
+    (Some(offer::seen(&done.answer, revision, &call.region.region)), request::number_to_wire(revision))
 }
 
 /// Returns several offers and the revision to answer with.
 fn several(call: &Call, mutation: &Mutation, done: &Done<Vec<Offer>>) -> (Vec<v1::Offer>, i64) {
     let first = done.answer.first().map(|first| offer_key(&first.id));
     let revision = first.map_or(0, |key| call.revision(done, &key, mutation.validate_only));
-    let offers = done.answer.iter().map(|one| offer::to_wire(one, revision)).collect();
+    let offers = done.answer.iter().map(|one| offer::seen(one, revision, &call.region.region)).collect();
     (offers, request::number_to_wire(revision))
 }
 
@@ -89,8 +89,8 @@ impl CapacityService for Capacity {
         let state = parse_state(&call, &message)?;
         let done = replace::run(&call, &state, message.encode_to_vec(), message.validate_only).await?;
         let revision = done.revision.0;
-        let wire =
-            |offers: Offers| offers.resolve(&call).iter().map(|one| offer::to_wire(one, revision)).collect();
+        let seen = |one: &Offer| offer::seen(one, revision, &call.region.region);
+        let wire = |offers: Offers| offers.resolve(&call).iter().map(|one| seen(one)).collect();
         Ok(Response::new(v1::ReplaceOffersResponse {
             added: wire(done.answer.added),
             changed: wire(done.answer.changed),
