@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::calendar::reminders;
 use crate::campaign::Block;
 use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, TrustCode};
 use crate::lent::LentTeam;
@@ -37,6 +38,9 @@ pub struct Proposal {
     pub proposed_at: Timestamp,
     /// When the hold lapses: at this time the proposal is dead, even before that is committed.
     pub held_until: Timestamp,
+    /// When the hold was first to lapse, where it has been extended since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_held_until: Option<Timestamp>,
     /// The supporting trust's side.
     pub supporting: Side<SupportingDecline>,
     /// The home trust's side.
@@ -68,6 +72,25 @@ impl Proposal {
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.answers().any(|answer| answer != AnswerState::Pending)
+    }
+
+    /// Returns when to remind a trust that has not answered, the first first. More time is no reason to remind later: these
+    /// times never change.
+    #[must_use]
+    pub fn reminders(&self) -> [Timestamp; 2] {
+        reminders(self.proposed_at, self.first_held_until.unwrap_or(self.held_until))
+    }
+
+    /// Returns how many of its reminders are past at a time while it is held; 0 once it has ended.
+    #[must_use]
+    pub fn reminded(&self, at: Timestamp) -> usize {
+        if self.state.is_ended() { 0 } else { self.reminders().iter().filter(|due| **due <= at).count() }
+    }
+
+    /// Gives the hold more time.
+    pub(crate) fn hold_until(&mut self, until: Timestamp) {
+        self.first_held_until.get_or_insert(self.held_until);
+        self.held_until = until;
     }
 
     /// Says whether it waits for the answer of a trust. A provisional yes still waits for the real one.

@@ -74,7 +74,7 @@ pub(crate) fn watch(
         move |record: &Record, revision: Revision| looking.see(record, revision)
     };
     let watching = Watching::start(&picture, RecordKind::Proposal, &request.cursor, seeing)?.for_role(role);
-    Ok(reminders::told_again(looking, watching.into_stream(stopping)))
+    Ok(reminders::told_again(looking, request.cursor, watching.into_stream(stopping)))
 }
 
 /// Who watches proposals, and which.

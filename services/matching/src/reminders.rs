@@ -1,14 +1,17 @@
 //! Reminders in a watch: a proposal that still waits for its watcher's answer is told again after a sixth and after a third
 //! of its hold. Nothing is written for it: a reminder is a matter of time alone.
+//!
+//! A watch that goes on from a cursor knows of what was told before, too, and reminds of it at once where a reminder may
+//! have fallen due while nobody watched. A proposal is only ever told again as it was last told: where it has changed
+//! since, the change is on its way, and an older version must not come after it.
 
 use std::collections::BTreeSet;
 
 use fallow_api::status::Failure;
 use fallow_api::v1;
-use fallow_domain::calendar::reminders;
 use fallow_domain::ids::ProposalId;
-use fallow_ledger::Revision;
 use fallow_ledger::record::proposal_key;
+use fallow_ledger::{Cursor, RecordKind, Revision};
 use fallow_live::watch::{Item, Told};
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
@@ -27,13 +30,16 @@ struct Reminding<S> {
     revision: Revision,
 }
 
-/// Tells what a stream tells and, when a reminder is due, the proposal again with the cursor and revision last told.
+/// Tells what a stream that starts at a cursor (empty = with a snapshot) tells and, when a reminder is due, the proposal
+/// again with the cursor and revision last told.
 pub(crate) fn told_again(
     looking: Looking,
+    from: String,
     told: impl Stream<Item = Result<Told<v1::Proposal>, Failure>> + Send,
 ) -> impl Stream<Item = Result<Told<v1::Proposal>, Failure>> + Send {
-    let (cursor, revision) = (String::new(), Revision::ABSENT);
-    let state = Reminding { looking, told: Box::pin(told), due: BTreeSet::new(), cursor, revision };
+    let revision = from.parse().map_or(Revision::ABSENT, |at: Cursor| at.revision());
+    let mut state = Reminding { looking, told: Box::pin(told), due: BTreeSet::new(), cursor: from, revision };
+    state.recall();
     stream::unfold(state, |mut state| async move {
         loop {
             let next = state.due.first().cloned();
@@ -73,11 +79,12 @@ impl<S> Reminding<S> {
         if !told.cursor.is_empty() {
             self.cursor.clone_from(&told.cursor);
         }
-        self.revision = told.revision;
+        // A snapshot is told in no order of revisions.
+        self.revision = self.revision.max(told.revision);
         match &told.item {
             Item::Now(proposal) => {
                 if let Ok(id) = ProposalId::parse(&proposal.id) {
-                    self.set(&id);
+                    self.set(&id, usize::try_from(proposal.reminded).unwrap_or(0));
                 }
             }
             Item::Removed(id) => self.due.retain(|(_, other)| other.as_str() != id),
@@ -85,20 +92,34 @@ impl<S> Reminding<S> {
         }
     }
 
-    /// Sets anew when to remind of a proposal.
-    fn set(&mut self, id: &ProposalId) {
+    /// Sets when to remind of what the watcher was told before it went away, up to its cursor.
+    fn recall(&mut self) {
+        let told = self.looking.live.picture().still().all(RecordKind::Proposal);
+        let told = told.into_iter().filter(|(_, seen)| seen.revision <= self.revision);
+        let ids: Vec<ProposalId> =
+            told.filter_map(|(_, seen)| proposal_of(&seen.record).map(|found| found.id.clone())).collect();
+        for id in &ids {
+            self.set(id, 0);
+        }
+    }
+
+    /// Sets anew when to remind of a proposal whose watcher knows of the first `known` reminders. Of several that are past,
+    /// the last is enough.
+    fn set(&mut self, id: &ProposalId, known: usize) {
         self.due.retain(|(_, other)| other != id);
-        let now = self.looking.clock.now();
         let Some(seen) = self.looking.live.picture().get(&proposal_key(id)) else { return };
         let waiting = proposal_of(&seen.record).filter(|found| waits_for(found, &self.looking.actor));
         let Some(found) = waiting else { return };
-        let coming = reminders(found.proposed_at, found.held_until);
-        self.due.extend(coming.into_iter().filter(|at| *at > now).map(|at| (at, id.clone())));
+        let first = known.max(found.reminded(self.looking.clock.now()).saturating_sub(1));
+        self.due.extend(found.reminders().into_iter().skip(first).map(|at| (at, id.clone())));
     }
 
-    /// Returns the proposal as it now is, if it still waits for the watcher.
+    /// Returns the proposal as the watcher was last told of it, if that is how it is and it still waits for the watcher.
     fn again(&self, id: &ProposalId) -> Option<Told<v1::Proposal>> {
         let seen = self.looking.live.picture().get(&proposal_key(id))?;
+        if seen.revision > self.revision {
+            return None;
+        }
         proposal_of(&seen.record).filter(|found| waits_for(found, &self.looking.actor))?;
         let proposal = self.looking.see(&seen.record, seen.revision)?;
         Some(Told { item: Item::Now(proposal), cursor: self.cursor.clone(), revision: self.revision })

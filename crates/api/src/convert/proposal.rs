@@ -1,6 +1,5 @@
 //! Proposals and their answers.
 
-use fallow_domain::calendar::reminders;
 use fallow_domain::lent::LentTeam;
 use fallow_domain::proposal::{Answer, Authority, Proposal, ProposalState, Side};
 use fallow_domain::resource::ResourceKind;
@@ -11,13 +10,6 @@ use super::explanation;
 use super::request::number_to_wire;
 use super::time::to_wire as time_to_wire;
 use crate::v1;
-
-/// Returns how many of a proposal's reminders have passed while it is held.
-fn reminded(proposal: &Proposal, at: Timestamp) -> i32 {
-    let passed =
-        reminders(proposal.proposed_at, proposal.held_until).iter().filter(|due| **due <= at).count();
-    if proposal.state.is_ended() { 0 } else { i32::try_from(passed).unwrap_or(i32::MAX) }
-}
 
 /// Writes a proposal for the wire as it is at a time. `kind` is the offer's, which says whether minutes are held.
 #[must_use]
@@ -43,8 +35,8 @@ pub fn to_wire(proposal: &Proposal, kind: ResourceKind, revision: u64, at: Times
         block: proposal.block.as_ref().map(super::campaign::block_to_wire),
         team: proposal.team.as_deref().map(|lent| team(lent, proposal.state)),
         from_home: proposal.from_home.map(super::need::from_home_to_wire),
-        reminders: reminders(proposal.proposed_at, proposal.held_until).map(time_to_wire).to_vec(),
-        reminded: reminded(proposal, at),
+        reminders: proposal.reminders().map(time_to_wire).to_vec(),
+        reminded: i32::try_from(proposal.reminded(at)).unwrap_or(i32::MAX),
         home_phone: String::new(),
         supporting_phone: String::new(),
     }

@@ -5503,12 +5503,14 @@ impl json::Message for super::BypassProposalResponse {
     const FIELDS: &'static [&'static str] = &[
         "proposal",
         "revision",
+        "instead",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
             "proposal" => 0,
             "revision" => 1,
+            "instead" => 2,
             _ => return None,
         })
     }
@@ -5516,6 +5518,7 @@ impl json::Message for super::BypassProposalResponse {
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put_optional::<json::Nested<super::Proposal>, M>(out, "proposal", &self.proposal)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Nested<super::Proposal>, M>(out, "instead", &self.instead)?;
         Ok(())
     }
 
@@ -5523,6 +5526,7 @@ impl json::Message for super::BypassProposalResponse {
         match index {
             0 => self.proposal = json::take::<json::Nested<super::Proposal>, M>(from)?,
             1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            2 => self.instead = json::take::<json::Nested<super::Proposal>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

@@ -121,8 +121,9 @@ pub struct Offer {
     /// Ids of the collaboratives it is shared with; empty = all of the trust's.
     #[prost(string, repeated, tag = "11")]
     pub shared_with: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// A theatre session is proposed only from then on (6-4-2). Left out by the trust, it is the trust's own release week
-    /// where that is still to come. Absent = at once.
+    /// A theatre session is proposed only from then on (6-4-2). Left out, it stays as it was said of the session of this start
+    /// before, or else is the trust's own release week where that is still to come; a time that has passed releases it. Absent
+    /// = at once.
     #[prost(message, optional, tag = "12")]
     pub release_at: ::core::option::Option<::prost_types::Timestamp>,
     /// Written by the server.
@@ -291,7 +292,8 @@ pub struct FromHome {
     #[prost(bool, tag = "2")]
     pub out_of_area: bool,
 }
-/// Whether a need still stands. A case that is no longer wanted is withdrawn.
+/// Whether a need still stands. A case that is no longer wanted is withdrawn. The home trust and the trust that serves the
+/// need see all of it, other trusts their own question only, roles above trusts all but what is said of the patient.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Validation {
     /// When somebody asked last; absent when nobody has since it was validated.
@@ -306,10 +308,11 @@ pub struct Validation {
     /// When the home trust last said that it stands; absent = never.
     #[prost(message, optional, tag = "4")]
     pub validated_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether the patient has consented to be treated elsewhere, as of `validated_at`.
+    /// Whether the patient has consented to be treated elsewhere, as of `validated_at`. False, and says nothing, for who may
+    /// not see the patient.
     #[prost(bool, tag = "5")]
     pub consented: bool,
-    /// Whether the patient is fit for it, as of `validated_at`.
+    /// Whether the patient is fit for it, as of `validated_at`. False, and says nothing, for who may not see the patient.
     #[prost(bool, tag = "6")]
     pub fit: bool,
 }
@@ -760,11 +763,12 @@ pub struct Proposal {
     /// How far from home the offered place is; absent where the need's area is not in the region's file.
     #[prost(message, optional, tag = "20")]
     pub from_home: ::core::option::Option<FromHome>,
-    /// When a desk that has not answered is to be reminded: after a sixth and after a third of the hold as it now is.
+    /// When a desk that has not answered is to be reminded: after a sixth and after a third of the hold as it began. An
+    /// extension does not move them.
     #[prost(message, repeated, tag = "21")]
     pub reminders: ::prost::alloc::vec::Vec<::prost_types::Timestamp>,
     /// How many of `reminders` have passed while it was held, as of when this was written. A watch tells a proposal again when
-    /// one passes without the answer of the one who watches.
+    /// one passes without the answer of the one who watches, and when it goes on from a cursor and one may have passed since.
     #[prost(int32, tag = "22")]
     pub reminded: i32,
     /// Telephone of the desk of the home trust's site, from the region's file; empty where none is given.
@@ -2388,10 +2392,13 @@ pub struct AskToConfirmRequest {
     /// ODS code of the trust to ask. Required, not one's own.
     #[prost(string, tag = "3")]
     pub trust: ::prost::alloc::string::String,
-    /// Which resource it is about: kind, code and level. Absent = all. In either case only what is not FRESH is asked about.
+    /// Which resource it is about: kind, code and level. Absent = all. In either case only what is not FRESH is asked about,
+    /// and at most 500 offers at once: those that were not asked about lately come first, so that asking again reaches the
+    /// rest. An offer keeps the questions of the last 20 who asked since it was reported.
     #[prost(message, optional, tag = "4")]
     pub resource: ::core::option::Option<Resource>,
-    /// Id of the need that would profit; one that the caller may see. Empty = none.
+    /// Id of the need that would profit; one that the caller may see. Only offers that could serve it, if their figures are
+    /// true, are asked about. Empty = none.
     #[prost(string, tag = "5")]
     pub need: ::prost::alloc::string::String,
 }
@@ -6007,7 +6014,8 @@ pub struct BypassProposalRequest {
     /// Why. Required. As a note; every trust of the proposal sees it.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
-    /// Id of the offer to propose instead; it must be eligible. Absent = the engine's next.
+    /// Id of the offer to propose instead, in the same commit; it must be eligible (else NOT_ELIGIBLE with the objections,
+    /// and nothing ends). Absent = the engine's next.
     #[prost(string, tag = "6")]
     pub offer: ::prost::alloc::string::String,
 }
@@ -6020,6 +6028,9 @@ pub struct BypassProposalResponse {
     /// The revision of the commit; 0 when only validated.
     #[prost(int64, tag = "2")]
     pub revision: i64,
+    /// The proposal of the offer that was named; absent where none was.
+    #[prost(message, optional, tag = "3")]
+    pub instead: ::core::option::Option<Proposal>,
 }
 /// The sessions or slots that a trust gives as one block at one site, as the caller sees them.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6515,7 +6526,7 @@ pub struct TransferFilter {
     /// States; empty = the live ones.
     #[prost(enumeration = "transfer::State", repeated, tag = "3")]
     pub states: ::prost::alloc::vec::Vec<i32>,
-    /// Only those with a way back planned, or due, or under way: the repatriation list.
+    /// Only patients with a way back planned, or due, or under way: the repatriation list. Staff and items are not on it.
     #[prost(bool, tag = "4")]
     pub returning: bool,
     /// ODS codes or names of who carries, as the transport names them.

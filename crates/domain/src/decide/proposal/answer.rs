@@ -279,7 +279,7 @@ fn extend_once(
     let last = super::last_moment(offer, proposal.block.as_ref(), at);
     let until = longer.min(last).max(proposal.held_until);
     let proposal = desk.proposal_mut(id)?;
-    proposal.held_until = until;
+    proposal.hold_until(until);
     giving(proposal, side)?.0.extended = true;
     Ok(())
 }

@@ -64,7 +64,7 @@ pub fn extend(
         return Err(Refusal::new(reason::WINDOW, "the hold already lasts as long as the offer")
             .with("until", window_until));
     }
-    proposal.held_until = until;
+    proposal.hold_until(until);
     Ok(desk.finish())
 }
 

@@ -152,6 +152,7 @@ pub(super) fn hold(
         minutes_or_units_held: held,
         proposed_at: at,
         held_until,
+        first_held_until: None,
         supporting: side(agreement(offer.trust, need.trust), at),
         home: side(agreement(need.trust, offer.trust), at),
         team: None,

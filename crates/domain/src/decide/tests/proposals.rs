@@ -225,6 +225,19 @@ fn each_side_extends_a_hold_once_by_at_most_the_policys_hold_and_within_the_wind
 }
 
 #[test]
+fn more_time_moves_no_reminder() {
+    let mut world = proposed();
+    let first = [world.at + SignedDuration::from_secs(200), world.at + SignedDuration::from_secs(400)];
+    assert_eq!(world.proposal("p-1").reminders(), first);
+    world.at += minutes(4);
+    assert_eq!(world.proposal("p-1").reminded(world.at), 1);
+    world.extend("p-1", None, "ZA2").unwrap();
+    world.support("p-1", SupportingReply::Provisional).unwrap();
+    assert_eq!(world.proposal("p-1").reminders(), first, "of the hold as it began");
+    assert_eq!(world.proposal("p-1").reminded(world.at), 1);
+}
+
+#[test]
 fn an_answer_is_taken_back_within_ten_seconds_while_the_other_side_is_silent() {
     let second = SignedDuration::from_secs(1);
     let mut world = proposed();
