@@ -20,7 +20,7 @@ stories!(
     a_watch_goes_on_from_its_cursor,
 );
 
-fn bays(world: &World, bays: &[(&str, i64)]) -> Vec<v1::Offer> {
+pub(crate) fn bays(world: &World, bays: &[(&str, i64)]) -> Vec<v1::Offer> {
     let item = |(bay, free): &(&str, i64)| v1::Offer {
         source_key: (*bay).into(),
         ..wire::offer("ZA101", *free, world.now())
@@ -28,7 +28,7 @@ fn bays(world: &World, bays: &[(&str, i64)]) -> Vec<v1::Offer> {
     bays.iter().map(item).collect()
 }
 
-fn state(source_seq: i64, items: Vec<v1::Offer>) -> v1::ReplaceOffersRequest {
+pub(crate) fn state(source_seq: i64, items: Vec<v1::Offer>) -> v1::ReplaceOffersRequest {
     v1::ReplaceOffersRequest {
         site: "ZA101".into(),
         kinds: vec![v1::ResourceKind::Bed.into()],

@@ -8,8 +8,9 @@ use fallow_domain::decide::need::ask_to_validate;
 use fallow_domain::ids::NeedId;
 use fallow_ledger::Key;
 use fallow_ledger::record::need_key;
-use fallow_ledger::transact::Done;
+use fallow_ledger::transact::{Done, Step};
 use fallow_live::call::Call;
+use fallow_live::neighbours;
 use fallow_live::visibility::Joined;
 use jiff::SignedDuration;
 
@@ -44,13 +45,18 @@ pub(crate) async fn ask(call: &Call, message: &v1::AskToValidateRequest) -> Resu
             return Err(Failure::NotFound { record: "need", id: id.to_string() });
         }
     }
-    let roots: Vec<Key> = ids.iter().map(need_key).collect();
+    // A question moves no unit, so that nothing but the needs themselves has to be read for it.
+    let keys: Vec<Key> = ids.iter().map(need_key).collect();
     let again_after = SignedDuration::from_mins(call.region.region.policy.ask_again_minutes.into());
     call.live
-        .decide(&mutation, roots, |read| {
-            let changes = ask_to_validate(read, &ids, again_after, &call.actor, call.at)?;
-            let asked = i64::try_from(changes.needs.len()).unwrap_or(i64::MAX);
-            Ok((changes, asked))
+        .mutate(&mutation, keys, |view| {
+            let read = neighbours::records(view);
+            let changes = ask_to_validate(&read, &ids, again_after, &call.actor, call.at)?;
+            let answer = i64::try_from(changes.needs.len()).unwrap_or(i64::MAX);
+            if changes.is_empty() {
+                return Ok(Step::Answer(answer));
+            }
+            Ok(Step::Write { writes: neighbours::writes(changes), answer })
         })
         .await
 }

@@ -15,6 +15,8 @@ use super::managers;
 stories!(
     a_trust_is_asked_whether_its_figures_are_still_true_and_answers,
     a_question_is_between_those_who_ask_and_are_asked,
+    a_need_asks_only_about_what_could_serve_it,
+    a_trust_with_more_than_one_question_can_ask_is_asked_about_the_rest,
 );
 
 async fn ask(user: &User, trust: &str, need: &str) -> Result<v1::AskToConfirmResponse, Problem> {
@@ -81,4 +83,35 @@ async fn a_question_is_between_those_who_ask_and_are_asked(world: &mut World) {
     assert_eq!(unknown.code, Code::NotFound);
     // A question is no report: it leaves the figures as old as they were.
     assert_eq!(near.offer(&offer.id).await.reported_at, offer.reported_at);
+}
+
+async fn a_need_asks_only_about_what_could_serve_it(world: &mut World) {
+    let [near, home] = managers(world, ["ZA1", "ZA4"]);
+    let fits = near.publish_beds("ZA101", 1).await;
+    let ward = wire::resource(v1::ResourceKind::Bed, "MATERNITY");
+    let other =
+        v1::Offer { resource: Some(ward), source_key: "cots".into(), ..wire::offer("ZA101", 2, world.now()) };
+    let other = near.publish(other).await;
+    let full = v1::Offer { source_key: "full".into(), ..wire::offer("ZA102", 0, world.now()) };
+    let full = near.publish(full).await;
+    world.pass(wire::CADENCE * 2 + SignedDuration::from_secs(1));
+    let raised = home.raise(wire::need("ZA401", "case 1", 1)).await;
+    assert_eq!(ask(&home, "ZA1", &raised.id).await.unwrap().asked, 1);
+    let asked = async |offer: &v1::Offer| near.offer(&offer.id).await.asked.len();
+    assert_eq!((asked(&fits).await, asked(&other).await, asked(&full).await), (1, 0, 0));
+    // Without a need, about all the rest.
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap().asked, 2);
+}
+
+async fn a_trust_with_more_than_one_question_can_ask_is_asked_about_the_rest(world: &mut World) {
+    let feed = world.user("trust-system.ZA1");
+    let home = world.user("bed-manager.ZA4");
+    let bays: Vec<(String, i64)> = (0..501).map(|bay| (format!("bay {bay}"), 1)).collect();
+    let bays: Vec<(&str, i64)> = bays.iter().map(|(bay, free)| (bay.as_str(), *free)).collect();
+    let request = crate::feeds::state(1, crate::feeds::bays(world, &bays));
+    call!(feed.capacity(), replace_offers, request).unwrap();
+    world.pass(wire::CADENCE + SignedDuration::from_secs(1));
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap().asked, 500);
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap().asked, 1);
+    assert_eq!(ask(&home, "ZA1", "").await.unwrap_err().reason, reasons::RATE_LIMITED);
 }

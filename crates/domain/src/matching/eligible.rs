@@ -3,7 +3,10 @@
 //! This is the rule as it reads, one pair at a time, and what explanations use. The plan's index asks the same questions
 //! of many pairs at once; a test holds the two against each other.
 
+use std::sync::Arc;
+
 use crate::codes;
+use crate::ids::OfferId;
 use crate::need::Need;
 use crate::offer::{Limits, Offer};
 use crate::reason::NotUsed;
@@ -26,6 +29,20 @@ pub fn objections(problem: &Problem, setting: &Setting, need: &Need, offer: &Off
 #[must_use]
 pub fn is_eligible(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer) -> bool {
     iter_objections(problem, setting, need, offer).next().is_none()
+}
+
+/// Returns those of the problem's offers that could serve the need if their trusts said now that their figures are still
+/// true. A session that lacks its team could, with one that is lent.
+#[must_use]
+pub fn could_serve_if_true(problem: &Problem, need: &Need) -> Vec<OfferId> {
+    let confirmed =
+        problem.offers.iter().map(|offer| Offer { reported_at: problem.at, ..Offer::clone(offer) });
+    let problem = Problem { offers: confirmed.map(Arc::new).collect(), ..problem.clone() };
+    let setting = problem.setting();
+    let could = |offer: &&Arc<Offer>| {
+        iter_objections(&problem, &setting, need, offer).all(|code| code == NotUsed::TeamMissing)
+    };
+    problem.offers.iter().filter(could).map(|offer| offer.id.clone()).collect()
 }
 
 /// Finds the objections to the pair one by one, in the order of the table.

@@ -264,3 +264,21 @@ fn only_live_needs_with_units_left_take_part() {
     assert_eq!(placed(|n| n.state = NeedState::OnHold), 0);
     assert_eq!(placed(|n| n.state = NeedState::Withdrawn), 0);
 }
+
+#[test]
+fn an_offer_could_serve_if_nothing_but_the_age_of_its_figures_objects() {
+    let stale = |id: &str, change: &dyn Fn(&mut Offer)| {
+        let mut offer = Offer { reported_at: after(-100 * 3_600), ..offer(id) };
+        change(&mut offer);
+        offer
+    };
+    let offers = vec![
+        stale("old", &|_| ()),
+        stale("other", &|offer| offer.resource = resource(ResourceKind::Bed, "MATERNITY")),
+        stale("full", &|offer| offer.figures.occupied = offer.figures.staffed),
+        stale("unstaffed", &|offer| offer.team.staffed = false),
+    ];
+    let problem = problem(region(), vec![need("n")], offers);
+    let asked = could_serve_if_true(&problem, &problem.needs[0]);
+    assert_eq!(asked.iter().map(OfferId::as_str).collect::<Vec<_>>(), ["old", "unstaffed"]);
+}

@@ -52,8 +52,10 @@ pub fn ask(
     }
 }
 
-/// Returns until when an actor's last question is too young to be repeated.
-fn asked_until(offer: &Offer, actor: &Actor, again_after: SignedDuration) -> Option<Timestamp> {
+/// Returns until when an actor's last question about an offer is too young to be repeated; `None` = has not asked since the
+/// last report.
+#[must_use]
+pub fn asked_until(offer: &Offer, actor: &Actor, again_after: SignedDuration) -> Option<Timestamp> {
     let last = offer.recent.asked.iter().find(|asked| asked.is_by(actor))?;
     Some(last.at.checked_add(again_after).unwrap_or(Timestamp::MAX))
 }

@@ -10,7 +10,7 @@ mod replace;
 mod suspend;
 mod withdraw;
 
-pub use ask::{ASKERS_MAX, ask};
+pub use ask::{ASKERS_MAX, ask, asked_until};
 pub use expire::expire;
 pub(crate) use publish::adjust_on;
 pub use publish::{OfferReport, adjust, confirm, publish};
