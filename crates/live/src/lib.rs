@@ -18,6 +18,7 @@ use std::time::Duration;
 use fallow_api::status::Failure;
 use fallow_domain::ids::RegionId;
 use fallow_ledger::Ledger;
+use fallow_ledger::limits::CHANGES_PAGE;
 use fallow_ledger::picture::{Picture, Seen};
 use fallow_ledger::record::Record;
 use fallow_ledger::transact::that_cannot_be;
@@ -95,6 +96,25 @@ impl Live {
             // A ledger that has lost everything does not have it either, and shows that only to who would write.
             None => self.takes_writes().await,
         }
+    }
+
+    /// Waits until the picture shows everything that was acknowledged before this call, whichever process wrote it: for
+    /// changes of records that only the picture can find.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`] while the picture is behind or not drawn; the store's troubles.
+    pub async fn catch_up(&self) -> Result<(), Failure> {
+        let not_ready = || Failure::NotReady { retry_after: RETRY_AFTER };
+        let mut cursor = self.picture.still().cursor().cloned().ok_or_else(not_ready)?;
+        loop {
+            let page = self.ledger.changes(&cursor, CHANGES_PAGE, Duration::ZERO).await;
+            let page = page.map_err(mutate::trouble_failure)?;
+            cursor = page.cursor;
+            if page.changes.len() < CHANGES_PAGE {
+                break;
+            }
+        }
+        if self.picture.reached(cursor.revision(), HEAR_WITHIN).await { Ok(()) } else { Err(not_ready()) }
     }
 
     /// Asks whether the ledger is open, by a commit that expects what cannot be: it writes nothing.

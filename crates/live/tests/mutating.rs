@@ -109,3 +109,26 @@ async fn that_a_record_never_was_only_a_ledger_that_is_open_can_say() {
     let (changes, _) = ledger.snapshot().await.unwrap();
     assert!(changes.is_empty(), "asking writes nothing: {changes:?}");
 }
+
+#[tokio::test]
+async fn a_change_of_what_only_the_picture_can_find_waits_for_everything_acknowledged_before() {
+    let (ledger, picture) = (Arc::new(MemoryLedger::default()), Arc::new(Picture::default()));
+    let live =
+        Live::new(RegionId::parse("Y99").unwrap(), ledger.clone(), picture.clone(), PageKey::new(b"test"));
+    assert_eq!(live.catch_up().await.unwrap_err().reason(), "NOT_READY", "no picture is drawn");
+    let mut follower = JoinSet::new();
+    let drawn = follower.spawn(follow(ledger.clone(), picture.clone()));
+    assert!(picture.reached(Revision::ABSENT, Duration::from_secs(5)).await);
+    // The picture stands still while another process writes.
+    drawn.abort();
+    while follower.join_next().await.is_some() {}
+    let claim = Record::Claim(Claim { holder: Label::parse("another").unwrap() });
+    let written = ledger.commit(Commit::new(Timestamp::UNIX_EPOCH).writing(place(), claim.encode())).await;
+    let Ok(Outcome::Committed { revision }) = written else { panic!("{written:?}") };
+    assert!(live.picture().get(&place()).is_none());
+    let (caught_up, ()) = tokio::join!(live.catch_up(), async {
+        follower.spawn(follow(ledger.clone(), picture.clone()));
+    });
+    caught_up.unwrap();
+    assert_eq!(live.picture().get(&place()).map(|seen| seen.revision), Some(revision));
+}

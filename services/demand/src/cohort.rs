@@ -69,6 +69,8 @@ async fn change(
     cohort: &Label,
     decide: impl Fn(&Records, &NeedId) -> Result<Records, Failure> + Send + Sync,
 ) -> Result<(Vec<v1::Need>, i64), Failure> {
+    // Any copy of the service may have raised some of them a moment ago.
+    call.live.catch_up().await?;
     let ids = members(call, cohort)?;
     let roots: Vec<Key> = ids.iter().map(need_key).collect();
     let done = call
