@@ -5,7 +5,7 @@
 
 use fallow_domain::actor::{Actor, Role};
 use fallow_domain::ids::{Label, TrustCode};
-use fallow_domain::need::{Need, Patient};
+use fallow_domain::need::{Need, Patient, Validated, Validation};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::reason::NotUsed;
@@ -185,14 +185,37 @@ impl Viewer<'_> {
             if !whole {
                 need.patient = Patient::default();
             }
+            if !whole {
+                need.validation = self.validation(need.validation);
+            }
             if only_lends {
                 // Who sends a team asks what for, and not whom the home trust knows under which reference.
                 (need.case_ref, need.imd_decile, need.risk) = (None, None, None);
-                need.home_area = Label::default();
+                (need.home_area, need.cohort) = (Label::default(), Label::default());
                 (need.from_home, need.away_since) = (None, None);
+                need.validation = Validation::default();
             }
             Visible(need)
         })
+    }
+
+    /// Shows of a need's validation what is no word about the patient: whether he has consented and is fit is for those who
+    /// see him. Roles above trusts see who asked and when it was said to stand, others their own question.
+    fn validation(&self, whole: Validation) -> Validation {
+        let Validation { asked, said } = whole;
+        if self.sees_region() {
+            let said = said.map(|said| Validated { consented: false, fit: false, ..said });
+            return Validation { asked, said };
+        }
+        let own = asked.filter(|asked| asked.by.trust.is_some() && asked.by.trust == self.actor.trust);
+        Validation { asked: own, said: None }
+    }
+
+    /// Says whether how urgent a need is may be told by its score, which counts risk and deprivation: to whom the need is
+    /// shown by its collaborative, and not to who only lends a team.
+    #[must_use]
+    pub fn knows_score(&self, need: &Need) -> bool {
+        self.knows_kind(need.trust, need.resource.kind)
     }
 
     /// Shows a proposal to the trusts it joins, to who leads a collaborative that joins them, and to roles above

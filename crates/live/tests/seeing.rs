@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{Label, NeedId, OfferId, RegionId};
-use fallow_domain::need::Need;
+use fallow_domain::need::{Need, Validated, Validation, ValidationAsked};
 use fallow_domain::offer::Offer;
 use fallow_domain::region::{Region, file};
 use fallow_domain::standing::{Claim, RegionState};
@@ -118,6 +118,8 @@ fn who_only_lends_a_team_is_not_told_whose_case_it_is() {
     let known = Need {
         case_ref: Some(fallow_domain::ids::CaseRef::parse("LC-118").unwrap()),
         imd_decile: Some(2),
+        cohort: Label::parse("hips of November").unwrap(),
+        validation: validation("CCC"),
         ..need()
     };
     let sees = |trust, joined| {
@@ -125,16 +127,48 @@ fn who_only_lends_a_team_is_not_told_whose_case_it_is() {
         let viewer = Viewer { actor: &actor, region: &region };
         viewer.need(&known, joined).map(|visible| {
             let need = visible.get();
-            (need.case_ref.is_some(), need.imd_decile.is_some())
+            let standing = viewer.knows_score(need);
+            [need.case_ref.is_some(), need.imd_decile.is_some(), !need.cohort.is_empty(), standing]
+                .map(u8::from)
         })
     };
-    assert_eq!(sees("CCC", Joined::Lends), Some((false, false)), "no collaborative shares it");
-    assert_eq!(sees("CCC", Joined::Serves), Some((true, true)));
+    assert_eq!(sees("CCC", Joined::Lends), Some([0, 0, 0, 0]), "no collaborative shares it");
+    assert_eq!(sees("CCC", Joined::Serves), Some([1, 1, 1, 0]));
     assert_eq!(
         sees("AAA", Joined::Lends),
-        Some((true, true)),
+        Some([1, 1, 1, 1]),
         "as every member of the collaborative sees it"
     );
+    let lender = actor(Role::BedManager, Some("CCC"));
+    let viewer = Viewer { actor: &lender, region: &region };
+    assert!(viewer.need(&known, Joined::Lends).unwrap().get().validation.is_empty());
+}
+
+/// A need's validation: asked for by a trust, and answered before that.
+fn validation(asker: &str) -> Validation {
+    let (by, asker) = (actor(Role::BedManager, Some("BBB")), actor(Role::BedManager, Some(asker)));
+    Validation {
+        asked: Some(ValidationAsked { by: asker, at: AT }),
+        said: Some(Validated { consented: true, fit: true, by, at: AT }),
+    }
+}
+
+#[test]
+fn what_a_validation_says_of_the_patient_is_for_those_who_see_the_patient() {
+    let region = region();
+    let sees = |role, trust, joined, asker| {
+        let actor = actor(role, trust);
+        let viewer = Viewer { actor: &actor, region: &region };
+        let known = Need { validation: validation(asker), ..need() };
+        let Validation { asked, said } = viewer.need(&known, joined).unwrap().into_inner().validation;
+        (asked.is_some(), said.map(|said| said.consented && said.fit))
+    };
+    let manager = Role::BedManager;
+    assert_eq!(sees(manager, Some("BBB"), Joined::No, "AAA"), (true, Some(true)), "the home trust");
+    assert_eq!(sees(manager, Some("AAA"), Joined::Serves, "CCC"), (true, Some(true)));
+    assert_eq!(sees(manager, Some("AAA"), Joined::No, "AAA"), (true, None), "its own question");
+    assert_eq!(sees(manager, Some("AAA"), Joined::No, "CCC"), (false, None));
+    assert_eq!(sees(Role::Gold, None, Joined::No, "AAA"), (true, Some(false)), "that it was said");
 }
 
 struct World {

@@ -68,7 +68,7 @@ fn standing(call: &Call, need: &Need, rank: Rank) -> NeedStanding {
         position: 0,
         breach_at: Some(to_wire(clocks::breach_at(need.priority, need.listed_at, limits))),
         waited_days: clocks::waited_days(need, call.at).into(),
-        score: rank.score.0,
+        score: if call.viewer().knows_score(need) { rank.score.0 } else { 0 },
         passed_days: clock.and_then(|clock| clock.passed_days).unwrap_or_default().into(),
         next_days: next.map(|(days, _)| days).unwrap_or_default().into(),
         next_at: next.map(|(_, at)| to_wire(at)),
