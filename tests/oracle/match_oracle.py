@@ -88,7 +88,7 @@ class Region:
 
 
 class Offer:
-    def __init__(self, row, at):
+    def __init__(self, row, at, region):
         self.id, self.trust, self.site = row["id"], row["trust"], row["site"]
         resource, figures, team, limits = row["resource"], row.get("figures", {}), row.get("team"), row.get("limits", {})
         self.kind, self.code, self.level = resource["kind"], resource["code"], number(resource.get("level"))
@@ -103,8 +103,10 @@ class Offer:
         self.bmi_max, self.asa_max = limits.get("bmi_max"), limits.get("asa_max")
         self.staffed = True if team is None else team.get("staffed", False)
         self.shared_with = frozenset(row.get("shared_with", []))
-        released = row.get("release_at")
-        self.open = row.get("state", "OPEN") == "OPEN" and (released is None or moment(released) <= at)
+        weeks = region.trusts[self.trust].get("release_weeks")
+        rhythm = self.kind == "THEATRE" and weeks is not None and self.start != NEVER
+        released = moment(row["release_at"]) if row.get("release_at") else self.start - 7 * weeks * DAY if rhythm else NEVER
+        self.open = row.get("state", "OPEN") == "OPEN" and released <= at
         self.counts = row.get("state", "OPEN") == "OPEN"
         cadence = Fraction(row["cadence"].rstrip("s"))
         age = at - moment(row["reported_at"])
@@ -311,7 +313,7 @@ def check(args):
     wrong = []
     at = moment(args.at)
     region = Region(args.region)
-    offers = [Offer(row, at) for row in read(args.offers)]
+    offers = [Offer(row, at, region) for row in read(args.offers)]
     needs = [Need(row, at, region) for row in read(args.needs)]
     rules = Rules(region, offers)
     rows = read(args.plan)

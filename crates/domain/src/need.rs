@@ -121,6 +121,58 @@ pub struct Need {
 }
 
 impl Need {
+    /// Makes a need of one unit of which nothing is known but what, where, how urgent and since when: for need of capacity,
+    /// on the whole pathway, without any requirement.
+    #[must_use]
+    pub fn bare(
+        id: NeedId,
+        (trust, site): (TrustCode, SiteCode),
+        resource: Resource,
+        priority: Priority,
+        listed_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            case_ref: None,
+            trust,
+            site,
+            resource,
+            units: Count::ONE,
+            minutes_per_case: Count::ZERO,
+            priority,
+            listed_at,
+            earliest: None,
+            needed_by: None,
+            requires: Vec::new(),
+            patient: Patient::default(),
+            max_travel_minutes: None,
+            imd_decile: None,
+            risk: None,
+            reason: TransferReason::Capacity,
+            scope: Scope::WholePathway,
+            fragile_service: false,
+            brings_team: false,
+            home_area: Label::default(),
+            from_home: None,
+            away_since: None,
+            cohort: Label::default(),
+            validation: Validation::default(),
+            pathway: None,
+            discharge_pathway: None,
+            funding_route: Label::default(),
+            cost_centre: Label::default(),
+            state: NeedState::Open,
+            review_at: None,
+            units_proposed: Count::ZERO,
+            units_committed: Count::ZERO,
+            units_arrived: Count::ZERO,
+            raised_at: None,
+            agreed_at: None,
+            note: Note::default(),
+            generation: 0,
+        }
+    }
+
     /// Returns the units that still look for an offer: neither proposed nor committed.
     #[must_use]
     pub fn units_wanted(&self) -> Count {

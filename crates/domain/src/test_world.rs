@@ -10,10 +10,10 @@ use crate::decide::need::Raised;
 use crate::decide::offer::OfferReport;
 use crate::decide::proposal::{HomeReply, Reply, Room, Suggestion, SupportingReply, Terms, answer, propose};
 use crate::decide::{need, offer};
-use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SourceKey, TransferId};
+use crate::ids::{Label, NeedId, Note, OfferId, ProposalId, SiteCode, SourceKey, TransferId, TrustCode};
 use crate::matching::explanation::{After, Explanation, Fairness, RankFacts};
-use crate::need::{Need, NeedState, Patient, Priority, Scope, TransferReason, Validation};
-use crate::offer::{Limits, Offer, Source, Team, Window};
+use crate::need::{Need, Priority, Scope};
+use crate::offer::{Offer, Window};
 use crate::policy::Policy;
 use crate::proposal::Proposal;
 use crate::quantity::Count;
@@ -78,70 +78,27 @@ pub(crate) fn resource(kind: ResourceKind, code: &str) -> Resource {
 }
 
 pub(crate) fn report(trust: &str, key: &str, staffed: u32, occupied: u32, at: Timestamp) -> OfferReport {
-    OfferReport {
-        source_key: Some(SourceKey::parse(key).unwrap()),
-        trust: trust.parse().unwrap(),
-        site: format!("{trust}01").parse().unwrap(),
-        resource: resource(ResourceKind::Bed, "GA_ADULT"),
-        staffed: staffed.into(),
-        occupied: occupied.into(),
-        blocked: Count::ZERO,
-        window: Window { from: None, until: at + SignedDuration::from_hours(24 * 30) },
-        capabilities: Vec::new(),
-        limits: Limits::default(),
-        team: Team::default(),
-        shared_with: Vec::new(),
-        release_at: None,
-        campaign: Label::default(),
-        reported_at: at,
-        source: Source::Feed,
-        source_seq: None,
-        cadence: SignedDuration::from_hours(24 * 20),
-        note: Note::default(),
-    }
+    let key = SourceKey::parse(key).unwrap();
+    let window = Window { from: None, until: at + SignedDuration::from_hours(24 * 30) };
+    let beds = resource(ResourceKind::Bed, "GA_ADULT");
+    let told = (at, SignedDuration::from_hours(24 * 20));
+    let report = OfferReport::bare(key, place(trust), beds, staffed.into(), window, told);
+    OfferReport { occupied: occupied.into(), ..report }
 }
 
 pub(crate) fn new_need(trust: &str, id: &str, units: u32, at: Timestamp) -> Need {
+    let beds = resource(ResourceKind::Bed, "GA_ADULT");
     Need {
-        id: need_id(id),
         case_ref: Some(crate::ids::CaseRef::parse(id).unwrap()),
-        trust: trust.parse().unwrap(),
-        site: format!("{trust}01").parse().unwrap(),
-        resource: resource(ResourceKind::Bed, "GA_ADULT"),
         units: units.into(),
-        minutes_per_case: Count::ZERO,
-        priority: Priority::P1B,
-        listed_at: at,
-        earliest: None,
-        needed_by: None,
-        requires: Vec::new(),
-        patient: Patient::default(),
-        max_travel_minutes: None,
-        imd_decile: None,
-        risk: None,
-        reason: TransferReason::Capacity,
         scope: Scope::EpisodeOnly,
-        fragile_service: false,
-        brings_team: false,
-        home_area: Label::default(),
-        from_home: None,
-        away_since: None,
-        cohort: Label::default(),
-        validation: Validation::default(),
-        pathway: None,
-        discharge_pathway: None,
-        funding_route: Label::default(),
-        cost_centre: Label::default(),
-        state: NeedState::Open,
-        review_at: None,
-        units_proposed: Count::ZERO,
-        units_committed: Count::ZERO,
-        units_arrived: Count::ZERO,
-        raised_at: None,
-        agreed_at: None,
-        note: Note::default(),
-        generation: 0,
+        ..Need::bare(need_id(id), place(trust), beds, Priority::P1B, at)
     }
+}
+
+/// A trust and its first site.
+fn place(trust: &str) -> (TrustCode, SiteCode) {
+    (trust.parse().unwrap(), format!("{trust}01").parse().unwrap())
 }
 
 pub(crate) fn explanation(at: Timestamp) -> Explanation {

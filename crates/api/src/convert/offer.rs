@@ -45,7 +45,11 @@ pub fn published(
     let figures = figures(&mut check, wire.figures.as_ref(), FIGURE_MAX);
     let kind = resource.as_ref().map(|resource| resource.kind);
     let window = live_window(&mut check, wire.window.as_ref(), kind, live.at);
-    let release_at = release(&mut check, wire, kind).or_else(|| release_week(live, kind?, window?));
+    let release_at = release(&mut check, wire, kind);
+    let release_week = kind.zip(window).and_then(|(kind, window)| {
+        let week = live.region.release_week(live.trust, kind, window);
+        week.filter(|release_at| *release_at > live.at)
+    });
     let source = match check.optional_coded("source", wire.source) {
         Some(Source::Adjustment) => {
             check.wrong(
@@ -82,6 +86,7 @@ pub fn published(
             team,
             shared_with,
             release_at,
+            release_week,
             campaign,
             reported_at,
             source,
@@ -107,6 +112,10 @@ pub fn filed(wire: &v1::Offer, file: &Filed<'_>) -> Result<Offer, Violations> {
     let figures = figures(&mut check, wire.figures.as_ref(), FILED_FIGURE_MAX);
     let window = window(&mut check, wire.window.as_ref());
     let release_at = check.time("release_at", wire.release_at.as_ref());
+    let release_week = match (trust, &resource, window) {
+        (Some(trust), Some(resource), Some(window)) => file.region.release_week(trust, resource.kind, window),
+        _ => None,
+    };
     let state = check.optional_coded("state", wire.state).unwrap_or(OfferState::Open);
     let suspension = suspension(&mut check, wire.suspension.as_ref());
     let source = check.optional_coded("source", wire.source).unwrap_or(Source::Sheet);
@@ -136,7 +145,7 @@ pub fn filed(wire: &v1::Offer, file: &Filed<'_>) -> Result<Offer, Violations> {
                 limits,
                 team,
                 shared_with,
-                release_at,
+                release_at: release_at.or(release_week),
                 campaign,
                 state,
                 suspension,
@@ -307,17 +316,6 @@ fn release(check: &mut Check<'_>, wire: &v1::Offer, kind: Option<ResourceKind>) 
         );
     }
     release_at
-}
-
-/// Returns when the trust's own release week of a theatre session begins, where that is still to come: a session that does
-/// not say when it is released keeps to the trust's rhythm.
-fn release_week(live: &Published<'_>, kind: ResourceKind, window: Window) -> Option<Timestamp> {
-    if kind != ResourceKind::Theatre {
-        return None;
-    }
-    let weeks = live.region.trusts.get(&live.trust)?.release_weeks?;
-    let before = SignedDuration::from_hours(i64::from(weeks) * 7 * 24);
-    window.from?.checked_sub(before).ok().filter(|release_at| *release_at > live.at)
 }
 
 fn cadence(check: &mut Check<'_>, wire: Option<&prost_types::Duration>) -> Option<SignedDuration> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{Label, NeedId, OfferId};
-use crate::need::{Need, NeedState, Patient, Priority, Scope, TransferReason, Validation};
+use crate::need::{Need, Priority};
 use crate::offer::{Figures, Limits, Offer, OfferState, Source, Team, Window};
 use crate::region::{Region, file};
 use crate::resource::{Code, Resource, ResourceKind};
@@ -86,46 +86,9 @@ pub(crate) fn labels(texts: &[&str]) -> Vec<Label> {
 
 /// A need of trust AAA for one adult bed.
 pub(crate) fn need(id: &str) -> Need {
-    Need {
-        id: NeedId::parse(id).unwrap(),
-        case_ref: None,
-        trust: "AAA".parse().unwrap(),
-        site: "AAA01".parse().unwrap(),
-        resource: resource(ResourceKind::Bed, "GA_ADULT"),
-        units: 1.into(),
-        minutes_per_case: 0.into(),
-        priority: Priority::P2,
-        listed_at: at(),
-        earliest: None,
-        needed_by: None,
-        requires: Vec::new(),
-        patient: Patient::default(),
-        max_travel_minutes: None,
-        imd_decile: None,
-        risk: None,
-        reason: TransferReason::Capacity,
-        scope: Scope::WholePathway,
-        fragile_service: false,
-        brings_team: false,
-        home_area: Label::default(),
-        from_home: None,
-        away_since: None,
-        cohort: Label::default(),
-        validation: Validation::default(),
-        pathway: None,
-        discharge_pathway: None,
-        funding_route: Label::default(),
-        cost_centre: Label::default(),
-        state: NeedState::Open,
-        review_at: None,
-        raised_at: Some(at()),
-        agreed_at: None,
-        units_proposed: 0.into(),
-        units_committed: 0.into(),
-        units_arrived: 0.into(),
-        note: crate::ids::Note::default(),
-        generation: 0,
-    }
+    let place = ("AAA".parse().unwrap(), "AAA01".parse().unwrap());
+    let beds = resource(ResourceKind::Bed, "GA_ADULT");
+    Need { raised_at: Some(at()), ..Need::bare(NeedId::parse(id).unwrap(), place, beds, Priority::P2, at()) }
 }
 
 /// An offer of trust BBB of one adult bed, from now for a day.

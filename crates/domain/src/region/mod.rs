@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use area::{Area, FromHome};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::codes;
 use crate::ids::{CollaborativeId, Label, Name, RegionId, SiteCode, TrustCode};
+use crate::offer::Window;
 use crate::place::{self, Coordinates};
 use crate::policy::Policy;
 use crate::quantity::Count;
@@ -136,6 +139,17 @@ coded!(
 );
 
 impl Region {
+    /// Returns when a trust's own release week of a theatre session begins: a session that does not say when it is released
+    /// keeps to the trust's rhythm, if it has one.
+    #[must_use]
+    pub fn release_week(&self, trust: TrustCode, kind: ResourceKind, window: Window) -> Option<Timestamp> {
+        if kind != ResourceKind::Theatre {
+            return None;
+        }
+        let weeks = self.trusts.get(&trust)?.release_weeks?;
+        window.from?.checked_sub(SignedDuration::from_hours(i64::from(weeks) * 7 * 24)).ok()
+    }
+
     /// Returns the region without what trusts declare and keep from day to day: OPEL, fair allowances and reserves.
     #[must_use]
     pub fn without_figures(&self) -> Self {

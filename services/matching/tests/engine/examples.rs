@@ -5,9 +5,9 @@
 
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::decide::offer::OfferReport;
-use fallow_domain::ids::{Label, NeedId, Note, SourceKey};
-use fallow_domain::need::{Need, NeedState, Patient, Priority, Scope, TransferReason, Validation};
-use fallow_domain::offer::{Limits, Source, Team, Window};
+use fallow_domain::ids::{Label, NeedId, SiteCode, SourceKey, TrustCode};
+use fallow_domain::need::{Need, Priority};
+use fallow_domain::offer::Window;
 use fallow_domain::quantity::Count;
 use fallow_domain::resource::{Code, Level, Resource, ResourceKind};
 use jiff::{SignedDuration, Timestamp};
@@ -40,70 +40,18 @@ pub(crate) fn beds(code: &str, level: Option<u8>) -> Resource {
     }
 }
 
+/// A trust and its first site.
+fn place(trust: &str) -> (TrustCode, SiteCode) {
+    (trust.parse().unwrap(), format!("{trust}01").parse().unwrap())
+}
+
 /// A report of adult beds of a trust, good for two hours and promised hourly.
 pub(crate) fn report(trust: &str, id: &str, free: u32, at: Timestamp) -> OfferReport {
-    OfferReport {
-        source_key: Some(SourceKey::parse(id).unwrap()),
-        trust: trust.parse().unwrap(),
-        site: format!("{trust}01").parse().unwrap(),
-        resource: beds("GA_ADULT", None),
-        staffed: Count::new(free),
-        occupied: Count::ZERO,
-        blocked: Count::ZERO,
-        window: Window { from: None, until: start() + SignedDuration::from_hours(72) },
-        capabilities: Vec::new(),
-        limits: Limits::default(),
-        team: Team::default(),
-        shared_with: Vec::new(),
-        release_at: None,
-        campaign: Label::default(),
-        reported_at: at,
-        source: Source::Feed,
-        source_seq: None,
-        cadence: SignedDuration::from_hours(1),
-        note: Note::default(),
-    }
+    let window = Window { from: None, until: start() + SignedDuration::from_hours(72) };
+    let (key, told) = (SourceKey::parse(id).unwrap(), (at, SignedDuration::from_hours(1)));
+    OfferReport::bare(key, place(trust), beds("GA_ADULT", None), Count::new(free), window, told)
 }
 
 pub(crate) fn need(trust: &str, id: &str, priority: Priority, at: Timestamp) -> Need {
-    Need {
-        id: NeedId::parse(id).unwrap(),
-        case_ref: None,
-        trust: trust.parse().unwrap(),
-        site: format!("{trust}01").parse().unwrap(),
-        resource: beds("GA_ADULT", None),
-        units: Count::ONE,
-        minutes_per_case: Count::ZERO,
-        priority,
-        listed_at: at,
-        earliest: None,
-        needed_by: None,
-        requires: Vec::new(),
-        patient: Patient::default(),
-        max_travel_minutes: None,
-        imd_decile: None,
-        risk: None,
-        reason: TransferReason::Capacity,
-        scope: Scope::WholePathway,
-        fragile_service: false,
-        brings_team: false,
-        home_area: Label::default(),
-        from_home: None,
-        away_since: None,
-        cohort: Label::default(),
-        validation: Validation::default(),
-        pathway: None,
-        discharge_pathway: None,
-        funding_route: Label::default(),
-        cost_centre: Label::default(),
-        state: NeedState::Open,
-        review_at: None,
-        raised_at: None,
-        agreed_at: None,
-        units_proposed: Count::ZERO,
-        units_committed: Count::ZERO,
-        units_arrived: Count::ZERO,
-        note: Note::default(),
-        generation: 0,
-    }
+    Need::bare(NeedId::parse(id).unwrap(), place(trust), beds("GA_ADULT", None), priority, at)
 }

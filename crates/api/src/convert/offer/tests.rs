@@ -231,3 +231,22 @@ fn what_is_written_files_again() {
     assert_eq!((wire.revision, wire.figures.unwrap().free), (9, 2));
     assert_eq!(file_it(&wire).unwrap(), offer);
 }
+
+#[test]
+fn a_session_of_a_file_keeps_to_its_trusts_release_week() {
+    let region = REGION.replacen("ods = \"ZA1\"", "ods = \"ZA1\"\n    release_weeks = 5", 1);
+    let region = file::parse(&region).unwrap();
+    let released = |row: serde_json::Value| {
+        let file = Filed { region: &region, at: at() };
+        filed(&offer(row), &file).unwrap().release_at
+    };
+    let window = json!({"from": "2027-01-10T08:00:00Z", "until": "2027-01-10T12:00:00Z"});
+    let main = json!({"kind": "THEATRE", "code": "MAIN", "specialties": ["110"]});
+    let said = json!("2026-11-01T00:00:00Z");
+    let time = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let session = json!({"id": "o1", "trust": "ZA1", "resource": main, "window": window});
+    assert_eq!(released(session), time("2026-12-06T08:00:00Z"));
+    let by_hand = json!({"id": "o1", "trust": "ZA1", "resource": main, "window": window, "release_at": said});
+    assert_eq!(released(by_hand), time("2026-11-01T00:00:00Z"));
+    assert_eq!(released(json!({"id": "o1", "trust": "ZA1", "window": window})), None, "a bed");
+}

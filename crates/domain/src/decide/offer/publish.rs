@@ -40,8 +40,11 @@ pub struct OfferReport {
     pub team: Team,
     /// The collaboratives it is for; empty = all.
     pub shared_with: Vec<CollaborativeId>,
-    /// Not proposed before this time.
+    /// Not proposed before this time; `None` = the report does not say.
     pub release_at: Option<Timestamp>,
+    /// When the trust's own release week begins (see [`crate::region::Region::release_week`]), which counts where nobody has
+    /// said otherwise of this session.
+    pub release_week: Option<Timestamp>,
     /// The campaign it belongs to; empty = none.
     pub campaign: Label,
     /// When the figures were so.
@@ -54,6 +57,42 @@ pub struct OfferReport {
     pub cadence: SignedDuration,
     /// A remark for people.
     pub note: Note,
+}
+
+impl OfferReport {
+    /// Makes a feed's report of staffed units, none of them in use, with nothing special about them.
+    #[must_use]
+    pub fn bare(
+        source_key: SourceKey,
+        (trust, site): (TrustCode, SiteCode),
+        resource: Resource,
+        staffed: Count,
+        window: Window,
+        (reported_at, cadence): (Timestamp, SignedDuration),
+    ) -> Self {
+        Self {
+            source_key: Some(source_key),
+            trust,
+            site,
+            resource,
+            staffed,
+            occupied: Count::ZERO,
+            blocked: Count::ZERO,
+            window,
+            capabilities: Vec::new(),
+            limits: Limits::default(),
+            team: Team::default(),
+            shared_with: Vec::new(),
+            release_at: None,
+            release_week: None,
+            campaign: Label::default(),
+            reported_at,
+            source: Source::Feed,
+            source_seq: None,
+            cadence,
+            note: Note::default(),
+        }
+    }
 }
 
 /// Publishes an offer: a new one when `read` has none of that id, else the same one again. Figures are absolute; held
@@ -126,7 +165,7 @@ fn born(id: OfferId, report: OfferReport, at: Timestamp) -> Offer {
         limits: report.limits,
         team: report.team,
         shared_with: report.shared_with,
-        release_at: report.release_at,
+        release_at: report.release_at.or(report.release_week),
         campaign: report.campaign,
         state: OfferState::Open,
         suspension: None,
@@ -175,6 +214,9 @@ fn report_again(
         offer.state = OfferState::Open;
         offer.suspension = None;
     }
+    // What was said of this session's release stands until something else is said: a feed that is silent about it takes
+    // back nothing that a person released by hand.
+    let said = offer.release_at.filter(|_| offer.window.from == report.window.from);
     offer.source_key = report.source_key;
     offer.site = report.site;
     offer.resource = report.resource;
@@ -183,7 +225,7 @@ fn report_again(
     offer.limits = report.limits;
     offer.team = report.team;
     offer.shared_with = report.shared_with;
-    offer.release_at = report.release_at;
+    offer.release_at = report.release_at.or(said).or(report.release_week);
     offer.campaign = report.campaign;
     offer.source_seq = report.source_seq;
     offer.cadence = report.cadence;
@@ -288,6 +330,7 @@ impl From<Offer> for OfferReport {
             team: offer.team,
             shared_with: offer.shared_with,
             release_at: offer.release_at,
+            release_week: None,
             campaign: offer.campaign,
             reported_at: offer.reported_at,
             source: offer.source,

@@ -47,6 +47,30 @@ fn a_report_is_absolute_and_leaves_held_and_committed_alone() {
 }
 
 #[test]
+fn what_was_said_of_a_sessions_release_stands_until_something_else_is_said() {
+    let mut world = World::with(10, 4, 3);
+    let week = Some(world.at + minutes(600));
+    let silent = |report: &mut OfferReport| (report.release_at, report.release_week) = (None, week);
+    world.records.offers.get_mut(&offer_id("o-1")).unwrap().window.from = Some(world.at + minutes(900));
+    world.report_with(silent).unwrap();
+    assert_eq!(world.offer("o-1").release_at, week, "the trust's rhythm");
+    // Somebody releases it by hand, and the feed goes on reporting.
+    let by_hand = Some(world.at);
+    world.report_with(|report| report.release_at = by_hand).unwrap();
+    world.at += minutes(5);
+    world.report_with(silent).unwrap();
+    assert_eq!(world.offer("o-1").release_at, by_hand);
+    // The session of another day is another session.
+    world
+        .report_with(|report| {
+            silent(report);
+            report.window.from = Some(monday() + minutes(1000));
+        })
+        .unwrap();
+    assert_eq!(world.offer("o-1").release_at, week);
+}
+
+#[test]
 fn a_generation_counts_other_things_and_more_free_and_no_mere_report() {
     let mut world = World::with(10, 4, 1);
     let generation = |world: &World| world.offer("o-1").generation;
