@@ -7,6 +7,7 @@ use fallow_api::v1;
 use fallow_domain::actor::Actor;
 use fallow_domain::decide::transfer::Progress;
 use fallow_domain::ids::{Label, TransferId};
+use fallow_domain::lifecycle::transfer::is_lent;
 use fallow_domain::transfer::{ReturnPlan, Transfer, TransferState, Transport};
 use fallow_ledger::record::{Record, transfer_key};
 use fallow_ledger::{RecordKind, Revision};
@@ -90,15 +91,17 @@ fn fits(filter: &v1::TransferFilter, found: &Transfer) -> bool {
         && any(&filter.carriers, found.transport.as_ref().map_or("", |by| by.provider.as_str()))
 }
 
-/// Says whether a patient who has arrived is to come back, or is on the way: what the repatriation list holds.
+/// Says whether a patient who has arrived is to come back, or is on the way: what the repatriation list holds. Staff and
+/// items come back too, but nobody repatriates them.
 fn comes_back(found: &Transfer) -> bool {
     match found.state {
-        TransferState::Arrived | TransferState::Completed => found.return_plan.is_some(),
-        TransferState::RepatriationDue
-        | TransferState::Repatriating
-        | TransferState::Deployed
-        | TransferState::Extended => true,
-        TransferState::Planned
+        TransferState::Arrived | TransferState::Completed => {
+            !is_lent(found.resource.kind) && found.return_plan.is_some()
+        }
+        TransferState::RepatriationDue | TransferState::Repatriating => true,
+        TransferState::Deployed
+        | TransferState::Extended
+        | TransferState::Planned
         | TransferState::Ready
         | TransferState::InTransit
         | TransferState::Repatriated

@@ -78,7 +78,7 @@ async fn staff_and_items_are_deployed_extended_and_returned(world: &mut World) {
         let returning = v1::TransferFilter { returning: true, ..Default::default() };
         let request = v1::ListTransfersRequest { filter: Some(returning), ..Default::default() };
         let listed = call!(lender.matching(), list_transfers, request).unwrap().transfers;
-        assert_eq!(listed.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [planned.id.as_str()]);
+        assert_eq!(listed, [], "nobody repatriates staff or an item");
         let refused = home.advance(&planned, State::Returned, &[]).await.unwrap_err();
         assert_eq!(refused.reason, reasons::WRONG_SIDE, "who lent it says that it is back");
         let back = lender.advance(&planned, State::Returned, &[]).await.unwrap();
@@ -104,6 +104,34 @@ async fn is_reminded(world: &World, desk: &User, proposed: &v1::Proposal) {
     assert_eq!((told.reminded, told.revision), (1, proposed.revision), "nothing else has changed");
 }
 
+/// A desk that comes back with its cursor is told of what fell due while it was away.
+async fn is_reminded_after_a_break(world: &World, desk: &User, proposed: &v1::Proposal) {
+    use v1::watch_proposals_response::Item;
+    let watch = async |cursor: &str| {
+        let request = v1::WatchProposalsRequest { cursor: cursor.into(), ..Default::default() };
+        desk.matching().watch_proposals(request).await.unwrap().into_inner()
+    };
+    let mut told = watch("").await;
+    let cursor = loop {
+        let message = crate::world::soon("the snapshot", told.message()).await.unwrap().unwrap();
+        if let Some(Item::SnapshotDone(_)) = message.item {
+            break message.cursor;
+        }
+    };
+    drop(told);
+    for (passes, reminded) in [(101, 1), (100, 2)] {
+        world.pass(SignedDuration::from_secs(passes));
+        let mut told = watch(&cursor).await;
+        let again = loop {
+            let message = crate::world::soon("a reminder", told.message()).await.unwrap().unwrap();
+            if let Some(Item::Proposal(again)) = message.item {
+                break again;
+            }
+        };
+        assert_eq!((again.id.as_str(), again.reminded), (proposed.id.as_str(), reminded));
+    }
+}
+
 async fn virtual_wards_step_down_beds_and_the_two_hour_response(world: &mut World) {
     let [supporting, home] = managers(world, ["ZA1", "ZA4"]);
     let ward = || wire::resource(ResourceKind::VirtualWard, "RESPIRATORY");
@@ -125,6 +153,8 @@ async fn virtual_wards_step_down_beds_and_the_two_hour_response(world: &mut Worl
     let phones = (proposed.home_phone.as_str(), proposed.supporting_phone.as_str());
     assert_eq!(phones, ("0555 0104", "0555 0101"), "whom to ring about it");
     is_reminded(world, &supporting, &proposed).await;
+    let second = home.raise(need_of("ZA401", "crisis 2", ward(), Priority::P1a)).await;
+    is_reminded_after_a_break(world, &home, &home.proposal_of(&second).await).await;
     let planned = agree(&home, &supporting, &proposed).await;
     travel(&home, &supporting, &planned).await;
     home.need_in(&raised, v1::need::State::Met).await;

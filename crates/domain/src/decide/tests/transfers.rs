@@ -65,6 +65,24 @@ fn in_transit() -> World {
 }
 
 #[test]
+fn nobody_is_to_go_back_at_a_time_that_has_passed() {
+    let mut world = agreed();
+    let plan = |world: &mut World, due_at| {
+        let return_plan = Some(ReturnPlan { due_at: Some(due_at), note: note("rings first") });
+        let progress = Progress { return_plan, ..Progress::default() };
+        let id = transfer_id("t-p-1");
+        world.take(transfer::advance(&world.records, &id, progress, &manager(HOME), world.at))
+    };
+    let now = world.at;
+    assert_eq!(plan(&mut world, now), Err("WINDOW"));
+    assert_eq!(plan(&mut world, now - minutes(1)), Err("WINDOW"));
+    plan(&mut world, now + minutes(1)).unwrap();
+    world.at += minutes(5);
+    plan(&mut world, now + minutes(1)).expect("the same plan, overdue, with another remark");
+    assert_eq!(plan(&mut world, now + minutes(2)), Err("WINDOW"));
+}
+
+#[test]
 fn a_patient_goes_and_comes_back() {
     let mut world = agreed();
     assert_eq!(world.go(Ready, HOME), Err("CHECKLIST_OPEN"));

@@ -33,8 +33,8 @@ pub struct Progress {
 /// team's, become occupied and the need's units arrived.
 ///
 /// # Errors
-/// `CHECKLIST_OPEN` for READY, `NO_SUCH_ITEM`, `NOT_YET` (the engine, before a return is due), `WRONG_SIDE`,
-/// `ILLEGAL_TRANSITION`, `CHANGED_MEANWHILE`.
+/// `CHECKLIST_OPEN` for READY, `NO_SUCH_ITEM`, `NOT_YET` (the engine, before a return is due), `WINDOW` (a return at a time
+/// that has passed), `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CHANGED_MEANWHILE`.
 pub fn advance(
     read: &Records,
     id: &TransferId,
@@ -57,6 +57,7 @@ pub fn advance(
         transfer.transport = progress.transport;
     }
     if progress.return_plan.is_some() {
+        check_return(transfer, progress.return_plan.as_ref(), at)?;
         transfer.return_plan = progress.return_plan;
     }
     if let Some(to) = progress.to {
@@ -69,6 +70,18 @@ pub fn advance(
         desk.transfer_mut(id)?.due_at = due_at;
     }
     Ok(desk.finish())
+}
+
+/// Nobody goes back at a time that has passed; a plan that is overdue may still be said again with another remark.
+fn check_return(transfer: &Transfer, planned: Option<&ReturnPlan>, at: Timestamp) -> Result<(), Refusal> {
+    let due = |plan: Option<&ReturnPlan>| plan.and_then(|plan| plan.due_at);
+    let before = due(transfer.return_plan.as_ref());
+    match due(planned).filter(|due_at| *due_at <= at && Some(*due_at) != before) {
+        Some(due_at) => {
+            Err(Refusal::new(reason::WINDOW, "the time of the return has passed").with("due_at", due_at))
+        }
+        None => Ok(()),
+    }
 }
 
 fn tick(
