@@ -41,6 +41,11 @@ impl Part {
     }
 }
 
+/// Returns the part that a need is of under a region.
+pub(crate) fn part_of(region: &Region, need: &Need) -> PartKey {
+    Parts { is_fair: is_fair(region), ..Parts::default() }.key(&need.resource)
+}
+
 /// Says whether a need looks for something.
 pub(super) fn is_asking(need: &Need) -> bool {
     need.state.takes_part() && !need.units_wanted().is_zero()

@@ -23,7 +23,9 @@ pub use differ::first_difference;
 pub use other_policy::{OtherPolicy, Story, Verdict};
 pub use state::LogFlaw;
 
-use crate::engine::{self, Chore, Placement, chores, of_chore, of_placement, plan, together};
+use crate::engine::{
+    self, AT_A_TIME, Chore, Placement, chores, of_chore, of_placement, part_of, plan, together,
+};
 use crate::facts::Facts;
 use state::{State, decoded};
 
@@ -243,7 +245,8 @@ impl<'a> Replay<'a> {
         let planned = round.planned.as_deref().unwrap_or_default();
         let terms = (&*round.facts.region, self.calendar);
         let mut texts = self.passed_over(round, &round.due, |chore| self.would_do(chore, cause));
-        texts.extend(self.passed_over(round, &planned[..*last], |placement| {
+        let owed = owed_before(planned, *last, &round.facts);
+        texts.extend(self.passed_over(round, &owed, |placement| {
             let ids = stand_ins(placement);
             of_placement(placement, &ids, self.state.live(), terms, &cause.by, cause.at)
                 .is_ok()
@@ -291,6 +294,23 @@ impl<'a> Replay<'a> {
             .map(|what| format!("the replay has {what} first; the log does not"))
             .collect()
     }
+}
+
+/// Returns the placements before one of a plan that go before it: those of its own part, and the most urgent of the others.
+/// The live engine places so many of each part at a time, the plan is of all; a log of an engine that placed everything at
+/// once has the rest before it too, which is as good.
+fn owed_before(planned: &[(Placement, bool)], last: usize, facts: &Facts) -> Vec<(Placement, bool)> {
+    let part =
+        |placement: &Placement| facts.needs.get(&placement.need).map(|need| part_of(&facts.region, need));
+    let own = planned.get(last).and_then(|(placement, _)| part(placement));
+    let mut of_part: BTreeMap<_, usize> = BTreeMap::new();
+    let before = planned.iter().take(last).filter(|(placement, _)| {
+        let part = part(placement);
+        let place = of_part.entry(part.clone()).or_default();
+        *place += 1;
+        part == own || *place <= AT_A_TIME
+    });
+    before.filter(|(_, is_done)| !is_done).cloned().collect()
 }
 
 /// A decision that rests on records.

@@ -1,9 +1,11 @@
 //! What the engine proposes, and what it proposes next.
 
+use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal::{HomeReply, SupportingReply};
 use fallow_domain::need::Priority;
 use fallow_domain::proposal::ProposalState;
 use fallow_ledger::RecordKind;
+use fallow_matching::engine::AT_A_TIME;
 
 use crate::examples::{beds, need, report};
 use crate::world::World;
@@ -20,6 +22,21 @@ async fn a_need_and_an_offer_that_fit_become_a_proposal() {
     assert_eq!(proposal.explanation.burden(), 20, "{:?}", proposal.explanation.terms);
     assert_eq!(proposal.explanation.policy, "1");
     world.rests().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_committed_stands_in_nobodys_way() {
+    // Nobody works any more: a hold in working time would never end, which is found out when it is to be committed.
+    let world = World::under(r#"hold = { P2 = "4wh", P4 = "60m" }"#, WorkingCalendar::default()).await;
+    world.beds("ZA1", "a", 40).await;
+    for case in 0..AT_A_TIME {
+        world.need("ZA4", &format!("n{case:02}"), Priority::P2).await;
+    }
+    world.need("ZA4", "last", Priority::P4).await;
+    let _engine = world.engine();
+    world.until_held(&["last -> a"]).await;
+    world.rests().await;
+    assert_eq!(world.proposals().len(), 1, "all before it were tried, and refused");
 }
 
 #[tokio::test]

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use fallow_domain::need::Priority;
+use fallow_domain::decide::offer::OfferReport;
+use fallow_domain::need::{Need, Priority};
 use fallow_domain::policy::Policy;
 use fallow_ledger::record::Record;
 use fallow_ledger::{Change, Key, RecordKind, Revision};
 use fallow_matching::Facts;
-use fallow_matching::engine::{Placement, plan};
+use fallow_matching::engine::{AT_A_TIME, Placement, plan};
 use fallow_matching::replay::{Decider, Divergence, LogFlaw, OtherPolicy, Replay, Tally, Window};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::examples::{gold, need};
+use crate::examples::{beds, gold, need, report};
 use crate::world::World;
 
 /// A morning: beds and needs, a decline, holds that run out, an urgent need that displaces, a trust under pressure, a
@@ -254,4 +255,27 @@ async fn another_policy_is_held_against_the_log() {
         verdict.as_ref().unwrap().offers.iter().any(|offer| offer.as_str() == "b")
     };
     assert!(!asks_b(&last.logged) && asks_b(&last.other), "{last:?}");
+}
+
+/// Of one resource more is asked for than the engine places at a time, and all of it is more urgent than the other.
+#[tokio::test]
+async fn a_long_list_that_is_placed_a_little_at_a_time_replays() {
+    let world = World::new().await;
+    let cots = || beds("STEP_DOWN", None);
+    let cot = OfferReport { resource: cots(), ..report("ZA2", "cot", 1, world.now()) };
+    world.publish(cot).await;
+    world.beds("ZA1", "beds", 40).await;
+    let mut waiting: Vec<String> = (0..2 * AT_A_TIME).map(|case| format!("n{case:02}")).collect();
+    for case in &waiting {
+        world.need("ZA4", case, Priority::P1A).await;
+    }
+    let later = Need { resource: cots(), ..need("ZA4", "later", Priority::P4, world.now()) };
+    world.raise(later, None).await;
+    let _engine = world.engine();
+    waiting = waiting.iter().map(|case| format!("{case} -> beds")).collect();
+    waiting.insert(0, "later -> cot".to_owned());
+    world.until_held(&waiting.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.rests().await;
+    let log = log_of(&world).await;
+    assert_eq!(texts(&world, &log, Decider::default()), Vec::<String>::new());
 }

@@ -124,8 +124,15 @@ impl Drop for World {
 }
 
 impl World {
-    /// A region without engines.
+    /// A region without engines, where people work every day.
     pub(crate) async fn new() -> Self {
+        let nine = |day: i64| start() + SignedDuration::from_hours(day * 24 - 1);
+        let days = (0..7).map(|day| (nine(day), nine(day) + SignedDuration::from_hours(8))).collect();
+        Self::under("", WorkingCalendar::new(days).unwrap()).await
+    }
+
+    /// A region without engines, with more lines of policy and another calendar.
+    pub(crate) async fn under(policy: &str, calendar: WorkingCalendar) -> Self {
         let ledger = Arc::new(MemoryLedger::new());
         let picture = Arc::new(Picture::default());
         let tasks = Tasks::new();
@@ -135,12 +142,9 @@ impl World {
         });
         let id = RegionId::parse("Y99").unwrap();
         let live = Live::new(id.clone(), ledger, picture, PageKey::new(b"test"));
-        let nine = |day: i64| start() + SignedDuration::from_hours(day * 24 - 1);
-        let days = (0..7).map(|day| (nine(day), nine(day) + SignedDuration::from_hours(8))).collect();
-        let calendar = WorkingCalendar::new(days).unwrap();
         let world = Self { live, clock: Clock::manual(start()), calendar, tasks };
         let region = RegionState {
-            toml: REGION.to_owned(),
+            toml: REGION.replacen("[policy]", &format!("[policy]\n{policy}"), 1),
             version: 1,
             modes: BTreeMap::new(),
             applied_at: start(),
