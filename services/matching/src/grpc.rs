@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use fallow_api::convert::{Check, request};
-use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::matching_service_server::{MatchingService, MatchingServiceServer};
 use fallow_api::v1::{self, watch_proposals_response, watch_transfers_response};
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal as decide;
 use fallow_domain::decide::transfer;
-use fallow_domain::ids::{NeedId, Note, OfferId, ProposalId};
+use fallow_domain::ids::{NeedId, Note, ProposalId};
 use fallow_domain::transfer::AbortCode;
 use fallow_host::clock::Clock;
 use fallow_host::identity::caller;
@@ -27,7 +26,7 @@ use tonic::{Request, Response, Status};
 
 use crate::explain::Explaining;
 use crate::simulate::Trials;
-use crate::{answer, campaigns, explain, proposals, transfers, verbs};
+use crate::{answer, bypass, campaigns, explain, proposals, transfers, verbs};
 
 /// Longest extension that can be asked for; the policy's hold is far below.
 const LONGEST_EXTENSION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -187,21 +186,15 @@ impl MatchingService for Matching {
         request: Request<v1::BypassProposalRequest>,
     ) -> Result<Response<v1::BypassProposalResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
-        let mut check = Check::new("");
-        let id = verbs::proposal_id(&mut check, &message.proposal);
-        let because: Note = check.required_text("reason", &message.reason);
-        if !message.offer.is_empty() && check.id("offer", &message.offer, OfferId::parse).is_some() {
-            check.wrong("offer", reasons::NOT_APPLICABLE, "the engine proposes the next best offer itself");
-        }
-        let mutation = call.asked("BypassProposal", &mut check, &message, id.as_ref().map(proposal_key));
-        let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
-        let (found, _) = verbs::proposal_for(&call, &id)?;
-        let (_, is_incident) = verbs::terms(&call, &self.calendar, &found);
-        let done = verbs::on_proposal(&call, &mutation, &id, |read| {
-            decide::bypass(read, &id, &because, is_incident, &call.actor, call.at)
-        });
-        let (proposal, _, revision) = verbs::answered(&call, &mutation, &done.await?);
-        Ok(Response::new(v1::BypassProposalResponse { proposal, revision }))
+        let (mutation, asked) = bypass::parse(&call, &message)?;
+        let done = bypass::run(&call, &mutation, &asked, &self.calendar).await?;
+        let revision = call.revision(&done, &proposal_key(&done.answer.proposal.id), mutation.validate_only);
+        let write = |found| verbs::proposal_to_wire(&call.live, found, revision, call.at);
+        Ok(Response::new(v1::BypassProposalResponse {
+            proposal: Some(write(&done.answer.proposal)),
+            revision: request::number_to_wire(revision),
+            instead: done.answer.instead.as_ref().map(write),
+        }))
     }
 
     async fn list_campaigns(

@@ -5,6 +5,7 @@
 //! out by commits that name the lease among what they read.
 
 mod answer;
+mod bypass;
 mod campaigns;
 pub mod engine;
 mod explain;

@@ -16,6 +16,7 @@ use super::{case, lasting, managers, need_of, north_vale, session};
 stories!(
     the_level_of_decision_is_proportionate,
     gold_command_coordinates_mutual_aid_in_an_incident,
+    gold_names_what_is_proposed_instead,
     staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date,
     a_lead_provider_approves_and_says_who_pays,
 );
@@ -122,6 +123,53 @@ async fn gold_command_coordinates_mutual_aid_in_an_incident(world: &mut World) {
     home.accept(&next).await;
     let answered = bypass(&next).await.unwrap_err();
     assert_eq!(answered.reason, reasons::ALREADY_ANSWERED);
+}
+
+async fn gold_names_what_is_proposed_instead(world: &mut World) {
+    let [near, farther, farthest, home] = managers(world, ["ZA1", "ZA2", "ZA3", "ZA4"]);
+    let gold = world.user("duty-lead");
+    set_mode(&gold, v1::Mode::Incident, "crash on the motorway").await.unwrap();
+    let beds = [("ZA101", &near), ("ZA201", &farther), ("ZA301", &farthest)];
+    let mut offers = Vec::new();
+    for (site, user) in beds {
+        offers.push(user.publish_beds(site, 1).await);
+    }
+    let full = v1::Offer { source_key: "full".into(), ..wire::offer("ZA302", 0, world.now()) };
+    let full = farthest.publish(full).await;
+    let raised = home.raise(wire::need("ZA401", "case 1", 1)).await;
+    let first = home.proposal_of(&raised).await;
+    let other = offers.iter().rfind(|offer| offer.id != first.offer).unwrap();
+    let bypass = async |offer: &str| {
+        let request = v1::BypassProposalRequest {
+            request_id: fresh_request_id(),
+            proposal: first.id.clone(),
+            reason: "the road is closed".into(),
+            offer: offer.into(),
+            ..Default::default()
+        };
+        call!(gold.matching(), bypass_proposal, request)
+    };
+    // What cannot serve is refused, and then nothing ends.
+    let refused = bypass(&full.id).await.unwrap_err();
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, reasons::NOT_ELIGIBLE));
+    assert_eq!(refused.numbers.get("objections").map(String::as_str), Some("BELOW_RESERVE"));
+    assert_eq!(bypass("01920000-0000-7000-8000-000000000000").await.unwrap_err().code, Code::NotFound);
+    assert_eq!(home.proposal_of(&raised).await, first);
+
+    let done = bypass(&other.id).await.unwrap();
+    assert_eq!(done.proposal.unwrap().state(), proposal::State::Bypassed);
+    let instead = done.instead.unwrap();
+    assert_eq!((&instead.offer, instead.state()), (&other.id, proposal::State::Held));
+    let alternatives = &instead.explanation.as_ref().unwrap().alternatives;
+    assert!(
+        alternatives.iter().any(|one| one.offer == first.offer || one.offer != other.id),
+        "{alternatives:?}"
+    );
+    // It is one transaction: the trust that is asked instead answers like any other.
+    assert_eq!(home.proposal_where(&raised, |next| next.id != first.id).await.id, instead.id);
+    let supporting = beds.iter().find(|(site, _)| *site == other.site).unwrap().1;
+    home.accept(&instead).await;
+    assert!(supporting.accept(&instead).await.transfer.is_some());
 }
 
 /// Brackwater lends ODPs to Aldermoor until the end of the month.

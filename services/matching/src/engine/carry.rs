@@ -22,7 +22,7 @@ use super::chores::Chore;
 use super::kept::Kept;
 use super::lease::Lease;
 use super::plan::{Placement, Suggest};
-use super::{PROPOSE, by_engine, engine, of_chore, of_placement};
+use super::{PROPOSE, actor, by_engine, of_chore, of_placement};
 use crate::facts::Facts;
 
 /// What carries decisions out: the ledger, the right to act, and what the decisions rest on.
@@ -61,7 +61,7 @@ impl<'a> Carrier<'a> {
     /// The store's troubles.
     pub(super) async fn chore(&mut self, chore: &Chore) -> Result<Carried, Failure> {
         let (verb, root) = (chore.verb(), chore.root());
-        let (by, at) = (engine(), self.facts.at);
+        let (by, at) = (actor(), self.facts.at);
         let mut first = neighbours::around(self.live.picture(), std::slice::from_ref(&root));
         first.push(lease_key());
         // What a chore rests on beside its root's neighbours: only whether a pair is eligible, which others' records say.
@@ -107,7 +107,7 @@ impl<'a> Carrier<'a> {
 
     /// Carries out placements: what gives way and what is suggested, in one commit.
     async fn place(&mut self, placements: &[Placement], kept: &Kept) -> Result<Carried, Failure> {
-        let (by, at) = (engine(), self.facts.at);
+        let (by, at) = (actor(), self.facts.at);
         let facts = self.facts.clone();
         let mut bound: BTreeSet<Key> = self.regions.iter().cloned().collect();
         // Read, but not as they were when planned: any free units above the reserve will do.
@@ -273,7 +273,11 @@ fn changed() -> Failure {
     Failure::ChangedMeanwhile { current: None }
 }
 
-fn fresh_ids() -> Result<(ProposalId, TransferId), Failure> {
+/// Makes the id of a new proposal, and of the transfer if every trust had agreed beforehand.
+///
+/// # Errors
+/// Never but for a mistake of ours.
+pub(crate) fn fresh_ids() -> Result<(ProposalId, TransferId), Failure> {
     let bad = |error: fallow_domain::ids::NameError| {
         Failure::Refused(Refusal::new(reason::OUT_OF_RANGE, error.to_string()))
     };

@@ -152,7 +152,7 @@ mod tests {
     use fallow_live::pages::PageKey;
 
     use super::*;
-    use crate::engine::{by_engine, engine};
+    use crate::engine::{actor, by_engine};
 
     fn region(version: u64, by: Actor) -> Record {
         let at = Timestamp::UNIX_EPOCH;
@@ -163,7 +163,7 @@ mod tests {
     async fn put(live: &Live, version: u64) {
         let key = region_key(live.region_id());
         let write = |_: &_| {
-            let writes = vec![(key.clone(), Some(region(version, engine())))];
+            let writes = vec![(key.clone(), Some(region(version, actor())))];
             Ok(Step::Write { writes, answer: () })
         };
         let mutation = by_engine("put", Timestamp::UNIX_EPOCH, None);

@@ -16,6 +16,7 @@ mod follow;
 mod joined;
 mod kept;
 mod lease;
+mod named;
 mod parts;
 mod plan;
 mod retire;
@@ -38,10 +39,13 @@ use fallow_live::mutate::Mutation;
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use block::together;
+pub(crate) use carry::fresh_ids;
 pub use changes::{of_chore, of_placement};
 pub use chores::{Chore, chores};
 pub use deadline::next_deadline;
 pub use kept::Kept;
+pub(crate) use named::named;
+pub(crate) use parts::part_of;
 pub use plan::{AT_A_TIME, Because, Placement, Suggest, SuggestTeam, first_of_plan, plan};
 pub use retire::KEPT;
 pub use standing::Standing;
@@ -429,8 +433,8 @@ async fn look(
     Ok(looked)
 }
 
-/// The engine as one who acts.
-fn engine() -> Actor {
+/// The engine as who acts.
+pub(crate) fn actor() -> Actor {
     Actor {
         subject: Label::parse("engine").unwrap_or_default(),
         kind: ActorKind::System,
@@ -450,7 +454,7 @@ pub(crate) fn is_decision(by: &Actor, verb: &str) -> bool {
 /// Makes an engine's own change, which its records tell from a repetition.
 fn by_engine(verb: &'static str, at: Timestamp, traceparent: Option<String>) -> Mutation {
     Mutation {
-        actor: engine(),
+        actor: actor(),
         verb,
         at,
         request: None,

@@ -85,7 +85,7 @@ fn region_toml(kind: Kind) -> String {
 }
 
 fn engine_actor() -> Actor {
-    crate::engine::engine()
+    crate::engine::actor()
 }
 
 fn resource(kind: ResourceKind, code: &str) -> Resource {
