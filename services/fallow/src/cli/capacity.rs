@@ -15,6 +15,7 @@ use fallow_tabular::difference;
 pub(crate) use self::args::{Adjust, Capacity, Confirm, Free, List, Publish, Take};
 use self::args::{Ask, Reserve, Resume, Suspend, Withdraw};
 use self::find::{find, select};
+use super::demand;
 use super::failure::{Exit, Failure};
 use super::options::{Change, Expect};
 use super::page::pages;
@@ -216,12 +217,16 @@ async fn set_reserve(
 async fn ask(session: &mut Session<'_>, args: Ask) -> Result<Exit, Failure> {
     let id = args.change.request_id();
     let trust = args.trust.to_uppercase();
+    let need = match &args.need {
+        Some(typed) => demand::find(session, typed).await?.id,
+        None => String::new(),
+    };
     let request = AskToConfirmRequest {
         request_id: id.clone(),
         validate_only: args.change.dry_run,
         trust: trust.clone(),
         resource: args.resource,
-        need: String::new(),
+        need,
     };
     let client = session.capacity()?;
     let answer = session.send(&id, request, async |ask| client.clone().ask_to_confirm(ask).await).await?;

@@ -2,6 +2,7 @@
 
 mod args;
 mod explain;
+mod validate;
 mod wait;
 
 use fallow_api::v1::{
@@ -9,11 +10,13 @@ use fallow_api::v1::{
     RaiseNeedRequest, ResolveNeedOutsideRequest, Resource, WatchNeedsRequest, WithdrawNeedRequest, need,
 };
 use jiff::{SignedDuration, Timestamp};
+use prost_types::FieldMask;
 
-pub(crate) use self::args::WhyNot;
 use self::args::{Amend, EndNeed, Resolve};
 pub(crate) use self::args::{Demand, List, Raise, ShortNeed};
+pub(crate) use self::args::{NewTerms, Validate, WhyNot};
 pub(crate) use self::explain::explain;
+pub(crate) use self::validate::validate;
 use super::failure::{Exit, Failure};
 use super::page::pages;
 use super::pick::pick;
@@ -31,6 +34,8 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Demand) -> Result<Ex
         Demand::Amend(args) => amend(session, args).await,
         Demand::Withdraw(args) => withdraw(session, args).await,
         Demand::ResolveOutside(args) => resolve_outside(session, args).await,
+        Demand::Ask(args) => validate::ask(session, args).await,
+        Demand::Validate(args) => validate(session, args).await,
         Demand::Explain(args) => explain(session, args).await,
         Demand::Wait(args) => wait::wait(session, args).await,
         Demand::List(args) => list(session, args).await,
@@ -114,6 +119,7 @@ fn need_of(session: &Session<'_>, args: &Raise, request_id: &str) -> Result<Need
         pathway: terms.pathway.map(i32::from).unwrap_or_default(),
         brings_team: terms.brings_team,
         fragile_service: terms.fragile_service,
+        cohort: terms.cohort.clone(),
         note: terms.note.clone(),
         ..Need::default()
     })
@@ -153,53 +159,67 @@ fn band(needed_by: Timestamp, now: Timestamp) -> Priority {
 
 async fn amend(session: &mut Session<'_>, args: Amend) -> Result<Exit, Failure> {
     let found = find(session, &args.id).await?;
-    let now = session.now();
-    let at = |text: &str| time::parse(text, now, &session.zone).map(|at| Some(to_wire(at)));
-    let mut changed = Need { id: found.id, ..Need::default() };
-    let mut mask = Vec::new();
-    let mut name = |field: &str| mask.push(field.to_owned());
-    if let Some(units) = args.count {
-        changed.units = units;
-        name("units");
-    }
-    if let Some(priority) = args.priority {
-        changed.priority = priority.into();
-        name("priority");
-    }
-    if let Some(text) = &args.needed_by {
-        changed.needed_by = at(text)?;
-        name("needed_by");
-    }
-    if let Some(text) = &args.earliest {
-        changed.earliest = at(text)?;
-        name("earliest");
-    }
-    if let Some(text) = &args.max_travel {
-        changed.max_travel_minutes = time::minutes(text)?;
-        name("max_travel_minutes");
-    }
-    if !args.need.is_empty() {
-        changed.requires = args.need;
-        name("requires");
-    }
-    if let Some(note) = args.note {
-        changed.note = note;
-        name("note");
-    }
-    if mask.is_empty() {
-        return Err(Failure::usage("what is to change?").next("fallow demand amend --help"));
-    }
+    let (changed, mask) = changed(session, args.terms, "fallow demand amend --help")?;
+    let changed = Need { id: found.id, ..changed };
     let id = args.change.request_id();
     let request = AmendNeedRequest {
         request_id: id.clone(),
         validate_only: args.change.dry_run,
         expected_revision: args.expect.if_revision,
         need: Some(changed),
-        update_mask: Some(prost_types::FieldMask { paths: mask }),
+        update_mask: Some(mask),
     };
     let client = session.demand()?;
     let answer = session.send(&id, request, async |ask| client.clone().amend_need(ask).await).await?;
     session.show_changed(answer.need.as_ref(), "amended", answer.revision)
+}
+
+/// Returns what is to be otherwise, with the names of the fields.
+///
+/// # Errors
+/// When nothing is to change, or a time is none.
+pub(crate) fn changed(
+    session: &Session<'_>,
+    terms: NewTerms,
+    help: &str,
+) -> Result<(Need, FieldMask), Failure> {
+    let now = session.now();
+    let at = |text: &str| time::parse(text, now, &session.zone).map(|at| Some(to_wire(at)));
+    let mut changed = Need::default();
+    let mut mask = Vec::new();
+    let mut name = |field: &str| mask.push(field.to_owned());
+    if let Some(units) = terms.count {
+        changed.units = units;
+        name("units");
+    }
+    if let Some(priority) = terms.priority {
+        changed.priority = priority.into();
+        name("priority");
+    }
+    if let Some(text) = &terms.needed_by {
+        changed.needed_by = at(text)?;
+        name("needed_by");
+    }
+    if let Some(text) = &terms.earliest {
+        changed.earliest = at(text)?;
+        name("earliest");
+    }
+    if let Some(text) = &terms.max_travel {
+        changed.max_travel_minutes = time::minutes(text)?;
+        name("max_travel_minutes");
+    }
+    if !terms.need.is_empty() {
+        changed.requires = terms.need;
+        name("requires");
+    }
+    if let Some(note) = terms.note {
+        changed.note = note;
+        name("note");
+    }
+    if mask.is_empty() {
+        return Err(Failure::usage("what is to change?").next(help));
+    }
+    Ok((changed, FieldMask { paths: mask }))
 }
 
 async fn withdraw(session: &mut Session<'_>, args: EndNeed) -> Result<Exit, Failure> {

@@ -64,6 +64,11 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
             ("why nothing fits, and what would", "fallow why-not LC-118"),
             ("ask a trust to confirm", "fallow capacity ask ZA5 --resource level3"),
             ("widen the travel limit", "fallow demand amend LC-118 --max-travel 60m"),
+            ("it still stands", "fallow validate LC-118 --consented --fit"),
+            (
+                "change needs that were raised together",
+                "fallow cohort amend \"hips of November\" --max-travel 90m",
+            ),
             ("it was solved elsewhere", "fallow demand withdraw LC-118 --reason treated-elsewhere"),
         ],
     ),
@@ -77,6 +82,7 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
                 "no, and say the cause is mended",
                 "fallow decline 0198c3 --reason capacity-changed --set-free 0",
             ),
+            ("who is to come back, and when", "fallow returns"),
             ("the move is under way", "fallow transfer advance 0198d4 --to in-transit"),
         ],
     ),
@@ -108,6 +114,10 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("the region on one screen", "fallow board"),
             ("every trust by every resource", "fallow situation"),
+            (
+                "something else instead, in an incident",
+                "fallow bypass 0198c3 --reason \"the road is closed\"",
+            ),
             ("try a change on a copy", "fallow simulate -f scenario.toml"),
             ("what happened", "fallow timeline -w"),
             ("what somebody should act on", "fallow alert list"),

@@ -10,6 +10,7 @@ mod board;
 mod campaign;
 mod capacity;
 mod codes;
+mod cohort;
 mod context;
 mod demand;
 mod doctor;
@@ -102,6 +103,12 @@ pub enum Verb {
     /// What your trust needs
     #[command(subcommand, display_order = 15)]
     Demand(demand::Demand),
+    /// Needs of your trust that carry one name, changed together
+    #[command(subcommand, display_order = 15)]
+    Cohort(cohort::Cohorts),
+    /// Say that a case on your waiting list still stands
+    #[command(display_order = 15)]
+    Validate(demand::Validate),
     /// What the engine suggests
     #[command(subcommand, display_order = 16)]
     Proposal(proposal::Proposals),
@@ -111,12 +118,18 @@ pub enum Verb {
     /// What follows when both trusts said yes
     #[command(subcommand, display_order = 18)]
     Transfer(transfer::Transfers),
+    /// List who is to come back, is due, or is on the way home
+    #[command(display_order = 18)]
+    Returns(transfer::Returns),
     /// The region file
     #[command(subcommand, display_order = 19)]
     Region(region::Region),
     /// Switch a collaborative between routine and incident; gold only
     #[command(display_order = 20)]
     Mode(region::SetMode),
+    /// End a proposal that nobody has answered, and say why; gold only, in an incident
+    #[command(display_order = 20)]
+    Bypass(proposal::Bypass),
     /// Try changes on a copy: fallow simulate -f scenario.toml
     #[command(display_order = 20)]
     Simulate(simulate::Simulate),
@@ -246,6 +259,10 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Watch(_)
         | Verb::Capacity(_)
         | Verb::Demand(_)
+        | Verb::Cohort(_)
+        | Verb::Validate(_)
+        | Verb::Returns(_)
+        | Verb::Bypass(_)
         | Verb::Proposal(_)
         | Verb::Campaign(_)
         | Verb::Transfer(_)
@@ -281,6 +298,10 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Watch(args) => watch::run(session, args).await,
         Verb::Capacity(command) => capacity::run(session, command).await,
         Verb::Demand(command) => demand::run(session, command).await,
+        Verb::Cohort(command) => cohort::run(session, command).await,
+        Verb::Validate(args) => demand::validate(session, args).await,
+        Verb::Returns(args) => transfer::list(session, args.into()).await,
+        Verb::Bypass(args) => proposal::bypass(session, args).await,
         Verb::Proposal(command) => proposal::run(session, command).await,
         Verb::Campaign(command) => campaign::run(session, command).await,
         Verb::Transfer(command) => transfer::run(session, command).await,

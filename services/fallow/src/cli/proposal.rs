@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use fallow_api::render;
 use fallow_api::v1::{
-    AnswerProposalRequest, DeclineReason, GetProposalRequest, ListProposalsRequest, Proposal, ProposalFilter,
-    RetractAnswerRequest, Verdict, WatchProposalsRequest, proposal,
+    AnswerProposalRequest, BypassProposalRequest, DeclineReason, GetProposalRequest, ListProposalsRequest,
+    Proposal, ProposalFilter, RetractAnswerRequest, Verdict, WatchProposalsRequest, proposal,
 };
 use futures::future::join_all;
 
@@ -32,6 +32,8 @@ pub(crate) enum Proposals {
     Decline(Decline),
     /// Say why this, and why not something else
     Explain(Why),
+    /// End a proposal that nobody has answered, and say why; gold only, in an incident
+    Bypass(Bypass),
     /// Take your own answer back within 10 seconds, while the other side has not answered
     Retract(Retract),
 }
@@ -134,6 +136,28 @@ pub(crate) struct Why {
     id: String,
 }
 
+/// Ends a proposal for gold.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow bypass 0198c2 --reason \"the road is closed\"\n  fallow bypass 0198c2 --reason \"the \
+                        road is closed\" --offer 0198b7\n\nEvery trust of the proposal sees the reason. fallow bypass is an \
+                        exact alias of: fallow proposal bypass"
+)]
+pub(crate) struct Bypass {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    /// Why, without patient details
+    #[arg(long)]
+    reason: String,
+    /// Id of the offer to propose instead. Default: the engine's next
+    #[arg(long, value_name = "ID")]
+    offer: Option<String>,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
 /// Takes an answer back.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  fallow proposal retract 0198c2")]
@@ -153,6 +177,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Proposals) -> Result
         Proposals::Accept(args) => accept(session, args).await,
         Proposals::Decline(args) => decline(session, args).await,
         Proposals::Explain(args) => explain(session, args).await,
+        Proposals::Bypass(args) => bypass(session, args).await,
         Proposals::Retract(args) => retract(session, args).await,
     }
 }
@@ -284,6 +309,27 @@ async fn retract(session: &mut Session<'_>, args: Retract) -> Result<Exit, Failu
     let client = session.matching()?;
     let answer = session.send(&id, request, async |ask| client.clone().retract_answer(ask).await).await?;
     show(session, answer.proposal, "your answer is taken back", answer.revision).await
+}
+
+/// Runs `fallow proposal bypass`.
+pub(crate) async fn bypass(session: &mut Session<'_>, args: Bypass) -> Result<Exit, Failure> {
+    let (proposal, id) = (find(session, &args.id).await?, args.change.request_id());
+    let request = BypassProposalRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        proposal: proposal.id,
+        reason: args.reason,
+        offer: args.offer.unwrap_or_default(),
+    };
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().bypass_proposal(ask).await).await?;
+    let exit =
+        show(session, answer.proposal, "bypassed; every trust of it sees why", answer.revision).await?;
+    if let Some(instead) = answer.instead {
+        session.terminal.say(&format!("proposed instead: {}", instead.id))?;
+    }
+    Ok(exit)
 }
 
 /// Runs `fallow proposal explain`.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use fallow_api::v1::{
     AbortTransferRequest, AdvanceTransferRequest, DeclineReason, GetTransferRequest, ListTransfersRequest,
-    Transfer, TransferFilter, Transport, WatchTransfersRequest, transfer,
+    ReturnPlan, Transfer, TransferFilter, Transport, WatchTransfersRequest, transfer,
 };
 
 use super::codes;
@@ -46,9 +46,30 @@ pub(crate) struct List {
     /// Only in this state; repeat for more. Default: the live ones
     #[arg(long, value_parser = codes::parse::<transfer::State>)]
     state: Vec<transfer::State>,
+    /// Only patients who are to come back, are due, or are on the way: the repatriation list
+    #[arg(long)]
+    returning: bool,
     /// Go on showing what changes
     #[arg(short, long)]
     watch: bool,
+}
+
+/// `fallow returns`
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow returns\n  fallow returns --watch\n\nExact alias of: fallow transfer list \
+                        --returning. When somebody is to come back: fallow transfer advance ID --return-by TIME"
+)]
+pub(crate) struct Returns {
+    /// Go on showing what changes
+    #[arg(short, long)]
+    watch: bool,
+}
+
+impl From<Returns> for List {
+    fn from(short: Returns) -> Self {
+        Self { trust: Vec::new(), state: Vec::new(), returning: true, watch: short.watch }
+    }
 }
 
 /// Takes a transfer on.
@@ -79,6 +100,12 @@ pub(crate) struct Advance {
     /// When the next step is due
     #[arg(long)]
     due: Option<String>,
+    /// When the patient, the staff or the item is to go back
+    #[arg(long, value_name = "TIME")]
+    return_by: Option<String>,
+    /// What was agreed about the way back, without patient details
+    #[arg(long, value_name = "WORDS")]
+    return_note: Option<String>,
     #[command(flatten)]
     change: Change,
     #[command(flatten)]
@@ -110,10 +137,12 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Transfers) -> Result
     }
 }
 
-async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
+/// Runs `fallow transfer list`.
+pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
     let filter = TransferFilter {
         trusts: args.trust.iter().map(|trust| trust.to_uppercase()).collect(),
         states: args.state.iter().map(|state| i32::from(*state)).collect(),
+        returning: args.returning,
         ..TransferFilter::default()
     };
     if !args.watch {
@@ -168,6 +197,11 @@ fn details(transfer: &Transfer, session: &Session<'_>) -> String {
         };
         text.push_str(&format!("  {:<24}  {done}\n", item.name));
     }
+    if let Some(plan) = &transfer.return_plan {
+        let due = if plan.due_at.is_some() { view.time(plan.due_at) } else { "day to be agreed".to_owned() };
+        text.push_str(format!("\nGoes back\n  {due}  {}", plan.note).trim_end());
+        text.push('\n');
+    }
     if !transfer.steps.is_empty() {
         text.push_str("\nSteps\n");
     }
@@ -181,16 +215,27 @@ fn details(transfer: &Transfer, session: &Session<'_>) -> String {
 }
 
 async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failure> {
-    if args.to.is_none() && args.done.is_empty() && args.transport.is_none() && args.due.is_none() {
+    let is_return = args.return_by.is_some() || args.return_note.is_some();
+    let says_nothing = args.to.is_none() && args.done.is_empty() && args.transport.is_none();
+    if says_nothing && args.due.is_none() && !is_return {
         return Err(Failure::usage("advance to what?")
-            .next("say --to STATE, --done ITEM, --transport KIND or --due TIME"));
+            .next("say --to STATE, --done ITEM, --transport KIND, --due TIME or --return-by TIME"));
     }
-    let due = args.due.as_deref().map(|text| time::parse(text, session.now(), &session.zone)).transpose()?;
+    let at = |text: &Option<String>| {
+        text.as_deref().map(|text| time::parse(text, session.now(), &session.zone)).transpose()
+    };
+    let (due, return_by) = (at(&args.due)?, at(&args.return_by)?);
     let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
     let transport = args.transport.map(|kind| Transport {
         kind,
         provider: args.provider.unwrap_or_default(),
         booked: args.booked,
+    });
+    // What is not said of the way back stays as it was.
+    let before = transfer.return_plan.clone().unwrap_or_default();
+    let return_plan = is_return.then(|| ReturnPlan {
+        due_at: return_by.map(to_wire).or(before.due_at),
+        note: args.return_note.unwrap_or(before.note),
     });
     let request = AdvanceTransferRequest {
         request_id: id.clone(),
@@ -201,7 +246,7 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
         done: args.done,
         transport,
         due_at: due.map(to_wire),
-        return_plan: None,
+        return_plan,
     };
     let client = session.matching()?;
     let answer = session.send(&id, request, async |ask| client.clone().advance_transfer(ask).await).await?;

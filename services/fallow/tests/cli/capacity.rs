@@ -9,6 +9,7 @@ use fallow_api::v1::{
 use insta::assert_snapshot;
 use tonic::Status;
 
+use crate::demand::knows_needs;
 use crate::records::{level_2, stale_ct};
 use crate::world::World;
 
@@ -147,6 +148,7 @@ async fn a_long_list_is_read_page_by_page() {
 async fn the_long_forms_carry_their_reasons() {
     let world = World::new().await;
     lists(&world, vec![level_2()]);
+    knows_needs(&world);
     world.script.on("CapacityService/WithdrawOffer", |_: WithdrawOfferRequest| {
         Ok(WithdrawOfferResponse { offer: Some(level_2()), revision: 47 })
     });
@@ -168,6 +170,7 @@ async fn the_long_forms_carry_their_reasons() {
                 "capacity reserve set level2 1",
                 "capacity reserve set level2 1 -o json --dry-run",
                 "capacity ask za5 --resource level2",
+                "capacity ask za5 --need LC-118 -q",
             ])
             .await
     );

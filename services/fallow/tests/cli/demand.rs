@@ -4,11 +4,13 @@ use fallow_api::v1::explanation::NotUsed;
 use fallow_api::v1::unserved_explanation::change::{Change, Confirm, TravelLimit};
 use fallow_api::v1::unserved_explanation::{self, Relaxation};
 use fallow_api::v1::{
-    AmendNeedRequest, AmendNeedResponse, ExplainNeedRequest, ExplainNeedResponse, GetNeedRequest,
-    GetNeedResponse, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, Need,
-    Objection, RaiseNeedRequest, RaiseNeedResponse, Region, ResolveNeedOutsideRequest,
-    ResolveNeedOutsideResponse, Trust, UnservedExplanation, WatchNeedsRequest, WatchNeedsResponse,
-    WithdrawNeedRequest, WithdrawNeedResponse, need, watch_needs_response,
+    AmendCohortRequest, AmendCohortResponse, AmendNeedRequest, AmendNeedResponse, AskToValidateRequest,
+    AskToValidateResponse, ExplainNeedRequest, ExplainNeedResponse, GetNeedRequest, GetNeedResponse,
+    GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, Need, Objection,
+    RaiseNeedRequest, RaiseNeedResponse, Region, ResolveNeedOutsideRequest, ResolveNeedOutsideResponse,
+    Trust, UnservedExplanation, ValidateNeedRequest, ValidateNeedResponse, WatchNeedsRequest,
+    WatchNeedsResponse, WithdrawCohortRequest, WithdrawCohortResponse, WithdrawNeedRequest,
+    WithdrawNeedResponse, need, watch_needs_response,
 };
 use insta::assert_snapshot;
 use tonic::Status;
@@ -199,5 +201,59 @@ async fn wait_ends_when_it_came_when_it_cannot_come_and_when_time_is_up() {
         told.err.contains("error: TIMED_OUT: nothing came within 1s\n  next: fallow why-not LC-118\n"),
         "{}",
         told.err
+    );
+}
+
+#[tokio::test]
+async fn a_cohort_is_listed_amended_and_withdrawn_as_one() {
+    let world = World::new().await;
+    world.script.on("DemandService/ListNeeds", |ask: ListNeedsRequest| {
+        let cohorts = ask.filter.unwrap_or_default().cohorts;
+        let needs = if cohorts == ["hips of November"] { vec![lc_118(), lc_120()] } else { Vec::new() };
+        Ok(ListNeedsResponse { needs, revision: 42, ..ListNeedsResponse::default() })
+    });
+    world.script.on("DemandService/AmendCohort", |ask: AmendCohortRequest| {
+        let revision = if ask.validate_only { 0 } else { 43 };
+        Ok(AmendCohortResponse { needs: vec![lc_118(), lc_120()], revision })
+    });
+    world.script.on("DemandService/WithdrawCohort", |_: WithdrawCohortRequest| {
+        Ok(WithdrawCohortResponse { needs: vec![lc_118()], revision: 44 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "cohort list \"hips of November\"",
+                "cohort list knees",
+                "cohort amend \"hips of November\" --max-travel 90m --priority p3 --dry-run -q",
+                "cohort amend \"hips of November\"",
+                "cohort withdraw \"hips of November\" --reason treated_elsewhere -q",
+            ])
+            .await
+    );
+}
+
+#[tokio::test]
+async fn needs_are_asked_about_and_validated() {
+    let world = World::new().await;
+    knows_needs(&world);
+    world.script.on("DemandService/AskToValidate", |ask: AskToValidateRequest| {
+        Ok(AskToValidateResponse { asked: i64::try_from(ask.needs.len()).unwrap(), revision: 43 })
+    });
+    world.script.on("DemandService/ValidateNeed", |ask: ValidateNeedRequest| {
+        let revision = if ask.validate_only { 0 } else { 44 };
+        Ok(ValidateNeedResponse { need: Some(lc_118()), revision })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "demand ask LC-118 LC-120",
+                "demand ask LC-118 -o json",
+                "demand ask",
+                "validate LC-118 --consented --fit",
+                "demand validate LC-118 --consented --dry-run -q",
+                "validate LC-118 --fit -q",
+                "validate LC-118 -q",
+            ])
+            .await
     );
 }

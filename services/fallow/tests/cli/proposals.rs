@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use fallow_api::v1::{
-    AnswerProposalRequest, AnswerProposalResponse, GetProposalRequest, GetProposalResponse,
-    ListProposalsRequest, ListProposalsResponse, Proposal, RetractAnswerRequest, RetractAnswerResponse,
+    AnswerProposalRequest, AnswerProposalResponse, BypassProposalRequest, BypassProposalResponse,
+    GetProposalRequest, GetProposalResponse, ListProposalsRequest, ListProposalsResponse, Proposal,
+    RetractAnswerRequest, RetractAnswerResponse,
 };
 use insta::assert_snapshot;
 use tonic::{Code, Status};
@@ -131,4 +132,25 @@ async fn a_refusal_and_a_lost_answer_say_what_next() {
         },
     );
     assert_snapshot!(world.transcript(&["accept 0198c2c3", "proposal retract 0198c2c3"]).await);
+}
+
+#[tokio::test]
+async fn gold_bypasses_a_proposal_and_may_name_another_offer() {
+    let world = World::new().await;
+    lists(&world, vec![suggestion()]);
+    world.script.on("MatchingService/BypassProposal", |ask: BypassProposalRequest| {
+        let revision = if ask.validate_only { 0 } else { 44 };
+        let instead = (!ask.offer.is_empty()).then(|| Proposal { offer: ask.offer, ..suggestion() });
+        Ok(BypassProposalResponse { proposal: Some(suggestion()), revision, instead })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "bypass 0198c2c3",
+                "bypass 0198c2c3 --reason \"the road is closed\" -q",
+                "proposal bypass 0198c2c3 --reason \"the road is closed\" --offer 0198c2b7 --if-revision 43 -q",
+                "bypass 0198c2c3 --reason \"the road is closed\" --dry-run -q",
+            ])
+            .await
+    );
 }

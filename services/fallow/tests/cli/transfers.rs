@@ -2,13 +2,14 @@
 
 use fallow_api::v1::{
     AbortTransferRequest, AbortTransferResponse, AdvanceTransferRequest, AdvanceTransferResponse,
-    GetTransferRequest, GetTransferResponse, ListTransfersRequest, ListTransfersResponse,
+    GetTransferRequest, GetTransferResponse, ListTransfersRequest, ListTransfersResponse, ReturnPlan,
+    Transfer,
 };
 use insta::assert_snapshot;
 use tonic::Status;
 
 use crate::records::moving;
-use crate::world::World;
+use crate::world::{World, at};
 
 pub(crate) fn lists(world: &World) {
     world.script.on("MatchingService/ListTransfers", |_: ListTransfersRequest| {
@@ -41,4 +42,35 @@ async fn transfers_are_listed_shown_and_taken_on() {
         "transfer advance 0198c2d4 --to arived",
         "transfer abort 0198c2d4 --reason not_fit -q",
     ]).await);
+}
+
+#[tokio::test]
+async fn who_comes_back_is_listed_and_planned() {
+    let world = World::new().await;
+    let planned = || Transfer {
+        return_plan: Some(ReturnPlan { due_at: at("2026-11-27T10:00:00Z"), note: "rings first".into() }),
+        ..moving()
+    };
+    world.script.on("MatchingService/ListTransfers", move |ask: ListTransfersRequest| {
+        let is_asked = ask.filter.unwrap_or_default().returning;
+        let transfers = if is_asked { vec![planned()] } else { Vec::new() };
+        Ok(ListTransfersResponse { transfers, next_page_token: String::new(), revision: 44 })
+    });
+    world.script.on("MatchingService/GetTransfer", move |_: GetTransferRequest| {
+        Ok(GetTransferResponse { transfer: Some(planned()), revision: 44 })
+    });
+    world.script.on("MatchingService/AdvanceTransfer", move |_: AdvanceTransferRequest| {
+        Ok(AdvanceTransferResponse { transfer: Some(planned()), revision: 45 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "returns",
+                "transfer list --returning -q",
+                "transfer show 0198c2d4",
+                "transfer advance 0198c2d4 --return-by 2026-11-28T09:00:00Z -q",
+                "transfer advance 0198c2d4 --return-note \"the ward rings\" -q",
+            ])
+            .await
+    );
 }

@@ -287,6 +287,9 @@ pub(crate) struct Ask {
     /// About what. Default: everything that is not fresh
     #[arg(long, value_parser = resource)]
     pub(super) resource: Option<Resource>,
+    /// Only about what could serve this need: its id, the beginning of one, or its case reference
+    #[arg(long)]
+    pub(super) need: Option<String>,
     #[command(flatten)]
     pub(super) change: Change,
 }

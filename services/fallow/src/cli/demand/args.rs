@@ -22,6 +22,11 @@ pub(crate) enum Demand {
     Withdraw(EndNeed),
     /// Record that a need was solved without Fallow
     ResolveOutside(Resolve),
+    /// Ask other trusts whether needs of theirs still stand
+    #[command(before_help = "Example:\n  fallow demand ask LC-118 LC-120")]
+    Ask(Ask),
+    /// Say that a need of yours still stands, and whether the patient has consented and is fit
+    Validate(Validate),
     /// Say why a need is not served, and what would help
     Explain(WhyNot),
     /// Wait until a need is proposed, agreed or met
@@ -141,6 +146,9 @@ pub(super) struct Terms {
     /// The need comes from a fragile service
     #[arg(long)]
     pub(super) fragile_service: bool,
+    /// Name of the cohort that it is raised with: fallow cohort changes all of one together
+    #[arg(long, default_value = "", value_name = "NAME")]
+    pub(super) cohort: String,
     /// A note without patient details
     #[arg(long, default_value = "")]
     pub(super) note: String,
@@ -153,6 +161,17 @@ pub(super) struct Terms {
 pub(crate) struct Amend {
     /// Id of the need, the beginning of one, or its case reference
     pub(super) id: String,
+    #[command(flatten)]
+    pub(super) terms: NewTerms,
+    #[command(flatten)]
+    pub(super) change: Change,
+    #[command(flatten)]
+    pub(super) expect: Expect,
+}
+
+/// What is to be otherwise of a need, or of each need of a cohort.
+#[derive(Debug, Args)]
+pub(crate) struct NewTerms {
     /// How many
     #[arg(long, value_parser = count_from_1)]
     pub(super) count: Option<i64>,
@@ -174,6 +193,33 @@ pub(crate) struct Amend {
     /// A note without patient details
     #[arg(long)]
     pub(super) note: Option<String>,
+}
+
+/// Asks other trusts.
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// Ids of needs, the beginnings of them, or case references; 100 at most
+    #[arg(required = true)]
+    pub(super) ids: Vec<String>,
+    #[command(flatten)]
+    pub(super) change: Change,
+}
+
+/// Says that a need still stands.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example:\n  fallow validate LC-118 --consented --fit\n\nA case that is no longer wanted: fallow demand \
+                        withdraw. fallow validate is an exact alias of: fallow demand validate"
+)]
+pub(crate) struct Validate {
+    /// Id of the need, the beginning of one, or its case reference
+    pub(super) id: String,
+    /// The patient has consented to be treated elsewhere
+    #[arg(long)]
+    pub(super) consented: bool,
+    /// The patient is fit for it now
+    #[arg(long)]
+    pub(super) fit: bool,
     #[command(flatten)]
     pub(super) change: Change,
     #[command(flatten)]
