@@ -114,6 +114,24 @@ impl Transfer {
         Some((entered(TransferState::Arrived)?, entered(TransferState::Repatriated)))
     }
 
+    /// Returns when what comes next is due: the arrival, and then the way back where a day for it is agreed. `None` where
+    /// nothing is due: what has arrived is only to be closed.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        match self.state {
+            TransferState::Planned | TransferState::Ready | TransferState::InTransit => Some(self.due_at),
+            TransferState::Completed
+            | TransferState::RepatriationDue
+            | TransferState::Repatriating
+            | TransferState::Deployed
+            | TransferState::Extended => self.return_plan.as_ref().and_then(|plan| plan.due_at),
+            TransferState::Arrived
+            | TransferState::Repatriated
+            | TransferState::Returned
+            | TransferState::Aborted => None,
+        }
+    }
+
     /// Says whether nothing more can happen, a planned return included.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -14,7 +14,6 @@ use crate::records::Records;
 use crate::region::Region;
 use crate::resource::ResourceKey;
 use crate::situation::Situation;
-use crate::transfer::TransferState;
 
 /// One cause, and how bad it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,30 +273,19 @@ fn overdue_transfers(
     names: &impl Fn(TrustCode) -> String,
     found: &mut Vec<Condition>,
 ) {
-    for transfer in records.transfers.values().filter(|transfer| !transfer.is_over() && transfer.due_at < at)
-    {
+    let due = records.transfers.values().filter_map(|transfer| Some((transfer, transfer.next_due()?)));
+    for (transfer, due_at) in due.filter(|(_, due_at)| *due_at < at) {
         let what = sentence::resource(&transfer.resource.key());
         let (from, to) = (names(transfer.supporting_trust), names(transfer.home_trust));
-        let text = match transfer.state {
-            TransferState::Planned | TransferState::Ready | TransferState::InTransit => {
-                format!("Overdue: {} × {what} from {from} to {to} has not arrived.", transfer.units)
-            }
-            TransferState::Arrived
-            | TransferState::Completed
-            | TransferState::RepatriationDue
-            | TransferState::Repatriating
-            | TransferState::Repatriated
-            | TransferState::Deployed
-            | TransferState::Extended
-            | TransferState::Returned
-            | TransferState::Aborted => {
-                format!("Overdue: the next step of {} × {what} from {from} to {to}.", transfer.units)
-            }
+        let text = if transfer.state.is_before_arrival() {
+            format!("Overdue: {} × {what} from {from} to {to} has not arrived.", transfer.units)
+        } else {
+            format!("Overdue: the way back of {} × {what} between {from} and {to}.", transfer.units)
         };
         found.push(Condition {
             rule: Rule::TransferOverdue,
             cause: transfer.id.to_string(),
-            level: at.duration_since(transfer.due_at).as_mins(),
+            level: at.duration_since(due_at).as_mins(),
             text,
             trusts: transfer.trusts().collect(),
             resource: Some(transfer.resource.key()),

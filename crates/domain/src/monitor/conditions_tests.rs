@@ -1,6 +1,7 @@
 use super::*;
 use crate::region::file;
 use crate::test_world::*;
+use crate::transfer::{ReturnPlan, Transfer, TransferState};
 
 fn look(world: &World) -> Vec<Condition> {
     let region = file::parse(
@@ -83,6 +84,34 @@ fn an_overdue_transfer_names_all_its_trusts() {
     let told = look(&world);
     let overdue = told.iter().find(|one| one.rule == Rule::TransferOverdue).unwrap();
     assert_eq!((overdue.level, overdue.trusts.len()), (5, 2));
+}
+
+#[test]
+fn a_return_is_overdue_from_its_own_day_and_told_to_both_trusts() {
+    let mut world = World::with(10, 4, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.agree("p-1");
+    let mut moved = world.transfer("t-p-1").clone();
+    let overdue = |world: &mut World, transfer: &Transfer| {
+        world.records.put_transfer(transfer.clone());
+        let told = look(world);
+        told.into_iter()
+            .find(|one| one.rule == Rule::TransferOverdue)
+            .map(|one| (one.level, one.text, one.trusts.len()))
+    };
+    moved.state = TransferState::Arrived;
+    world.at = moved.due_at + minutes(60);
+    assert_eq!(overdue(&mut world, &moved), None, "it is there");
+    moved.state = TransferState::Completed;
+    moved.return_plan = Some(ReturnPlan { due_at: None, note: note("the day is open") });
+    assert_eq!(overdue(&mut world, &moved), None, "no day is agreed");
+    let day = world.at + minutes(30);
+    moved.return_plan = Some(ReturnPlan { due_at: Some(day), note: note("in half an hour") });
+    assert_eq!(overdue(&mut world, &moved), None, "not yet");
+    world.at = day + minutes(7);
+    let (level, text, trusts) = overdue(&mut world, &moved).unwrap();
+    assert_eq!((level, trusts), (7, 2));
+    assert!(text.starts_with("Overdue: the way back of 1 ×"), "{text}");
 }
 
 #[test]
