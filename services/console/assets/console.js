@@ -28,7 +28,7 @@
       let match = null
       if (next.id) match = [...from.children].find((el) => el.id === next.id)
       else {
-        while (at && at.nodeType === 1 && at.id && !wanted.has(at.id)) at = drop(at)
+        while (at && at.nodeType === 1 && at.id && !wanted.has(at.id)) at = drop(at, force)
         if (at && at.nodeType === next.nodeType && at.nodeName === next.nodeName && !at.id) match = at
       }
       if (!match) { from.insertBefore(document.importNode(next, true), at); continue }
@@ -37,13 +37,13 @@
       if (match.nodeType === 1) morph(match, next, force)
       else if (match.data !== next.data) match.data = next.data
     }
-    while (at) at = drop(at)
+    while (at) at = drop(at, force)
   }
 
-  // Removes what left; a row that somebody is using stays, marked.
-  const drop = (node) => {
+  // Removes what left; a row that somebody is using stays, marked, unless it was their own deed.
+  const drop = (node, force) => {
     const next = node.nextSibling
-    if (node.nodeType === 1 && node.dataset.gone && isInUse(node)) {
+    if (!force && node.nodeType === 1 && node.dataset.gone && isInUse(node)) {
       if (!node.classList.contains('gone')) {
         node.classList.add('gone')
         say(node.dataset.gone)
@@ -105,7 +105,7 @@
     stream = new EventSource('/events')
     const hear = () => { heard = Date.now(); if (!failing) updated = heard; show() }
     stream.onopen = hear
-    for (const topic of ['cap', 'req', 'inbox', 'xfer', 'gold']) stream.addEventListener(topic, () => { hear(); pullAll(topic) })
+    for (const topic of ['cap', 'req', 'inbox', 'xfer', 'gold', 'alert']) stream.addEventListener(topic, () => { hear(); pullAll(topic) })
     stream.addEventListener('beat', hear)
     stream.addEventListener('reset', () => { hear(); pullAll() })
     stream.addEventListener('build', (event) => {
