@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use fallow_api::v1::{
-    WatchNeedsRequest, WatchOffersRequest, WatchProposalsRequest, WatchSituationRequest,
+    WatchAlertsRequest, WatchNeedsRequest, WatchOffersRequest, WatchProposalsRequest, WatchSituationRequest,
     WatchTransfersRequest,
 };
 use fallow_host::tasks::Tasks;
@@ -37,10 +37,13 @@ enum Topic {
     Transfers,
     /// The region as gold sees it.
     Gold,
+    /// Alerts, and what else the monitor keeps.
+    Alerts,
 }
 
 impl Topic {
-    const ALL: [Self; 5] = [Self::Capacity, Self::Needs, Self::Inbox, Self::Transfers, Self::Gold];
+    const ALL: [Self; 6] =
+        [Self::Capacity, Self::Needs, Self::Inbox, Self::Transfers, Self::Gold, Self::Alerts];
 
     /// Returns the name of the event, which pages listen to.
     const fn name(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Topic {
             Self::Inbox => "inbox",
             Self::Transfers => "xfer",
             Self::Gold => "gold",
+            Self::Alerts => "alert",
         }
     }
 }
@@ -188,6 +192,7 @@ async fn open(topic: Topic, calls: &Calls) -> Result<BoxStream<'static, News>, P
         Topic::Inbox => revisions!(matching, watch_proposals, WatchProposalsRequest),
         Topic::Transfers => revisions!(matching, watch_transfers, WatchTransfersRequest),
         Topic::Gold => revisions!(monitor, watch_situation, WatchSituationRequest),
+        Topic::Alerts => revisions!(monitor, watch_alerts, WatchAlertsRequest),
     })
 }
 

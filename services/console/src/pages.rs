@@ -1,5 +1,6 @@
 //! One folder a page: handlers, view model and templates together.
 
+pub(crate) mod alerts;
 pub(crate) mod capacity;
 pub(crate) mod demo;
 pub(crate) mod frame;
@@ -8,11 +9,15 @@ pub(crate) mod preferences;
 pub(crate) mod problem;
 pub(crate) mod proposals;
 pub(crate) mod provider;
+pub(crate) mod reports;
 pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod sign_in;
+pub(crate) mod sitrep;
 pub(crate) mod situation;
+pub(crate) mod timeline;
 pub(crate) mod transfers;
+pub(crate) mod trends;
 pub(crate) mod upload;
 pub(crate) mod wall;
 pub(crate) mod what_if;

@@ -15,8 +15,8 @@ use tower_http::compression::CompressionLayer;
 use crate::app::{App, Update, Visit};
 use crate::assets;
 use crate::pages::{
-    capacity, demo, frame, needs, preferences, proposals, provider, resume, search, sign_in, situation,
-    transfers, upload, wall, what_if,
+    alerts, capacity, demo, frame, needs, preferences, proposals, provider, reports, resume, search, sign_in,
+    sitrep, situation, timeline, transfers, trends, upload, wall, what_if,
 };
 
 /// Largest form, in bytes. Ours are under two kilobytes.
@@ -69,6 +69,16 @@ pub(crate) fn router(app: App) -> Router {
         .route("/what-if", get(what_if::page))
         .route("/what-if/scenario.toml", get(what_if::scenario))
         .route("/wall", get(wall::page))
+        .route("/alerts", get(alerts::page))
+        .route("/alerts/take", post(alerts::take))
+        .route("/alerts/close", post(alerts::close))
+        .route("/trends", get(trends::page))
+        .route("/reports", get(reports::page))
+        .route("/timeline", get(timeline::page))
+        .route("/timeline/decision", post(timeline::decide))
+        .route("/sitrep", get(sitrep::page))
+        .route("/sitrep/sign", post(sitrep::sign))
+        .route("/sitrep/sitrep.md", get(sitrep::markdown))
         .route("/search", get(search::page))
         .route("/demo", get(demo::page))
         .route("/demo/fault", post(demo::fault))
@@ -87,6 +97,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/f/situation", get(situation::fragment))
         .route("/f/situation/one", get(situation::one::fragment))
         .route("/f/wall", get(wall::fragment))
+        .route("/f/alerts", get(alerts::fragment))
+        .route("/f/timeline", get(timeline::fragment))
         .route("/events", get(events))
         .route("/assets/{name}", get(assets::serve))
         .fallback(nothing_here)

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 
 use self::sections::{Section, sections};
 use self::view::Heat;
+use super::alerts::strip::Strip;
 use super::frame::{Frame, Place, rendered};
 use crate::app::{Update, Visit};
 use crate::problem::Problem;
@@ -43,7 +44,9 @@ pub(crate) async fn fragment(Update(visit): Update, headers: HeaderMap) -> Respo
 }
 
 async fn read(visit: &Visit) -> Result<Heat, Problem> {
-    let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
+    let mut monitor = visit.calls.monitor();
+    let (answer, strip) =
+        tokio::join!(monitor.get_situation(GetSituationRequest::default()), Strip::read(visit));
     let own = visit.viewer().trust.as_deref();
-    Ok(Heat::new(&visit.now, own, &answer.into_inner().situation.unwrap_or_default()))
+    Ok(Heat::new(&visit.now, own, &answer?.into_inner().situation.unwrap_or_default(), strip))
 }

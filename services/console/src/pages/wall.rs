@@ -5,6 +5,7 @@ use axum::response::Response;
 use fallow_api::v1::{GetSituationRequest, Situation, situation};
 use http::{HeaderMap, StatusCode};
 
+use super::alerts::strip::Strip;
 use super::frame::rendered;
 use super::situation::grid::Grid;
 use super::situation::view::Top;
@@ -35,6 +36,7 @@ struct Board {
     /// `OPEL declared: 3, 4`, in the order of the trusts.
     opel: String,
     incidents: Vec<String>,
+    strip: Strip,
     grid: Grid,
     has_links: bool,
     store_caveat: String,
@@ -65,12 +67,14 @@ pub(crate) async fn fragment(Update(visit): Update, headers: HeaderMap) -> Respo
 }
 
 async fn read(visit: &Visit) -> Result<Board, Problem> {
-    let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
-    Ok(Board::new(&visit.now, &answer.into_inner().situation.unwrap_or_default()))
+    let mut monitor = visit.calls.monitor();
+    let (answer, strip) =
+        tokio::join!(monitor.get_situation(GetSituationRequest::default()), Strip::read(visit));
+    Ok(Board::new(&visit.now, &answer?.into_inner().situation.unwrap_or_default(), strip))
 }
 
 impl Board {
-    fn new(now: &Now, situation: &Situation) -> Self {
+    fn new(now: &Now, situation: &Situation, strip: Strip) -> Self {
         let declared = situation.trusts.iter().map(|trust| match trust.opel {
             0 => "none".to_owned(),
             level => level.to_string(),
@@ -85,6 +89,7 @@ impl Board {
             top: Top::new(now, situation),
             opel: declared.collect::<Vec<_>>().join(", "),
             incidents: incidents.map(incident).collect(),
+            strip,
             grid: Grid::new(now, None, situation),
             has_links: false,
             store_caveat: situation.store_caveat.clone(),

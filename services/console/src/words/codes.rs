@@ -1,7 +1,8 @@
 //! States and reasons in plain words. Each table walks the whole enumeration, so a new value cannot be forgotten.
 
 use fallow_api::v1::{
-    DeclineReason, Freshness, Mode, Priority, Sex, Source, answer, authority, need, offer, transfer,
+    DeclineReason, Freshness, Mode, Priority, Sex, Source, TimelineKind, answer, authority, need, offer,
+    transfer,
 };
 
 /// A state as a tag: a text, and the class that colours it. Colour never says anything that the text does not.
@@ -50,6 +51,19 @@ pub(crate) fn need_state(value: need::State) -> Tag {
         need::State::Expired => tag("Expired", "plum"),
         need::State::Unmet => tag("Unmet", "plum"),
         need::State::ResolvedOutside => tag("Resolved outside Fallow", "grey"),
+    }
+}
+
+pub(crate) fn timeline_kind(value: TimelineKind) -> Tag {
+    match value {
+        TimelineKind::Unspecified => tag("Other", "grey"),
+        TimelineKind::Decision => tag("Decision", "blue"),
+        TimelineKind::Alert => tag("Alert", "amber"),
+        TimelineKind::Feed => tag("Feed", "grey"),
+        TimelineKind::Transfer => tag("Transfer", "white"),
+        TimelineKind::Region => tag("Region", "grey"),
+        TimelineKind::Pressure => tag("OPEL", "grey"),
+        TimelineKind::Need => tag("Need", "white"),
     }
 }
 

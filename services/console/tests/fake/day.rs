@@ -254,6 +254,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         request_ids: Vec::new(),
         too_soon: 0,
         until_away: None,
+        kept: super::gold::winter_tuesday(now),
     };
     saturday::lend_a_team(&day, &mut records);
     saturday::offer_a_list(&day, &mut records);
@@ -341,7 +342,11 @@ fn situation(day: &Day) -> Situation {
             transfers_overdue: 1,
             trusts_live: 5,
             trusts_all: 6,
-            ..situation::Headline::default()
+            usual_needs_open: usual(20.0, 45.0, false),
+            usual_needs_overdue: usual(0.0, 4.0, true),
+            usual_placed_percent: usual(70.0, 88.0, false),
+            usual_minutes_to_agreed: usual(15.0, 40.0, false),
+            usual_transfers_moving: usual(1.0, 9.0, false),
         }),
         cells,
         trusts: TRUSTS.iter().map(trust).collect(),
@@ -352,4 +357,8 @@ fn situation(day: &Day) -> Situation {
         revision: 100,
         store_caveat: String::new(),
     }
+}
+
+fn usual(lower: f64, upper: f64, high: bool) -> Option<situation::Usual> {
+    Some(situation::Usual { lower, upper, high, low: false })
 }

@@ -20,6 +20,7 @@ use tonic::{Request, Status};
 mod capacity;
 mod day;
 mod demand;
+mod gold;
 mod matching;
 mod monitor;
 mod saturday;
@@ -33,6 +34,8 @@ pub(crate) struct Records {
     pub(crate) transfers: Vec<Transfer>,
     pub(crate) region: Region,
     pub(crate) situation: Situation,
+    /// What the monitor keeps.
+    pub(crate) kept: gold::Kept,
     pub(crate) revision: i64,
     /// Trusts that were asked to confirm.
     pub(crate) asked: Vec<String>,

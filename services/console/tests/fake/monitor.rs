@@ -6,8 +6,9 @@ use futures::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::World;
+use super::{World, gold};
 
 #[tonic::async_trait]
 impl MonitorService for World {
@@ -39,5 +40,143 @@ impl MonitorService for World {
             Ok(WatchSituationResponse { item, revision, ..Default::default() })
         });
         Ok(Response::new(changes.boxed()))
+    }
+
+    async fn list_alerts(
+        &self,
+        request: Request<ListAlertsRequest>,
+    ) -> Result<Response<ListAlertsResponse>, Status> {
+        self.caller(&request)?;
+        Ok(Response::new(self.records().list_alerts(&request.into_inner().states)))
+    }
+
+    async fn take_alert(
+        &self,
+        request: Request<TakeAlertRequest>,
+    ) -> Result<Response<TakeAlertResponse>, Status> {
+        let actor = self.caller(&request)?.actor;
+        let owner = match actor.trust {
+            Some(trust) => format!("{} {trust}", actor.role),
+            None => actor.role.to_string(),
+        };
+        let ask = request.into_inner();
+        let taken = self.change(|records| {
+            let which = (ask.alert.as_str(), ask.expected_revision, ask.request_id.as_str());
+            records.change_alert(which, |alert| {
+                alert.state = alert::State::Taken.into();
+                alert.owner = owner;
+            })
+        });
+        Ok(Response::new(TakeAlertResponse { alert: Some(taken?), ..TakeAlertResponse::default() }))
+    }
+
+    async fn close_alert(
+        &self,
+        request: Request<CloseAlertRequest>,
+    ) -> Result<Response<CloseAlertResponse>, Status> {
+        self.caller(&request)?;
+        let ask = request.into_inner();
+        let closed = self.change(|records| {
+            let which = (ask.alert.as_str(), ask.expected_revision, ask.request_id.as_str());
+            records.change_alert(which, |alert| {
+                alert.state = alert::State::Closed.into();
+                alert.note = ask.note.clone();
+            })
+        });
+        Ok(Response::new(CloseAlertResponse { alert: Some(closed?), ..CloseAlertResponse::default() }))
+    }
+
+    async fn watch_alerts(
+        &self,
+        request: Request<WatchAlertsRequest>,
+    ) -> Result<Response<BoxStream<WatchAlertsResponse>>, Status> {
+        self.caller(&request)?;
+        let changes = WatchStream::new(self.watch()).map(|revision| {
+            let item = Some(watch_alerts_response::Item::Bookmark(Bookmark {}));
+            Ok(WatchAlertsResponse { item, revision, ..Default::default() })
+        });
+        Ok(Response::new(changes.boxed()))
+    }
+
+    async fn get_trend(
+        &self,
+        request: Request<GetTrendRequest>,
+    ) -> Result<Response<GetTrendResponse>, Status> {
+        self.caller(&request)?;
+        Ok(Response::new(gold::trend(&request.into_inner(), self.now())))
+    }
+
+    async fn get_report(
+        &self,
+        request: Request<GetReportRequest>,
+    ) -> Result<Response<GetReportResponse>, Status> {
+        self.caller(&request)?;
+        Ok(Response::new(gold::report(request.into_inner().kind(), self.now())))
+    }
+
+    async fn list_timeline(
+        &self,
+        request: Request<ListTimelineRequest>,
+    ) -> Result<Response<ListTimelineResponse>, Status> {
+        self.caller(&request)?;
+        let kinds = request.into_inner().kinds;
+        let mut entries = self.records().kept.timeline.clone();
+        entries.retain(|entry| kinds.is_empty() || kinds.contains(&entry.kind));
+        Ok(Response::new(ListTimelineResponse { entries, ..ListTimelineResponse::default() }))
+    }
+
+    async fn record_decision(
+        &self,
+        request: Request<RecordDecisionRequest>,
+    ) -> Result<Response<RecordDecisionResponse>, Status> {
+        self.caller(&request)?;
+        let ask = request.into_inner();
+        let decision = ask.decision.unwrap_or_default();
+        if decision.decision.is_empty() {
+            let details = ErrorDetails::with_bad_request([FieldViolation::new(
+                "decision.decision",
+                "must not be empty",
+            )]);
+            let text = "the decision is not valid";
+            return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
+        }
+        let at = self.now();
+        self.change(|records| {
+            let revision = records.bump(&ask.request_id);
+            let entry = TimelineEntry {
+                id: format!("{revision}-0"),
+                at: Some(prost_types::Timestamp { seconds: at.as_second(), nanos: 0 }),
+                kind: TimelineKind::Decision.into(),
+                text: format!("Gold decided: {}", decision.decision),
+                decision: Some(decision.clone()),
+                ..TimelineEntry::default()
+            };
+            records.kept.timeline.insert(0, entry);
+        });
+        Ok(Response::new(RecordDecisionResponse { decision: Some(decision), ..Default::default() }))
+    }
+
+    async fn get_sitrep(
+        &self,
+        request: Request<GetSitrepRequest>,
+    ) -> Result<Response<GetSitrepResponse>, Status> {
+        self.caller(&request)?;
+        let sitrep = self.records().sitrep(request.into_inner().as_of, self.now());
+        Ok(Response::new(GetSitrepResponse { sitrep: Some(sitrep), ..GetSitrepResponse::default() }))
+    }
+
+    async fn sign_off_sitrep(
+        &self,
+        request: Request<SignOffSitrepRequest>,
+    ) -> Result<Response<SignOffSitrepResponse>, Status> {
+        self.caller(&request)?;
+        let (ask, now) = (request.into_inner(), self.now());
+        let sitrep = self.change(|records| {
+            records.bump(&ask.request_id);
+            let at = ask.as_of.unwrap_or_default();
+            records.kept.signed.push((at.seconds, ask.signatory.clone()));
+            records.sitrep(Some(at), now)
+        });
+        Ok(Response::new(SignOffSitrepResponse { sitrep: Some(sitrep), ..Default::default() }))
     }
 }

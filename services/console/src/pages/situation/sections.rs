@@ -5,6 +5,20 @@
 pub(crate) enum Section {
     /// Who can help and who is short.
     Situation,
+    /// What somebody should act on.
+    Alerts,
+    /// Who waits, and what blocks them.
+    Unmet,
+    /// Who gave to whom.
+    Flow,
+    /// What is usual.
+    Trends,
+    /// What happened and what was decided.
+    Timeline,
+    /// What was counted.
+    Reports,
+    /// The situation as of a time, signed.
+    Sitrep,
     /// Trying changes on a copy.
     WhatIf,
     /// Across the room.
@@ -12,11 +26,29 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 3] = [Self::Situation, Self::WhatIf, Self::Wall];
+    const ALL: [Self; 10] = [
+        Self::Situation,
+        Self::Alerts,
+        Self::Unmet,
+        Self::Flow,
+        Self::Trends,
+        Self::Timeline,
+        Self::Reports,
+        Self::Sitrep,
+        Self::WhatIf,
+        Self::Wall,
+    ];
 
     const fn path(self) -> &'static str {
         match self {
             Self::Situation => "/situation",
+            Self::Alerts => "/alerts",
+            Self::Unmet => "/reports?kind=unmet",
+            Self::Flow => "/reports?kind=flow",
+            Self::Trends => "/trends",
+            Self::Timeline => "/timeline",
+            Self::Reports => "/reports?kind=outcomes",
+            Self::Sitrep => "/sitrep",
             Self::WhatIf => "/what-if",
             Self::Wall => "/wall",
         }
@@ -25,6 +57,13 @@ impl Section {
     const fn name(self) -> &'static str {
         match self {
             Self::Situation => "Situation",
+            Self::Alerts => "Alerts",
+            Self::Unmet => "Unmet",
+            Self::Flow => "Flow",
+            Self::Trends => "Trends",
+            Self::Timeline => "Timeline",
+            Self::Reports => "Reports",
+            Self::Sitrep => "Sitrep",
             Self::WhatIf => "What-if",
             Self::Wall => "Wall",
         }

@@ -3,6 +3,7 @@
 use askama::Template;
 use fallow_api::v1::{Freshness, Mode, Situation, situation};
 
+use super::super::alerts::strip::Strip;
 use super::grid::Grid;
 use crate::words;
 use crate::words::time::{Now, from_wire};
@@ -13,6 +14,7 @@ use crate::words::time::{Now, from_wire};
 pub(super) struct Heat {
     top: Top,
     grid: Grid,
+    strip: Strip,
     modes: Vec<String>,
     /// Whether cells lead to the account behind them.
     has_links: bool,
@@ -35,11 +37,33 @@ pub(crate) struct Headline {
     pub(crate) name: &'static str,
     /// What stands under it.
     pub(crate) note: String,
+    /// What is usual of it; `None` while too little is known.
+    pub(crate) usual: Option<Usual>,
+}
+
+/// What is usual of a number.
+pub(crate) struct Usual {
+    /// `usual 20 to 45`.
+    pub(crate) range: String,
+    /// `above`, `below`, or nothing when it is as usual.
+    pub(crate) outside: Option<&'static str>,
+}
+
+impl Usual {
+    fn new(usual: situation::Usual, unit: &str) -> Self {
+        let outside = match (usual.high, usual.low) {
+            (true, _) => Some("above"),
+            (false, true) => Some("below"),
+            (false, false) => None,
+        };
+        Self { range: format!("usual {:.0} to {:.0}{unit}", usual.lower, usual.upper), outside }
+    }
 }
 
 impl Heat {
-    pub(super) fn new(now: &Now, own: Option<&str>, situation: &Situation) -> Self {
+    pub(super) fn new(now: &Now, own: Option<&str>, situation: &Situation, strip: Strip) -> Self {
         Self {
+            strip,
             top: Top::new(now, situation),
             grid: Grid::new(now, own, situation),
             modes: situation.modes.iter().map(mode).collect(),
@@ -77,24 +101,47 @@ fn headlines(headline: &situation::Headline) -> Vec<Headline> {
         Some(minutes) => format!("{minutes} min"),
         None => "none".to_owned(),
     };
-    let line = |value: String, name, note| Headline { value, name, note };
+    let line = |value: String, name, note, usual: Option<situation::Usual>, unit| Headline {
+        value,
+        name,
+        note,
+        usual: usual.map(|usual| Usual::new(usual, unit)),
+    };
     vec![
         line(
             headline.needs_open.to_string(),
             "open needs",
             format!("{} being proposed", headline.proposals_held),
+            headline.usual_needs_open,
+            "",
         ),
-        line(headline.needs_overdue.to_string(), "past needed-by", String::new()),
+        line(
+            headline.needs_overdue.to_string(),
+            "past needed-by",
+            "open, or unmet in 24 h".to_owned(),
+            headline.usual_needs_overdue,
+            "",
+        ),
         line(
             placed,
             "placed, 24 h",
             format!("{} of {} raised", headline.needs_placed_24h, headline.needs_raised_24h),
+            headline.usual_placed_percent,
+            " %",
         ),
-        line(median, "to agreement, 24 h", "half took less".to_owned()),
+        line(
+            median,
+            "to agreement, 24 h",
+            "half took less".to_owned(),
+            headline.usual_minutes_to_agreed,
+            " min",
+        ),
         line(
             headline.transfers_moving.to_string(),
             "moving now",
             format!("{} overdue", headline.transfers_overdue),
+            headline.usual_transfers_moving,
+            "",
         ),
     ]
 }
@@ -117,5 +164,14 @@ mod tests {
         let lines = headlines(&situation::Headline::default());
         assert_eq!(lines[2].value, "none");
         assert_eq!(lines[3].value, "none");
+        assert!(lines.iter().all(|line| line.usual.is_none()));
+    }
+
+    #[test]
+    fn a_number_outside_its_usual_range_says_on_which_side() {
+        let usual = |high, low| Usual::new(situation::Usual { lower: 19.6, upper: 45.2, high, low }, " %");
+        assert_eq!(usual(false, false).range, "usual 20 to 45 %");
+        let sides = [usual(true, false).outside, usual(false, true).outside, usual(false, false).outside];
+        assert_eq!(sides, [Some("above"), Some("below"), None]);
     }
 }

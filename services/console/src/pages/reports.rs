@@ -1,0 +1,178 @@
+//! Reports: who waits and what blocks them, who gave to whom, equity, declines, outcomes, and how the alarms have done.
+
+mod view;
+
+use askama::Template;
+use axum::extract::Query;
+use axum::response::Response;
+use fallow_api::v1::{GetReportRequest, ReportKind};
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use self::view::View;
+use super::frame::{Frame, Place, rendered};
+use super::problem::{Control, summary};
+use super::situation::sections::{Entry, Section, sections};
+use crate::app::Visit;
+use crate::problem::Problem;
+use crate::routes;
+use crate::words::time::to_wire;
+
+/// How far back a report can count, in days.
+const DAYS: [i64; 3] = [1, 7, 28];
+const USUAL_DAYS: i64 = 28;
+/// The controls of the page's forms, for the error summary.
+const CONTROLS: &[Control] = &[Control::new("alerts_toml", "thresholds", "Thresholds")];
+
+/// Which report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Unmet,
+    Flow,
+    Equity,
+    Declines,
+    Outcomes,
+    Rules,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Unmet, Self::Flow, Self::Equity, Self::Declines, Self::Outcomes, Self::Rules];
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Unmet => "unmet",
+            Self::Flow => "flow",
+            Self::Equity => "equity",
+            Self::Declines => "declines",
+            Self::Outcomes => "outcomes",
+            Self::Rules => "rules",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Unmet => "Unmet need by its age against needed-by",
+            Self::Flow => "Agreed transfers, from supporting to home trust",
+            Self::Equity => "Equity by deprivation decile",
+            Self::Declines => "Declines by reason",
+            Self::Outcomes => "Outcomes, and harm among them",
+            Self::Rules => "The rules that raise alerts",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unmet => "Unmet",
+            Self::Flow => "Flow",
+            Self::Equity => "Equity",
+            Self::Declines => "Declines",
+            Self::Outcomes => "Outcomes",
+            Self::Rules => "Alert rules",
+        }
+    }
+
+    const fn wire(self) -> ReportKind {
+        match self {
+            Self::Unmet => ReportKind::Unmet,
+            Self::Flow => ReportKind::Fairness,
+            Self::Equity => ReportKind::Equity,
+            Self::Declines => ReportKind::Declines,
+            Self::Outcomes => ReportKind::Outcomes,
+            Self::Rules => ReportKind::Alerts,
+        }
+    }
+
+    /// Says whether the report counts a time, and not what is now.
+    const fn is_over_time(self) -> bool {
+        match self {
+            Self::Unmet => false,
+            Self::Flow | Self::Equity | Self::Declines | Self::Outcomes | Self::Rules => true,
+        }
+    }
+
+    const fn section(self) -> Section {
+        match self {
+            Self::Unmet => Section::Unmet,
+            Self::Flow => Section::Flow,
+            Self::Equity | Self::Declines | Self::Outcomes | Self::Rules => Section::Reports,
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    days: String,
+    /// ODS code; empty for all that the viewer sees.
+    #[serde(default)]
+    trust: String,
+    /// Of the rules: thresholds to try, as a region file has them.
+    #[serde(default)]
+    thresholds: String,
+}
+
+#[derive(Template)]
+#[template(path = "reports/page.html")]
+struct Page {
+    frame: Frame,
+    sections: Vec<Entry>,
+    problem: String,
+    kind: Kind,
+    /// Key, name, whether it is shown.
+    kinds: Vec<(&'static str, &'static str, bool)>,
+    is_of_rules: bool,
+    days: Vec<(i64, bool)>,
+    /// Code, name, whether it is chosen.
+    trusts: Vec<(String, String, bool)>,
+    thresholds: String,
+    view: Option<View>,
+}
+
+/// `GET /reports`
+pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.key() == asked.kind).unwrap_or(Kind::Outcomes);
+    let days = asked.days.parse().ok().filter(|days| DAYS.contains(days)).unwrap_or(USUAL_DAYS);
+    let from = visit.now.at.saturating_sub(SignedDuration::from_hours(days * 24)).unwrap_or(visit.now.at);
+    let request = GetReportRequest {
+        kind: kind.wire().into(),
+        from: Some(to_wire(from)),
+        trust: asked.trust.clone(),
+        alerts_toml: if kind == Kind::Rules { asked.thresholds.clone() } else { String::new() },
+        ..GetReportRequest::default()
+    };
+    let mut monitor = visit.calls.patient().monitor();
+    let (frame, directory, answer) = tokio::join!(
+        Frame::read(&visit, Place::Situation, kind.title()),
+        visit.directory(),
+        monitor.get_report(request)
+    );
+    let directory = directory.unwrap_or_default();
+    let (view, problem) = match answer {
+        Ok(answer) => (Some(View::new(kind, answer.into_inner(), &directory, &visit.now)), None),
+        Err(status) => (None, Some(Problem::from(status))),
+    };
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
+    // How the rules have done counts the whole region.
+    let is_of_a_trust = visit.viewer().trust.is_some();
+    let has = |one: &Kind| kind.section() == Section::Reports && one.section() == Section::Reports;
+    let offered = Kind::ALL.into_iter().filter(|one| has(one) && !(is_of_a_trust && *one == Kind::Rules));
+    let trust = |(code, name): (&str, &str)| (code.to_owned(), name.to_owned(), code == asked.trust.as_str());
+    let page = Page {
+        frame: Frame { is_live: false, ..frame },
+        sections: sections(kind.section()),
+        problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
+        kinds: offered.map(|one| (one.key(), one.name(), one == kind)).collect(),
+        days: DAYS.iter().map(|one| (*one, *one == days)).collect(),
+        trusts: directory.trusts().map(trust).collect(),
+        thresholds: asked.thresholds,
+        is_of_rules: kind == Kind::Rules,
+        kind,
+        view,
+    };
+    routes::html(status, rendered(&page))
+}

@@ -1,0 +1,155 @@
+//! A report as people read it: names for codes, numbers with bars where length says more, and the words under it.
+
+use fallow_api::v1::{DeclineReason, GetReportResponse};
+
+use super::Kind;
+use crate::directory::Directory;
+use crate::words::time::{Now, from_wire};
+use crate::words::{codes, resource};
+
+/// Width of the longest bar, in the units of its drawing.
+const BAR: f64 = 60.0;
+
+/// The report.
+pub(super) struct View {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
+    /// Whether any row says something in words.
+    pub(super) has_notes: bool,
+    /// The heading of what is said in words.
+    pub(super) in_words: &'static str,
+    pub(super) notes: Vec<String>,
+    /// `Counted from Tue 24 Nov 08:00.`
+    pub(super) counted: Option<String>,
+}
+
+/// One row.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) cells: Vec<Cell>,
+    pub(super) note: String,
+    /// Whether it is harm.
+    pub(super) is_harm: bool,
+}
+
+/// One number.
+pub(super) struct Cell {
+    pub(super) text: String,
+    /// Length of its bar; `None` where a number is enough.
+    pub(super) bar: Option<String>,
+}
+
+impl View {
+    pub(super) fn new(kind: Kind, report: GetReportResponse, directory: &Directory, now: &Now) -> Self {
+        let longest = report.rows.iter().flat_map(|row| row.values.iter().copied()).fold(0.0, f64::max);
+        let cell = |value: f64| Cell {
+            text: if kind == Kind::Unmet && value == 0.0 { "\u{b7}".to_owned() } else { number(value) },
+            bar: (kind == Kind::Unmet && value > 0.0 && longest > 0.0)
+                .then(|| format!("{:.1}", (value / longest * BAR).max(1.0))),
+        };
+        let rows: Vec<Row> = report
+            .rows
+            .into_iter()
+            .map(|row| {
+                let (name, note) = named(kind, row.name, row.note, directory);
+                let (is_harm, name) = match name.strip_prefix("Harm: ") {
+                    Some(harm) => (true, first_upper(harm)),
+                    None => (false, name),
+                };
+                Row { name, note, is_harm, cells: row.values.into_iter().map(cell).collect() }
+            })
+            .collect();
+        let counted = from_wire(report.counted_from.as_ref()).filter(|_| kind.is_over_time());
+        Self {
+            columns: report.columns.iter().map(|column| first_upper(column)).collect(),
+            has_notes: rows.iter().any(|row| !row.note.is_empty()),
+            in_words: match kind {
+                Kind::Unmet => "Biggest blocker",
+                Kind::Rules => "State",
+                Kind::Flow | Kind::Equity | Kind::Declines | Kind::Outcomes => "In words",
+            },
+            rows,
+            notes: report.notes,
+            counted: counted.map(|from| format!("Counted from {}.", now.clock(from))),
+        }
+    }
+}
+
+/// Names a row as people do, and leaves out words that would only say the name again.
+fn named(kind: Kind, name: String, note: String, directory: &Directory) -> (String, String) {
+    match kind {
+        Kind::Unmet => {
+            let known = resource::from_key(&name).map(|one| resource::short(&one));
+            (known.unwrap_or(name), note)
+        }
+        Kind::Flow => (format!("{} {name}", directory.trust(&name)), String::new()),
+        Kind::Declines => {
+            let known = DeclineReason::from_str_name(&format!("DECLINE_REASON_{name}")).map(codes::decline);
+            (known.map_or(note, str::to_owned), String::new())
+        }
+        Kind::Rules => match note.rsplit_once(": ") {
+            Some((words, state)) => (words.to_owned(), first_upper(state)),
+            None => (name, note),
+        },
+        Kind::Equity | Kind::Outcomes => (name, note),
+    }
+}
+
+/// Writes a number without what it does not have.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+fn first_upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use fallow_api::v1::get_report_response;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    fn view(kind: Kind, rows: &[(&str, &[f64], &str)]) -> View {
+        let row = |(name, values, note): &(&str, &[f64], &str)| get_report_response::Row {
+            name: (*name).to_owned(),
+            values: values.to_vec(),
+            note: (*note).to_owned(),
+        };
+        let rows = rows.iter().map(row).collect();
+        let report =
+            GetReportResponse { columns: vec!["resource".into()], rows, ..GetReportResponse::default() };
+        let now = Now { at: "2026-11-24T14:32:00Z".parse().unwrap(), zone: TimeZone::UTC };
+        View::new(kind, report, &Directory::default(), &now)
+    }
+
+    #[test]
+    fn the_longest_bar_is_the_most_and_nothing_has_none() {
+        let found = view(Kind::Unmet, &[("BED/CC_ADULT/2", &[12.0, 0.0, 3.0], "too far 44%")]);
+        assert_eq!((found.rows[0].name.as_str(), found.columns[0].as_str()), ("Level 2", "Resource"));
+        let cells: Vec<(&str, Option<&str>)> =
+            found.rows[0].cells.iter().map(|cell| (cell.text.as_str(), cell.bar.as_deref())).collect();
+        assert_eq!(cells, [("12", Some("60.0")), ("\u{b7}", None), ("3", Some("15.0"))]);
+    }
+
+    #[test]
+    fn rows_have_names_that_people_use() {
+        let one = |kind, name: &str, note: &str| {
+            let found = view(kind, &[(name, &[1.5], note)]);
+            let row = &found.rows[0];
+            (row.name.clone(), row.note.clone(), row.is_harm, row.cells[0].text.clone())
+        };
+        let told =
+            |name: &str, note: &str, is_harm| (name.to_owned(), note.to_owned(), is_harm, "1.5".to_owned());
+        assert_eq!(one(Kind::Declines, "STAFFING", "staffing"), told("Staffing", "", false));
+        assert_eq!(one(Kind::Declines, "REFUSED", "refused"), told("refused", "", false));
+        assert_eq!(one(Kind::Outcomes, "Harm: declined late", "x"), told("Declined late", "x", true));
+        let rule = "Pressure 4 or more at a trust for 15 min: digest only";
+        assert_eq!(
+            one(Kind::Rules, "trust_pressure", rule),
+            told("Pressure 4 or more at a trust for 15 min", "Digest only", false)
+        );
+    }
+}
