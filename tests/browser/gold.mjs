@@ -1,0 +1,164 @@
+// What gold looks at over time: alerts, trends, reports, the timeline and the situation report.
+import assert from 'node:assert/strict'
+import { UPDATE_MS, isSamePage, mark, row, test } from './suite.mjs'
+
+const PAGES = ['/alerts', '/trends', '/trends?measure=MEASURE_NET', '/reports?kind=unmet', '/reports?kind=flow', '/reports?kind=equity', '/reports?kind=declines', '/reports?kind=outcomes', '/reports?kind=rules', '/timeline', '/sitrep']
+const OF_A_TRUST = PAGES.filter((path) => path !== '/reports?kind=rules')
+
+for (const width of [320, 1280, 1920]) {
+  for (const [user, pages] of [['duty-lead', PAGES], ['bed-manager.ZA4', OF_A_TRUST]]) {
+    test(`gold\u2019s pages at ${width} px are accessible and need no sideways scroll, for ${user}`, async ({ person }) => {
+      const who = await person({ user, width })
+      for (const path of pages) {
+        const answer = await who.go(path)
+        assert.equal(answer.status(), 200, path)
+        assert.deepEqual(await who.axe(), [], `axe on ${path}`)
+        assert.equal(await who.overflow(), 0, `${path} is too wide`)
+        const html = (await answer.body()).length
+        assert.ok(html <= 60_000, `${path} has ${html} bytes`)
+      }
+    }, { anyWorld: true })
+  }
+}
+
+test('each headline number stands beside what is usual of it, on the page and on the wall', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  for (const path of ['/situation', '/wall']) {
+    await who.go(path)
+    const numbers = await who.page.$$eval('.headlines li', (all) => all.map((one) => one.textContent.replace(/\s+/g, ' ')))
+    assert.match(numbers[0], /38 open needs.*usual 20 to 45$/)
+    assert.match(numbers[1], /9 past needed-by.*usual 0 to 4 above usual$/)
+    assert.match(numbers[2], /usual 70 to 88 %$/)
+    assert.match(await who.text('.strip'), /Alerts: 2, 1 without an owner.*Dunmere General Hospital: a need .* unowned 2 min/)
+  }
+  assert.equal(await who.page.$('.wall a[href="/alerts"]'), null, 'a wall has nothing to press')
+})
+
+for (const scripts of [true, false]) {
+  const how = scripts ? 'with scripts' : 'without scripts'
+
+  test(`an alert is taken in one click and closed with what was done, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', scripts })
+    await who.go('/alerts')
+    assert.match(await who.text('.title-row'), /2 open, 1 without an owner\. Raised in 24 h: 7 of 20 a day\./)
+    const mine = row('a need for General and acute')
+    assert.match(await who.text(mine), /unowned 2 min/)
+    await who.click(`${mine} button:has-text("Take")`)
+    await who.page.waitForSelector('.flash:has-text("Yours now: Dunmere General Hospital")')
+    assert.equal(who.clicks, 1)
+    assert.match(await who.text(mine), /Gold command/)
+    assert.match(await who.text('.title-row'), /2 open, all owned\./)
+    await who.page.click(`${mine} summary:has-text("Close")`)
+    await who.page.fill(`${mine} input[name=note]`, 'Calverleigh opens two beds at 18:00.')
+    await who.page.click(`${mine} button:has-text("Close it")`)
+    await who.page.waitForSelector('.flash:has-text("Closed: Dunmere General Hospital")')
+    assert.match(await who.text('h2:has-text("Over") + .scroll'), /Calverleigh opens two beds at 18:00\./)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+  })
+
+  test(`a decision is recorded and stands in the timeline, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', scripts })
+    await who.go('/timeline')
+    await who.page.click('summary:has-text("Record a decision")')
+    await who.page.fill('#rationale', 'Three boarders since noon.')
+    await who.page.click('text=Record this decision')
+    await who.page.waitForSelector('.error-summary a[href="#decision"]')
+    assert.equal(await who.page.inputValue('#rationale'), 'Three boarders since noon.', 'what was typed is kept')
+    await who.page.fill('#decision', 'Escalate to the regional team.')
+    await who.page.fill('#consulted', 'ICB, site leads')
+    await who.page.click('text=Record this decision')
+    await who.page.waitForSelector('.flash:has-text("The decision is recorded.")')
+    assert.match(await who.text('.log li'), /Decision Gold decided: Escalate to the regional team\. ?Why: Three boarders since noon\. ?Consulted: ICB, site leads/)
+    await who.page.click('.views >> text=Feeds')
+    await who.page.waitForURL('**kind=TIMELINE_KIND_FEED')
+    assert.equal(await who.page.$$eval('.log li', (all) => all.length), 1)
+  })
+
+  test(`a situation report is read and signed, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', scripts })
+    await who.go('/sitrep')
+    assert.match(await who.text('.sitrep'), /situation as of Tue 24 Nov 14:32/)
+    assert.match(await who.text('.sitrep'), /Not signed off\./)
+    await who.page.fill('#signatory', 'duty director')
+    await who.page.click('button:has-text("Sign off")')
+    await who.page.waitForSelector('.flash:has-text("Signed off.")')
+    assert.match(await who.text('.sitrep'), /Signed off by duty director \(gold\) at Tue 24 Nov 14:3\d/)
+    assert.equal(await who.page.$('#signatory'), null, 'the first signature counts')
+  })
+}
+
+test('a bed manager reads alerts of others and acts on those of their own trust', async ({ person }) => {
+  const who = await person()
+  await who.go('/alerts')
+  assert.equal(await who.page.$(`${row('Brackwater Hospitals is silent')} button`), null)
+  assert.ok(await who.page.$(`${row('a need for General and acute')} button:has-text("Take")`))
+  await who.go('/timeline')
+  assert.equal(await who.page.$('text=Record a decision'), null, 'gold decides')
+  await who.go('/sitrep')
+  assert.equal(await who.page.$('#signatory'), null, 'gold signs')
+})
+
+test('two people take the same alert: the second is told', async ({ person }) => {
+  const [who, other] = [await person({ user: 'duty-lead', scripts: false }), await person({ user: 'site-lead.ZA4' })]
+  const mine = row('a need for General and acute')
+  await who.go('/alerts')
+  await other.go('/alerts')
+  await other.page.click(`${mine} button:has-text("Take")`)
+  await other.page.waitForSelector('.flash')
+  await who.page.click(`${mine} button:has-text("Take")`)
+  await who.page.waitForSelector('.interruption')
+  assert.match(await who.text(mine), /Site lead, Dunmere General/)
+})
+
+test('an alert that somebody takes elsewhere shows its owner without reload', async ({ person }) => {
+  const [who, other] = [await person({ user: 'duty-lead' }), await person({ user: 'site-lead.ZA4' })]
+  await who.go('/alerts')
+  await who.page.waitForFunction(() => document.querySelector('[data-live]').textContent.startsWith('Live'))
+  await mark(who)
+  await other.go('/alerts')
+  await other.page.click(`${row('a need for General and acute')} button:has-text("Take")`)
+  await who.page.waitForSelector(`${row('a need for General and acute')}:has-text("Site lead, Dunmere General")`, { timeout: UPDATE_MS })
+  await isSamePage(who)
+})
+
+test('a trend says in one sentence what is unusual, draws it, and has the same as a table', async ({ person }) => {
+  const who = await person({ user: 'duty-lead', scripts: false })
+  await who.go('/trends')
+  assert.equal(await who.text('main .sum'), 'Above the usual range since 09:32: special cause.')
+  assert.equal(await who.page.$$eval('.chart circle', (all) => all.length), 6)
+  assert.match(await who.page.getAttribute('.chart svg', 'aria-label'), /Open needs, .* special cause\./)
+  await who.page.click('summary:has-text("The same as a table")')
+  assert.equal(await who.page.$$eval('details tbody tr', (all) => all.length), 169)
+  await who.page.selectOption('#measure', 'MEASURE_NET')
+  await who.page.click('.filter >> text=Show')
+  await who.page.waitForSelector('#resource')
+  await who.page.selectOption('#trust', 'ZA4')
+  await who.page.selectOption('#resource', 'BED/CC_ADULT/2')
+  await who.page.click('.filter >> text=Show')
+  await who.page.waitForURL('**trust=ZA4**')
+  assert.match(await who.text('h1'), /^Spare minus needed: Dunmere General.*, Level 2$/)
+})
+
+test('reports name the blockers, the levers, the harm and the rules', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/reports?kind=unmet')
+  assert.match(await who.text('.report'), /G&A adult ?12 ?4 ?3 ?1 ?\u00b7 ?too far 44%, age or sex 21%/)
+  assert.match(await who.text('main'), /Cheapest levers now: 15 minutes more travel: \+3 placed/)
+  await who.page.click('.sections >> text=Reports')
+  assert.match(await who.text(row('Declined late')), /Harm/)
+  await who.page.click('.views >> text=Declines')
+  assert.match(await who.text('.report'), /Staffing ?41 ?41/)
+  await who.page.click('.views >> text=Alert rules')
+  assert.match(await who.text('.report'), /The region is short .*13 ?21 ?Digest only/)
+  await who.page.fill('#thresholds', 'trust_pressure = { enter = 3, clear = 2, minutes = 30 }')
+  await who.page.click('text=Back-test')
+  await who.page.waitForURL('**thresholds=trust_pressure**')
+})
+
+test('a situation report prints on at most two pages of A4', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/sitrep')
+  const pdf = (await who.page.pdf({ format: 'A4', margin: { top: '12mm', bottom: '12mm', left: '12mm', right: '12mm' } })).toString('latin1')
+  const pages = pdf.match(/\/Type\s*\/Page[^s]/g).length
+  assert.ok(pages <= 2, `${pages} pages`)
+})
