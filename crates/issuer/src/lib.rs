@@ -112,6 +112,7 @@ struct State {
     sessions: Sessions,
     keys_answer: KeysAnswer,
     keys_asked: u64,
+    refreshed: u64,
     token_life: Duration,
 }
 
@@ -133,6 +134,7 @@ impl Issuer {
             sessions: Sessions::default(),
             keys_answer: KeysAnswer::Keys,
             keys_asked: 0,
+            refreshed: 0,
             token_life: TOKEN_LIFE,
         };
         Ok(Self(Arc::new(Inner { address, state: Mutex::new(state) })))
@@ -197,6 +199,19 @@ impl Issuer {
         let session = state.sessions.open(uid, &role, client, level)?;
         let tokens = token::issue(&mut state, self.address(), &session, None)?;
         Ok((tokens.id_token, tokens.access_token))
+    }
+
+    /// Returns a refresh token of the session that an ID token names; `None` when there is none.
+    #[must_use]
+    pub fn refresh_token(&self, id_token: &str) -> Option<String> {
+        let sid = pages::sid_of(id_token)?;
+        self.state().sessions.add_refresh_token(&sid).ok()
+    }
+
+    /// Returns how often a refresh token was taken for new tokens.
+    #[must_use]
+    pub fn refreshed(&self) -> u64 {
+        self.state().refreshed
     }
 
     /// Ends every session of a person, as when they take their card out, and tells the clients.

@@ -5,6 +5,8 @@ use axum::extract::{Form, Query, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -83,11 +85,7 @@ pub(crate) struct Leaving {
 /// `GET /logout`
 pub(crate) async fn log_out(State(issuer): State<Issuer>, Query(leaving): Query<Leaving>) -> Response {
     // Whose session it is, the hint says; it is only ever ended, so nothing rests on its signature.
-    use base64::Engine as _;
-    let body = leaving.id_token_hint.split('.').nth(1).unwrap_or_default();
-    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(body).unwrap_or_default();
-    let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
-    let sid = claims.get("sid").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let sid = sid_of(&leaving.id_token_hint).unwrap_or_default();
     let back = {
         let state = issuer.state();
         let client = state.client(&leaving.client_id);
@@ -104,6 +102,13 @@ pub(crate) async fn log_out(State(issuer): State<Issuer>, Query(leaving): Query<
         return Redirect::to(&leaving.post_logout_redirect_uri).into_response();
     }
     Html(document("Signed out", "<h1>You are signed out.</h1>")).into_response()
+}
+
+/// Reads which session an ID token names, without checking it.
+pub(crate) fn sid_of(id_token: &str) -> Option<String> {
+    let claims = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    claims.get("sid")?.as_str().map(str::to_owned)
 }
 
 /// `GET /`: who is signed in, each with a button that ends it, as when a card is taken out.

@@ -73,7 +73,10 @@ pub(crate) async fn token(
             .refresh_token
             .as_deref()
             .and_then(|token| state.sessions.take_refresh_token(token))
-            .map(|session| (session, None))
+            .map(|session| {
+                state.refreshed += 1;
+                (session, None)
+            })
             .ok_or("invalid_grant"),
         Some("urn:ietf:params:oauth:grant-type:device_code") => {
             by_device(&mut state, &asked).map(|session| (session, None))

@@ -83,7 +83,7 @@ impl std::ops::Deref for App {
 
 impl App {
     pub(crate) fn new(settings: Settings, clock: Clock, tasks: Tasks, zone: TimeZone) -> Self {
-        let upstream = Upstream::new(&settings.endpoints);
+        let upstream = Upstream::new(&settings.endpoints.borrow());
         let (sessions, live) = (Sessions::new(settings.idle), Live::new());
         let (parked, seal) = (Parked::default(), Seal::default());
         Self(Arc::new(Inner { settings, upstream, sessions, parked, seal, live, tasks, clock, zone }))
@@ -115,7 +115,7 @@ enum NoVisit {
     /// Nobody is signed in.
     SignedOut,
     /// Somebody is, but their credential cannot be had at the moment.
-    Away(Visit, Problem),
+    Away(Box<Visit>, Problem),
 }
 
 impl Visit {
@@ -149,7 +149,7 @@ impl Visit {
         let visit = Self { app: app.clone(), signed, calls, now: app.now(), preferences, form: None };
         match problem {
             None => Ok(visit),
-            Some(problem) => Err(NoVisit::Away(visit, problem)),
+            Some(problem) => Err(NoVisit::Away(Box::new(visit), problem)),
         }
     }
 
@@ -286,7 +286,10 @@ mod tests {
             step_up_acr: "AAL3_ANY".to_owned(),
         };
         let settings = Settings {
-            endpoints: Endpoints::all_at(&Endpoint::from_static("http://127.0.0.1:9")),
+            endpoints: tokio::sync::watch::channel(Endpoints::all_at(&Endpoint::from_static(
+                "http://127.0.0.1:9",
+            )))
+            .1,
             credential: TokenIssuer::new(signer, built_in::user("console", &region).unwrap()),
             sign_in: SignIn::Provider(Box::new(at)),
             demo: None,

@@ -266,3 +266,6 @@ pub(crate) fn is_passing(problem: &Problem) -> bool {
         | Kind::SignedOut => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
