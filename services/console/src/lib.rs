@@ -14,6 +14,7 @@ use fallow_host::tasks::Tasks;
 use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 mod app;
 mod assets;
@@ -43,8 +44,9 @@ const ZONE: &str = "Europe/London";
 /// How the console is set up.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the services are.
-    pub endpoints: Endpoints,
+    /// Where the services are, and by which certificate they are reached: whenever that is another, the console connects
+    /// anew.
+    pub endpoints: watch::Receiver<Endpoints>,
     /// Makes the console's own credential, role `console`, with which it hears that something changed.
     pub credential: TokenIssuer,
     /// How people sign in.
@@ -100,6 +102,19 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let zone = TimeZone::get(ZONE).map_err(ServeError::Zone)?;
     let app = app::App::new(settings, clock, tasks.clone(), zone);
+    let (mut endpoints, upstream) = (app.settings.endpoints.clone(), app.upstream.clone());
+    let stopping = tasks.stopping();
+    tasks.spawn("console connections", async move {
+        let renewing = async {
+            while endpoints.changed().await.is_ok() {
+                upstream.replace(&endpoints.borrow_and_update());
+            }
+        };
+        tokio::select! {
+            () = renewing => {}
+            () = stopping => {}
+        }
+    });
     app.live.follow(&app.upstream, &app.settings.credential, &tasks);
     axum::serve(listener, routes::router(app))
         .with_graceful_shutdown(tasks.stopping())

@@ -1,5 +1,6 @@
 //! The services behind the pages, called with a person's own credential.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fallow_api::v1::capacity_service_client::CapacityServiceClient;
@@ -56,18 +57,22 @@ impl Endpoints {
     }
 }
 
+/// The services, by connections that are replaced when the console's certificate is; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream(Arc<Mutex<Channels>>);
+
 /// Open connections to the services; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Upstream {
+struct Channels {
     capacity: Channel,
     demand: Channel,
     matching: Channel,
     monitor: Channel,
 }
 
-impl Upstream {
+impl Channels {
     /// Prepares the connections; each is made when it is first used.
-    pub(crate) fn new(endpoints: &Endpoints) -> Self {
+    fn new(endpoints: &Endpoints) -> Self {
         let open = |endpoint: &Endpoint| endpoint.clone().connect_timeout(CONNECT_WITHIN).connect_lazy();
         Self {
             capacity: open(&endpoints.capacity),
@@ -76,17 +81,34 @@ impl Upstream {
             monitor: open(&endpoints.monitor),
         }
     }
+}
+
+impl Upstream {
+    /// Prepares the connections; each is made when it is first used.
+    pub(crate) fn new(endpoints: &Endpoints) -> Self {
+        Self(Arc::new(Mutex::new(Channels::new(endpoints))))
+    }
+
+    /// Connects anew for every call that begins from now on. Calls that are under way end as they began.
+    pub(crate) fn replace(&self, endpoints: &Endpoints) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Channels::new(endpoints);
+    }
+
+    fn channels(&self) -> Channels {
+        // Replaced as a whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 
     /// Returns the identity service, which takes what it is given for a credential.
     pub(crate) fn identity(&self) -> IdentityServiceClient<Timed> {
-        IdentityServiceClient::with_interceptor(self.monitor.clone(), in_time as fn(_) -> _)
+        IdentityServiceClient::with_interceptor(self.channels().monitor, in_time as fn(_) -> _)
     }
 
     /// Returns the services as one person may use them.
     pub(crate) fn as_bearer(&self, token: &str) -> Result<Calls, Problem> {
         let header = format!("Bearer {token}").parse();
         let header = header.map_err(|_| Problem::from(Status::unauthenticated("this is not a token")))?;
-        Ok(Calls { upstream: self.clone(), credential: Credential { header, deadline: Some(DEADLINE) } })
+        Ok(Calls { channels: self.channels(), credential: Credential { header, deadline: Some(DEADLINE) } })
     }
 }
 
@@ -120,7 +142,7 @@ fn in_time(mut request: Request<()>) -> Result<Request<()>, Status> {
 /// The services with one credential.
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
-    upstream: Upstream,
+    channels: Channels,
     credential: Credential,
 }
 
@@ -139,23 +161,23 @@ impl Calls {
     }
 
     pub(crate) fn capacity(&self) -> CapacityServiceClient<Carrier> {
-        CapacityServiceClient::with_interceptor(self.upstream.capacity.clone(), self.credential.clone())
+        CapacityServiceClient::with_interceptor(self.channels.capacity.clone(), self.credential.clone())
     }
 
     pub(crate) fn demand(&self) -> DemandServiceClient<Carrier> {
-        DemandServiceClient::with_interceptor(self.upstream.demand.clone(), self.credential.clone())
+        DemandServiceClient::with_interceptor(self.channels.demand.clone(), self.credential.clone())
     }
 
     pub(crate) fn matching(&self) -> MatchingServiceClient<Carrier> {
-        MatchingServiceClient::with_interceptor(self.upstream.matching.clone(), self.credential.clone())
+        MatchingServiceClient::with_interceptor(self.channels.matching.clone(), self.credential.clone())
     }
 
     pub(crate) fn monitor(&self) -> MonitorServiceClient<Carrier> {
-        MonitorServiceClient::with_interceptor(self.upstream.monitor.clone(), self.credential.clone())
+        MonitorServiceClient::with_interceptor(self.channels.monitor.clone(), self.credential.clone())
     }
 
     pub(crate) fn identity(&self) -> IdentityServiceClient<Carrier> {
-        IdentityServiceClient::with_interceptor(self.upstream.monitor.clone(), self.credential.clone())
+        IdentityServiceClient::with_interceptor(self.channels.monitor.clone(), self.credential.clone())
     }
 
     /// Reads all offers that fit, up to 10,000.

@@ -27,7 +27,7 @@ use crate::cli::Exit;
 use crate::serve::chain;
 
 /// Life of everything that it signs, in days. Real certificates of systems live a day.
-const LIFE_DAYS: i32 = 3;
+const LIFE_DAYS: i32 = 2;
 
 /// Makes a throw-away authority, and certificates for this machine and for systems. For development only.
 #[derive(Debug, Args)]
@@ -85,7 +85,7 @@ const BANNER: &str = "\
 ==============================================================================
   THROW-AWAY AUTHORITY. Its key lies beside its certificates and nobody guards
   it. For development, tests and demonstrations only: no process of Fallow
-  serves by it unless dev.enabled is set. Everything ends in three days.
+  serves by it unless dev.enabled is set. Everything ends in two days.
 ==============================================================================";
 
 /// Returns the day from which certificates are counted.

@@ -278,6 +278,12 @@ impl Process {
     /// Reads certificates again from time to time, where there are any.
     fn keep_certificates_fresh(&self) {
         let Some(tls) = self.tls.clone() else { return };
+        let shown = tls.clone();
+        telemetry::show_gauge(
+            "fallow.tls.stale_lists",
+            "Revocation lists in force that should have been replaced by now.",
+            move || shown.stale_lists(),
+        );
         let stopping = self.tasks.stopping();
         self.tasks.spawn_vital("certificates", async move {
             tokio::select! {

@@ -22,8 +22,10 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{CertificateError, RootCertStore, ServerConfig};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::systems::{System, Unnamed};
+use crate::clock::Clock;
 use crate::config;
 
 mod accept;
@@ -32,6 +34,10 @@ pub use accept::{Connection, incoming};
 
 /// What the throw-away authority of development is called. No process serves by it outside development.
 pub const DEV_AUTHORITY: &str = "Fallow throw-away authority, for development only";
+
+/// Longest life of a client's certificate, in seconds: three days. Ours live one, and are renewed at half of it, so that
+/// one that was stolen is soon worth nothing even where nobody revokes it.
+const LIFE_SECONDS_MAX: i64 = 72 * 3_600;
 
 /// Why TLS cannot be served.
 #[derive(Debug, Error)]
@@ -80,6 +86,8 @@ struct Inner {
 struct Current {
     server: Arc<ServerConfig>,
     verifier: Arc<dyn ClientCertVerifier>,
+    /// When each revocation list should have been replaced, in seconds since 1970.
+    lists_end: Vec<i64>,
 }
 
 /// A connection that is open, with what it was opened by.
@@ -128,6 +136,13 @@ impl Tls {
             if let Err(error) = self.reload() {
                 tracing::error!(error = &error as &dyn std::error::Error, "certificates stay as they were");
             }
+            let stale = self.stale_lists();
+            if stale > 0 {
+                tracing::error!(
+                    stale,
+                    "revocation lists are out of date: what was revoked since is believed"
+                );
+            }
         }
     }
 
@@ -145,6 +160,16 @@ impl Tls {
             None => Peer::Unknown,
             Some(leaf) => Peer::Certified(System::of(leaf, &self.0.region, &self.0.settings.environment)),
         }
+    }
+
+    /// Returns how many of the revocation lists in force should have been replaced by now: an alert when there are any.
+    /// They hold on, for what they revoke stays revoked, and a region is not to stand still when a list is late; what
+    /// was revoked since is believed until a new one comes.
+    #[must_use]
+    pub fn stale_lists(&self) -> u64 {
+        let now = Clock::system().now().as_second();
+        let ends = &self.0.current.load().lists_end;
+        u64::try_from(ends.iter().filter(|ends| **ends <= now).count()).unwrap_or(u64::MAX)
     }
 
     /// Counts a connection as open until what is returned is dropped.
@@ -206,10 +231,12 @@ impl Current {
         }
         let provider = Arc::new(ring::default_provider());
         let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let mut lists_end = Vec::new();
         if !settings.crl_file.is_empty() {
             let lists: Vec<_> = read("tls.crl_file", &settings.crl_file, |path| {
                 CertificateRevocationListDer::pem_file_iter(path)?.collect()
             })?;
+            lists_end = lists.iter().filter_map(|list| end_of_list(list)).collect();
             verifier = verifier.with_crls(lists).only_check_end_entity_revocation();
         }
         if !settings.require_client_certificate {
@@ -225,7 +252,7 @@ impl Current {
         server.alpn_protocols = vec![b"h2".to_vec()];
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        Ok(Self { server: Arc::new(server), verifier })
+        Ok(Self { server: Arc::new(server), verifier, lists_end })
     }
 }
 
@@ -236,6 +263,20 @@ fn read<T>(
 ) -> Result<T, TlsError> {
     let path = Path::new(path);
     read(path).map_err(|source| TlsError::File { setting, path: path.to_owned(), source })
+}
+
+/// Returns when a revocation list should be replaced, in seconds since 1970; `None` when it does not say.
+fn end_of_list(list: &[u8]) -> Option<i64> {
+    let (_, list) = CertificateRevocationList::from_der(list).ok()?;
+    list.next_update().map(|next| next.timestamp())
+}
+
+/// Says whether a certificate lives longer than any of a client may.
+fn lives_too_long(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| {
+        let validity = parsed.validity();
+        validity.not_after.timestamp().saturating_sub(validity.not_before.timestamp()) > LIFE_SECONDS_MAX
+    })
 }
 
 /// Says whether a name stands in a certificate as it is.

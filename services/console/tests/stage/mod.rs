@@ -56,7 +56,10 @@ impl Stage {
         let people = people.map(str::to_owned);
         assert!(people.iter().all(|name| built_in::names(&trusts).contains(name)));
         let settings = Settings {
-            endpoints: Endpoints::all_at(&Endpoint::from_shared(at).expect("an address")),
+            endpoints: tokio::sync::watch::channel(Endpoints::all_at(
+                &Endpoint::from_shared(at).expect("an address"),
+            ))
+            .1,
             credential: issuer("console"),
             sign_in: SignIn::BuiltIn(people.iter().map(user).collect()),
             demo: Some(Demo { speed: 1, ..Demo::default() }),

@@ -6,10 +6,12 @@ use std::time::Duration;
 use fallow_console::{AtProvider, BuiltInUser, Endpoints, Settings, SignIn, TokenIssuer};
 use fallow_domain::ids::TrustCode;
 use fallow_domain::region::{Region, file};
+use fallow_host::config::Config;
 use fallow_host::identity::provider::{Client, Secret};
 use fallow_host::identity::{Signer, built_in};
 use fallow_host::serve::ServeError;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::transport::Endpoint;
 
 use super::{Process, Service, Services, StartError, client_tls, read};
@@ -74,25 +76,47 @@ impl Process {
         }))
     }
 
-    fn endpoints(&self, services: Option<&Services>) -> Result<Endpoints, StartError> {
-        let tls = client_tls(&self.config)?;
-        let endpoint = |service: Service| {
+    /// Returns where the services are, and again whenever the files of the certificates have changed: ours live a day.
+    fn endpoints(&self, services: Option<&Services>) -> Result<watch::Receiver<Endpoints>, StartError> {
+        let url_of = |service: Service| {
             let here = services.and_then(|services| services.url(service));
-            let url = here.unwrap_or_else(|| service.endpoint(&self.config).to_owned());
-            let wrong = |_| StartError::Setting("endpoints: must each be an http or https address");
-            let encrypts = url.starts_with("https://");
-            let endpoint = Endpoint::from_shared(url).map_err(wrong)?;
-            match &tls {
-                Some(tls) if encrypts => endpoint.tls_config(tls.clone()).map_err(wrong),
-                Some(_) | None => Ok(endpoint),
+            here.unwrap_or_else(|| service.endpoint(&self.config).to_owned())
+        };
+        let urls: Vec<String> = Service::ALL.into_iter().map(url_of).collect();
+        let (config, mut known) = (self.config.clone(), certificate_files(&self.config));
+        let (renewed, endpoints) = watch::channel(endpoints_at(&config, &urls)?);
+        if config.tls.certificate_file.is_empty() {
+            return Ok(endpoints);
+        }
+        let (stopping, every) =
+            (self.tasks.stopping(), Duration::from_secs(config.tls.reload_seconds.into()));
+        let look = async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let found = certificate_files(&config);
+                if found == known {
+                    continue;
+                }
+                match endpoints_at(&config, &urls) {
+                    Ok(endpoints) => {
+                        known = found;
+                        renewed.send_replace(endpoints);
+                    }
+                    // Perhaps half of the files are there yet: they are looked at again.
+                    Err(error) => tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the console's certificate stays as it was"
+                    ),
+                }
             }
         };
-        Ok(Endpoints {
-            capacity: endpoint(Service::Capacity)?,
-            demand: endpoint(Service::Demand)?,
-            matching: endpoint(Service::Matching)?,
-            monitor: endpoint(Service::Monitor)?,
-        })
+        self.tasks.spawn("console certificates", async move {
+            tokio::select! {
+                () = look => {}
+                () = stopping => {}
+            }
+        });
+        Ok(endpoints)
     }
 
     /// Returns the built-in users of the region file's trusts, and those above trusts.
@@ -113,4 +137,31 @@ impl Process {
         });
         Ok(users.collect())
     }
+}
+
+/// Returns the endpoints of the services at their addresses, by the certificates that the files hold now.
+fn endpoints_at(config: &Config, urls: &[String]) -> Result<Endpoints, StartError> {
+    let tls = client_tls(config)?;
+    let endpoint = |service: Service| {
+        let url = urls.get(service as usize).cloned().unwrap_or_default();
+        let wrong = |_| StartError::Setting("endpoints: must each be an http or https address");
+        let encrypts = url.starts_with("https://");
+        let endpoint = Endpoint::from_shared(url).map_err(wrong)?;
+        match &tls {
+            Some(tls) if encrypts => endpoint.tls_config(tls.clone()).map_err(wrong),
+            Some(_) | None => Ok(endpoint),
+        }
+    };
+    Ok(Endpoints {
+        capacity: endpoint(Service::Capacity)?,
+        demand: endpoint(Service::Demand)?,
+        matching: endpoint(Service::Matching)?,
+        monitor: endpoint(Service::Monitor)?,
+    })
+}
+
+/// Reads what decides how the services are reached; a file that cannot be read is nothing.
+fn certificate_files(config: &Config) -> [Option<Vec<u8>>; 3] {
+    let tls = &config.tls;
+    [&tls.certificate_file, &tls.key_file, &tls.client_ca_file].map(|path| std::fs::read(path).ok())
 }

@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
-use super::{Peer, Registered, Tls, failure};
+use super::{Peer, Registered, Tls, failure, lives_too_long};
 use crate::tasks::Tasks;
 use crate::telemetry;
 
@@ -114,6 +114,10 @@ impl Connection {
             .iter()
             .map(|one| one.clone().into_owned())
             .collect();
+        if chain.first().is_some_and(lives_too_long) {
+            telemetry::record_refused_connection("tls_long_life");
+            return None;
+        }
         let peer = tls.peer(&chain);
         let registered = tls.register(chain);
         let closed = Some(Box::pin(registered.closed.clone().cancelled_owned()));

@@ -69,6 +69,7 @@ impl Authority {
 
     fn sign(&self, change: impl FnOnce(&mut CertificateParams)) -> Pair {
         let mut params = CertificateParams::default();
+        (params.not_before, params.not_after) = (day(-1), day(1));
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
@@ -84,6 +85,10 @@ impl Authority {
     }
 
     fn revocations(&self, serials: &[u64]) -> String {
+        self.revocations_until(serials, date_time_ymd(2096, 1, 1))
+    }
+
+    fn revocations_until(&self, serials: &[u64], next_update: time::OffsetDateTime) -> String {
         let revoked = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2026, 1, 1),
@@ -92,7 +97,7 @@ impl Authority {
         };
         let list = CertificateRevocationListParams {
             this_update: date_time_ymd(2026, 1, 1),
-            next_update: date_time_ymd(2096, 1, 1),
+            next_update,
             crl_number: SerialNumber::from(1_u64),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoked).collect(),
@@ -100,6 +105,12 @@ impl Authority {
         };
         list.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
+}
+
+/// Returns the beginning of a day, so many after today.
+fn day(after: i64) -> time::OffsetDateTime {
+    time::OffsetDateTime::from_unix_timestamp((Clock::system().now().as_second() / 86_400 + after) * 86_400)
+        .unwrap()
 }
 
 struct World {
@@ -279,6 +290,36 @@ async fn certificates_that_nobody_vouches_for_are_refused_by_alert() {
         assert_eq!(world.alert(world.config(pair.as_ref(), NEW)).await, Some(alert), "{row}");
     }
     assert_eq!(world.called_as(&[GOOD]).await.unwrap().trust, "ZA1", "and it serves on");
+}
+
+#[tokio::test]
+async fn a_certificate_that_lives_for_more_than_three_days_is_not_believed() {
+    let world = world(&[]).await;
+    let living = |until: i64| {
+        world.authority.sign(|params| {
+            params.subject_alt_names = vec![SanType::URI(GOOD.try_into().unwrap())];
+            params.not_after = day(until);
+        })
+    };
+    assert_eq!(world.client(Some(&living(2))).await.call(None).await.unwrap().trust, "ZA1");
+    let mut long = world.client(Some(&living(3))).await;
+    assert!(long.try_call(None).await.is_err(), "four days");
+}
+
+#[tokio::test]
+async fn a_late_revocation_list_is_told_and_what_it_revokes_stays_revoked() {
+    let world = world(&[]).await;
+    assert_eq!(world.tls.stale_lists(), 0);
+    let late = world.authority.revocations_until(&[7], day(-1));
+    world.put("crl.pem", &late);
+    world.tls.reload().unwrap();
+    assert_eq!(world.tls.stale_lists(), 1);
+    let revoked = world.config(Some(&world.authority.system(&[GOOD])), NEW);
+    assert_eq!(world.alert(revoked).await, Some(AlertDescription::CertificateRevoked));
+    let other = world.authority.sign(|params| {
+        params.subject_alt_names = vec![SanType::URI(GOOD.try_into().unwrap())];
+    });
+    assert_eq!(world.client(Some(&other)).await.call(None).await.unwrap().trust, "ZA1");
 }
 
 #[tokio::test]

@@ -53,3 +53,63 @@ async fn a_system_calls_by_its_certificate_alone() {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
     process.tasks.finish(Duration::from_secs(10)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_console_goes_on_when_all_certificates_are_replaced() {
+    let (folder, next) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let make = |folder: &std::path::Path| {
+        let args =
+            DevCaArgs { folder: folder.to_owned(), systems: Vec::new(), revoked: Vec::new(), config: None };
+        dev_ca::make(&args, dev_ca::today()).unwrap();
+    };
+    make(folder.path());
+    make(next.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let names = ["server.pem", "server-key.pem", "ca.pem", "crl.pem"];
+    let files = names.map(file);
+    let keys = ["tls.certificate_file", "tls.key_file", "tls.client_ca_file", "tls.crl_file"];
+    let mut settings: Vec<(&str, &str)> = keys.into_iter().zip(files.iter().map(String::as_str)).collect();
+    settings.extend([("tls.reload_seconds", "1"), ("identity.built_in_users", "true")]);
+    let mut process = process(&settings);
+    process.region_file = Some(NORTH_VALE.to_owned());
+    let services = process.services(&every(), Ports::One, Arc::new(MemoryLedger::new())).await.unwrap();
+    services.ready().await.unwrap();
+    let console = process.console(Some(&services)).await.unwrap();
+    let cookie = {
+        let form = "user=bed-manager.ZA1&next=/";
+        let answer = said(console, "POST", "/sign-in", "", form).await;
+        let (_, rest) = answer.split_once("fallow_session=").unwrap_or_else(|| panic!("{answer}"));
+        format!("fallow_session={}", rest.split(';').next().unwrap())
+    };
+    let is_served =
+        async || said(console, "GET", "/f/capacity", &cookie, "").await.starts_with("HTTP/1.1 200");
+    assert!(is_served().await);
+
+    // Another authority altogether: by the old certificate nothing connects any more.
+    for name in names {
+        std::fs::rename(next.path().join(name), folder.path().join(name)).unwrap();
+    }
+    process.tls.as_ref().unwrap().reload().unwrap();
+    let served = async {
+        while !is_served().await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), served).await.unwrap();
+    process.tasks.finish(Duration::from_secs(10)).await.unwrap();
+}
+
+/// Asks the console, and returns all that it answers.
+async fn said(console: std::net::SocketAddr, method: &str, path: &str, cookie: &str, form: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {console}\r\nconnection: close\r\ncookie: {cookie}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(console).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
