@@ -186,8 +186,7 @@ async fn whoever_signed_out_shows_who_they_are_and_is_not_locked_out_by_a_provid
     assert_eq!(page.status, 200, "{}", page.body);
 
     // A browser that was never here, but is known to the provider, need not be asked again.
-    let mut other = Browser::default();
-    other.cookies = browser.cookies.clone();
+    let mut other = Browser { cookies: browser.cookies.clone() };
     other.cookies.retain(|name, _| !name.starts_with("fallow"));
     let leaving = other.get(&format!("{console}/sign-in/provider?next=/capacity")).await;
     let known = other.get(&leaving.location).await;
@@ -205,8 +204,7 @@ async fn whoever_signed_out_shows_who_they_are_and_is_not_locked_out_by_a_provid
     };
     tokio::time::timeout(PATIENCE, ended).await.unwrap();
     // A third, whom the provider lets in by that session still, is told so once, and then asked who they are.
-    let mut third = Browser::default();
-    third.cookies = browser.cookies.clone();
+    let mut third = Browser { cookies: browser.cookies.clone() };
     third.cookies.retain(|name, _| !name.starts_with("fallow"));
     let leaving = third.get(&format!("{console}/sign-in/provider?next=/capacity")).await;
     let known = third.get(&leaving.location).await;
