@@ -155,9 +155,10 @@ pub(crate) fn trend(request: &GetTrendRequest, now: Timestamp) -> GetTrendRespon
             special_cause: is_late,
         }
     };
-    let sentence = match request.measure() {
-        Measure::Net => "Nothing unusual.",
-        _ => "Above the usual range since 09:32: special cause.",
+    let sentence = if request.measure() == Measure::Net {
+        "Nothing unusual."
+    } else {
+        "Above the usual range since 09:32: special cause."
     };
     GetTrendResponse {
         points: (0..=hours).map(point).collect(),

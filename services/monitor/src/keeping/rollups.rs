@@ -127,9 +127,10 @@ fn ended_days(chronicle: &Chronicle, moment: &Moment) -> Vec<(Timestamp, Timesta
 /// Returns the start of the hour or day that a time is in.
 fn start_of(at: Timestamp, zone: &TimeZone, unit: Unit) -> Timestamp {
     let zoned = at.to_zoned(zone.clone());
-    let start = match unit {
-        Unit::Day => zoned.start_of_day(),
-        _ => zoned.round(ZonedRound::new().smallest(unit).mode(jiff::RoundMode::Trunc)),
+    let start = if unit == Unit::Day {
+        zoned.start_of_day()
+    } else {
+        zoned.round(ZonedRound::new().smallest(unit).mode(jiff::RoundMode::Trunc))
     };
     start.map_or(at, |start| start.timestamp())
 }
