@@ -155,6 +155,16 @@ test('reports name the blockers, the levers, the harm and the rules', async ({ p
   await who.page.waitForURL('**thresholds=trust_pressure**')
 })
 
+test('a situation report is taken away as Markdown and as a workbook', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/sitrep')
+  const get = async (name) => who.context.request.get(who.base + (await who.page.getAttribute(`text=${name}`, 'href')))
+  assert.match(await (await get('As Markdown')).text(), /^# North Vale: situation as of Tue 24 Nov 14:32\n/)
+  const book = await get('As a workbook')
+  assert.equal(book.headers()['content-type'], 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet')
+  assert.equal((await book.body()).subarray(0, 2).toString(), 'PK', 'a workbook is a zip')
+})
+
 test('a situation report prints on at most two pages of A4', async ({ person }) => {
   const who = await person({ user: 'duty-lead' })
   await who.go('/sitrep')

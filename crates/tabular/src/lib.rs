@@ -13,6 +13,7 @@ mod head;
 mod json_lines;
 pub mod local_time;
 mod mapping;
+pub mod report;
 pub mod sheet;
 pub mod template;
 pub mod write;

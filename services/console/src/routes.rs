@@ -79,6 +79,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/sitrep", get(sitrep::page))
         .route("/sitrep/sign", post(sitrep::sign))
         .route("/sitrep/sitrep.md", get(sitrep::markdown))
+        .route("/sitrep/sitrep.xlsx", get(sitrep::workbook))
         .route("/search", get(search::page))
         .route("/demo", get(demo::page))
         .route("/demo/fault", post(demo::fault))

@@ -5,6 +5,7 @@ use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
 use fallow_api::render::sitrep::{Page as Report, Table};
 use fallow_api::v1::{GetSitrepRequest, SignOffSitrepRequest, Sitrep};
+use fallow_tabular::report::{Printed, workbook as written};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
@@ -103,6 +104,23 @@ pub(crate) async fn markdown(visit: Visit, Query(asked): Query<Asked>) -> Respon
     visit.answer(read.await)
 }
 
+/// `GET /sitrep/sitrep.xlsx`: the same as a workbook, for pasting.
+pub(crate) async fn workbook(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let read = async {
+        let report = of(&read(&visit, &asked).await?, &visit.now);
+        let tables: Vec<Printed<'_>> = report.tables().iter().map(printed).collect();
+        let bytes = written("Situation", &report.title, &report.lines, &tables, &report.signature)
+            .map_err(|error| Problem::invalid("as_of", &error.to_string()))?;
+        let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static(kind)),
+            (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"sitrep.xlsx\"")),
+        ];
+        Ok((headers, bytes).into_response())
+    };
+    visit.answer(read.await)
+}
+
 async fn show(visit: &Visit, asked: &Asked, problem: Option<Problem>) -> Response {
     let (frame, report) =
         tokio::join!(Frame::read(visit, Place::Situation, "Situation report"), read(visit, asked));
@@ -148,4 +166,8 @@ impl Shown {
             can_sign: visit.viewer().role == "gold" && sitrep.signed_off_at.is_none(),
         }
     }
+}
+
+fn printed(table: &Table) -> Printed<'_> {
+    Printed { title: &table.title, head: &table.head, rows: &table.rows, note: &table.note }
 }
