@@ -159,11 +159,20 @@ mod tests {
 
     use super::*;
 
+    /// Splits a line as a shell does: what stands in quotes is one word.
+    fn typed(line: &'static str) -> Vec<&'static str> {
+        let parts = line.split('"').enumerate();
+        let words = |(at, part): (usize, &'static str)| -> Vec<&'static str> {
+            if at % 2 == 1 { vec![part] } else { part.split_whitespace().collect() }
+        };
+        parts.flat_map(words).collect()
+    }
+
     #[test]
     fn every_line_of_the_cheat_sheet_can_be_typed() {
         for (topic, lines) in TOPICS {
             for (_, line) in *lines {
-                let parsed = crate::root::Root::try_parse_from(line.split(' '));
+                let parsed = crate::root::Root::try_parse_from(typed(line));
                 assert!(parsed.is_ok(), "{topic}: {line}: {}", parsed.unwrap_err());
             }
         }
