@@ -43,12 +43,13 @@
   // Removes what left; a row that somebody is using stays, marked, unless it was their own deed.
   const drop = (node, force) => {
     const next = node.nextSibling
-    if (!force && node.nodeType === 1 && node.dataset.gone && isInUse(node)) {
+    const gone = node.dataset?.gone ?? node.parentNode.dataset?.gone
+    if (!force && node.nodeType === 1 && gone && isInUse(node)) {
       if (!node.classList.contains('gone')) {
         node.classList.add('gone')
-        say(node.dataset.gone)
+        say(gone)
         const cell = node.tagName === 'TR' ? node.cells[0] : node
-        cell.append(Object.assign(document.createElement('p'), { className: 'gone-note', textContent: node.dataset.gone }))
+        cell.append(Object.assign(document.createElement('p'), { className: 'gone-note', textContent: gone }))
       }
     } else node.remove()
     return next
@@ -143,7 +144,8 @@
     if (form.sending) return
     form.sending = true
     try {
-      const answer = await fetch(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form, button)) })
+      const action = button?.hasAttribute('formaction') ? button.formAction : form.action
+      const answer = await fetch(action, { method: 'POST', body: new URLSearchParams(new FormData(form, button)) })
       const page = parse(await answer.text()), to = new URL(answer.url)
       if (!$('main', page)) { location.assign(answer.url); return }
       form.reset()

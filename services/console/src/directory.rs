@@ -141,8 +141,15 @@ impl Directory {
 
 impl Site {
     fn desk(&self) -> Option<Desk> {
-        let link: String = self.phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-        (!link.is_empty()).then(|| Desk { name: self.name.clone(), phone: self.phone.clone(), link })
+        Desk::new(&self.name, &self.phone)
+    }
+}
+
+impl Desk {
+    /// Makes a desk that can be rung; `None` without a number.
+    pub(crate) fn new(name: &str, phone: &str) -> Option<Self> {
+        let link: String = phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+        (!link.is_empty()).then(|| Self { name: name.to_owned(), phone: phone.to_owned(), link })
     }
 }
 

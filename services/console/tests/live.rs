@@ -1,6 +1,7 @@
 //! The live protocol over a real socket: fragments by ETag, the stream of events, and who may have them.
 
 mod fake;
+mod records;
 mod stage;
 mod upload;
 

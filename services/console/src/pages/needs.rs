@@ -1,8 +1,10 @@
 //! Needs: what we have raised, or the region's whole list, how far each is, and why not yet.
 
 pub(crate) mod actions;
+pub(crate) mod cohort;
 pub(crate) mod raise;
 mod reason;
+pub(crate) mod standing;
 mod view;
 
 use std::collections::BTreeMap;
@@ -35,12 +37,20 @@ pub(crate) struct Opened {
     /// Key of the only resource that is listed; empty = every one.
     #[serde(default)]
     resource: String,
+    /// The only cohort that is listed; empty = every one.
+    #[serde(default)]
+    cohort: String,
 }
 
 impl Opened {
     /// Opens one need of the own list.
     pub(super) fn at(need: &str) -> Self {
         Self { why: need.to_owned(), ..Self::default() }
+    }
+
+    /// Opens one cohort of the own list.
+    fn cohort(name: &str) -> Self {
+        Self { cohort: name.to_owned(), ..Self::default() }
     }
 }
 
@@ -74,7 +84,11 @@ pub(crate) async fn fragment(
 
 /// Shows the page again with what went wrong on top.
 pub(crate) async fn show_problem(visit: &Visit, why: &str, problem: &Problem) -> Response {
-    show(visit, &Opened::at(why), problem.http_status(), summary(problem, actions::CONTROLS)).await
+    show_opened(visit, &Opened::at(why), problem).await
+}
+
+async fn show_opened(visit: &Visit, opened: &Opened, problem: &Problem) -> Response {
+    show(visit, opened, problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 
 async fn show(visit: &Visit, opened: &Opened, status: StatusCode, problem: String) -> Response {
@@ -94,7 +108,8 @@ const ALL: &str = "all";
 async fn read(visit: &Visit, opened: &Opened) -> Result<List, Problem> {
     let own = visit.viewer().trust.clone();
     let only: Vec<String> = if opened.of == ALL { Vec::new() } else { own.clone().into_iter().collect() };
-    let listed = NeedFilter { trusts: only.clone(), ..NeedFilter::default() };
+    let cohorts = Some(opened.cohort.clone()).filter(|cohort| !cohort.is_empty()).into_iter().collect();
+    let listed = NeedFilter { trusts: only.clone(), cohorts, ..NeedFilter::default() };
     let joined = ProposalFilter { trusts: only, ..ProposalFilter::default() };
     let (needs, proposals, reason, directory) = tokio::join!(
         visit.calls.needs(listed),
@@ -111,6 +126,7 @@ async fn read(visit: &Visit, opened: &Opened) -> Result<List, Problem> {
         of_all: opened.of == ALL || visit.viewer().trust.is_none(),
         why: opened.why.clone(),
         resource: opened.resource.clone(),
+        cohort: opened.cohort.clone(),
     };
     Ok(List::new(asked, &visit.now, &needs, &proposals.unwrap_or_default(), reason, fixes, &directory))
 }

@@ -75,12 +75,8 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
         ..ProposalFilter::default()
     };
     let transfers = TransferFilter { trusts: ours, ..TransferFilter::default() };
-    let (held, agreed, transfers, directory) = tokio::join!(
-        visit.calls.proposals(held),
-        visit.calls.proposals(agreed),
-        visit.calls.transfers(transfers),
-        visit.directory()
-    );
+    let (held, agreed, directory) =
+        tokio::join!(visit.calls.proposals(held), visit.calls.proposals(agreed), visit.directory());
     let mut proposals = held?;
     // What was agreed is a courtesy here; the inbox is shown without it rather than not at all.
     let agreed = agreed.unwrap_or_default().into_iter();
@@ -89,8 +85,14 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
             view::agreed_at(one).is_some_and(|at| visit.now.at.duration_since(at) <= AGREED_FOR)
         }),
     );
-    let (needs, offers) = tokio::join!(needs_of(visit, &proposals), offers_of(visit, &proposals));
-    let known = Known { needs, offers, transfers: transfers.unwrap_or_default(), directory: directory? };
+    // Only what is agreed has a transfer.
+    let is_any_agreed = proposals.iter().any(|one| one.state() == proposal::State::Confirmed);
+    let transfers = async {
+        if is_any_agreed { visit.calls.transfers(transfers).await.unwrap_or_default() } else { Vec::new() }
+    };
+    let (needs, offers, transfers) =
+        tokio::join!(needs_of(visit, &proposals), offers_of(visit, &proposals), transfers);
+    let known = Known { needs, offers, transfers, directory: directory? };
     Ok(Inbox::new(&visit.signed.csrf, !visit.preferences.is_compact, &visit.now, trust, &proposals, &known))
 }
 

@@ -29,7 +29,7 @@ use crate::words::time::from_wire;
 /// How the transfers are shown, and which one is opened.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Shown {
-    /// `columns` for one column a state; otherwise a list.
+    /// `columns` for one column a state, `returning` for those who are to come back; otherwise a list.
     #[serde(default)]
     view: String,
     /// `7` for those that ended in the last seven days; otherwise those of the last one.
@@ -45,6 +45,10 @@ impl Shown {
         self.view == "columns"
     }
 
+    fn is_returning(&self) -> bool {
+        self.view == "returning"
+    }
+
     fn is_week(&self) -> bool {
         self.days == "7"
     }
@@ -55,7 +59,13 @@ impl Shown {
     }
 
     fn view(&self) -> &'static str {
-        if self.is_columns() { "columns" } else { "list" }
+        if self.is_columns() {
+            "columns"
+        } else if self.is_returning() {
+            "returning"
+        } else {
+            "list"
+        }
     }
 
     fn days(&self) -> &'static str {
@@ -91,7 +101,7 @@ pub(crate) async fn fragment(
 
 /// Shows the page again with what went wrong on top.
 pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
-    show(visit, Shown::default(), problem.http_status(), summary(problem, &[])).await
+    show(visit, Shown::default(), problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 
 async fn show(visit: &Visit, shown: Shown, status: StatusCode, problem: String) -> Response {
@@ -114,10 +124,12 @@ const ENDED: [transfer::State; 4] = [
 /// Reads the transfers that touch the viewer's trust, or all that a role above trusts may see.
 async fn read(visit: &Visit, shown: &Shown) -> Result<Tracker, Problem> {
     let trust = visit.viewer().trust.clone();
-    let live = TransferFilter { trusts: trust.clone().into_iter().collect(), ..TransferFilter::default() };
+    let returning = shown.is_returning();
+    let trusts = trust.clone().into_iter().collect();
+    let live = TransferFilter { trusts, returning, ..TransferFilter::default() };
     let ended = TransferFilter { states: ENDED.into_iter().map(Into::into).collect(), ..live.clone() };
-    let (transfers, ended, directory) =
-        tokio::join!(visit.calls.transfers(live), visit.calls.transfers(ended), visit.directory());
+    let ended = async { if returning { Ok(Vec::new()) } else { visit.calls.transfers(ended).await } };
+    let (transfers, ended, directory) = tokio::join!(visit.calls.transfers(live), ended, visit.directory());
     let mut transfers = transfers?;
     let since = SignedDuration::from_hours(if shown.is_week() { 7 * 24 } else { 24 });
     let recent = |one: &Transfer| {

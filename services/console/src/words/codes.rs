@@ -1,8 +1,8 @@
 //! States and reasons in plain words. Each table walks the whole enumeration, so a new value cannot be forgotten.
 
 use fallow_api::v1::{
-    DeclineReason, Freshness, Mode, Priority, Sex, Source, TimelineKind, answer, authority, need, offer,
-    transfer,
+    DeclineReason, Freshness, FromHome, Mode, Priority, Sex, Source, TimelineKind, answer, authority, need,
+    offer, transfer,
 };
 
 /// A state as a tag: a text, and the class that colours it. Colour never says anything that the text does not.
@@ -164,6 +164,25 @@ pub(crate) fn decline(value: DeclineReason) -> &'static str {
         DeclineReason::NoAnswer => "No answer in time",
     }
 }
+
+/// Returns how far from home a place is: `36 km from home, out of area`.
+pub(crate) fn from_home(value: FromHome) -> String {
+    let FromHome { kilometres, out_of_area } = value;
+    format!("{kilometres} km from home{}", if out_of_area { ", out of area" } else { "" })
+}
+
+/// Returns what an inbox's form sends for a reason: the name that all of them begin with is left out, for there are many.
+pub(crate) fn decline_key(value: DeclineReason) -> &'static str {
+    let name = value.as_str_name();
+    name.strip_prefix(DECLINE).unwrap_or(name)
+}
+
+/// Reads what [`decline_key`] wrote.
+pub(crate) fn read_decline(key: &str) -> Option<DeclineReason> {
+    DeclineReason::from_str_name(&format!("{DECLINE}{key}"))
+}
+
+const DECLINE: &str = "DECLINE_REASON_";
 
 /// Why a supporting trust may decline or take an offer back, in the order of the form.
 pub(crate) const SUPPORTING_DECLINES: [DeclineReason; 7] = [

@@ -20,7 +20,8 @@ impl DemandService for World {
         let records = self.records();
         let needs = records.needs.iter().filter(|one| {
             (filter.trusts.is_empty() || filter.trusts.contains(&one.trust))
-                && (filter.states.is_empty() || filter.states.contains(&one.state))
+                && if filter.states.is_empty() { is_live(one) } else { filter.states.contains(&one.state) }
+                && (filter.cohorts.is_empty() || filter.cohorts.contains(&one.cohort))
         });
         let needs = needs.cloned().collect();
         Ok(Response::new(ListNeedsResponse { needs, revision: records.revision, ..Default::default() }))
@@ -100,6 +101,70 @@ impl DemandService for World {
         })
     }
 
+    async fn amend_cohort(
+        &self,
+        request: Request<AmendCohortRequest>,
+    ) -> Result<Response<AmendCohortResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let paths = asked.update_mask.unwrap_or_default().paths;
+        let wanted = asked.need.unwrap_or_default();
+        let (needs, revision) = self.cohort(&asked.request_id, &trust, &asked.cohort, |need| {
+            if paths.iter().any(|path| path == "max_travel_minutes") {
+                need.max_travel_minutes = wanted.max_travel_minutes;
+            }
+        })?;
+        Ok(Response::new(AmendCohortResponse { needs, revision }))
+    }
+
+    async fn withdraw_cohort(
+        &self,
+        request: Request<WithdrawCohortRequest>,
+    ) -> Result<Response<WithdrawCohortResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let withdraw = |need: &mut Need| need.set_state(need::State::Withdrawn);
+        let (needs, revision) = self.cohort(&asked.request_id, &trust, &asked.cohort, withdraw)?;
+        Ok(Response::new(WithdrawCohortResponse { needs, revision }))
+    }
+
+    async fn ask_to_validate(
+        &self,
+        request: Request<AskToValidateRequest>,
+    ) -> Result<Response<AskToValidateResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let asked_at = Some(prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 });
+        Ok(Response::new(self.change(|records| {
+            let revision = records.bump(&asked.request_id);
+            for need in records.needs.iter_mut().filter(|one| asked.needs.contains(&one.id)) {
+                let known = need.validation.clone().unwrap_or_default();
+                need.validation = Some(Validation { asked_at, asked_by_trust: trust.clone(), ..known });
+            }
+            AskToValidateResponse { asked: 1, revision }
+        })))
+    }
+
+    async fn validate_need(
+        &self,
+        request: Request<ValidateNeedRequest>,
+    ) -> Result<Response<ValidateNeedResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let validated_at = Some(prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 });
+        self.change(|records| {
+            let at = records.needs.iter().position(|one| one.id == asked.need && one.trust == trust);
+            let at = at.ok_or_else(|| Status::not_found("there is no such need"))?;
+            expect(asked.expected_revision, records.needs[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let need = &mut records.needs[at];
+            let ValidateNeedRequest { consented, fit, .. } = asked;
+            need.validation = Some(Validation { validated_at, consented, fit, ..Validation::default() });
+            need.revision = revision;
+            Ok(Response::new(ValidateNeedResponse { need: Some(need.clone()), revision }))
+        })
+    }
+
     async fn watch_needs(
         &self,
         request: Request<WatchNeedsRequest>,
@@ -111,4 +176,37 @@ impl DemandService for World {
         });
         Ok(Response::new(changes.boxed()))
     }
+}
+
+impl World {
+    /// Changes the live needs of a trust's cohort together.
+    fn cohort(
+        &self,
+        request_id: &str,
+        trust: &str,
+        cohort: &str,
+        change: impl Fn(&mut Need),
+    ) -> Result<(Vec<Need>, i64), Status> {
+        self.change(|records| {
+            let is_of = |one: &Need| one.trust == trust && one.cohort == cohort && is_live(one);
+            if !records.needs.iter().any(is_of) {
+                return Err(Status::not_found("no live need of yours names this cohort"));
+            }
+            let revision = records.bump(request_id);
+            let needs = records.needs.iter_mut().filter(|one| is_of(one)).map(|need| {
+                change(need);
+                need.revision = revision;
+                need.clone()
+            });
+            Ok((needs.collect(), revision))
+        })
+    }
+}
+
+fn is_live(need: &Need) -> bool {
+    use need::State;
+    !matches!(
+        need.state(),
+        State::Met | State::Withdrawn | State::Expired | State::Unmet | State::ResolvedOutside
+    )
 }

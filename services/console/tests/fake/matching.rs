@@ -216,9 +216,11 @@ impl MatchingService for World {
         let records = self.records();
         let transfers = records.transfers.iter().filter(|one| {
             let sides = [&one.home_trust, &one.supporting_trust];
-            let is_live = !matches!(one.state(), transfer::State::Completed | transfer::State::Aborted);
+            let has_ended = matches!(one.state(), transfer::State::Completed | transfer::State::Aborted);
+            let comes_back = one.return_plan.is_some() && one.state() == transfer::State::Arrived;
             (filter.trusts.is_empty() || sides.iter().any(|side| filter.trusts.contains(side)))
-                && if filter.states.is_empty() { is_live } else { filter.states.contains(&one.state) }
+                && if filter.states.is_empty() { !has_ended } else { filter.states.contains(&one.state) }
+                && (!filter.returning || comes_back)
         });
         let transfers = transfers.cloned().collect();
         Ok(Response::new(ListTransfersResponse {
@@ -327,6 +329,12 @@ impl MatchingService for World {
             for item in transfer.checklist.iter_mut().filter(|item| asked.done.contains(&item.name)) {
                 item.done_at = Some(now);
                 item.done_by = role.clone();
+            }
+            if let Some(transport) = &asked.transport {
+                transfer.transport = Some(transport.clone());
+            }
+            if let Some(plan) = &asked.return_plan {
+                transfer.return_plan = Some(plan.clone());
             }
             transfer.revision = revision;
             Ok(Response::new(AdvanceTransferResponse { transfer: Some(transfer.clone()), revision }))

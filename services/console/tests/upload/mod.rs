@@ -38,8 +38,8 @@ async fn send(visitor: &Visitor, csrf: &str, name: &str, file: &[u8]) -> String 
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Returns the value of a hidden field.
-fn hidden(page: &str, name: &str) -> String {
+/// Returns the value of the first hidden field of a name.
+pub(super) fn hidden(page: &str, name: &str) -> String {
     let begins = format!("name=\"{name}\" value=\"");
     let rest = page.split(&begins).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
     rest.split('"')
@@ -56,7 +56,7 @@ fn confirmation(page: &str) -> String {
     names.map(|name| format!("{name}={}", encoded(&hidden(page, name)))).join("&")
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

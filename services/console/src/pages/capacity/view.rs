@@ -64,6 +64,8 @@ pub(super) struct Row {
     suspended: Option<String>,
     is_stale: bool,
     is_due: bool,
+    /// Who asks whether it is still true: `Brackwater asks, today 14:20`.
+    pub(super) asked: Option<String>,
     /// What would happen if it were confirmed.
     stale_note: Option<String>,
     reported_at: Timestamp,
@@ -201,6 +203,7 @@ impl Row {
             source: codes::source(offer.source()),
             note: offer.note.clone(),
             suspended: suspended(offer, now),
+            asked: asked(offer, now, directory),
             is_stale,
             is_due: freshness != Freshness::Fresh,
             stale_note,
@@ -220,6 +223,19 @@ fn suspended(offer: &Offer, now: &Now) -> Option<String> {
     let reason =
         if suspension.reason.is_empty() { String::new() } else { format!(": {}", suspension.reason) };
     Some(format!("Suspended{}{reason}", until.unwrap_or_default()))
+}
+
+/// Returns who has asked last whether the figures are still true, and how many did before.
+fn asked(offer: &Offer, now: &Now, directory: &Directory) -> Option<String> {
+    let (last, before) = offer.asked.split_last()?;
+    let who =
+        if last.trust.is_empty() { codes::role(&last.role) } else { directory.trust(&last.trust).to_owned() };
+    let at = from_wire(last.at.as_ref()).map(|at| format!(", {}", now.clock(at))).unwrap_or_default();
+    let more = match before.len() {
+        0 => String::new(),
+        more => format!(", and {more} before"),
+    };
+    Some(format!("{who} asks{at}{more}"))
 }
 
 /// Says how far figures can be relied on; the rule of the glossary, on the time that the page is made for.

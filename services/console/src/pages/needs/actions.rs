@@ -16,8 +16,12 @@ use crate::words;
 use crate::words::time::from_wire;
 
 /// The controls of the page's forms, for the error summary.
-pub(super) const CONTROLS: &[Control] =
-    &[Control::new("note", "resolve-note", "How"), Control::new("reason", "withdraw-reason", "Reason")];
+pub(super) const CONTROLS: &[Control] = &[
+    Control::new("note", "resolve-note", "How"),
+    Control::new("reason", "withdraw-reason", "Reason"),
+    Control::new("needed_by", "cohort-by", "Needed by"),
+    Control::new("max_travel_minutes", "cohort-travel", "Travel limit"),
+];
 
 /// Returns the page with one need opened.
 fn opened(fields: &Fields) -> String {

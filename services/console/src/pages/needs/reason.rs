@@ -4,6 +4,7 @@ use fallow_api::render;
 use fallow_api::v1::unserved_explanation::change::Change;
 use fallow_api::v1::{Need, UnservedExplanation};
 
+use super::standing::Standing;
 use crate::directory::{Desk, Directory};
 use crate::words;
 use crate::words::resource;
@@ -22,6 +23,7 @@ pub(super) struct Reason {
     pub(super) deadline: Option<String>,
     /// Whether the viewer's trust has the need.
     pub(super) is_ours: bool,
+    pub(super) standing: Standing,
 }
 
 /// Offers that one reason rules out.
@@ -92,6 +94,7 @@ impl Reason {
                 .filter(|by| unserved.unserved > 0 && *by > now.at)
                 .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
             is_ours,
+            standing: Standing::of(need, now, directory),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use fallow_api::v1::{Need, Proposal, ResourceKind, need};
 
+use super::cohort::Cohort;
 use super::reason::{Fix, Reason};
 use crate::directory::Directory;
 use crate::words;
@@ -26,6 +27,8 @@ pub(super) struct Asked {
     pub(super) why: String,
     /// Key of the only resource that is listed.
     pub(super) resource: String,
+    /// The only cohort that is listed.
+    pub(super) cohort: String,
 }
 
 /// The part of the page that updates itself.
@@ -41,6 +44,8 @@ pub(super) struct List {
     resources: Vec<Choice>,
     reason: Option<Reason>,
     withdraw_reasons: Vec<Choice>,
+    /// The listed cohort, where the viewer's trust may change it as one.
+    cohort: Option<Cohort>,
 }
 
 /// One need.
@@ -58,6 +63,11 @@ struct Row {
     is_open: bool,
     best: String,
     age: String,
+    /// How far from home the patient is and for how long.
+    facts: Vec<String>,
+    cohort: String,
+    /// Whether somebody asks the viewer's trust if it still stands.
+    is_asked: bool,
     revision: i64,
     /// The cheapest change that would place something, where nothing fits.
     fix: Option<Fix>,
@@ -88,8 +98,9 @@ impl List {
             .map(|one| (resource::key(one), resource::short(one)))
             .collect();
         let is_listed = |need: &&Need| {
-            asked.resource.is_empty()
-                || need.resource.as_ref().is_some_and(|one| resource::key(one) == asked.resource)
+            (asked.resource.is_empty()
+                || need.resource.as_ref().is_some_and(|one| resource::key(one) == asked.resource))
+                && (asked.cohort.is_empty() || need.cohort == asked.cohort)
         };
         let mut sorted: Vec<&Need> = needs.iter().filter(is_listed).collect();
         sorted.sort_by_key(|one| {
@@ -101,13 +112,14 @@ impl List {
             key: reason.as_str_name().to_owned(),
             name: codes::decline(*reason).to_owned(),
         };
-        let row = |one: &Need| Row::new(one, asked.of_all, proposals, fixes.remove(&one.id), now, directory);
+        let row = |one: &Need| Row::new(one, &asked, proposals, fixes.remove(&one.id), now, directory);
         Self {
             rows: sorted.iter().take(ROWS_MAX).copied().map(row).collect(),
             all: sorted.len(),
             counts: counted.into_iter().map(|state| (codes::need_state(state).text, count(state))).collect(),
             resources: resources.into_iter().map(|(key, name)| Choice { key, name }).collect(),
             reason,
+            cohort: asked.own.as_deref().and_then(|own| Cohort::of(&asked.cohort, own, &sorted)),
             withdraw_reasons: codes::HOME_DECLINES.iter().map(withdraw).collect(),
             asked,
         }
@@ -123,6 +135,7 @@ impl List {
         for (name, value) in [
             ("of", if self.asked.of_all && self.asked.own.is_some() { "all" } else { "" }),
             ("resource", self.asked.resource.as_str()),
+            ("cohort", self.asked.cohort.as_str()),
         ] {
             if !value.is_empty() {
                 query.push_str(&format!("{name}={}&", encoded(value)));
@@ -132,15 +145,23 @@ impl List {
     }
 }
 
-/// Keeps what an address may have as it is, and leaves the rest out: keys and ids have nothing else.
-fn encoded(value: &str) -> String {
-    value.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~/_".contains(*c)).collect()
+/// Writes a value as an address has it.
+pub(super) fn encoded(value: &str) -> String {
+    let mut text = String::new();
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }
 
 impl Row {
     fn new(
         need: &Need,
-        of_all: bool,
+        asked: &Asked,
         proposals: &[Proposal],
         fix: Option<Fix>,
         now: &Now,
@@ -164,7 +185,11 @@ impl Row {
         Self {
             id: need.id.clone(),
             what: format!("{}{minutes}", resource::phrase(&resource, need.units)),
-            site: if of_all { format!("{}, {site}", directory.trust(&need.trust)) } else { site.to_owned() },
+            site: if asked.of_all {
+                format!("{}, {site}", directory.trust(&need.trust))
+            } else {
+                site.to_owned()
+            },
             case_ref: need.case_ref.clone(),
             priority,
             is_urgent: priority.starts_with("P1"),
@@ -174,10 +199,20 @@ impl Row {
             is_open: matches!(state, need::State::Open | need::State::PartAgreed),
             best: best(need, proposals, now, directory),
             age: raised.map_or_else(String::new, |at| now.age(at)),
+            facts: facts(need, now),
+            cohort: need.cohort.clone(),
+            is_asked: asked.own.as_ref() == Some(&need.trust)
+                && need.validation.as_ref().is_some_and(|one| one.asked_at.is_some()),
             revision: need.revision,
             fix,
         }
     }
+}
+
+/// Returns how far from home the patient is, and since when.
+fn facts(need: &Need, now: &Now) -> Vec<String> {
+    let away = from_wire(need.away_since.as_ref()).map(|since| format!("away for {}", now.age(since)));
+    need.from_home.map(codes::from_home).into_iter().chain(away).collect()
 }
 
 /// Returns the best that can be said of a need: who is asked, how much is placed, or nothing yet.
@@ -240,6 +275,6 @@ mod tests {
     #[test]
     fn an_address_has_nothing_that_it_may_not() {
         assert_eq!(encoded("BED/CC_ADULT/2"), "BED/CC_ADULT/2");
-        assert_eq!(encoded("a\"><b&c"), "abc");
+        assert_eq!(encoded("Day cases é\"&"), "Day%20cases%20%C3%A9%22%26");
     }
 }

@@ -13,7 +13,7 @@ use super::view::asked;
 use crate::app::Visit;
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
-use crate::words;
+use crate::words::{self, codes};
 
 /// The controls of the page's forms, for the error summary.
 pub(super) const CONTROLS: &[Control] = &[
@@ -82,7 +82,7 @@ fn verdict(fields: &Fields) -> Result<(Verdict, DeclineReason), Problem> {
     if verdict != Verdict::Decline {
         return Ok((verdict, DeclineReason::Unspecified));
     }
-    match DeclineReason::from_str_name(fields.text("reason")) {
+    match codes::read_decline(fields.text("reason")) {
         Some(reason) if reason != DeclineReason::Unspecified => Ok((verdict, reason)),
         Some(_) | None => Err(Problem::invalid("reason", "choose why you decline")),
     }

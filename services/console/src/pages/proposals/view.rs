@@ -51,6 +51,8 @@ pub(super) struct Inbox {
 /// One proposal.
 pub(super) struct Card {
     pub(super) id: String,
+    /// The end of the id: what the page's own names are made of, for a page of whole ones is long.
+    key: String,
     revision: i64,
     /// `12 min`, or `None` once the hold is over.
     pub(super) left: Option<String>,
@@ -67,6 +69,8 @@ pub(super) struct Card {
     needed_by: Option<String>,
     /// Since when it is needed: `13:51`, with the day when it was another one.
     since: Option<String>,
+    /// When the desks that have not answered were reminded last.
+    reminded: Option<String>,
     /// Who is asked after a no, as far as the engine has said.
     next: Option<String>,
     /// What is known of the case that matters for a yes.
@@ -154,17 +158,23 @@ impl Card {
         let (home_site, support_site) =
             (need.map_or("", |need| need.site.as_str()), offer.map_or("", |offer| offer.site.as_str()));
         let other_trust = if is_supporting { &proposal.home_trust } else { &proposal.supporting_trust };
-        let other_site = if is_supporting { home_site } else { support_site };
+        let (other_site, other_phone) = if is_supporting {
+            (home_site, &proposal.home_phone)
+        } else {
+            (support_site, &proposal.supporting_phone)
+        };
+        let other_desk = || Desk::new(directory.trust(other_trust), other_phone);
         let gives = is_supporting || is_lending;
         let reasons: &[_] = if gives { &codes::SUPPORTING_DECLINES } else { &codes::HOME_DECLINES };
         let reason = |reason: &fallow_api::v1::DeclineReason| Choice {
-            key: reason.as_str_name().to_owned(),
+            key: codes::decline_key(*reason).to_owned(),
             name: codes::decline(*reason).to_owned(),
         };
         let priority = need.map_or(("", ""), |need| codes::priority(need.priority())).0;
         let answered = answer_of(&ours);
         Self {
             id: proposal.id.clone(),
+            key: key(&proposal.id).to_owned(),
             revision: proposal.revision,
             is_short: held_until.is_some_and(|until| until.duration_since(now.at) < SHORT_HOLD),
             left,
@@ -176,8 +186,15 @@ impl Card {
             is_urgent: priority.starts_with("P1"),
             needed_by: need.and_then(|need| from_wire(need.needed_by.as_ref())).map(|by| now.clock(by)),
             since: need.and_then(|need| from_wire(need.raised_at.as_ref())).map(|at| now.clock(at)),
+            reminded: reminded(proposal, now).filter(|_| is_held),
             next: next(proposal, directory),
-            facts: need.map(facts).into_iter().flatten().chain(team(proposal, directory)).collect(),
+            facts: need
+                .map(facts)
+                .into_iter()
+                .flatten()
+                .chain(proposal.from_home.map(codes::from_home))
+                .chain(team(proposal, directory))
+                .collect(),
             is_supporting,
             is_lending,
             ours: codes::answer_state(ours.state()),
@@ -186,7 +203,7 @@ impl Card {
                 .map(|(code, answer)| (directory.trust(code).to_owned(), codes::answer_state(answer.state())))
                 .collect(),
             authority: authority(proposal),
-            desk: directory.desk(other_site).or_else(|| directory.desk_of(other_trust)),
+            desk: directory.desk(other_site).or_else(other_desk).or_else(|| directory.desk_of(other_trust)),
             can_answer: is_held && matches!(answered, answer::State::Pending | answer::State::Provisional),
             can_be_provisional: gives && answered == answer::State::Pending,
             can_undo: is_held && can_undo(&ours, &others, now.at),
@@ -200,6 +217,17 @@ impl Card {
                 .map(|transfer| transfer.id.clone()),
         }
     }
+}
+
+/// Returns the end of an id, which no two proposals of one page share.
+fn key(id: &str) -> &str {
+    id.get(id.len().saturating_sub(12)..).unwrap_or(id)
+}
+
+/// Returns when a desk was reminded last.
+fn reminded(proposal: &Proposal, now: &Now) -> Option<String> {
+    let passed = proposal.reminders.iter().filter_map(|at| from_wire(Some(at))).filter(|at| *at <= now.at);
+    passed.max().map(|at| now.time_of_day(at))
 }
 
 /// Returns what a side has said; nothing sent is nothing said.

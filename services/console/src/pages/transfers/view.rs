@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use fallow_api::v1::{ChecklistItem, Need, ResourceKind, Transfer, transfer};
+use fallow_api::v1::{ChecklistItem, Need, ResourceKind, Transfer, Transport, transfer};
 
 use super::Shown;
 use super::timeline::Moment;
@@ -12,7 +12,7 @@ use crate::directory::{Desk, Directory};
 use crate::words;
 use crate::words::codes::{self, Tag};
 use crate::words::resource::{self, Choice};
-use crate::words::time::{Now, from_wire};
+use crate::words::time::{Now, from_wire, span};
 
 /// Records around the transfers.
 pub(super) struct Known {
@@ -75,7 +75,26 @@ struct Row {
     /// Why it was aborted.
     aborted: Option<&'static str>,
     desk: Option<Desk>,
+    /// How far from home, since when out of area, how it travels and when it comes back, as far as that is known.
+    facts: Vec<String>,
+    /// What the forms about the way there and the way back hold; `None` where the viewer has nothing to say about them.
+    way_there: Option<WayThere>,
+    way_back: Option<WayBack>,
     column: usize,
+}
+
+/// What the form about the transport holds.
+struct WayThere {
+    kind: String,
+    provider: String,
+    is_booked: bool,
+}
+
+/// What the form about the return holds.
+struct WayBack {
+    /// The value of the control; empty when it is not known.
+    due: String,
+    note: String,
 }
 
 /// One thing to do before a transfer can go on.
@@ -193,6 +212,9 @@ impl Row {
             is_ours: is_ours && column < 4,
             aborted: (state == transfer::State::Aborted).then(|| codes::decline(transfer.abort_reason())),
             desk: directory.desk_of(other),
+            facts: facts(transfer, now, directory),
+            way_there: (is_ours && can_abort(state)).then(|| WayThere::of(transfer)),
+            way_back: (is_ours && !is_lent && comes_back(state)).then(|| WayBack::of(transfer, now)),
             column,
         }
     }
@@ -213,6 +235,69 @@ impl Item {
             if item.done_by.is_empty() { String::new() } else { format!(", {}", codes::role(&item.done_by)) };
         let done = from_wire(item.done_at.as_ref()).map(|at| format!("Done {}{by}", now.time_of_day(at)));
         Self { name: item.name.clone(), text: sentence_case(&item.name), done }
+    }
+}
+
+impl WayThere {
+    fn of(transfer: &Transfer) -> Self {
+        let Transport { kind, provider, booked } = transfer.transport.clone().unwrap_or_default();
+        Self { kind, provider, is_booked: booked }
+    }
+}
+
+impl WayBack {
+    fn of(transfer: &Transfer, now: &Now) -> Self {
+        let plan = transfer.return_plan.clone().unwrap_or_default();
+        let due = from_wire(plan.due_at.as_ref()).map(|due| now.control(due));
+        Self { due: due.unwrap_or_default(), note: plan.note }
+    }
+}
+
+/// Says what is known of the way there, of the stay and of the way back.
+fn facts(transfer: &Transfer, now: &Now, directory: &Directory) -> Vec<String> {
+    let mut facts: Vec<String> = transfer.from_home.map(codes::from_home).into_iter().collect();
+    if let Some(since) = from_wire(transfer.away_since.as_ref()) {
+        facts.push(match from_wire(transfer.away_until.as_ref()) {
+            Some(until) => format!("was out of area for {}", span(until.duration_since(since))),
+            None => format!("out of area for {}", now.age(since)),
+        });
+    }
+    if let Some(by) = &transfer.transport {
+        let said = [
+            by.kind.as_str(),
+            directory.trust(&by.provider),
+            if by.booked { "booked" } else { "not booked yet" },
+        ];
+        let said: Vec<&str> = said.into_iter().filter(|one| !one.is_empty()).collect();
+        facts.push(format!("transport: {}", said.join(", ")));
+    }
+    if let Some(plan) = &transfer.return_plan {
+        let due = from_wire(plan.due_at.as_ref());
+        let is_late = comes_back(transfer.state()) && due.is_some_and(|due| due < now.at);
+        let due = due.map_or_else(|| "not known when".to_owned(), |due| now.clock(due));
+        let late = if is_late { ", late" } else { "" };
+        let note = if plan.note.is_empty() { String::new() } else { format!(": {}", plan.note) };
+        facts.push(format!("back home {due}{late}{note}"));
+    }
+    facts
+}
+
+/// Says whether a return can still be planned.
+fn comes_back(state: transfer::State) -> bool {
+    match state {
+        transfer::State::Planned
+        | transfer::State::Ready
+        | transfer::State::InTransit
+        | transfer::State::Arrived
+        | transfer::State::Completed
+        | transfer::State::RepatriationDue
+        | transfer::State::Repatriating => true,
+        transfer::State::Unspecified
+        | transfer::State::Repatriated
+        | transfer::State::Aborted
+        | transfer::State::Deployed
+        | transfer::State::Extended
+        | transfer::State::Returned => false,
     }
 }
 

@@ -1,0 +1,211 @@
+//! What the records say beyond the figures: who asks, who was reminded, how far from home, and the way back; shown
+//! where a bed manager looks, and answered by a form.
+
+use fallow_api::v1::{AskedToConfirm, FromHome, Proposal, ReturnPlan, Validation, transfer};
+use prost_types::Timestamp;
+
+use super::upload::{encoded, hidden};
+use super::{Visitor, header};
+use crate::stage::Stage;
+
+/// Goal C1: a first page with its twelve proposals.
+const HTML_BYTES_MAX: usize = 60_000;
+/// What a screen holds.
+const PROPOSALS: usize = 12;
+
+/// Returns the time so many minutes from now, by the world's clock.
+fn minutes(stage: &Stage, minutes: i64) -> Option<Timestamp> {
+    Some(Timestamp { seconds: stage.world.now().as_second() + 60 * minutes, nanos: 0 })
+}
+
+/// Writes a time as pages do; a winter's day in London is on UTC.
+fn clock(at: Option<Timestamp>) -> String {
+    let minutes = at.expect("a time").seconds / 60;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
+/// Sends a form of a page: the fields that it has for everybody, and those that are given.
+async fn press(visitor: &Visitor, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
+    let mut body = format!("csrf={}", encoded(&hidden(page, "csrf")));
+    for (name, value) in fields {
+        body.push_str(&format!("&{name}={}", encoded(value)));
+    }
+    visitor.ask("POST", action, "", &body).await
+}
+
+#[tokio::test]
+async fn an_offer_says_who_asks_whether_it_is_still_true() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    assert!(!visitor.get("/capacity", "").await.contains("Still true?</span>"));
+    let asked = |trust: &str, role: &str, ago: i64| AskedToConfirm {
+        trust: trust.to_owned(),
+        role: role.to_owned(),
+        at: minutes(&stage, -ago),
+        need: String::new(),
+    };
+    let asked = [asked("", "gold", 20), asked("ZA2", "bed_manager", 5)];
+    stage.world.change(|records| {
+        let offer = records.offers.iter_mut().find(|offer| offer.id == "o-4").expect("an offer");
+        offer.asked = asked.to_vec();
+    });
+    let page = visitor.get("/capacity", "").await;
+    let said = format!("Brackwater Hospitals asks, today {}, and 1 before", clock(asked[1].at));
+    assert!(page.contains(&said), "{page}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn a_proposal_says_how_far_from_home_it_is_and_who_was_reminded() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let reminders = [minutes(&stage, -3), minutes(&stage, 4)];
+    stage.world.change(|records| {
+        let proposal = &mut records.proposals[1];
+        proposal.reminders = reminders.into_iter().flatten().collect();
+        proposal.from_home = Some(FromHome { kilometres: 36, out_of_area: true });
+    });
+    let page = visitor.get("/proposals", "").await;
+    assert!(page.contains("36 km from home, out of area"), "{page}");
+    assert!(page.contains(&format!("Reminded {}", clock(reminders[0]))), "{page}");
+    assert_eq!(page.matches("Reminded").count(), 1, "nobody else was: {page}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn an_inbox_of_one_screen_is_small() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let asked = stage.world.change(|records| {
+        let like = records.proposals[1].clone();
+        records.proposals = (0..PROPOSALS)
+            .map(|at| Proposal { id: format!("01a20468-9163-7278-81e2-be588ebbd{at:03}"), ..like.clone() })
+            .collect();
+        like.explanation.expect("an explanation").terms.len()
+    });
+    let page = visitor.get("/proposals", "").await;
+    assert_eq!(page.matches("<article").count(), PROPOSALS);
+    assert!(asked > 2 && page.matches("Why this match").count() == PROPOSALS, "each is explained");
+    assert!(page.len() <= HTML_BYTES_MAX, "{} bytes", page.len());
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn a_no_needs_a_reason_that_the_page_offers() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let page = visitor.get("/proposals", "").await;
+    assert!(page.contains(r#"name="reason" value="STAFFING""#), "{page}");
+    let decline = [("proposal", "p-2"), ("revision", "100"), ("answer", "decline")];
+    let refused = press(&visitor, &page, "/proposals/answer", &decline).await;
+    assert!(refused.contains("choose why you decline"), "{refused}");
+    let because = [decline.as_slice(), &[("reason", "STAFFING")]].concat();
+    let done = press(&visitor, &page, "/proposals/answer", &because).await;
+    assert!(done.starts_with("HTTP/1.1 303"), "{done}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn who_is_to_come_back_stands_on_a_list_of_their_own() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let page = visitor.get("/transfers?open=t-21", "").await;
+    let booked = [
+        ("transfer", "t-21"),
+        ("revision", "100"),
+        ("open", "1"),
+        ("set", "transport"),
+        ("kind", "ambulance"),
+        ("provider", "ZA5"),
+        ("booked", "yes"),
+    ];
+    let kept = press(&visitor, &page, "/transfers/advance", &booked).await;
+    assert_eq!(header(&kept, "location"), Some("/transfers?open=t-21#transfer-t-21"), "{kept}");
+    let page = visitor.get("/transfers?open=t-21", "").await;
+    assert!(page.contains("transport: ambulance, Eastholme Hospitals, booked"), "{page}");
+
+    assert!(visitor.get("/transfers?view=returning", "").await.contains("Nobody is waiting to go home."));
+    let revision = hidden(&page, "revision");
+    let back = |due| {
+        let note = ("return-note", "by the day team");
+        [("transfer", "t-21"), ("revision", revision.as_str()), ("set", "return"), ("return-due", due), note]
+    };
+    let unread = press(&visitor, &page, "/transfers/advance", &back("soon")).await;
+    assert!(unread.contains("must be a date and a time"), "{unread}");
+    press(&visitor, &page, "/transfers/advance", &back("2026-11-23T09:00")).await;
+    let away = minutes(&stage, -3 * 24 * 60);
+    stage.world.change(|records| {
+        let transfer = &mut records.transfers[0];
+        let plan = Some(ReturnPlan {
+            due_at: Some(Timestamp { seconds: 1_795_424_400, nanos: 0 }),
+            note: "by the day team".to_owned(),
+        });
+        assert_eq!(transfer.return_plan, plan, "09:00 in London on 23 November");
+        transfer.set_state(transfer::State::Arrived);
+        transfer.from_home = Some(FromHome { kilometres: 51, out_of_area: true });
+        transfer.away_since = away;
+    });
+    let list = visitor.get("/transfers?view=returning", "").await;
+    assert!(list.contains("51 km from home, out of area &middot; out of area for 3 d"), "{list}");
+    assert!(list.contains("back home yesterday 09:00, late: by the day team"), "{list}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn the_needs_of_a_cohort_are_changed_together() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let away = minutes(&stage, -5 * 24 * 60);
+    stage.world.change(|records| {
+        for id in ["n-1", "n-5"] {
+            let need = records.needs.iter_mut().find(|need| need.id == id).expect("a need");
+            need.cohort = "Winter & ward".to_owned();
+            need.from_home = Some(FromHome { kilometres: 80, out_of_area: false });
+            need.away_since = away;
+        }
+    });
+    let page = visitor.get("/needs", "").await;
+    assert!(page.contains("80 km from home · away for 5 d"), "{page}");
+    assert!(page.contains("cohort=Winter%20%26%20ward#cohort"), "{page}");
+    let page = visitor.get("/needs?cohort=Winter%20%26%20ward", "").await;
+    assert!(page.contains("Change all 2 needs") && !page.contains("LC-120"), "{page}");
+
+    let cohort = ("cohort", "Winter & ward");
+    let nothing = press(&visitor, &page, "/needs/cohort/amend", &[cohort]).await;
+    assert!(nothing.contains("say what is to change"), "{nothing}");
+    let farther =
+        press(&visitor, &page, "/needs/cohort/amend", &[cohort, ("max_travel_minutes", "90")]).await;
+    assert_eq!(header(&farther, "location"), Some("/needs?cohort=Winter%20%26%20ward"), "{farther}");
+    let far = stage.world.records().needs.iter().filter(|need| need.max_travel_minutes == 90).count();
+    assert_eq!(far, 2);
+    let reason = ("reason", "DECLINE_REASON_TREATED_ELSEWHERE");
+    press(&visitor, &page, "/needs/cohort/withdraw", &[cohort, reason]).await;
+    assert!(visitor.get("/needs", "").await.contains("2 needs are withdrawn."));
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn a_need_is_asked_about_and_said_to_stand() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let asked_at = minutes(&stage, -30);
+    stage.world.change(|records| {
+        records.needs[3].validation =
+            Some(Validation { asked_at, asked_by_role: "gold".to_owned(), ..Validation::default() });
+    });
+    let page = visitor.get("/needs", "").await;
+    assert_eq!(page.matches("Still needed?").count(), 1, "{page}");
+    let page = visitor.get("/needs?why=n-4", "").await;
+    assert!(page.contains(&format!("Gold command asks, today {}", clock(asked_at))), "{page}");
+    let says = [("need", "n-4"), ("revision", "100"), ("fit", "yes")];
+    press(&visitor, &page, "/needs/stands", &says).await;
+    let page = visitor.get("/needs?why=n-4", "").await;
+    assert!(page.contains("not willing to be treated elsewhere, fit for it."), "{page}");
+    assert!(!page.contains("Still needed?"), "{page}");
+
+    let page = visitor.get("/needs?of=all&why=n-6", "").await;
+    press(&visitor, &page, "/needs/ask-stands", &[("need", "n-6")]).await;
+    let asked = stage.world.records().needs[5].validation.clone().unwrap_or_default();
+    assert_eq!((asked.asked_by_trust.as_str(), asked.asked_at.is_some()), ("ZA4", true));
+    stage.tasks.stop();
+}
