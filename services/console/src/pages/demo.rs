@@ -150,6 +150,14 @@ fn in_words(fault: &Fault, directory: &Directory) -> String {
     }
 }
 
+impl Page {
+    /// Returns what people call a page: `Proposals` for `/proposals`.
+    fn name(&self, address: &str) -> String {
+        let mut letters = address.trim_start_matches('/').chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    }
+}
+
 /// What to try: where it is, and what it shows.
 fn steps(has_trust: bool) -> &'static [(&'static str, &'static str)] {
     if has_trust {
