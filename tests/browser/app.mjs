@@ -31,7 +31,7 @@ const run = async (command, args, port, environment = {}) => {
   for (;;) {
     if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`)
     const answer = await fetch(`${base}/healthz`).catch(() => null)
-    if (answer?.ok) return { base, stop: () => stop(child) }
+    if (answer?.ok) return { base, pid: child.pid, stop: () => stop(child) }
     if (Date.now() > until) {
       await stop(child)
       throw new Error(`${base} did not answer within ${READY_MS / 1000} s`)

@@ -1,4 +1,5 @@
-// Measures what goal C1 of docs/performance.md bounds, over a whole `fallow dev`: `node budgets.mjs [BINARY]`.
+// Measures what goals C1 and B1 of docs/performance.md bound, over a whole `fallow dev`: `node budgets.mjs [BINARY]`.
+import { readFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { build, dev } from './app.mjs'
 import { Person } from './person.mjs'
@@ -7,12 +8,36 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const PAGES = ['/proposals', '/capacity', '/needs', '/transfers', '/situation', '/wall']
 const FRAGMENTS = ['/f/proposals', '/f/capacity', '/f/needs', '/f/transfers', '/f/situation', '/f/wall']
 const ROUNDS = 21
+/** A page pulls a fragment at most so often. */
+const APART_MS = 1_000
 const [HTML_MAX, VISIT_MAX] = [60_000, 40_000]
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
 const [binary] = process.argv.slice(2)
 if (!binary) await build(['--package', 'fallow', '--bin', 'fallow'])
+const began = performance.now()
 const app = await dev(binary, { speed: 60 })
+const ready = performance.now() - began
+/** Returns the memory of the process in MiB. */
+const resident = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${app.pid}/status`, 'utf8'))[1]) / 1024
+
+/** Changes a number as one person and waits until another one's page shows it: from the click here to the number there. */
+const pushed = async (writer, reader) => {
+  const page = await (await writer.context.request.get(app.base + '/capacity')).text()
+  const form = /<form method="post" action="\/capacity\/free".*?<\/form>/s.exec(page)[0]
+  const fields = Object.fromEntries([...form.matchAll(/<input[^>]* name="([^"]+)"[^>]* value="([^"]*)"/g)].map(([, name, value]) => [name, value]))
+  const id = `free-${fields.offer}`
+  const other = String(Number(fields.free) + (Number(fields.free) > 0 ? -1 : 1))
+  const seen = reader.page.evaluate(([id, other]) => new Promise((resolve) => {
+    const is = () => document.getElementById(id)?.value === other
+    const look = () => is() ? resolve(Date.now()) : setTimeout(look, 1)
+    look()
+  }), [id, other])
+  const clicked = Date.now()
+  const answer = await writer.context.request.post(app.base + '/capacity/free', { form: { ...fields, free: other }, headers: { Origin: app.base } })
+  if (!answer.ok()) throw new Error(`the change was answered with ${answer.status()}`)
+  return (await seen) - clicked
+}
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox', '--disable-gpu'] })
 let over = 0
 try {
@@ -42,6 +67,16 @@ try {
     }
     console.log(`${path.padEnd(18)} ${median(times).toFixed(1).padStart(6)}`)
   }
+  const reader = await Person.open(browser, app.base, { user: 'site-lead.ZA4' })
+  await reader.go('/capacity')
+  await reader.page.waitForSelector('[data-live]:has-text("Live")')
+  const times = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await new Promise((resolve) => setTimeout(resolve, APART_MS))
+    times.push(await pushed(who, reader))
+  }
+  console.log(`\nfrom a click here to the number on another page: ${median(times)} ms, median of ${ROUNDS}, the write included`)
+  console.log(`fallow dev: ready after ${(ready / 1000).toFixed(2)} s, ${resident().toFixed(0)} MiB with all services in it`)
 } finally {
   await browser.close()
   await app.stop()

@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: the engine and the ledger beside their peers, on the same work, in one run.
+//! `cargo xtask bench`: the engine and the ledger beside their peers, on the same work, in one run; and the screens.
 //!
 //! Nothing here gates a test: only unequal results fail.
 
 use anyhow::Result;
 use clap::Subcommand;
 
+mod console;
 mod instances;
 mod ledger;
 mod machine;
@@ -25,6 +26,8 @@ pub(crate) struct Options {
 enum What {
     /// The matching engine beside LEMON, OR-tools, HiGHS and CP-SAT: goals M1 to M5.
     Matching(matching::Options),
+    /// Screens in a browser over a whole `fallow dev`, release build: goals C1 and B1.
+    Console,
     /// The ledger over Redis beside redis-benchmark with the same script and beside etcd: goals L1 to L5.
     Ledger(ledger::Options),
 }
@@ -32,6 +35,7 @@ enum What {
 const LIST: &str = "\
 cargo xtask bench matching    the engine beside LEMON, OR-tools, HiGHS and CP-SAT (some 40 minutes; --quick: some 5)
 cargo xtask bench ledger      the ledger over Redis beside redis-benchmark and etcd (some 5 minutes)
+cargo xtask bench console     bytes of each page, time of each fragment, push to page (some 2 minutes)
 cargo bench -p fallow-bench   the inside of the engine: build, solve, events, explanations
 
 Each measure has --help. Nothing here gates a test.";
@@ -40,6 +44,7 @@ Each measure has --help. Nothing here gates a test.";
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.what {
         Some(What::Matching(options)) => matching::run(options),
+        Some(What::Console) => console::run(),
         Some(What::Ledger(options)) => ledger::run(options),
         None => {
             println!("{LIST}");
