@@ -90,7 +90,7 @@ impl CapacityService for Capacity {
         let done = replace::run(&call, &state, message.encode_to_vec(), message.validate_only).await?;
         let revision = done.revision.0;
         let seen = |one: &Offer| offer::seen(one, revision, &call.region.region);
-        let wire = |offers: Offers| offers.resolve(&call).iter().map(|one| seen(one)).collect();
+        let wire = |offers: Offers| offers.resolve(&call).iter().map(&seen).collect();
         Ok(Response::new(v1::ReplaceOffersResponse {
             added: wire(done.answer.added),
             changed: wire(done.answer.changed),
