@@ -102,7 +102,13 @@ pub(crate) fn get(call: &Call, request: &v1::GetTrendRequest) -> Result<v1::GetT
     let all = days.chain(shelf.hours()).filter(within);
     let value = |rollup: &Rollup| match asked.measure {
         Measure::Net => net(rollup, sees),
-        other => rollup.headline.as_ref().and_then(|headline| of_headline(other, headline)),
+        Measure::Unspecified
+        | Measure::NeedsOpen
+        | Measure::NeedsOverdue
+        | Measure::PlacedPercent
+        | Measure::MinutesToAgreed => {
+            rollup.headline.as_ref().and_then(|headline| of_headline(asked.measure, headline))
+        }
     };
     let points = all.filter_map(|rollup| value(rollup).map(|value| (rollup.at, value)));
     let points = thinned(points, asked.from, asked.step);
