@@ -30,6 +30,7 @@ mod slow_watcher;
 mod tap;
 mod timeline;
 mod trace;
+mod two_people;
 mod watching;
 mod what_if;
 mod whole_way;

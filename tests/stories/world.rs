@@ -209,7 +209,12 @@ impl World {
 
     /// Returns the person who acts for a lead provider: with a trust, so that there are collaboratives that it leads.
     pub(crate) fn lead_provider_of(&self, trust: &str) -> User {
-        let mut caller = built_in::user("lead-provider", &self.config.region.id).expect("a built-in user");
+        self.acting("lead-provider", trust)
+    }
+
+    /// Returns a person of the region, such as `coordinator`, who acts with a trust: what its collaboratives share is theirs.
+    pub(crate) fn acting(&self, name: &str, trust: &str) -> User {
+        let mut caller = built_in::user(name, &self.config.region.id).expect("a built-in user");
         caller.actor.trust = Some(trust.parse().unwrap());
         let token = self.identity.signer.as_ref().unwrap().issue(&caller, TOKEN_LIFE).unwrap();
         let mut settings = Settings::at(&self.address(0)).with_token(token);

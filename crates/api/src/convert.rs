@@ -4,6 +4,7 @@
 //! is refused, windows must lie ahead. *Filed* is what `fallow match` reads from files: ids, states and gauges are given,
 //! times may be open-ended, and what is absent has the value that the file format says.
 
+pub mod answer;
 pub mod campaign;
 mod check;
 pub mod codes;

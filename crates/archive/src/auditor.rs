@@ -166,7 +166,7 @@ impl Auditor {
             let Ok(Record::Claim(claim)) = Record::decode(RecordKind::Claim, &record.body) else { continue };
             let kind = match record.key.id.split_once('/') {
                 Some(("offer", _)) => RecordKind::Offer,
-                Some(("alert", _)) => RecordKind::Monitor,
+                Some(("alert" | "override", _)) => RecordKind::Monitor,
                 Some(_) | None => RecordKind::Need,
             };
             let holder = Key::new(kind, claim.holder.as_str());

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fallow_domain::actor::Actor;
 use fallow_domain::ids::TrustCode;
 use fallow_domain::monitor::kept::Kept;
 use fallow_ledger::cause::Cause;
@@ -171,6 +172,13 @@ fn kept_in_words(kept: &Kept) -> String {
             decision.consulted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         ),
         Kept::Alert(alert) => format!("{} {}: {}", alert.rule, alert.state, alert.text),
+        Kept::Action(action) => {
+            let by = |actor: &Actor| actor.role.as_str().to_owned();
+            let people = [Some(by(&action.proposed_by)), action.confirmed.as_ref().map(|one| by(&one.by))];
+            let people: Vec<String> = people.into_iter().flatten().collect();
+            let code = action.code.map(|code| format!("{code}: ")).unwrap_or_default();
+            format!("for two people, by {}. Why: {code}{}", people.join(" and "), action.reason)
+        }
         Kept::SignOff(sign_off) => {
             format!("as of {}, by {} {}", sign_off.as_of, sign_off.by.role, sign_off.signatory)
         }
@@ -195,6 +203,7 @@ fn trusts(record: &Record) -> Vec<TrustCode> {
         Record::Feed(feed) => vec![feed.trust],
         Record::Monitor(kept) => match &**kept {
             Kept::Alert(alert) => alert.trusts.clone(),
+            Kept::Action(action) => action.trusts.clone(),
             Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => Vec::new(),
         },
         Record::Region(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) | Record::Decline(_) => {

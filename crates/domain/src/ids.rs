@@ -192,6 +192,10 @@ record_id!(
     AlertId
 );
 record_id!(
+    /// Names an action that needs two people.
+    ActionId
+);
+record_id!(
     /// Names a decision of gold.
     DecisionId
 );

@@ -6,6 +6,7 @@
 //! Words are those of the glossary: an *offer* is capacity that a trust publishes, a *need* is demand that a trust
 //! raises, a *hold* sets units of an offer aside for one *proposal*, and a *transfer* follows when both trusts said yes.
 
+pub mod action;
 pub mod actor;
 pub mod calendar;
 pub mod campaign;

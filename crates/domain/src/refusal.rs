@@ -57,6 +57,12 @@ pub mod reason {
         WRONG_SIDE,
         /// The same person gave the other answer.
         SECOND_PERSON_REQUIRED,
+        /// Acting for a trust, or around it, needs a reason from the list and in words.
+        OVERRIDE_REASON,
+        /// Nobody confirmed the action in its time; numbers `expires_at`.
+        OVERRIDE_EXPIRED,
+        /// The same person has proposed to act for others too often within a day; numbers `used`, `most`.
+        OVERRIDE_LIMIT,
         /// The hold ran out; numbers `held_until`.
         HOLD_EXPIRED,
         /// The hold has not run out yet; numbers `held_until`.

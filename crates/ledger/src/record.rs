@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fallow_domain::ids::{
-    AlertId, DecisionId, Label, NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode,
+    ActionId, AlertId, DecisionId, Label, NeedId, OfferId, ProposalId, RegionId, TransferId, TrustCode,
 };
 use fallow_domain::monitor::kept::{Kept, Span};
 use fallow_domain::need::Need;
@@ -239,6 +239,18 @@ pub fn alert_key(id: &AlertId) -> Key {
 #[must_use]
 pub fn cause_claim_key(rule: &str, cause: &str) -> Key {
     Key::new(RecordKind::Claim, format!("alert/{rule} {cause}"))
+}
+
+/// The key of an action that needs two people.
+#[must_use]
+pub fn action_key(id: &ActionId) -> Key {
+    Key::new(RecordKind::Monitor, format!("action/{id}"))
+}
+
+/// The key of the claim that names the last action by which a person broke glass, so that two at once are counted.
+#[must_use]
+pub fn override_claim_key(person: &Label) -> Key {
+    Key::new(RecordKind::Claim, format!("override/{person}"))
 }
 
 /// The key of a decision of gold.

@@ -6,6 +6,7 @@ use fallow_api::status::Failure;
 use fallow_domain::actor::Actor;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_ledger::cause::Cause;
+use fallow_ledger::record::Record;
 use fallow_ledger::transact::{Done, Fault, Order, Step, View, transact};
 use fallow_ledger::{Key, RequestKey, Revision, Trouble, planted};
 use jiff::Timestamp;
@@ -129,17 +130,45 @@ impl Live {
         ) -> Result<(fallow_domain::records::Records, A), Failure>
         + Send,
     ) -> Result<Done<A>, Failure> {
-        let first = neighbours::around(self.picture(), &roots);
+        self.decide_beside(mutation, roots, Vec::new(), |_, records| {
+            let (changes, answer) = decide(records)?;
+            Ok((changes, Vec::new(), answer))
+        })
+        .await
+    }
+
+    /// Carries out a mutation as [`Live::decide`] does, together with that of records of other kinds, `beside`, which the
+    /// decision finds in the view.
+    ///
+    /// # Errors
+    /// As [`Live::mutate`].
+    pub async fn decide_beside<A: Serialize + DeserializeOwned>(
+        &self,
+        mutation: &Mutation,
+        roots: Vec<Key>,
+        beside: Vec<Key>,
+        mut decide: impl FnMut(
+            &View,
+            &fallow_domain::records::Records,
+        ) -> Result<
+            (fallow_domain::records::Records, Vec<(Key, Option<Record>)>, A),
+            Failure,
+        > + Send,
+    ) -> Result<Done<A>, Failure> {
+        let mut first = neighbours::around(self.picture(), &roots);
+        first.extend(beside);
         self.mutate(mutation, first, |view| {
             let missing = neighbours::missing(view, self.picture(), &roots);
             if !missing.is_empty() {
                 return Ok(Step::Read(missing));
             }
-            let (changes, answer) = decide(&neighbours::records(view))?;
-            if changes.is_empty() {
+            let (changes, others, answer) = decide(view, &neighbours::records(view))?;
+            if changes.is_empty() && others.is_empty() {
                 return Ok(Step::Answer(answer));
             }
-            Ok(Step::Write { writes: neighbours::writes(changes), answer })
+            let mut writes = neighbours::writes(changes);
+            writes.extend(others);
+            Ok(Step::Write { writes, answer })
         })
         .await
     }

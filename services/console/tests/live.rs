@@ -207,6 +207,41 @@ async fn a_service_that_is_away_is_said_plainly() {
 }
 
 #[tokio::test]
+async fn every_page_tells_of_broken_glass_for_a_day() {
+    use fallow_api::v1::{Action, action::State};
+
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let now = stage.world.clock.now();
+    let glass = |text: &str, state: State, hours: i64| Action {
+        text: text.to_owned(),
+        breaks_glass: text.starts_with("Break glass"),
+        confirmed_at: Some(fallow_api::convert::time::to_wire(now - jiff::SignedDuration::from_hours(hours))),
+        state: state.into(),
+        ..Action::default()
+    };
+    let shown =
+        [glass("Break glass: waits", State::Proposed, 0), glass("Break glass: done", State::Confirmed, 23)];
+    let hidden = [
+        glass("Break glass: too long ago", State::Confirmed, 24),
+        glass("Break glass: in vain", State::Expired, 0),
+        glass("Two people: a region file", State::Confirmed, 0),
+    ];
+    let all = shown.iter().chain(&hidden).cloned().collect();
+    stage.world.change(|records| records.actions = all);
+    for page in ["/proposals", "/transfers"] {
+        let page = visitor.get(page, "").await;
+        for action in &shown {
+            assert!(page.contains(&action.text), "{}: {page}", action.text);
+        }
+        for action in &hidden {
+            assert!(!page.contains(&action.text), "{}: {page}", action.text);
+        }
+    }
+    stage.tasks.stop();
+}
+
+#[tokio::test]
 async fn every_page_says_what_an_ok_rests_on() {
     let stage = Stage::on("127.0.0.1:0").await;
     let visitor = Visitor::signed_in(&stage).await;

@@ -331,7 +331,9 @@ impl Process {
                 let identities =
                     Identities::server(live.clone(), clock.clone(), Clock::system(), self.sign_ins()?);
                 let caveat = store::caveat(&self.config.store);
-                server.with(Monitor::server(live, clock, tasks, caveat)).with(identities)
+                server
+                    .with(Monitor::server(live, clock, self.calendar.clone(), tasks, caveat))
+                    .with(identities)
             }
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use fallow_api::convert::answer::{Speaks, reply};
 use fallow_api::convert::{Check, campaign, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
@@ -21,7 +22,6 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::Speaks;
 use crate::verbs::{not_found, proposal_for, proposal_id, proposal_of, terms, transfer_id, transfer_of};
 
 /// Most cases that one answer takes. Each writes a proposal, a need, at most an offer, and a transfer or what is
@@ -141,7 +141,7 @@ pub(crate) fn parse(call: &Call, message: &v1::AnswerCampaignRequest) -> Result<
     };
     let is_own = site.is_some_and(|site| site.trust == trust);
     let speaks = if is_own { Speaks::Supporting } else { Speaks::Home };
-    let reply = crate::answer::reply(&mut check, &said, speaks);
+    let reply = reply(&mut check, &said, speaks);
     let asked = reply.map(|reply| Asked { cases, trust, reply, note });
     Ok(check.finish(mutation.zip(asked))?)
 }

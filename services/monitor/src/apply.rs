@@ -16,7 +16,7 @@ use fallow_host::texts::{self, Source};
 use fallow_ledger::RecordKind;
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, region_key};
-use fallow_ledger::transact::{Done, Step};
+use fallow_ledger::transact::{Done, Step, View};
 use fallow_live::Live;
 use fallow_live::mutate::Mutation;
 use jiff::Timestamp;
@@ -43,27 +43,61 @@ pub(crate) async fn run(live: &Live, mutation: &Mutation, toml: &str) -> Result<
     let key = region_key(live.region_id());
     let after = checked(live, toml, mutation.at)?;
     let mut all = None;
-    let done = live.mutate(mutation, vec![key.clone()], |view| {
-        let before = match view.get(&key) {
-            Some(Record::Region(state)) => Some(state),
-            Some(_) | None => None,
-        };
-        if let Some(same) = before.filter(|state| state.toml == toml) {
-            return Ok(Step::Answer(Applied { version: same.version, changes: Vec::new() }));
-        }
-        // A file that this version cannot read any more is replaced as a whole.
-        let was = before.and_then(|state| file::parse(&state.toml).ok());
-        in_use(live.picture(), was.as_ref(), &after)?;
-        let changes = all.insert(diff::between(was.as_ref(), &after));
-        let state = next(before, toml, &after, mutation);
-        let answer = Applied { version: state.version, changes: diff::remembered(changes) };
-        Ok(Step::Write { writes: vec![(key.clone(), Some(Record::Region(state)))], answer })
-    });
+    let done =
+        live.mutate(mutation, vec![key.clone()], |view| match hold(live, mutation, view, toml, &after)? {
+            Held::Same { version } => Ok(Step::Answer(Applied { version, changes: Vec::new() })),
+            Held::Next { state, changes } => {
+                let answer = Applied { version: state.version, changes: diff::remembered(&changes) };
+                all = Some(changes);
+                Ok(Step::Write { writes: vec![(key.clone(), Some(Record::Region(state)))], answer })
+            }
+        });
     let mut done = done.await?;
     if let Some(changes) = all.filter(|_| !done.replayed && !done.answer.changes.is_empty()) {
         done.answer.changes = changes;
     }
     Ok(done)
+}
+
+/// What a file comes to over the one in force.
+pub(crate) enum Held {
+    /// It says what is in force already.
+    Same {
+        /// Which file that is, counted from 1.
+        version: u64,
+    },
+    /// It comes into force.
+    Next {
+        /// The region's new state.
+        state: RegionState,
+        /// Every difference, in order of path.
+        changes: Vec<Change>,
+    },
+}
+
+/// Holds a checked file against the one in force, which the view must have.
+///
+/// # Errors
+/// Trusts and sites that are left out and have live records.
+pub(crate) fn hold(
+    live: &Live,
+    mutation: &Mutation,
+    view: &View,
+    toml: &str,
+    after: &Region,
+) -> Result<Held, Failure> {
+    let before = match view.get(&region_key(live.region_id())) {
+        Some(Record::Region(state)) => Some(state),
+        Some(_) | None => None,
+    };
+    if let Some(same) = before.filter(|state| state.toml == toml) {
+        return Ok(Held::Same { version: same.version });
+    }
+    // A file that this version cannot read any more is replaced as a whole.
+    let was = before.and_then(|state| file::parse(&state.toml).ok());
+    in_use(live.picture(), was.as_ref(), after)?;
+    let changes = diff::between(was.as_ref(), after);
+    Ok(Held::Next { state: next(before, toml, after, mutation), changes })
 }
 
 /// Applies a region file to a ledger that holds none yet. One that is there stays, whatever it says.
@@ -107,7 +141,7 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
 }
 
 /// Reads a file for this region.
-fn checked(live: &Live, toml: &str, at: Timestamp) -> Result<Region, Failure> {
+pub(crate) fn checked(live: &Live, toml: &str, at: Timestamp) -> Result<Region, Failure> {
     let region = file::parse(toml).map_err(|error| problems(&error))?;
     if region.id != *live.region_id() {
         let text = format!("must be {}, the region that this process serves", live.region_id());

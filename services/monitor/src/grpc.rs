@@ -7,6 +7,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::monitor_service_server::{MonitorService, MonitorServiceServer};
 use fallow_api::v1::{self, region_change, watch_alerts_response};
+use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::ids::{CollaborativeId, Note};
 use fallow_domain::region::{Mode, file};
 use fallow_host::clock::Clock;
@@ -31,7 +32,7 @@ use crate::keeping::Keeping;
 use crate::reports::Reports;
 use crate::situation::Folds;
 use crate::watch::Watching;
-use crate::{alerts, apply, decision, mode, sitrep, timeline, trend, view};
+use crate::{action, alerts, apply, decision, mode, sitrep, timeline, trend, view};
 
 /// The monitor service over a region's ledger.
 #[derive(Clone)]
@@ -42,6 +43,7 @@ pub struct Monitor {
     folds: Arc<Folds>,
     chronicle: Arc<Chronicle>,
     reports: Arc<Reports>,
+    calendar: Arc<WorkingCalendar>,
 }
 
 impl Monitor {
@@ -52,6 +54,7 @@ impl Monitor {
     pub fn server(
         live: Live,
         clock: Clock,
+        calendar: Arc<WorkingCalendar>,
         tasks: Tasks,
         store_caveat: String,
     ) -> MonitorServiceServer<Self> {
@@ -72,7 +75,7 @@ impl Monitor {
             }
         });
         let (folds, reports) = (Arc::new(Folds::new(store_caveat)), Arc::new(Reports::default()));
-        MonitorServiceServer::new(Self { live, clock, tasks, folds, chronicle, reports })
+        MonitorServiceServer::new(Self { live, clock, tasks, folds, chronicle, reports, calendar })
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -334,6 +337,40 @@ impl MonitorService for Monitor {
             toml: call.region.state.toml.clone(),
             revision,
         }))
+    }
+
+    async fn propose_action(
+        &self,
+        request: Request<v1::ProposeActionRequest>,
+    ) -> Result<Response<v1::ProposeActionResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, action) = action::parse(&call, &message)?;
+        let now = action::propose(&call, &mutation, action).await?;
+        Ok(Response::new(v1::ProposeActionResponse {
+            action: Some(action::to_wire(&call, &now.action, now.revision)),
+            revision: request::number_to_wire(now.revision),
+        }))
+    }
+
+    async fn confirm_action(
+        &self,
+        request: Request<v1::ConfirmActionRequest>,
+    ) -> Result<Response<v1::ConfirmActionResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let (mutation, found) = action::parse_confirm(&call, &message).await?;
+        let now = action::confirm(&call, &mutation, &found, &self.calendar).await?;
+        Ok(Response::new(v1::ConfirmActionResponse {
+            action: Some(action::to_wire(&call, &now.action, now.revision)),
+            revision: request::number_to_wire(now.revision),
+        }))
+    }
+
+    async fn list_actions(
+        &self,
+        request: Request<v1::ListActionsRequest>,
+    ) -> Result<Response<v1::ListActionsResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        Ok(Response::new(action::list(&call, &message)))
     }
 }
 

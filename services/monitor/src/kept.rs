@@ -48,6 +48,7 @@ impl Shelf {
                     Span::Hour => shelf.hours.push(seen.record.clone()),
                     Span::Day => shelf.days.push(seen.record.clone()),
                 },
+                Kept::Action(_) => {}
             }
         }
         shelf.alerts.sort_by(|(a, _), (b, _)| (b.raised_at, &b.id).cmp(&(a.raised_at, &a.id)));
@@ -97,7 +98,7 @@ pub(crate) fn kept_of(record: &Record) -> Option<&Kept> {
 pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
     match kept_of(record)? {
         Kept::Alert(alert) => Some(alert),
-        Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+        Kept::Decision(_) | Kept::Action(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
     }
 }
 
@@ -105,6 +106,6 @@ pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
 fn rollup_of(record: &Record) -> Option<&Rollup> {
     match kept_of(record)? {
         Kept::Rollup(rollup) => Some(rollup),
-        Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) => None,
+        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::SignOff(_) => None,
     }
 }

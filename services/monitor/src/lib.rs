@@ -4,6 +4,7 @@
 //!
 //! `grpc` translates; each verb has a file that says which records and which decision. It never writes a trust's numbers.
 
+mod action;
 mod alerts;
 mod apply;
 mod chronicle;

@@ -133,7 +133,7 @@ fn sign(report: &mut v1::Sitrep, sign_off: &SignOff, revision: Revision) {
 fn sign_off_of(record: &Record) -> Option<&SignOff> {
     match crate::kept::kept_of(record)? {
         Kept::SignOff(sign_off) => Some(sign_off),
-        Kept::Decision(_) | Kept::Alert(_) | Kept::Rollup(_) => None,
+        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::Rollup(_) => None,
     }
 }
 

@@ -131,6 +131,7 @@ impl<'a> Teller<'a> {
             | What::ModeSwitched { .. }
             | What::RegionApplied { .. }
             | What::Alerted(_)
+            | What::Acted(_)
             | What::SignedOff { .. } => None,
         };
         v1::TimelineEntry {
@@ -178,6 +179,11 @@ fn concerns(what: &What) -> (Vec<String>, Vec<String>) {
                 .collect(),
         ),
         What::Decided(decision) => (Vec::new(), vec![decision.id.to_string()]),
+        What::Acted(action) => {
+            let proposal = action.errand.proposal().map(ToString::to_string);
+            let subjects = std::iter::once(action.id.to_string()).chain(proposal).collect();
+            (action.trusts.iter().map(ToString::to_string).collect(), subjects)
+        }
         What::ModeSwitched { collaborative, .. } => (Vec::new(), vec![collaborative.to_string()]),
         What::RegionApplied { .. }
         | What::SignedOff { .. }

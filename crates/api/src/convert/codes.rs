@@ -1,5 +1,6 @@
 //! Coded values: which number of the wire is which value of the domain.
 
+use fallow_domain::action::{ActionState, OverrideReason};
 use fallow_domain::monitor::happened::Sort;
 use fallow_domain::monitor::kept::AlertState;
 use fallow_domain::need::{DischargePathway, NeedState, Pathway, Priority, Scope, TransferReason};
@@ -69,6 +70,11 @@ paired! {
         Decision = Decision, Alert = Alert, Feed = Feed, Transfer = Transfer, Region = Region, Pressure = Pressure,
         Need = Need,
     };
+    OverrideReason = v1::OverrideReason {
+        SystemsDown = SystemsDown, CyberIncident = CyberIncident, NobodyReachable = NobodyReachable,
+        RiskToLife = RiskToLife,
+    };
+    ActionState = v1::action::State { Proposed = Proposed, Confirmed = Confirmed, Expired = Expired };
     AlertState = v1::alert::State { Raised = Raised, Taken = Taken, Closed = Closed };
     OfferState = v1::offer::State {
         Open = Open, Suspended = Suspended, Closed = Closed, Withdrawn = Withdrawn, Expired = Expired,

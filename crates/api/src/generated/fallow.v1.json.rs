@@ -7100,6 +7100,17 @@ impl json::Enumeration for super::TimelineKind {
     ];
 }
 
+impl json::Enumeration for super::OverrideReason {
+    const PREFIX: &'static str = "OVERRIDE_REASON_";
+    const NAMES: &'static [(&'static str, i32)] = &[
+        ("UNSPECIFIED", 0),
+        ("SYSTEMS_DOWN", 1),
+        ("CYBER_INCIDENT", 2),
+        ("NOBODY_REACHABLE", 3),
+        ("RISK_TO_LIFE", 4),
+    ];
+}
+
 impl json::Message for super::situation::Headline {
     const FIELDS: &'static [&'static str] = &[
         "needs_open",
@@ -9362,6 +9373,13 @@ impl json::Message for super::Action {
         "expires_at",
         "state",
         "revision",
+        "code",
+        "trusts",
+        "confirmed_by",
+        "confirmed_at",
+        "review_by",
+        "text",
+        "breaks_glass",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -9377,6 +9395,13 @@ impl json::Message for super::Action {
             "expires_at" | "expiresAt" => 8,
             "state" => 9,
             "revision" => 10,
+            "code" => 11,
+            "trusts" => 12,
+            "confirmed_by" | "confirmedBy" => 13,
+            "confirmed_at" | "confirmedAt" => 14,
+            "review_by" | "reviewBy" => 15,
+            "text" => 16,
+            "breaks_glass" | "breaksGlass" => 17,
             _ => return None,
         })
     }
@@ -9399,6 +9424,13 @@ impl json::Message for super::Action {
         json::put_optional::<json::Time, M>(out, "expires_at", &self.expires_at)?;
         json::put::<json::Enum<super::action::State>, M>(out, "state", &self.state)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put::<json::Enum<super::OverrideReason>, M>(out, "code", &self.code)?;
+        json::put_list::<json::Text, M>(out, "trusts", &self.trusts)?;
+        json::put::<json::Text, M>(out, "confirmed_by", &self.confirmed_by)?;
+        json::put_optional::<json::Time, M>(out, "confirmed_at", &self.confirmed_at)?;
+        json::put_optional::<json::Time, M>(out, "review_by", &self.review_by)?;
+        json::put::<json::Text, M>(out, "text", &self.text)?;
+        json::put::<json::Bool, M>(out, "breaks_glass", &self.breaks_glass)?;
         Ok(())
     }
 
@@ -9415,6 +9447,13 @@ impl json::Message for super::Action {
             8 => self.expires_at = json::take::<json::Time, M>(from)?,
             9 => self.state = json::take::<json::Enum<super::action::State>, M>(from)?.unwrap_or_default(),
             10 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            11 => self.code = json::take::<json::Enum<super::OverrideReason>, M>(from)?.unwrap_or_default(),
+            12 => self.trusts = json::take_list::<json::Text, M>(from)?,
+            13 => self.confirmed_by = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            14 => self.confirmed_at = json::take::<json::Time, M>(from)?,
+            15 => self.review_by = json::take::<json::Time, M>(from)?,
+            16 => self.text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            17 => self.breaks_glass = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -9562,6 +9601,66 @@ impl json::Message for super::ConfirmActionResponse {
 }
 
 json::with_serde!(super::ConfirmActionResponse);
+
+impl json::Message for super::ListActionsRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "waiting",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "waiting" => 0,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Bool, M>(out, "waiting", &self.waiting)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.waiting = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ListActionsRequest);
+
+impl json::Message for super::ListActionsResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "actions",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "actions" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_list::<json::Nested<super::Action>, M>(out, "actions", &self.actions)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.actions = json::take_list::<json::Nested<super::Action>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ListActionsResponse);
 
 impl json::Message for super::ExchangeTokenRequest {
     const FIELDS: &'static [&'static str] = &[

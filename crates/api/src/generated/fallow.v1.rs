@@ -9788,6 +9788,27 @@ pub struct Action {
     /// Given by the server.
     #[prost(int64, tag = "11")]
     pub revision: i64,
+    /// Why, by code. Required of an action that breaks glass, refused of others.
+    #[prost(enumeration = "OverrideReason", tag = "12")]
+    pub code: i32,
+    /// ODS codes of the trusts that it concerns; empty = everybody.
+    #[prost(string, repeated, tag = "13")]
+    pub trusts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The role that confirmed it; empty while it waits.
+    #[prost(string, tag = "14")]
+    pub confirmed_by: ::prost::alloc::string::String,
+    /// When it was confirmed.
+    #[prost(message, optional, tag = "15")]
+    pub confirmed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// By when those who govern it look at it again: two working days after it was confirmed. Of an action that breaks glass.
+    #[prost(message, optional, tag = "16")]
+    pub review_by: ::core::option::Option<::prost_types::Timestamp>,
+    /// What people read of it.
+    #[prost(string, tag = "17")]
+    pub text: ::prost::alloc::string::String,
+    /// It breaks glass: somebody acts for a trust, or around it.
+    #[prost(bool, tag = "18")]
+    pub breaks_glass: bool,
     /// What will be done on confirmation. Its own `request_id` may be empty: the confirmation's counts.
     #[prost(oneof = "action::Call", tags = "2, 3, 4")]
     pub call: ::core::option::Option<action::Call>,
@@ -9844,13 +9865,15 @@ pub mod action {
     /// What will be done on confirmation. Its own `request_id` may be empty: the confirmation's counts.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Call {
-        /// Answer a proposal for a trust that cannot.
+        /// Answer a proposal for a trust that cannot: yes or no, with units or a reason. By a coordinator, an integrated care
+        /// board, a lead provider or a site lead of that trust; never by gold.
         #[prost(message, tag = "2")]
         AnswerProposal(super::AnswerProposalRequest),
-        /// Bypass a proposal.
+        /// Bypass a proposal that nobody has answered, without an incident. By gold, a coordinator, an integrated care board or
+        /// a lead provider.
         #[prost(message, tag = "3")]
         BypassProposal(super::BypassProposalRequest),
-        /// Apply a region file.
+        /// Apply a region file, at most 512 KiB. By a coordinator and a platform administrator.
         #[prost(message, tag = "4")]
         ApplyRegion(super::ApplyRegionRequest),
     }
@@ -9864,7 +9887,7 @@ pub struct ProposeActionRequest {
     /// Check only.
     #[prost(bool, tag = "2")]
     pub validate_only: bool,
-    /// Required. `call`, `for_trust` and `reason` only.
+    /// Required. `call`, `for_trust`, `code` and `reason` only.
     #[prost(message, optional, tag = "3")]
     pub action: ::core::option::Option<Action>,
 }
@@ -9901,6 +9924,23 @@ pub struct ConfirmActionResponse {
     #[prost(message, optional, tag = "1")]
     pub action: ::core::option::Option<Action>,
     /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks for actions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListActionsRequest {
+    /// Only those that wait for the second person.
+    #[prost(bool, tag = "1")]
+    pub waiting: bool,
+}
+/// Holds actions.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListActionsResponse {
+    /// At most 500, newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub actions: ::prost::alloc::vec::Vec<Action>,
+    /// The revision at which the list was taken.
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
@@ -10114,6 +10154,47 @@ impl TimelineKind {
             "TIMELINE_KIND_REGION" => Some(Self::Region),
             "TIMELINE_KIND_PRESSURE" => Some(Self::Pressure),
             "TIMELINE_KIND_NEED" => Some(Self::Need),
+            _ => None,
+        }
+    }
+}
+/// Why somebody acts for a trust, or around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OverrideReason {
+    /// Never valid for an action that breaks glass.
+    Unspecified = 0,
+    /// The trust cannot reach Fallow.
+    SystemsDown = 1,
+    /// The trust's own systems are under attack.
+    CyberIncident = 2,
+    /// Nobody who may answer can be reached.
+    NobodyReachable = 3,
+    /// Waiting would put a life at risk.
+    RiskToLife = 4,
+}
+impl OverrideReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OVERRIDE_REASON_UNSPECIFIED",
+            Self::SystemsDown => "OVERRIDE_REASON_SYSTEMS_DOWN",
+            Self::CyberIncident => "OVERRIDE_REASON_CYBER_INCIDENT",
+            Self::NobodyReachable => "OVERRIDE_REASON_NOBODY_REACHABLE",
+            Self::RiskToLife => "OVERRIDE_REASON_RISK_TO_LIFE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OVERRIDE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "OVERRIDE_REASON_SYSTEMS_DOWN" => Some(Self::SystemsDown),
+            "OVERRIDE_REASON_CYBER_INCIDENT" => Some(Self::CyberIncident),
+            "OVERRIDE_REASON_NOBODY_REACHABLE" => Some(Self::NobodyReachable),
+            "OVERRIDE_REASON_RISK_TO_LIFE" => Some(Self::RiskToLife),
             _ => None,
         }
     }
@@ -10618,7 +10699,11 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "GetRegion"));
             self.inner.unary(req, path, codec).await
         }
-        /// Proposes an action that needs two people. Idempotent by `request_id`.
+        /// Proposes an action that needs two people. Answering for a trust that cannot, and bypassing a proposal outside an
+        /// incident, break glass: both need a reason from the list and in words, a sign-in of assurance level 3, and can be
+        /// proposed by one person at most twice in 24 hours. Nothing is done yet, but everybody concerned sees it. Idempotent by
+        /// `request_id`. PERMISSION_DENIED: WRONG_SIDE for who is none of the two that such an action needs.
+        /// FAILED_PRECONDITION: OVERRIDE_REASON, OVERRIDE_LIMIT.
         pub async fn propose_action(
             &mut self,
             request: impl tonic::IntoRequest<super::ProposeActionRequest>,
@@ -10643,8 +10728,9 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "ProposeAction"));
             self.inner.unary(req, path, codec).await
         }
-        /// Confirms, as another person in another role, and carries the action out. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: SECOND_PERSON_REQUIRED, OVERRIDE_EXPIRED, ILLEGAL_TRANSITION.
+        /// Confirms, as another person in another role, and carries the action out in the same commit. Idempotent by
+        /// `request_id`. FAILED_PRECONDITION: SECOND_PERSON_REQUIRED, OVERRIDE_EXPIRED, ILLEGAL_TRANSITION, and what refuses
+        /// the call that is carried out.
         pub async fn confirm_action(
             &mut self,
             request: impl tonic::IntoRequest<super::ConfirmActionRequest>,
@@ -10667,6 +10753,32 @@ pub mod monitor_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "ConfirmAction"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists the actions of the last 14 days that concern the caller, newest first: what waits for the second person, and
+        /// what was done by two people.
+        pub async fn list_actions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListActionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListActionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MonitorService/ListActions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MonitorService", "ListActions"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -10850,7 +10962,11 @@ pub mod monitor_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Proposes an action that needs two people. Idempotent by `request_id`.
+        /// Proposes an action that needs two people. Answering for a trust that cannot, and bypassing a proposal outside an
+        /// incident, break glass: both need a reason from the list and in words, a sign-in of assurance level 3, and can be
+        /// proposed by one person at most twice in 24 hours. Nothing is done yet, but everybody concerned sees it. Idempotent by
+        /// `request_id`. PERMISSION_DENIED: WRONG_SIDE for who is none of the two that such an action needs.
+        /// FAILED_PRECONDITION: OVERRIDE_REASON, OVERRIDE_LIMIT.
         async fn propose_action(
             &self,
             request: tonic::Request<super::ProposeActionRequest>,
@@ -10860,13 +10976,25 @@ pub mod monitor_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Confirms, as another person in another role, and carries the action out. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: SECOND_PERSON_REQUIRED, OVERRIDE_EXPIRED, ILLEGAL_TRANSITION.
+        /// Confirms, as another person in another role, and carries the action out in the same commit. Idempotent by
+        /// `request_id`. FAILED_PRECONDITION: SECOND_PERSON_REQUIRED, OVERRIDE_EXPIRED, ILLEGAL_TRANSITION, and what refuses
+        /// the call that is carried out.
         async fn confirm_action(
             &self,
             request: tonic::Request<super::ConfirmActionRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ConfirmActionResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Lists the actions of the last 14 days that concern the caller, newest first: what waits for the second person, and
+        /// what was done by two people.
+        async fn list_actions(
+            &self,
+            request: tonic::Request<super::ListActionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListActionsResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -11752,6 +11880,51 @@ pub mod monitor_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ConfirmActionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MonitorService/ListActions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListActionsSvc<T: MonitorService>(pub Arc<T>);
+                    impl<
+                        T: MonitorService,
+                    > tonic::server::UnaryService<super::ListActionsRequest>
+                    for ListActionsSvc<T> {
+                        type Response = super::ListActionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListActionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MonitorService>::list_actions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListActionsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

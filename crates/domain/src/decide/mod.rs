@@ -5,6 +5,7 @@
 //! does not give back. Where the records given do not add up (an offer's held units are not the sum of its holds) they
 //! were read while something changed, and the answer is `CHANGED_MEANWHILE`: read again.
 
+pub mod action;
 pub mod figures;
 pub mod holds;
 pub mod need;

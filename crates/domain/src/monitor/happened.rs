@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::kept::{Alert, AlertState, Decision, Kept, SignOff};
 use super::rules::Rule;
+use crate::action::Action;
 use crate::actor::{Actor, Role};
 use crate::ids::{CollaborativeId, NeedId, Note, ProposalId, TransferId, TrustCode};
 use crate::lifecycle::Party;
@@ -210,6 +211,8 @@ pub enum What {
     Decided(Box<Decision>),
     /// An alert was raised, taken or closed.
     Alerted(Box<Alert>),
+    /// An action that needs two people was proposed or confirmed.
+    Acted(Box<Action>),
     /// A situation report was signed off.
     SignedOff {
         /// As of when it is.
@@ -233,7 +236,7 @@ impl What {
             | Self::Aborted { .. } => Sort::Transfer,
             Self::Declared { .. } => Sort::Pressure,
             Self::ModeSwitched { .. } | Self::RegionApplied { .. } => Sort::Region,
-            Self::Decided(_) | Self::SignedOff { .. } => Sort::Decision,
+            Self::Decided(_) | Self::Acted(_) | Self::SignedOff { .. } => Sort::Decision,
             Self::Alerted(alert) if alert.rule == Rule::FeedSilent => Sort::Feed,
             Self::Alerted(_) => Sort::Alert,
         }
@@ -257,6 +260,7 @@ impl What {
             | Self::RegionApplied { .. }
             | Self::Decided(_)
             | Self::Alerted(_)
+            | Self::Acted(_)
             | Self::SignedOff { .. } => None,
         }
     }
@@ -282,6 +286,7 @@ impl What {
             | Self::RegionApplied { .. }
             | Self::Decided(_)
             | Self::Alerted(_)
+            | Self::Acted(_)
             | Self::SignedOff { .. } => {}
         }
     }
@@ -304,6 +309,7 @@ impl What {
             | Self::RegionApplied { .. }
             | Self::Decided(_)
             | Self::Alerted(_)
+            | Self::Acted(_)
             | Self::SignedOff { .. } => None,
         }
     }
@@ -550,12 +556,21 @@ fn monitor(before: Option<&Kept>, after: &Kept, found: &mut Vec<What>) {
         (before, Kept::Alert(alert)) => {
             let was = before.and_then(|before| match before {
                 Kept::Alert(alert) => Some(alert.state),
-                Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+                Kept::Decision(_) | Kept::Action(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
             });
             let is_news = was != Some(alert.state);
             // What only the digest tells is no event of its own.
             if is_news && !(alert.digest && alert.state == AlertState::Raised) {
                 found.push(What::Alerted(Box::new(alert.clone())));
+            }
+        }
+        (before, Kept::Action(action)) => {
+            let was = before.and_then(|before| match before {
+                Kept::Action(action) => Some(action),
+                Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+            });
+            if was != Some(action) {
+                found.push(What::Acted(action.clone()));
             }
         }
         (None, Kept::SignOff(SignOff { as_of, signatory, .. })) => {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::Rule;
 use super::tally::Tally;
+use crate::action::Action;
 use crate::actor::Actor;
 use crate::ids::{AlertId, DecisionId, Note, Text, TrustCode};
 use crate::offer::Freshness;
@@ -30,6 +31,8 @@ pub enum Kept {
     Decision(Decision),
     /// Something that somebody should act on.
     Alert(Alert),
+    /// An action that needs two people.
+    Action(Box<Action>),
     /// A situation report that was signed off.
     SignOff(SignOff),
     /// The numbers of one moment, and what was counted up to it.

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use super::happened::{Happened, OfNeed, Pair, What};
 use super::kept::{Alert, AlertState};
 use super::rules::Rule;
+use crate::action::{Action, ActionState, Errand};
+use crate::actor::Actor;
 use crate::codes;
 use crate::ids::TrustCode;
 use crate::lifecycle::Party;
@@ -108,9 +110,44 @@ impl Words<'_> {
             What::RegionApplied { version } => format!("Region file {version} came into force."),
             What::Decided(decision) => format!("Gold decided: {}", sentence(decision.decision.as_str())),
             What::Alerted(alert) => alerted(alert),
+            What::Acted(action) => self.acted(action, happened.at),
             What::SignedOff { as_of, signatory } => {
                 let who = if signatory.is_empty() { "gold" } else { signatory };
                 format!("The situation report as of {} was signed off by {who}.", (self.time)(*as_of))
+            }
+        }
+    }
+
+    /// Says what two people want or have done, as a banner and the timeline do.
+    #[must_use]
+    pub fn acted(&self, action: &Action, at: Timestamp) -> String {
+        let role = |by: &Actor| code(by.role.as_str());
+        let (to_do, done) = match &action.errand {
+            Errand::Answer { for_trust, .. } => {
+                let trust = self.trust(*for_trust);
+                (format!("answer a proposal for {trust}"), format!("a proposal was answered for {trust}"))
+            }
+            Errand::Bypass { .. } => ("bypass a proposal".to_owned(), "a proposal was bypassed".to_owned()),
+            Errand::Region { .. } => {
+                ("put a region file in force".to_owned(), "a region file was put in force".to_owned())
+            }
+        };
+        let kind = if action.errand.breaks_glass() { "Break glass" } else { "Two people" };
+        let code = action.code.map(|why| format!("{}; ", code(why.as_str()))).unwrap_or_default();
+        let why = format!("Reason: {code}{}", sentence(action.reason.as_str()));
+        let first = role(&action.proposed_by);
+        match (&action.confirmed, action.state(at)) {
+            (Some(confirmed), _) => {
+                let review = confirmed.review_by.map(|by| format!(" To be reviewed by {}.", (self.time)(by)));
+                let second = role(&confirmed.by);
+                format!("{kind}: {done}, by {first} and {second}. {why}{}", review.unwrap_or_default())
+            }
+            (None, ActionState::Expired) => {
+                format!("{kind}: {first} asked to {to_do}; nobody confirmed it in time. {why}")
+            }
+            (None, ActionState::Proposed | ActionState::Confirmed) => {
+                let until = (self.time)(action.expires_at);
+                format!("{kind}: {first} asks to {to_do}; it waits for a second person until {until}. {why}")
             }
         }
     }

@@ -221,6 +221,7 @@ impl Sheet {
                 | What::RegionApplied { .. }
                 | What::Decided(_)
                 | What::Alerted(_)
+                | What::Acted(_)
                 | What::SignedOff { .. } => return,
             };
             add(&mut self.needs, key, counts, &mut self.left_out);
@@ -344,6 +345,7 @@ fn outcome(what: &What) -> Option<Outcome> {
         | What::RegionApplied { .. }
         | What::Decided(_)
         | What::Alerted(_)
+        | What::Acted(_)
         | What::SignedOff { .. } => None,
     }
 }

@@ -12,6 +12,8 @@ use crate::identity::Assurance;
 const USUAL: usize = 64 * 1024;
 /// Largest whole state of a site, in bytes.
 const SITE_STATE: usize = 1024 * 1024;
+/// Largest action of two people, in bytes: one that carries a region file.
+const ACTION: usize = 544 * 1024;
 /// Largest region file, in bytes.
 const REGION_FILE: usize = 4 * 1024 * 1024;
 
@@ -118,8 +120,9 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MonitorService/SignOffSitrep", Steer, Changes, USUAL, [N, N, N, N, N, N, N, N, A, N, N]),
     row("/fallow.v1.MonitorService/ApplyRegion", Steer, Changes, REGION_FILE, [N, N, N, N, N, N, N, N, N, N, A]).needing(Assurance::Three),
     row("/fallow.v1.MonitorService/GetRegion", Read, Reads, USUAL, [A, A, A, A, A, A, A, N, A, A, A]),
-    row("/fallow.v1.MonitorService/ProposeAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]).needing(Assurance::Three),
-    row("/fallow.v1.MonitorService/ConfirmAction", Steer, Changes, USUAL, [N, N, O, S, N, N, N, N, A, N, A]).needing(Assurance::Three),
+    row("/fallow.v1.MonitorService/ProposeAction", Steer, Changes, ACTION, [N, N, O, S, A, S, N, N, A, N, A]).needing(Assurance::Three),
+    row("/fallow.v1.MonitorService/ConfirmAction", Steer, Changes, USUAL, [N, N, O, S, A, S, N, N, A, N, A]).needing(Assurance::Three),
+    row("/fallow.v1.MonitorService/ListActions", Read, Reads, USUAL, [S, S, S, S, A, S, N, N, A, A, A]),
     // IdentityService
     row("/fallow.v1.IdentityService/GetProvider", Read, Shows, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),
     row("/fallow.v1.IdentityService/ExchangeToken", Steer, Opens, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),

@@ -3,8 +3,9 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
-use fallow_api::v1::{GetSituationRequest, ProposalFilter};
+use fallow_api::v1::{Action, GetSituationRequest, ListActionsRequest, ProposalFilter, action};
 use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 
 use super::demo;
 use crate::app::{Update, Visit};
@@ -78,6 +79,19 @@ struct Entry {
     is_current: bool,
 }
 
+/// How long every page tells of what broke glass: until the whole of the next shift has seen it.
+const GLASS_SHOWN_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// Says whether an action is told of on every page: while it waits, and after it was done.
+fn is_news(action: &Action, now: Timestamp) -> bool {
+    match action.state() {
+        action::State::Proposed => true,
+        action::State::Confirmed => time::from_wire(action.confirmed_at.as_ref())
+            .is_some_and(|done| now.duration_since(done) < GLASS_SHOWN_FOR),
+        action::State::Expired | action::State::Unspecified => false,
+    }
+}
+
 /// A collaborative in incident mode.
 struct Incident {
     name: String,
@@ -93,6 +107,8 @@ pub(crate) struct Head {
     place: &'static str,
     entries: Vec<Entry>,
     incidents: Vec<Incident>,
+    /// What broke glass and is the viewer's business, in words.
+    broken_glass: Vec<String>,
     /// What an OK rests on where the store's settings are not checked.
     store_caveat: String,
     /// Set when the counts could not be read.
@@ -113,8 +129,14 @@ impl Head {
             let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
             Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default())
         };
-        let (waiting, situation) = tokio::join!(waiting, situation);
-        let missing = waiting.is_err() || situation.is_err();
+        let actions = async {
+            let answer = visit.calls.monitor().list_actions(ListActionsRequest::default()).await?;
+            Ok::<_, Problem>(answer.into_inner().actions)
+        };
+        let (waiting, situation, actions) = tokio::join!(waiting, situation, actions);
+        let missing = waiting.is_err() || situation.is_err() || actions.is_err();
+        let is_shown = |action: &Action| action.breaks_glass && is_news(action, visit.now.at);
+        let actions = actions.unwrap_or_default().into_iter().filter(is_shown);
         let situation = situation.unwrap_or_default();
         let incidents = situation.modes.into_iter().filter(|mode| codes::is_incident(mode.mode()));
         let incident = |mode: fallow_api::v1::situation::CollaborativeMode| Incident {
@@ -124,6 +146,7 @@ impl Head {
         };
         let mut head = Self::without_counts(visit, place);
         head.incidents = incidents.map(incident).collect();
+        head.broken_glass = actions.map(|action| action.text).collect();
         head.store_caveat = situation.store_caveat;
         head.missing = missing;
         let inbox = head.entries.iter_mut().filter(|entry| entry.path == Place::Proposals.path());
@@ -146,6 +169,7 @@ impl Head {
             place: place.path(),
             entries: own.map(entry).collect(),
             incidents: Vec::new(),
+            broken_glass: Vec::new(),
             store_caveat: String::new(),
             missing: false,
         }

@@ -243,6 +243,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         ..Transfer::default()
     };
     let mut records = Records {
+        actions: Vec::new(),
         offers,
         needs,
         proposals,

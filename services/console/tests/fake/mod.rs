@@ -36,6 +36,7 @@ pub(crate) struct Records {
     pub(crate) situation: Situation,
     /// What the monitor keeps.
     pub(crate) kept: gold::Kept,
+    pub(crate) actions: Vec<fallow_api::v1::Action>,
     pub(crate) revision: i64,
     /// Trusts that were asked to confirm.
     pub(crate) asked: Vec<String>,

@@ -30,6 +30,15 @@ impl MonitorService for World {
         Ok(Response::new(GetSituationResponse { situation: Some(situation), ..Default::default() }))
     }
 
+    async fn list_actions(
+        &self,
+        request: Request<ListActionsRequest>,
+    ) -> Result<Response<ListActionsResponse>, Status> {
+        self.caller(&request)?;
+        let actions = self.records().actions.clone();
+        Ok(Response::new(ListActionsResponse { actions, ..Default::default() }))
+    }
+
     async fn watch_situation(
         &self,
         request: Request<WatchSituationRequest>,

@@ -3,6 +3,7 @@
 //! One file for each noun holds what it takes and what it does; `session` is the way to the services, `output` the way
 //! to the reader, `failure` what is said when something fails.
 
+mod action;
 mod alert;
 pub(crate) mod archive;
 pub(crate) mod audit;
@@ -157,6 +158,9 @@ pub enum Verb {
     /// Show the situation report, or sign it off: fallow sitrep --at 08:00
     #[command(display_order = 20)]
     Sitrep(sitrep::Report),
+    /// What needs two people: breaking glass, a new region file
+    #[command(subcommand, display_order = 20)]
+    Action(action::Actions),
     /// Where and as whom commands act
     #[command(subcommand, display_order = 21)]
     Context(context::Contexts),
@@ -279,6 +283,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Timeline(_)
         | Verb::Decision(_)
         | Verb::Sitrep(_)
+        | Verb::Action(_)
         | Verb::Ping => session.open().await?,
         Verb::Auth(context::Auth::Login | context::Auth::Logout) => session.open_without_sign_in()?,
     }
@@ -317,6 +322,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Report(args) => report::run(session, args).await,
         Verb::Trend(args) => report::trend(session, args).await,
         Verb::Sitrep(args) => sitrep::run(session, args).await,
+        Verb::Action(command) => action::run(session, command).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Auth(context::Auth::Login) => login::login(session).await,
         Verb::Auth(context::Auth::Logout) => login::logout(session).await,

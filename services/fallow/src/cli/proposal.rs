@@ -350,7 +350,7 @@ pub(crate) async fn explain(session: &mut Session<'_>, args: Why) -> Result<Exit
 }
 
 /// Finds the proposal that a person means: by id, or the beginning of one; live ones first.
-async fn find(session: &Session<'_>, typed: &str) -> Result<Proposal, Failure> {
+pub(crate) async fn find(session: &Session<'_>, typed: &str) -> Result<Proposal, Failure> {
     let client = session.matching()?;
     let exact = GetProposalRequest { proposal: typed.to_owned() };
     match session.call(exact, async |ask| client.clone().get_proposal(ask).await).await {

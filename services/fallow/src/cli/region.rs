@@ -101,7 +101,7 @@ async fn apply(session: &mut Session<'_>, args: Apply) -> Result<Exit, Failure> 
     session.say_changed(&summary, answer.revision)
 }
 
-fn read(file: &std::path::Path) -> Result<String, Failure> {
+pub(crate) fn read(file: &std::path::Path) -> Result<String, Failure> {
     let failed = |what: String| Failure::usage(format!("{}: {what}", file.display()));
     let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
     if size > FILE_BYTES_MAX {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use fallow_domain::action::Action;
 use fallow_domain::actor::Role;
-use fallow_domain::ids::NeedId;
+use fallow_domain::ids::{NeedId, TrustCode};
 use fallow_domain::monitor::happened::{self, Happened, Item, Step, What};
 use fallow_domain::monitor::kept::Alert;
 use fallow_domain::monitor::rules::Rule;
@@ -128,6 +129,7 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
     match &happened.what {
         What::Declared { trust, .. } => viewer.knows_trust(*trust),
         What::Alerted(alert) => may_see_alert(viewer, alert),
+        What::Acted(action) => may_see_action(viewer, action),
         What::ModeSwitched { .. }
         | What::RegionApplied { .. }
         | What::Decided(_)
@@ -141,6 +143,32 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
         | What::Agreed(_)
         | What::Moved { .. }
         | What::Aborted { .. } => false,
+    }
+}
+
+/// Says whether somebody may see an action of two people: whoever sees the region, the trusts that it concerns and those
+/// who know one of them, and of what concerns everybody, everybody.
+pub(crate) fn may_see_action(viewer: &Viewer<'_>, action: &Action) -> bool {
+    let mut trusts = action.trusts.iter();
+    viewer.sees_region()
+        || (viewer.sees_anything()
+            && (action.trusts.is_empty() || trusts.any(|trust| concerned(viewer, *trust))))
+}
+
+/// Says whether what is done for or around a trust is somebody's business: its own people's, and of who coordinates
+/// a collaborative of it or leads one.
+fn concerned(viewer: &Viewer<'_>, trust: TrustCode) -> bool {
+    match viewer.actor.role {
+        Role::Coordinator | Role::LeadProvider => viewer.knows_trust(trust),
+        Role::TrustSystem
+        | Role::BedManager
+        | Role::SiteLead
+        | Role::Icb
+        | Role::Engine
+        | Role::Console
+        | Role::Gold
+        | Role::Auditor
+        | Role::PlatformAdmin => viewer.actor.trust == Some(trust),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A trust answers for its side.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::confirm::confirm_if_all_said_yes;
 use super::{Terms, check_live, party, wrong_side};
@@ -17,7 +18,8 @@ use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
 
 /// What a trust answers that gives something: the supporting trust, or that of a team.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SupportingReply {
     /// Yes, to so many units; `None` = all.
     Accept {
@@ -36,7 +38,8 @@ pub enum SupportingReply {
 }
 
 /// What a home trust answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HomeReply {
     /// Yes, to so many units; `None` = all.
     Accept {
@@ -51,7 +54,8 @@ pub enum HomeReply {
 }
 
 /// What a side answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// The supporting trust.
     Supporting(SupportingReply),
@@ -187,7 +191,7 @@ fn giving(proposal: &mut Proposal, side: Party) -> Result<(&mut Side<SupportingD
 }
 
 /// The answers of the trusts must be of different people.
-fn check_people(proposal: &Proposal, own: Party, actor: &Actor) -> Result<(), Refusal> {
+pub(super) fn check_people(proposal: &Proposal, own: Party, actor: &Actor) -> Result<(), Refusal> {
     let team = proposal.team.as_ref().and_then(|team| team.side.as_ref());
     let given = [
         (Party::Home, proposal.home.by.as_ref()),

@@ -11,6 +11,7 @@ mod confirm;
 mod doubt;
 mod hold;
 mod join;
+mod on_behalf;
 mod propose;
 mod retract;
 
@@ -20,6 +21,7 @@ pub use campaign::answer_campaign;
 pub use doubt::end_in_doubt;
 pub use hold::{bypass, extend, lapse, supersede};
 pub use join::{SuggestedTeam, propose_joined};
+pub use on_behalf::answer_for;
 pub use propose::{Room, Suggestion, propose};
 pub use retract::{RETRACT_WITHIN, retract};
 

@@ -1,0 +1,164 @@
+use jiff::{SignedDuration, Timestamp};
+
+use crate::action::{Action, ActionState, CONFIRM_WITHIN, Errand, OverrideReason};
+use crate::actor::{Actor, ActorKind, Role};
+use crate::decide::action;
+use crate::decide::proposal::{self, HomeReply, Reply, SupportingReply};
+use crate::ids::ActionId;
+use crate::proposal::{Answer, ProposalState, SupportingDecline};
+use crate::refusal::Refusal;
+use crate::test_world::*;
+
+const YES: SupportingReply = SupportingReply::Accept { units: None };
+const NO: SupportingReply = SupportingReply::Decline { code: SupportingDecline::Staffing, set_free: None };
+
+fn coordinator() -> Actor {
+    actor("coordinator", Role::Coordinator, Some("ZA3"))
+}
+
+fn icb() -> Actor {
+    actor("icb", Role::Icb, None)
+}
+
+fn answer_for_za1() -> Errand {
+    Errand::Answer {
+        proposal: proposal_id("p-1"),
+        for_trust: "ZA1".parse().unwrap(),
+        reply: Reply::Supporting(YES),
+        note: note(""),
+    }
+}
+
+fn bypass() -> Errand {
+    Errand::Bypass { proposal: proposal_id("p-1"), because: note("flooded ward") }
+}
+
+fn region() -> Errand {
+    Errand::Region { toml: "id = \"r\"".to_owned() }
+}
+
+fn action(errand: Errand, by: &Actor, at: Timestamp) -> Action {
+    Action {
+        id: ActionId::parse("a-1").unwrap(),
+        code: errand.breaks_glass().then_some(OverrideReason::SystemsDown),
+        errand,
+        trusts: Vec::new(),
+        reason: note("their network is down"),
+        proposed_by: by.clone(),
+        proposed_at: at,
+        expires_at: at + CONFIRM_WITHIN,
+        previous: None,
+        confirmed: None,
+    }
+}
+
+fn reason<T>(done: Result<T, Refusal>) -> &'static str {
+    done.map_or_else(|refusal| refusal.reason, |_| "OK")
+}
+
+#[test]
+fn only_the_roles_of_an_action_take_part_in_it() {
+    let at = monday();
+    for errand in [answer_for_za1(), bypass(), region()] {
+        for role in Role::ALL {
+            let by = actor("somebody", *role, Some("ZA1"));
+            let expected = if errand.roles().contains(role) { "OK" } else { "WRONG_SIDE" };
+            assert_eq!(reason(action::propose(&action(errand.clone(), &by, at), [])), expected, "{role}");
+        }
+        // Gold never answers for a trust, and what breaks glass never needs the platform's administrators.
+        let roles = errand.roles();
+        assert!(!(roles.contains(&Role::Gold) && errand == answer_for_za1()));
+        assert_eq!(roles.contains(&Role::PlatformAdmin), !errand.breaks_glass());
+    }
+    let elsewhere = actor("lead", Role::SiteLead, Some("ZA2"));
+    assert_eq!(reason(action::propose(&action(answer_for_za1(), &elsewhere, at), [])), "WRONG_SIDE");
+    let system = Actor { kind: ActorKind::System, ..icb() };
+    assert_eq!(reason(action::propose(&action(bypass(), &system, at), [])), "WRONG_SIDE");
+}
+
+#[test]
+fn breaking_glass_needs_a_reason_by_code_and_in_words() {
+    let at = monday();
+    let whole = action(bypass(), &gold(), at);
+    assert_eq!(reason(action::propose(&whole, [])), "OK");
+    let without_code = Action { code: None, ..whole.clone() };
+    let without_words = Action { reason: note("  "), ..whole };
+    for bad in [without_code, without_words] {
+        assert_eq!(reason(action::propose(&bad, [])), "OVERRIDE_REASON");
+    }
+    assert_eq!(reason(action::propose(&action(region(), &coordinator(), at), [])), "OK");
+}
+
+#[test]
+fn nobody_breaks_glass_a_third_time_within_a_day() {
+    let at = monday();
+    let hours = SignedDuration::from_hours;
+    let before = |ago| action(bypass(), &gold(), at - ago);
+    let third = action(bypass(), &gold(), at);
+    let (day, late) = (before(hours(24)), before(hours(24) - SignedDuration::from_nanos(1)));
+    assert_eq!(reason(action::propose(&third, [&late])), "OK");
+    assert_eq!(reason(action::propose(&third, [&late, &before(hours(1))])), "OVERRIDE_LIMIT");
+    assert_eq!(reason(action::propose(&third, [&day, &before(hours(1))])), "OK");
+    let files = [action(region(), &coordinator(), at), action(region(), &coordinator(), at)];
+    assert_eq!(reason(action::propose(&third, &files)), "OK");
+}
+
+#[test]
+fn another_person_in_another_role_confirms_in_time_and_once() {
+    let at = monday();
+    let waiting = action(answer_for_za1(), &coordinator(), at);
+    let end = waiting.expires_at;
+    let last = end - SignedDuration::from_nanos(1);
+    let confirm = |one: &Action, by: &Actor, at| action::confirm(one, by, at, Some(end));
+    let twice = actor("coordinator", Role::Icb, None);
+    assert_eq!(reason(confirm(&waiting, &coordinator(), at)), "SECOND_PERSON_REQUIRED");
+    assert_eq!(
+        reason(confirm(&waiting, &twice, at)),
+        "SECOND_PERSON_REQUIRED",
+        "another role, the same person"
+    );
+    let colleague = actor("another", Role::Coordinator, Some("ZA3"));
+    assert_eq!(reason(confirm(&waiting, &colleague, at)), "SECOND_PERSON_REQUIRED", "the same role");
+    assert_eq!(reason(confirm(&waiting, &gold(), at)), "WRONG_SIDE");
+    assert_eq!(reason(confirm(&waiting, &icb(), end)), "OVERRIDE_EXPIRED");
+    let done = confirm(&waiting, &icb(), last).unwrap();
+    assert_eq!((done.state(last), done.state(end)), (ActionState::Confirmed, ActionState::Confirmed));
+    assert_eq!(done.confirmed.as_ref().and_then(|confirmed| confirmed.review_by), Some(end));
+    assert_eq!(reason(confirm(&done, &icb(), last)), "ILLEGAL_TRANSITION");
+    let file = action(region(), &coordinator(), at);
+    let admin = actor("admin", Role::PlatformAdmin, None);
+    assert_eq!(confirm(&file, &admin, at).unwrap().confirmed.unwrap().review_by, None);
+}
+
+#[test]
+fn two_people_answer_for_a_trust_as_its_own_would_and_the_record_says_who() {
+    let mut world = World::with(5, 0, 3);
+    world.propose("p-1", "n-1", "o-1", 2).unwrap();
+    let (id, transfer) = (proposal_id("p-1"), transfer_id("t-1"));
+    let answer = |world: &World, reply, people: [&Actor; 2]| {
+        let on = ("ZA1".parse().unwrap(), people);
+        let terms = world.terms();
+        proposal::answer_for(&world.records, &id, reply, &note("by two"), &transfer, &terms, on, world.at)
+    };
+    let (first, second) = (coordinator(), icb());
+    world.take(answer(&world, Reply::Supporting(YES), [&first, &second])).unwrap();
+    let side = &world.proposal("p-1").supporting;
+    assert_eq!((side.answer, side.by.as_ref()), (Answer::Accepted, Some(&second)));
+
+    // Who has answered for the home trust is neither of the two.
+    let mut world = World::with(5, 0, 3);
+    world.propose("p-1", "n-1", "o-1", 2).unwrap();
+    world.home("p-1", HomeReply::Accept { units: None }).unwrap();
+    let home = world.proposal("p-1").home.by.clone().unwrap();
+    for people in [[&home, &second], [&first, &home]] {
+        let refused = answer(&world, Reply::Supporting(YES), people);
+        assert_eq!(world.take(refused), Err("SECOND_PERSON_REQUIRED"));
+    }
+    world.take(answer(&world, Reply::Supporting(NO), [&first, &second])).unwrap();
+    assert_eq!(world.proposal("p-1").state, ProposalState::Declined);
+    // A side that is another's, or nobody's, is not answered.
+    let mut world = World::with(5, 0, 3);
+    world.propose("p-1", "n-1", "o-1", 2).unwrap();
+    let refused = answer(&world, Reply::Home(HomeReply::Accept { units: None }), [&first, &second]);
+    assert_eq!(world.take(refused), Err("WRONG_SIDE"));
+}

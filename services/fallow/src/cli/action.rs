@@ -1,0 +1,246 @@
+//! `fallow action`: what needs two people. One asks, another in another role confirms, and it is done then.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use fallow_api::v1::action::{Call, State};
+use fallow_api::v1::{
+    Action, AnswerProposalRequest, ApplyRegionRequest, BypassProposalRequest, ConfirmActionRequest,
+    DeclineReason, ListActionsRequest, OverrideReason, ProposeActionRequest, Verdict,
+};
+
+use super::codes;
+use super::failure::{Exit, Failure};
+use super::options::{Change, Expect, count_from_1};
+use super::output::{Cell, Column, Record, Tone, View, column, wide};
+use super::pick::pick;
+use super::session::Session;
+use super::{proposal, region};
+
+/// How one finds what there is.
+const LIST: &str = "fallow action list";
+
+/// `fallow action …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Actions {
+    /// List what waits for a second person, and what two people did in the last two weeks
+    #[command(before_help = "Examples:\n  fallow action list\n  fallow action list --waiting")]
+    List(List),
+    /// Break glass: ask to answer a proposal for a trust that cannot
+    #[command(
+        before_help = "Examples:\n  fallow action answer 0198c2 --for ZA2 --accept --code systems-down --reason \"their network \
+                        is down\"\n  fallow action answer 0198c2 --for ZA2 --decline staffing --code nobody-reachable --reason \"said \
+                        by telephone\"\n\nNothing is done until a second person, in another role, confirms it within 30 minutes."
+    )]
+    Answer(Answer),
+    /// Break glass: ask to bypass a proposal without an incident
+    #[command(
+        before_help = "Example:\n  fallow action bypass 0198c2 --code risk-to-life --reason \"the nearer unit has a bed now\""
+    )]
+    Bypass(Bypass),
+    /// Ask to put a region file in force
+    #[command(before_help = "Example:\n  fallow action region -f region.toml --reason \"Ewe Cross joins\"")]
+    Region(File),
+    /// Confirm what another person asked for, and have it done
+    #[command(before_help = "Example:\n  fallow action confirm 0198c2")]
+    Confirm(Confirm),
+}
+
+/// Lists actions.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only what waits for a second person
+    #[arg(long)]
+    waiting: bool,
+}
+
+/// Why glass is broken.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Why: systems_down, cyber_incident, nobody_reachable, risk_to_life
+    #[arg(long, value_parser = codes::parse::<OverrideReason>)]
+    code: OverrideReason,
+    /// Why, in words that everybody concerned sees; no patient details
+    #[arg(long)]
+    reason: String,
+}
+
+/// Asks to answer for a trust.
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    /// For which trust
+    #[arg(long = "for", value_name = "TRUST")]
+    for_trust: String,
+    /// Say yes
+    #[arg(long, conflicts_with = "decline", required_unless_present = "decline")]
+    accept: bool,
+    /// Say yes to so many units. Default: all
+    #[arg(long, requires = "accept", value_parser = count_from_1)]
+    units: Option<i64>,
+    /// Say no, with a reason of that side
+    #[arg(long, value_name = "REASON", value_parser = codes::parse::<DeclineReason>)]
+    decline: Option<DeclineReason>,
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Asks to bypass a proposal.
+#[derive(Debug, Args)]
+pub(crate) struct Bypass {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Asks to put a region file in force.
+#[derive(Debug, Args)]
+pub(crate) struct File {
+    /// The file
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Why; everybody sees it
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Confirms an action.
+#[derive(Debug, Args)]
+pub(crate) struct Confirm {
+    /// Id of the action, or the beginning of one
+    id: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Runs `fallow action …`.
+pub(crate) async fn run(session: &mut Session<'_>, command: Actions) -> Result<Exit, Failure> {
+    match command {
+        Actions::List(args) => {
+            let actions = all(session, args.waiting).await?;
+            let nothing = if args.waiting { "nothing waits for a second person" } else { "no actions" };
+            session.show_list(&actions, nothing)
+        }
+        Actions::Answer(args) => {
+            let verdict = if args.accept { Verdict::Accept } else { Verdict::Decline };
+            let answer = AnswerProposalRequest {
+                proposal: proposal::find(session, &args.id).await?.id,
+                verdict: verdict.into(),
+                units: args.units.unwrap_or_default(),
+                reason: args.decline.map(i32::from).unwrap_or_default(),
+                ..AnswerProposalRequest::default()
+            };
+            let for_trust = args.for_trust.to_uppercase();
+            propose(session, &args.change, glass(Call::AnswerProposal(answer), for_trust, args.why)).await
+        }
+        Actions::Bypass(args) => {
+            let bypass = BypassProposalRequest {
+                proposal: proposal::find(session, &args.id).await?.id,
+                reason: args.why.reason.clone(),
+                ..BypassProposalRequest::default()
+            };
+            propose(session, &args.change, glass(Call::BypassProposal(bypass), String::new(), args.why)).await
+        }
+        Actions::Region(args) => {
+            let toml = region::read(&args.file)?;
+            let call = Call::ApplyRegion(ApplyRegionRequest { toml, ..ApplyRegionRequest::default() });
+            let action = Action { call: Some(call), reason: args.reason, ..Action::default() };
+            propose(session, &args.change, action).await
+        }
+        Actions::Confirm(args) => confirm(session, args).await,
+    }
+}
+
+fn glass(call: Call, for_trust: String, why: Why) -> Action {
+    Action { call: Some(call), for_trust, code: why.code.into(), reason: why.reason, ..Action::default() }
+}
+
+async fn all(session: &Session<'_>, waiting: bool) -> Result<Vec<Action>, Failure> {
+    let client = session.monitor()?;
+    let ask = ListActionsRequest { waiting };
+    Ok(session.call(ask, async |ask| client.clone().list_actions(ask).await).await?.actions)
+}
+
+async fn propose(session: &mut Session<'_>, change: &Change, action: Action) -> Result<Exit, Failure> {
+    let id = change.request_id();
+    let request =
+        ProposeActionRequest { request_id: id.clone(), validate_only: change.dry_run, action: Some(action) };
+    let client = session.monitor()?;
+    let answer = session.send(&id, request, async |ask| client.clone().propose_action(ask).await).await?;
+    let action = answer.action.unwrap_or_default();
+    let exit = session.show_changed(
+        Some(&action),
+        "asked for; nothing is done until it is confirmed",
+        answer.revision,
+    )?;
+    if answer.revision != 0 {
+        session.terminal.say(&format!("next, by a second person: fallow action confirm {}", action.id))?;
+    }
+    Ok(exit)
+}
+
+async fn confirm(session: &mut Session<'_>, args: Confirm) -> Result<Exit, Failure> {
+    let known = all(session, false).await?;
+    let action = pick(&args.id, "action", LIST, &known, |action| vec![action.id.clone()])?.id.clone();
+    let id = args.change.request_id();
+    let request = ConfirmActionRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        action,
+    };
+    let client = session.monitor()?;
+    let answer = session.send(&id, request, async |ask| client.clone().confirm_action(ask).await).await?;
+    session.show_changed(answer.action.as_ref(), "confirmed and done", answer.revision)
+}
+
+impl Record for Action {
+    const COLUMNS: &'static [Column] = &[
+        column("id"),
+        column("at"),
+        column("state"),
+        column("text"),
+        wide("trusts"),
+        wide("code"),
+        wide("by"),
+        wide("confirmed by"),
+        wide("until"),
+        wide("review"),
+        wide("revision"),
+    ];
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn row(&self, view: &View) -> Vec<Cell> {
+        let tone = match self.state() {
+            State::Proposed => Tone::Warn,
+            State::Unspecified | State::Confirmed | State::Expired => Tone::Plain,
+        };
+        let code = if self.code == 0 { String::new() } else { codes::word::<OverrideReason>(self.code) };
+        vec![
+            self.id.as_str().into(),
+            view.time(self.proposed_at).into(),
+            codes::word::<State>(self.state).into(),
+            Cell::toned(self.text.as_str(), tone),
+            self.trusts.join(" ").into(),
+            code.into(),
+            self.proposed_by.as_str().into(),
+            self.confirmed_by.as_str().into(),
+            view.time(self.expires_at).into(),
+            view.time(self.review_by).into(),
+            self.revision.to_string().into(),
+        ]
+    }
+}

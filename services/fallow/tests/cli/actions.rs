@@ -1,0 +1,94 @@
+//! `action`: what needs two people.
+
+use fallow_api::v1::action::State;
+use fallow_api::v1::{
+    Action, ConfirmActionRequest, ConfirmActionResponse, GetProposalRequest, GetProposalResponse,
+    ListActionsRequest, ListActionsResponse, ProposeActionRequest, ProposeActionResponse,
+};
+
+use crate::records::suggestion;
+use crate::world::{World, at};
+
+fn waiting() -> Action {
+    Action {
+        id: "0198c7a0-1111-7000-8000-000000000001".into(),
+        text: "Break glass: icb asks to answer a proposal for Aldermoor.".into(),
+        state: State::Proposed.into(),
+        proposed_at: at("2026-11-24T14:20:00Z"),
+        breaks_glass: true,
+        ..Action::default()
+    }
+}
+
+fn answers(world: &World) {
+    world.script.on("MatchingService/GetProposal", |_: GetProposalRequest| {
+        Ok(GetProposalResponse { proposal: Some(suggestion()), revision: 7 })
+    });
+    world.script.on("MonitorService/ProposeAction", |ask: ProposeActionRequest| {
+        let revision = if ask.validate_only { 0 } else { 8 };
+        Ok(ProposeActionResponse { action: Some(waiting()), revision })
+    });
+    world.script.on("MonitorService/ListActions", |_: ListActionsRequest| {
+        Ok(ListActionsResponse { actions: vec![waiting()], revision: 8 })
+    });
+    world.script.on("MonitorService/ConfirmAction", |ask: ConfirmActionRequest| {
+        assert_eq!(ask.action, waiting().id);
+        let action = Action { state: State::Confirmed.into(), ..waiting() };
+        Ok(ConfirmActionResponse { action: Some(action), revision: 9 })
+    });
+}
+
+#[tokio::test]
+async fn one_person_asks_and_another_confirms() {
+    let world = World::new().await;
+    answers(&world);
+    let why = "--code systems-down --reason \"their network is down\"";
+    let asked = world.run(&format!("action answer 0198c2 --for za1 --accept --units 1 {why}")).await;
+    assert_eq!(asked.exit, 0, "{}", asked.err);
+    assert!(asked.err.contains(&format!("fallow action confirm {}", waiting().id)), "{}", asked.err);
+    let sent = asked.calls.last().unwrap();
+    for part in
+        ["\"for_trust\":\"ZA1\"", "\"SYSTEMS_DOWN\"", "\"ACCEPT\"", "\"units\":1", "their network is down"]
+    {
+        assert!(sent.contains(part), "{part}: {sent}");
+    }
+    let checked = world.run(&format!("action bypass 0198c2 {why} --dry-run")).await;
+    assert!(checked.calls.last().unwrap().contains("bypass_proposal"), "{:?}", checked.calls);
+    assert!(!checked.err.contains("fallow action confirm"), "{}", checked.err);
+    let listed = world.run("action list --waiting").await;
+    assert!(listed.out.contains("asks to answer a proposal for Aldermoor"), "{}", listed.out);
+    let done = world.run("action confirm 0198c7").await;
+    assert_eq!(done.exit, 0, "{}", done.err);
+    assert!(done.err.contains("confirmed and done"), "{}", done.err);
+    let nobody = world.run("action confirm 0000").await;
+    assert_eq!(nobody.exit, 3, "{}", nobody.err);
+}
+
+#[tokio::test]
+async fn glass_is_not_broken_without_a_reason_or_an_answer() {
+    let world = World::new().await;
+    answers(&world);
+    for line in [
+        "action answer 0198c2 --for ZA1 --accept --reason why",
+        "action answer 0198c2 --for ZA1 --accept --code systems-down",
+        "action answer 0198c2 --for ZA1 --code systems-down --reason why",
+        "action answer 0198c2 --for ZA1 --accept --decline staffing --code systems-down --reason why",
+        "action bypass 0198c2 --reason why",
+        "action bypass 0198c2 --code because --reason why",
+    ] {
+        let told = world.run(line).await;
+        assert_eq!((told.exit, told.calls.len()), (2, 0), "{line}: {}", told.err);
+    }
+}
+
+#[tokio::test]
+async fn a_region_file_is_asked_for_with_its_reason() {
+    let world = World::new().await;
+    answers(&world);
+    std::fs::write(world.folder().join("region.toml"), "[region]\n").unwrap();
+    let file = world.folder().join("region.toml").display().to_string();
+    let asked = world.run(&format!("action region -f {file} --reason \"a trust joins\"")).await;
+    assert_eq!(asked.exit, 0, "{}", asked.err);
+    let sent = asked.calls.last().unwrap();
+    assert!(sent.contains("apply_region") && sent.contains("a trust joins"), "{sent}");
+}
