@@ -1,7 +1,11 @@
 //! How much one caller may ask: a rate for each class of calls, and how many may be open at once.
 //!
 //! A caller is its trust, or itself when it is above trusts. Keys come from signed credentials alone, so there are as
-//! many as there are trusts and users, and nobody can make the tables grow.
+//! many as there are trusts and users, and nobody can make the tables grow. Who signs in has no credential yet: all of
+//! them are one caller.
+//!
+//! When the process as a whole has too much in work, it sheds what can wait longest: watches, reads, publishing, needs,
+//! every other change, and answers last.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -31,9 +35,18 @@ struct Inner {
     steer: DefaultKeyedRateLimiter<String>,
     read: DefaultKeyedRateLimiter<String>,
     clock: DefaultClock,
-    open: Mutex<HashMap<(Lane, String), u32>>,
+    open: Mutex<Open>,
     calls: u32,
     watches: u32,
+    load: u32,
+}
+
+/// What is open.
+#[derive(Default)]
+struct Open {
+    lanes: HashMap<(Lane, String), u32>,
+    /// Calls of all callers, without watches: those wait more than they work.
+    in_work: u32,
 }
 
 /// What is counted while it is open.
@@ -43,6 +56,23 @@ enum Lane {
     /// Accepting and declining: never crowded out by anything else.
     Answers,
     Watches,
+    /// Signing in and out, without a credential.
+    SignIns,
+}
+
+/// The caller of all calls without a credential.
+const NOBODY: &str = "signing in";
+
+/// Returns the per cent of the load from which on a class is shed: the order in which calls can wait.
+const fn shed_from(class: Class) -> u32 {
+    match class {
+        Class::Watch => 50,
+        Class::Read => 60,
+        Class::Publish => 70,
+        Class::Need => 80,
+        Class::Steer => 90,
+        Class::Answer => 100,
+    }
 }
 
 /// Leave for one call; given back when dropped.
@@ -70,6 +100,7 @@ impl Limits {
             open: Mutex::default(),
             calls: settings.calls,
             watches: settings.watches,
+            load: settings.load,
         }))
     }
 
@@ -83,9 +114,17 @@ impl Limits {
             None => caller.actor.subject.to_string(),
         };
         // What is open is counted first: a call that is refused for it uses up no rate.
-        let permit = self.open(&key, call.class)?;
+        let permit = self.open(&key, call.class, Lane::of(call.class))?;
         self.check_rate(&key, call.class)?;
         Ok(permit)
+    }
+
+    /// Admits a call of somebody without a credential, who is about to sign in or out.
+    ///
+    /// # Errors
+    /// As many as a trust may have in work are in work already, or the process has too much to do.
+    pub fn admit_nobody(&self, call: &Call) -> Result<Permit, Failure> {
+        self.open(NOBODY, call.class, Lane::SignIns)
     }
 
     fn check_rate(&self, key: &String, class: Class) -> Result<(), Failure> {
@@ -111,37 +150,61 @@ impl Limits {
         })
     }
 
-    fn open(&self, key: &str, class: Class) -> Result<Permit, Failure> {
-        let (lane, limit, reason, what) = match class {
-            Class::Watch => (Lane::Watches, self.0.watches, reasons::WATCH_LIMIT, "watches"),
-            Class::Answer => (Lane::Answers, self.0.calls, reasons::CONCURRENCY, "answers"),
-            Class::Publish | Class::Need | Class::Steer | Class::Read => {
-                (Lane::Calls, self.0.calls, reasons::CONCURRENCY, "calls")
-            }
+    fn open(&self, key: &str, class: Class, lane: Lane) -> Result<Permit, Failure> {
+        let (limit, reason, what) = match lane {
+            Lane::Watches => (self.0.watches, reasons::WATCH_LIMIT, "watches"),
+            Lane::Answers => (self.0.calls, reasons::CONCURRENCY, "answers"),
+            Lane::Calls => (self.0.calls, reasons::CONCURRENCY, "calls"),
+            Lane::SignIns => (self.0.calls, reasons::CONCURRENCY, "sign-ins"),
+        };
+        let crowded = |reason, subject, text| Failure::Limited {
+            reason,
+            subject,
+            text,
+            retry_after: Some(RETRY_AFTER_CROWD),
         };
         let slot = (lane, key.to_owned());
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(slot.clone()).or_default();
+        // At least one call of each class is let in, however small the load is set.
+        let bound = (u64::from(self.0.load) * u64::from(shed_from(class)) / 100).max(1);
+        if u64::from(open.in_work) >= bound {
+            let class = class_name(class);
+            let text = format!("{} calls are in work, and {class} waits from {bound} on", open.in_work);
+            return Err(crowded(reasons::CONCURRENCY, format!("this service, {class}"), text));
+        }
+        let count = open.lanes.entry(slot.clone()).or_default();
         if *count >= limit {
-            return Err(Failure::Limited {
-                reason,
-                subject: format!("{key}, {what}"),
-                text: format!("{limit} {what} may be open at once"),
-                retry_after: Some(RETRY_AFTER_CROWD),
-            });
+            let text = format!("{limit} {what} may be open at once");
+            return Err(crowded(reason, format!("{key}, {what}"), text));
         }
         *count += 1;
+        if lane != Lane::Watches {
+            open.in_work += 1;
+        }
         Ok(Permit { limits: self.clone(), slot })
+    }
+}
+
+impl Lane {
+    const fn of(class: Class) -> Self {
+        match class {
+            Class::Watch => Self::Watches,
+            Class::Answer => Self::Answers,
+            Class::Publish | Class::Need | Class::Steer | Class::Read => Self::Calls,
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut open = self.limits.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.slot) {
+        if let Some(count) = open.lanes.get_mut(&self.slot) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.slot);
+                open.lanes.remove(&self.slot);
+            }
+            if self.slot.0 != Lane::Watches {
+                open.in_work -= 1;
             }
         }
     }
@@ -191,6 +254,50 @@ mod tests {
         // And its people still answer and read.
         assert_eq!(reason(limits.admit(&same, call("AnswerProposal"))), "OK");
         assert_eq!(reason(limits.admit(&same, call("ListOffers"))), "OK");
+    }
+
+    /// As many trusts as it takes, so that no trust's own limit is reached.
+    #[test]
+    fn what_can_wait_longest_is_shed_first_and_answers_last() {
+        let settings = [("limits.load", "10"), ("limits.calls", "1")];
+        let limits = Limits::new(&config::Config::load(None, []).unwrap().with(&settings).unwrap().limits);
+        let order =
+            ["WatchOffers", "ListOffers", "PublishOffer", "RaiseNeed", "AskToConfirm", "AnswerProposal"];
+        let shed = |limits: &Limits| {
+            let somebody = user("bed-manager.ZB0");
+            let refused = |name: &&&str| reason(limits.admit(&somebody, call(name))) == reasons::CONCURRENCY;
+            order.iter().filter(refused).count()
+        };
+        let mut held = Vec::new();
+        let mut counts = Vec::new();
+        for number in 0..10 {
+            counts.push(shed(&limits));
+            let answering = user(&format!("bed-manager.ZA{number}"));
+            held.push(limits.admit(&answering, call("AnswerProposal")).unwrap());
+        }
+        counts.push(shed(&limits));
+        // At 5 of 10 calls in work watches are shed, at 6 reads, and so on; at 10 even answers.
+        assert_eq!(counts, [0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]);
+        let refused = limits.admit(&user("bed-manager.ZB1"), call("ListOffers")).err().unwrap();
+        let Failure::Limited { subject, retry_after, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!((subject.as_str(), retry_after), ("this service, read", Some(RETRY_AFTER_CROWD)));
+        drop(held);
+        assert_eq!(shed(&limits), 0);
+        // Watches that are open are no load.
+        let one = limits.admit(&user("bed-manager.ZA1"), call("WatchOffers")).unwrap();
+        assert_eq!(limits.0.open.lock().unwrap().in_work, 0);
+        drop(one);
+    }
+
+    #[test]
+    fn those_who_sign_in_are_one_caller() {
+        let limits = limits();
+        let sign_in = call("ExchangeToken");
+        let held: Vec<_> = (0..3).map(|_| limits.admit_nobody(sign_in).unwrap()).collect();
+        assert_eq!(reason(limits.admit_nobody(sign_in)), reasons::CONCURRENCY);
+        assert_eq!(reason(limits.admit(&user("bed-manager.ZA1"), call("ListOffers"))), "OK");
+        drop(held);
+        assert_eq!(reason(limits.admit_nobody(sign_in)), "OK");
     }
 
     #[test]

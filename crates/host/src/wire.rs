@@ -193,13 +193,14 @@ where
         None if headers::is_infrastructure(request.uri().path()) => handle(inner, request).await,
         None => Err(Failure::Unimplemented),
     };
-    let response = match outcome {
+    let mut response = match outcome {
         Ok(mut response) => {
             mend::head(&mut response, known, &id.0);
             response
         }
         Err(failure) => failure.status(Some(&id.0)).into_http(),
     };
+    mend::push_back(response.headers_mut());
     (response, leave)
 }
 
@@ -211,7 +212,8 @@ impl Rules {
         let deadline = headers::take_deadline(request.headers_mut(), call.changes)?;
         let deadline = deadline.unwrap_or(self.default_deadline).min(self.longest_deadline);
         if call.open {
-            return Ok((deadline, Leave::default()));
+            let permit = Some(self.limits.admit_nobody(call)?);
+            return Ok((deadline, Leave { permit, session: None }));
         }
         let caller = self.caller_of(request)?;
         let span = tracing::Span::current();

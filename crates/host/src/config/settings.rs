@@ -221,6 +221,8 @@ section!(
         calls: u32,
         /// Open watches.
         watches: u32,
+        /// Calls of all callers in work at once.
+        load: u32,
     }
 );
 
@@ -413,6 +415,7 @@ impl Settings {
             ("limits.read_burst", limits.read_burst),
             ("limits.calls", limits.calls),
             ("limits.watches", limits.watches),
+            ("limits.load", limits.load),
         ] {
             check.range(path, value, 1..=100_000);
         }

@@ -91,6 +91,7 @@ impl HttpBody for Answer {
         Poll::Ready(Some(Ok(match frame.into_trailers() {
             Ok(mut trailers) => {
                 mend::trailers(&mut trailers, this.served.call, &this.served.id);
+                mend::push_back(&mut trailers);
                 this.code = Status::from_header_map(&trailers).map(|status| status.code());
                 Frame::trailers(trailers)
             }

@@ -1,7 +1,8 @@
 //! Answers that tonic gave by itself, put right. Ours are known by their details and stay as they are.
 
+use fallow_api::problem::Problem;
 use fallow_api::status::Failure;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -31,9 +32,22 @@ pub(super) fn trailers_of(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     // Our own statuses hold nothing that a header cannot; if one did, the code must still arrive.
     if status.add_header(&mut trailers).is_err() {
-        trailers.insert(Status::GRPC_STATUS, http::HeaderValue::from(i32::from(Code::Internal)));
+        trailers.insert(Status::GRPC_STATUS, HeaderValue::from(i32::from(Code::Internal)));
     }
     trailers
+}
+
+/// The trailer by which gRPC clients are told how long to wait before they try again, in milliseconds.
+pub(super) const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// Says to gRPC's own retries what the details say to people: when to try again.
+pub(super) fn push_back(headers: &mut HeaderMap) {
+    let Some(status) = Status::from_header_map(headers).filter(|status| status.code() != Code::Ok) else {
+        return;
+    };
+    if let Some(wait) = Problem::from(&status).retry_after {
+        headers.insert(PUSHBACK, HeaderValue::from(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));
+    }
 }
 
 /// Returns a failure that says where to look and nothing else.

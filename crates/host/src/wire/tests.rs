@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
+use fallow_api::status::Failure;
 use fallow_api::v1::capacity_service_server::{CapacityService, CapacityServiceServer};
 use fallow_api::v1::{self, GetOfferRequest, PublishOfferRequest, StreamOffersRequest, WatchOffersRequest};
 use fallow_domain::ids::RegionId;
@@ -24,6 +25,7 @@ use crate::tasks::Tasks;
 use crate::telemetry;
 
 mod abuse;
+mod pushback;
 
 const PUBLISH: &str = "/fallow.v1.CapacityService/PublishOffer";
 const GET: &str = "/fallow.v1.CapacityService/GetOffer";
@@ -45,6 +47,9 @@ impl CapacityService for Moody {
         match request.get_ref().request_id.as_str() {
             "panic" => panic!("on purpose"),
             "slow" => tokio::time::sleep(Duration::from_secs(30)).await,
+            "away" => {
+                return Err(Failure::StoreAway { retry_after: Duration::from_millis(1_500) }.into());
+            }
             "raw" => return Err(Status::internal("connection to 10.0.0.7 lost")),
             _ => {}
         }
