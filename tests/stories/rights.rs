@@ -17,8 +17,13 @@ use crate::people::{User, call};
 use crate::wire::{self, resource};
 use crate::world::{World, stories};
 
+mod walk;
+
+use walk::what_the_table_says_is_what_is_answered;
+
 stories!(
     a_role_does_what_its_column_says_and_nothing_else,
+    what_the_table_says_is_what_is_answered,
     nothing_without_a_credential,
     a_record_of_another_trust_is_not_there,
     what_joins_two_trusts_is_not_there_for_a_third,

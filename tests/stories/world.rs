@@ -207,6 +207,16 @@ impl World {
         self.identity.signer.as_ref().unwrap().issue(&caller, TOKEN_LIFE).unwrap()
     }
 
+    /// Returns the token of somebody, such as `coordinator` or `bed-manager`, who acts with a trust.
+    pub(crate) fn token_of(&self, name: &str, trust: &str) -> String {
+        let region = &self.config.region.id;
+        let whole = format!("{name}.{trust}");
+        let found = built_in::user(&whole, region).or_else(|| built_in::user(name, region));
+        let mut caller = found.expect("a built-in user");
+        caller.actor.trust = Some(trust.parse().unwrap());
+        self.identity.signer.as_ref().unwrap().issue(&caller, TOKEN_LIFE).unwrap()
+    }
+
     /// Returns the person who acts for a lead provider: with a trust, so that there are collaboratives that it leads.
     pub(crate) fn lead_provider_of(&self, trust: &str) -> User {
         self.acting("lead-provider", trust)
@@ -214,10 +224,7 @@ impl World {
 
     /// Returns a person of the region, such as `coordinator`, who acts with a trust: what its collaboratives share is theirs.
     pub(crate) fn acting(&self, name: &str, trust: &str) -> User {
-        let mut caller = built_in::user(name, &self.config.region.id).expect("a built-in user");
-        caller.actor.trust = Some(trust.parse().unwrap());
-        let token = self.identity.signer.as_ref().unwrap().issue(&caller, TOKEN_LIFE).unwrap();
-        let mut settings = Settings::at(&self.address(0)).with_token(token);
+        let mut settings = Settings::at(&self.address(0)).with_token(self.token_of(name, trust));
         settings.deadline = PATIENCE;
         User { client: Client::new(&settings).unwrap(), now: self.clock.now() }
     }

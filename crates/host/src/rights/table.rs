@@ -95,7 +95,7 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MatchingService/ListCampaigns", Read, Reads, USUAL, [S, S, S, S, A, S, A, N, A, N, N]),
     row("/fallow.v1.MatchingService/GetCampaign", Read, Reads, USUAL, [S, S, S, S, A, S, A, N, A, N, N]),
     row("/fallow.v1.MatchingService/AnswerCampaign", Answer, Changes, USUAL, [O, O, O, N, N, N, N, N, N, N, N]),
-    row("/fallow.v1.MatchingService/ExplainNeed", Read, Reads, USUAL, [S, S, S, S, A, S, N, N, A, N, N]),
+    row("/fallow.v1.MatchingService/ExplainNeed", Read, Reads, USUAL, [O, O, O, O, A, O, N, N, A, N, N]),
     row("/fallow.v1.MatchingService/Simulate", Read, Reads, USUAL, [N, S, S, S, A, S, N, N, A, N, N]),
     row("/fallow.v1.MatchingService/ListTransfers", Read, Reads, USUAL, [S, S, S, S, A, S, A, N, A, N, N]),
     row("/fallow.v1.MatchingService/GetTransfer", Read, Reads, USUAL, [S, S, S, S, A, S, A, N, A, N, N]),
