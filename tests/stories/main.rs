@@ -19,6 +19,7 @@ mod growth;
 mod joins;
 mod named;
 mod overcommit;
+mod parsers;
 mod people;
 mod process;
 mod races;

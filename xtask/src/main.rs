@@ -9,6 +9,7 @@ mod ci;
 mod codegen;
 mod demo;
 mod faults;
+mod fuzz;
 mod lint;
 mod pictures;
 mod sbom;
@@ -41,6 +42,8 @@ enum Task {
     Bench(bench::Options),
     /// Breaks services and Redis on purpose, round after round, and checks that nothing they said was wrong.
     Faults(faults::Options),
+    /// Feeds every parser what a fuzzer finds; needs a nightly compiler and cargo-fuzz.
+    Fuzz(fuzz::Options),
     /// Checks formatting, lints, documentation and licences.
     Lint,
     /// Writes what the binary is made of, as a CycloneDX bill of materials.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Pictures => pictures::run().map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Faults(options) => faults::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Sbom(options) => sbom::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
