@@ -5,6 +5,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 
+mod abuse;
 mod console;
 mod instances;
 mod ledger;
@@ -30,12 +31,15 @@ enum What {
     Console,
     /// The ledger over Redis beside redis-benchmark with the same script and beside etcd: goals L1 to L5.
     Ledger(ledger::Options),
+    /// What other trusts notice while a caller floods a service.
+    WireAbuse(abuse::Options),
 }
 
 const LIST: &str = "\
 cargo xtask bench matching    the engine beside LEMON, OR-tools, HiGHS and CP-SAT (some 40 minutes; --quick: some 5)
 cargo xtask bench ledger      the ledger over Redis beside redis-benchmark and etcd (some 5 minutes)
 cargo xtask bench console     bytes of each page, time of each fragment, push to page (some 2 minutes)
+cargo xtask bench wire-abuse  what others notice of a caller that does harm (some 5 minutes)
 cargo bench -p fallow-bench   the inside of the engine: build, solve, events, explanations
 
 Each measure has --help. Nothing here gates a test.";
@@ -46,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(What::Matching(options)) => matching::run(options),
         Some(What::Console) => console::run(),
         Some(What::Ledger(options)) => ledger::run(options),
+        Some(What::WireAbuse(options)) => abuse::run(options),
         None => {
             println!("{LIST}");
             Ok(())

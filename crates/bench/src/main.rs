@@ -40,6 +40,8 @@ enum Task {
     Ledger(ledger::Options),
     /// Measures services over Redis by gRPC, beside a bare handler that runs the same script.
     Wire(wire::Options),
+    /// Measures what others notice while a caller floods a service.
+    WireAbuse(wire::abuse::Options),
     /// Serves the bare handler; `wire` starts it.
     #[command(hide = true)]
     WireBare(wire::BareOptions),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Task::Live(options) => live::run(&options),
         Task::Ledger(options) => ledger::run(&options),
         Task::Wire(options) => wire::run(&options),
+        Task::WireAbuse(options) => wire::abuse::run(&options),
         Task::WireBare(options) => wire::run_bare(&options),
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! `fallow-bench wire`: services as processes over a durable Redis, by gRPC, beside a bare handler that runs the same
 //! script: goals L1 to L4.
 
+pub(crate) mod abuse;
 mod bare;
 mod feed;
 mod fleet;

@@ -22,7 +22,7 @@ use tonic::Streaming;
 
 use super::Options;
 use super::feed::{now, offer};
-use super::fleet::{Ground, Served, ready};
+use super::fleet::{Ground, Lanes, Served, ready};
 use super::watching::{PER_SECOND, publish};
 use crate::ledger::Figure;
 
@@ -47,10 +47,10 @@ pub(crate) async fn need_to_proposal(options: &Options) -> Result<Figure> {
     let tokens: BTreeMap<&String, String> =
         trusts.keys().map(|trust| Ok((trust, ground.token(trust)?))).collect::<Result<_>>()?;
     let (home, token) = tokens.iter().next().context("a trust")?;
-    let capacity = ground.serve("capacity", &["capacity", "monitor"], token)?;
+    let capacity = ground.serve("capacity", &["capacity", "monitor"], token, Lanes::Open)?;
     ready(&capacity).await?;
-    let demand = ground.serve("demand", &["demand"], token)?;
-    let matching = ground.serve("matching", &["matching"], token)?;
+    let demand = ground.serve("demand", &["demand"], token, Lanes::Open)?;
+    let matching = ground.serve("matching", &["matching"], token, Lanes::Open)?;
     fill(&trusts, &tokens, &capacity, &demand).await?;
 
     let gold = matching.client_of(&ground.gold()?)?;
