@@ -99,7 +99,7 @@ async fn two_people_answer_for_a_trust_that_cannot(world: &mut World) {
     assert_eq!(unchanged.supporting.unwrap().state(), v1::answer::State::Pending, "nothing is done yet");
     // Both trusts see it at once, a third one does not.
     for user in ["bed-manager.ZA1", "bed-manager.ZA4", "duty-lead", "auditor"] {
-        assert_eq!(waiting(&world.user(user)).await, [first.id.clone()], "{user}");
+        assert_eq!(waiting(&world.user(user)).await, std::slice::from_ref(&first.id), "{user}");
     }
     for user in ["bed-manager.ZA2", "platform-admin"] {
         assert_eq!(waiting(&world.user(user)).await, [""; 0], "{user}");

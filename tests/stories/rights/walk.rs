@@ -85,6 +85,7 @@ fn rows(world: &World, records: &Records) -> Vec<Row> {
     /// `check` is a change that is only checked, `read` is no change, `bare` is sent as it is.
     macro_rules! row {
         ($name:literal, $about:expr, check $request:ident { $($field:ident: $value:expr),* $(,)? }) => {
+            #[allow(clippy::needless_update)] // some have no other field
             let message = v1::$request {
                 request_id: fresh_request_id(), validate_only: true, $($field: $value,)* ..Default::default()
             };
