@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const READY_MS = 60_000
+/** A port that was free a moment ago can be somebody else's by the time that it is used. */
+const TRIES = 5
 
 /** Returns a port that is free at the moment. */
 const freePort = () =>
@@ -24,12 +26,24 @@ export const build = (args) =>
     cargo.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`cargo build ended with ${code}`))))
   })
 
-const run = async (command, args, port, environment = {}) => {
+/** Starts a program on two free ports, and again on others when it ends before it answers. */
+const run = async (command, argsOn, environment) => {
+  for (let left = TRIES - 1; ; left -= 1) {
+    const [port, other] = [await freePort(), await freePort()]
+    try {
+      return await start(command, argsOn(port, other), port, environment)
+    } catch (error) {
+      if (!error.hasEnded || left === 0) throw error
+    }
+  }
+}
+
+const start = async (command, args, port, environment = {}) => {
   const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } })
   const base = `http://127.0.0.1:${port}`
   const until = Date.now() + READY_MS
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`)
+    if (child.exitCode !== null) throw Object.assign(new Error(`${command} ended with ${child.exitCode}`), { hasEnded: true })
     const answer = await fetch(`${base}/healthz`).catch(() => null)
     if (answer?.ok) return { base, pid: child.pid, stop: () => stop(child) }
     if (Date.now() > until) {
@@ -50,21 +64,17 @@ const stop = (child) =>
 const folder = () => `${process.env.CARGO_TARGET_DIR ?? `${ROOT}/target`}/debug`
 
 /** Serves the pages over the made-up world; each start is a new one. */
-export const screens = async () => {
-  const port = await freePort()
-  return run(`${folder()}/examples/screens`, [`127.0.0.1:${port}`], port)
-}
+export const screens = () => run(`${folder()}/examples/screens`, (port) => [`127.0.0.1:${port}`])
 
 /** Starts an empty `fallow dev` whose people sign in at its provider; sessions end after a few idle seconds. */
-export const atProvider = async () => {
-  const [console, capacity] = [await freePort(), await freePort()]
-  const args = ['dev', '--speed', '1', '--no-simulator', '--sign-in', 'provider', '--port', `${console}`, '--grpc-port', `${capacity}`]
-  return run(`${folder()}/fallow`, args, console, { FALLOW__IDENTITY__IDLE_SECONDS: '5' })
+export const atProvider = () => {
+  const args = ['dev', '--speed', '1', '--no-simulator', '--sign-in', 'provider']
+  const argsOn = (console, grpc) => [...args, '--port', `${console}`, '--grpc-port', `${grpc}`]
+  return run(`${folder()}/fallow`, argsOn, { FALLOW__IDENTITY__IDLE_SECONDS: '5' })
 }
 
 /** Starts `fallow dev` on free ports, by itself at real speed so that holds last as long as a test. */
-export const dev = async (binary, { speed = 1 } = {}) => {
-  const [console, capacity] = [await freePort(), await freePort()]
-  const args = ['dev', '--speed', `${speed}`, '--port', `${console}`, '--grpc-port', `${capacity}`]
-  return run(binary ?? `${folder()}/fallow`, args, console)
+export const dev = (binary, { speed = 1 } = {}) => {
+  const argsOn = (console, grpc) => ['dev', '--speed', `${speed}`, '--port', `${console}`, '--grpc-port', `${grpc}`]
+  return run(binary ?? `${folder()}/fallow`, argsOn)
 }
