@@ -89,6 +89,9 @@ pub struct Recent {
     /// Who has asked since the last report whether the figures are still true: one entry an asker, the last to ask last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Asked>,
+    /// Whether its `release_at` is only the trust's usual release week: nobody has said anything of this session's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub release_is_usual: bool,
 }
 
 impl Recent {
@@ -99,6 +102,7 @@ impl Recent {
             && self.baseline.is_none()
             && self.reports.is_empty()
             && self.asked.is_empty()
+            && !self.release_is_usual
     }
 }
 

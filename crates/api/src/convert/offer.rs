@@ -1,5 +1,7 @@
 //! Offers.
 
+use std::ops::Range;
+
 use fallow_domain::decide::offer::OfferReport;
 use fallow_domain::ids::{CollaborativeId, OfferId, TrustCode};
 use fallow_domain::offer::{
@@ -8,6 +10,7 @@ use fallow_domain::offer::{
 use fallow_domain::quantity::Count;
 use fallow_domain::region::Region;
 use fallow_domain::resource::ResourceKind;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::check::LABELS_MAX;
@@ -50,6 +53,7 @@ pub fn published(
         let week = live.region.release_week(live.trust, kind, window);
         week.filter(|release_at| *release_at > live.at)
     });
+    let day = window.and_then(|window| window.from).and_then(|from| local_day(from, live.region));
     let source = match check.optional_coded("source", wire.source) {
         Some(Source::Adjustment) => {
             check.wrong(
@@ -87,6 +91,7 @@ pub fn published(
             shared_with,
             release_at,
             release_week,
+            day,
             campaign,
             reported_at,
             source,
@@ -316,6 +321,14 @@ fn release(check: &mut Check<'_>, wire: &v1::Offer, kind: Option<ResourceKind>) 
         );
     }
     release_at
+}
+
+/// Returns the day of the region in which a time lies, from its first instant until the next day's.
+fn local_day(at: Timestamp, region: &Region) -> Option<Range<Timestamp>> {
+    let zone = TimeZone::get(&region.timezone).unwrap_or(TimeZone::UTC);
+    let day = at.to_zoned(zone).start_of_day().ok()?;
+    let next = day.tomorrow().and_then(|next| next.start_of_day()).ok()?;
+    Some(day.timestamp()..next.timestamp())
 }
 
 fn cadence(check: &mut Check<'_>, wire: Option<&prost_types::Duration>) -> Option<SignedDuration> {

@@ -233,6 +233,25 @@ fn what_is_written_files_again() {
 }
 
 #[test]
+fn a_session_is_of_the_local_day_in_which_it_starts() {
+    let day = |from: &str, until: &str| {
+        let row = json!({"window": {"from": from, "until": until}});
+        publish(&offer(row)).unwrap().day.map(|day| (day.start.to_string(), day.end.to_string()))
+    };
+    let bounds = |start: &str, end: &str| Some((start.to_owned(), end.to_owned()));
+    // The clocks go forward: an hour short, and the next day starts an hour earlier.
+    assert_eq!(
+        day("2027-03-28T07:30:00Z", "2027-03-28T12:00:00Z"),
+        bounds("2027-03-28T00:00:00Z", "2027-03-28T23:00:00Z")
+    );
+    assert_eq!(
+        day("2027-03-28T23:30:00Z", "2027-03-29T12:00:00Z"),
+        bounds("2027-03-28T23:00:00Z", "2027-03-29T23:00:00Z")
+    );
+    assert_eq!(publish(&offer(json!({}))).unwrap().day, None, "a bed, from now on");
+}
+
+#[test]
 fn a_session_of_a_file_keeps_to_its_trusts_release_week() {
     let region = REGION.replacen("ods = \"ZA1\"", "ods = \"ZA1\"\n    release_weeks = 5", 1);
     let region = file::parse(&region).unwrap();

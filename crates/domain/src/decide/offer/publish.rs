@@ -1,5 +1,7 @@
 //! A trust says what an offer's figures are: by a whole report, by a difference, or by "still true".
 
+use std::ops::Range;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{capacity_committed, party};
@@ -45,6 +47,9 @@ pub struct OfferReport {
     /// When the trust's own release week begins (see [`crate::region::Region::release_week`]), which counts where nobody has
     /// said otherwise of this session.
     pub release_week: Option<Timestamp>,
+    /// The local day in which the window starts, from its first instant until the next day's; `None` = not known by day. What
+    /// was said of a session's release is of that day, whatever the hour at which it starts.
+    pub day: Option<Range<Timestamp>>,
     /// The campaign it belongs to; empty = none.
     pub campaign: Label,
     /// When the figures were so.
@@ -85,6 +90,7 @@ impl OfferReport {
             shared_with: Vec::new(),
             release_at: None,
             release_week: None,
+            day: None,
             campaign: Label::default(),
             reported_at,
             source: Source::Feed,
@@ -153,6 +159,7 @@ fn born(id: OfferId, report: OfferReport, at: Timestamp) -> Offer {
         blocked: report.blocked,
         ..Figures::default()
     };
+    let release_is_usual = report.release_at.is_none() && report.release_week.is_some();
     Offer {
         id,
         source_key: report.source_key,
@@ -180,6 +187,7 @@ fn born(id: OfferId, report: OfferReport, at: Timestamp) -> Offer {
             baseline: Some(Baseline { at, usable: figures.usable() }),
             reports: [(report.source, report.reported_at)].into(),
             asked: Vec::new(),
+            release_is_usual,
         },
     }
 }
@@ -216,7 +224,7 @@ fn report_again(
     }
     // What was said of this session's release stands until something else is said: a feed that is silent about it takes
     // back nothing that a person released by hand.
-    let said = offer.release_at.filter(|_| offer.window.from == report.window.from);
+    let said = report.release_at.or_else(|| said_before(offer, &report));
     offer.source_key = report.source_key;
     offer.site = report.site;
     offer.resource = report.resource;
@@ -225,13 +233,23 @@ fn report_again(
     offer.limits = report.limits;
     offer.team = report.team;
     offer.shared_with = report.shared_with;
-    offer.release_at = report.release_at.or(said).or(report.release_week);
+    offer.recent.release_is_usual = said.is_none() && report.release_week.is_some();
+    offer.release_at = said.or(report.release_week);
     offer.campaign = report.campaign;
     offer.source_seq = report.source_seq;
     offer.cadence = report.cadence;
     offer.note = report.note;
     mark_reported(offer, report.source, report.reported_at);
     holds::release_short(desk, &known.id, actor, at)
+}
+
+/// Returns what was said of this session's release, by whomever: the session of another day is another session.
+fn said_before(offer: &Offer, report: &OfferReport) -> Option<Timestamp> {
+    let is_same_day = match (offer.window.from, &report.day) {
+        (Some(from), Some(day)) => day.contains(&from),
+        (from, _) => from == report.window.from,
+    };
+    offer.release_at.filter(|_| is_same_day && !offer.recent.release_is_usual)
 }
 
 /// An offer that becomes another thing cannot keep the promises made of the old one.
@@ -316,6 +334,8 @@ pub(super) fn left_out(offer: &mut Offer) {
 impl From<Offer> for OfferReport {
     /// Takes what is reported of an offer; its state and what Fallow keeps of it are dropped.
     fn from(offer: Offer) -> Self {
+        let (release_at, release_week) =
+            if offer.recent.release_is_usual { (None, offer.release_at) } else { (offer.release_at, None) };
         Self {
             source_key: offer.source_key,
             trust: offer.trust,
@@ -329,8 +349,9 @@ impl From<Offer> for OfferReport {
             limits: offer.limits,
             team: offer.team,
             shared_with: offer.shared_with,
-            release_at: offer.release_at,
-            release_week: None,
+            release_at,
+            release_week,
+            day: None,
             campaign: offer.campaign,
             reported_at: offer.reported_at,
             source: offer.source,

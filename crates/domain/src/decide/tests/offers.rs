@@ -71,6 +71,48 @@ fn what_was_said_of_a_sessions_release_stands_until_something_else_is_said() {
 }
 
 #[test]
+fn what_was_said_of_a_sessions_release_outlives_a_start_that_moves_within_its_day() {
+    let mut world = World::with(10, 4, 3);
+    let starts = world.at + minutes(900);
+    let day = Some(starts - minutes(60)..starts + minutes(60));
+    // The usual week has passed, or lies ahead: neither takes back what a person said.
+    for (usual, by_hand) in [(None, world.at + minutes(300)), (Some(world.at + minutes(600)), world.at)] {
+        world.records.offers.get_mut(&offer_id("o-1")).unwrap().window.from = Some(starts);
+        world.report_with(|report| report.release_at = Some(by_hand)).unwrap();
+        let moves = |report: &mut OfferReport, by: i64| {
+            (report.release_at, report.release_week, report.day) = (None, usual, day.clone());
+            report.window.from = Some(starts + minutes(by));
+        };
+        for by in [15, -60, 59] {
+            world.at += minutes(5);
+            world.report_with(|report| moves(report, by)).unwrap();
+            assert_eq!(world.offer("o-1").release_at, Some(by_hand), "{by}");
+        }
+        world.at += minutes(5);
+        let other = Some(starts + minutes(60)..starts + minutes(180));
+        let of_next_day = |report: &mut OfferReport| {
+            moves(report, 75);
+            report.day = other;
+        };
+        world.report_with(of_next_day).unwrap();
+        assert_eq!(world.offer("o-1").release_at, usual, "another session");
+    }
+}
+
+#[test]
+fn the_usual_release_week_is_nobodys_word_and_follows_what_is_usual() {
+    let mut world = World::with(10, 4, 3);
+    let starts = world.at + minutes(900);
+    world.records.offers.get_mut(&offer_id("o-1")).unwrap().window.from = Some(starts);
+    // Five weeks become two, and then none.
+    for usual in [Some(world.at + minutes(300)), Some(world.at + minutes(600)), None] {
+        let silent = |report: &mut OfferReport| (report.release_at, report.release_week) = (None, usual);
+        world.report_with(silent).unwrap();
+        assert_eq!(world.offer("o-1").release_at, usual);
+    }
+}
+
+#[test]
 fn a_generation_counts_other_things_and_more_free_and_no_mere_report() {
     let mut world = World::with(10, 4, 1);
     let generation = |world: &World| world.offer("o-1").generation;
