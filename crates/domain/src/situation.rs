@@ -50,7 +50,7 @@ pub struct Headline {
     pub proposals_held: u64,
     /// Transfers on the way.
     pub transfers_moving: u64,
-    /// Transfers past their due time, not over.
+    /// Transfers of which the next step is past its due time, see [`Transfer::next_due`].
     pub transfers_overdue: u64,
     /// Trusts all of whose live offers are FRESH or AGEING, and that have some.
     pub trusts_live: u64,
@@ -249,7 +249,8 @@ impl Situation {
             | TransferState::Aborted => false,
         };
         self.headline.transfers_moving += u64::from(is_moving);
-        self.headline.transfers_overdue += u64::from(!transfer.is_over() && transfer.due_at < self.at);
+        self.headline.transfers_overdue +=
+            u64::from(transfer.next_due().is_some_and(|due_at| due_at < self.at));
     }
 
     fn add_what_trusts_said(
@@ -384,6 +385,32 @@ mod tests {
         assert_eq!((ours.free, ours.offers_stale, ours.freshness), (0, 2, Some(Freshness::Stale)));
         assert_eq!((later.headline.trusts_live, later.headline.proposals_held), (0, 0));
         assert_eq!(later.headline.transfers_overdue, 1);
+    }
+
+    #[test]
+    fn a_transfer_is_overdue_while_its_next_step_is_and_no_longer() {
+        use crate::transfer::ReturnPlan;
+        let region = crate::region::file::parse(REGION).unwrap();
+        let mut world = World::with(10, 4, 3);
+        world.propose("p-1", "n-1", "o-1", 1).unwrap();
+        world.agree("p-1");
+        let mut moved = world.records.transfers.values().next().unwrap().clone();
+        world.at = moved.due_at + minutes(60);
+        let overdue = |moved: &Transfer, world: &World| {
+            let mut records = world.records.clone();
+            records.put_transfer(moved.clone());
+            Situation::of(&region, &BTreeMap::new(), &records, world.at).headline.transfers_overdue
+        };
+        assert_eq!(overdue(&moved, &world), 1, "it has not arrived");
+        moved.state = TransferState::Arrived;
+        assert_eq!(overdue(&moved, &world), 0, "it is there");
+        moved.state = TransferState::Completed;
+        moved.return_plan = Some(ReturnPlan { due_at: None, note: note("the day is open") });
+        assert_eq!(overdue(&moved, &world), 0, "no day is agreed");
+        moved.return_plan = Some(ReturnPlan { due_at: Some(world.at), note: note("by now") });
+        assert_eq!(overdue(&moved, &world), 0, "not yet");
+        world.at += minutes(1);
+        assert_eq!(overdue(&moved, &world), 1, "the way back");
     }
 
     #[test]
