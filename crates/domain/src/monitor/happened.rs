@@ -114,6 +114,15 @@ pub struct Pair {
     pub units: u32,
 }
 
+/// Why a decline came late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    /// The other side had said yes.
+    ReliedOn,
+    /// It had not, and less than a third of the hold was left.
+    LittleTimeLeft,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
@@ -165,8 +174,8 @@ pub enum What {
         code: &'static str,
         /// In words.
         because: Note,
-        /// Whether it was declined after the other side had said yes, or with less than a third of its hold left.
-        late: bool,
+        /// Why a decline came late, where it did.
+        late: Option<Late>,
     },
     /// Both said yes: a transfer was made.
     Agreed(Pair),
@@ -473,6 +482,11 @@ fn ended(step: &Step<'_>, after: &Proposal, pair: Pair) -> What {
     };
     let (whole, left) =
         (after.held_until.duration_since(after.proposed_at), after.held_until.duration_since(step.at));
+    let late = match by {
+        Some(_) if other_said_yes => Some(Late::ReliedOn),
+        Some(_) if left.as_secs() * 3 < whole.as_secs() => Some(Late::LittleTimeLeft),
+        Some(_) | None => None,
+    };
     let code = match after.state {
         ProposalState::Lapsed => "NO_ANSWER",
         ProposalState::Held
@@ -488,7 +502,7 @@ fn ended(step: &Step<'_>, after: &Proposal, pair: Pair) -> What {
         side: by.map(|(side, _)| side),
         code,
         because: after.ended_because.clone(),
-        late: by.is_some() && (other_said_yes || left.as_secs() * 3 < whole.as_secs()),
+        late,
     }
 }
 

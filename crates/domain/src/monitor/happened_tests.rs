@@ -101,7 +101,7 @@ fn a_decline_says_who_and_why_and_whether_it_came_late() {
     let [Happened { what: What::ProposalEnded { side, code, late, .. }, .. }] = early.as_slice() else {
         panic!("{early:?}")
     };
-    assert_eq!((*side, *code, *late), (Some(Party::Supporting), "STAFFING", false));
+    assert_eq!((*side, *code, *late), (Some(Party::Supporting), "STAFFING", None));
     assert_eq!(
         said(&early),
         ["Aldermoor declined (staffing): 1 × General and acute, adult, from Aldermoor to Brackwater."]
@@ -112,9 +112,20 @@ fn a_decline_says_who_and_why_and_whether_it_came_late() {
     world.home("p-1", HomeReply::Accept { units: None }).unwrap();
     let relied_on = happened(&mut world, |w| w.support("p-1", decline).unwrap());
     assert!(
-        relied_on.iter().any(|one| matches!(one.what, What::ProposalEnded { late: true, .. })),
+        said(&relied_on).iter().any(|text| text.ends_with(" Late: the other side relied on it.")),
         "the home trust had said yes: {relied_on:?}"
     );
+
+    // Nobody had said anything: whoever declines at the last is reproached with nothing more than that.
+    let mut world = World::with(10, 4, 1);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.at = world.records.proposals[&proposal_id("p-1")].held_until - minutes(1);
+    let last_minute = said(&happened(&mut world, |w| w.support("p-1", decline).unwrap()));
+    let pair = "1 × General and acute, adult, from Aldermoor to Brackwater";
+    let text = format!(
+        "Aldermoor declined (staffing): {pair}. Late: less than a third of the time to answer was left."
+    );
+    assert_eq!(last_minute, [text]);
 }
 
 #[test]

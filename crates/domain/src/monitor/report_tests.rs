@@ -2,7 +2,7 @@ use super::*;
 use crate::ids::Note;
 use crate::lifecycle::Party;
 use crate::matching::explanation::Lever;
-use crate::monitor::happened::{Happened, OfNeed, Pair, What};
+use crate::monitor::happened::{Happened, Late, OfNeed, Pair, What};
 use crate::need::NeedState;
 use crate::proposal::ProposalState;
 use crate::records::Records;
@@ -48,6 +48,7 @@ fn tally(what: Vec<What>) -> Tally {
 
 fn declined(from: &str, code: &'static str, side: Option<Party>, late: bool) -> What {
     let state = if side.is_some() { ProposalState::Declined } else { ProposalState::Lapsed };
+    let late = late.then_some(Late::ReliedOn);
     What::ProposalEnded { pair: pair(from, "ZA2", 1), state, side, code, because: Note::default(), late }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::happened::{Happened, OfNeed, Pair, What};
+use super::happened::{Happened, Late, OfNeed, Pair, What};
 use super::kept::{Alert, AlertState};
 use super::rules::Rule;
 use crate::action::{Action, ActionState, Errand};
@@ -85,7 +85,11 @@ impl Words<'_> {
                     (ProposalState::Held | ProposalState::Confirmed, _) => "Ended".to_owned(),
                 };
                 let because = if because.is_empty() { String::new() } else { format!(" Reason: {because}.") };
-                let late = if *late { " Late: the other side relied on it." } else { "" };
+                let late = match late {
+                    Some(Late::ReliedOn) => " Late: the other side relied on it.",
+                    Some(Late::LittleTimeLeft) => " Late: less than a third of the time to answer was left.",
+                    None => "",
+                };
                 format!("{how}: {}.{because}{late}", self.pair(pair))
             }
             What::Agreed(pair) => format!("Agreed: {}.", self.pair(pair)),

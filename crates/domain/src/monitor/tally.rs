@@ -244,7 +244,7 @@ impl Sheet {
                 let key = (pair.supporting, pair.home, side, (*code).to_owned());
                 self.decline(key, 1);
             }
-            if *late {
+            if late.is_some() {
                 let key = (pair.supporting, pair.home, Outcome::DeclinedLate);
                 add(&mut self.pairs, key, [1, u64::from(pair.units)], &mut self.left_out);
             }
