@@ -178,14 +178,9 @@ pub(crate) async fn act(
 /// Says whether somebody may act on an alert that they see: of one's own trust, or from above the trust.
 fn may_act(actor: &Actor, alert: &Alert) -> bool {
     match actor.role {
-        Role::Gold | Role::Coordinator | Role::LeadProvider => true,
+        Role::Gold | Role::Icb | Role::Coordinator | Role::LeadProvider => true,
         Role::BedManager | Role::SiteLead => actor.trust.is_some_and(|own| alert.trusts.contains(&own)),
-        Role::TrustSystem
-        | Role::Icb
-        | Role::Engine
-        | Role::Console
-        | Role::Auditor
-        | Role::PlatformAdmin => false,
+        Role::TrustSystem | Role::Engine | Role::Console | Role::Auditor | Role::PlatformAdmin => false,
     }
 }
 
@@ -214,3 +209,6 @@ pub(crate) fn to_wire(alert: &Alert, revision: Revision) -> v1::Alert {
         cleared: !alert.stands(),
     }
 }
+
+#[cfg(test)]
+mod tests;
