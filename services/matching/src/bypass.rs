@@ -1,25 +1,31 @@
 //! `BypassProposal`: gold ends a proposal that nobody has answered, and may name the offer to propose instead.
 
+use std::sync::Arc;
+
 use fallow_api::convert::Check;
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::proposal as decide;
 use fallow_domain::ids::{Note, OfferId, ProposalId};
+use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::records::Records;
-use fallow_domain::refusal::{Refusal, reason};
+use fallow_domain::refusal::Refusal;
 use fallow_ledger::record::{Record, decline_key, offer_key, proposal_key};
 use fallow_ledger::transact::Done;
 use fallow_ledger::{Key, RecordKind};
-use fallow_live::call::Call;
+use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{self, fresh_ids, named, of_placement};
+use crate::engine::{self, Placement, fresh_ids, named, of_placement};
 use crate::facts::Facts;
 use crate::verbs::{self, not_found};
+
+/// How often a named offer is judged where something changes while it is.
+const LOOKS: usize = 3;
 
 /// What is bypassed, why, and what is proposed instead.
 pub(crate) struct Asked {
@@ -75,39 +81,82 @@ pub(crate) async fn run(
     }
     let (_, is_incident) = verbs::terms(call, calendar, &found);
     let ids = [fresh_ids()?];
-    let done = call.live.decide(mutation, roots, |read| {
-        let mut changes = decide::bypass(read, id, &asked.because, is_incident, &call.actor, call.at)?;
-        let mut instead = None;
-        if let Some(offer) = &asked.offer {
-            let facts = Facts::of(&call.live, call.at)?;
-            check_same(&facts, read, (id, offer))?;
-            let placement = named(&facts, id, offer)?;
-            let mut working = read.clone();
-            working.apply(changes.clone());
-            let terms = (&*call.region.region, calendar);
-            // The proposal is the engine's, whoever named the offer: nobody else proposes.
-            let made = of_placement(&placement, &ids, &working, terms, &engine::actor(), call.at)?;
-            instead = ids.first().and_then(|(id, _)| made.proposals.get(id)).cloned();
-            changes.apply(made);
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        // On a thread of its own and before the commit, which may lose races: what is judged is the same each time.
+        let judged = match &asked.offer {
+            Some(offer) => Some(Judged::of(call, id, offer).await?),
+            None => None,
+        };
+        let mut is_outdated = false;
+        let done = call.live.decide(mutation, roots.clone(), |read| {
+            let mut changes = decide::bypass(read, id, &asked.because, is_incident, &call.actor, call.at)?;
+            let mut instead = None;
+            if let Some(judged) = &judged {
+                is_outdated = !judged.is_of(read, id);
+                if is_outdated {
+                    return Err(Failure::ChangedMeanwhile { current: None });
+                }
+                let placement = judged.placement.as_ref().map_err(Clone::clone)?;
+                let mut working = read.clone();
+                working.apply(changes.clone());
+                let terms = (&*call.region.region, calendar);
+                // The proposal is the engine's, whoever named the offer: nobody else proposes.
+                let made = of_placement(placement, &ids, &working, terms, &engine::actor(), call.at)?;
+                instead = ids.first().and_then(|(id, _)| made.proposals.get(id)).cloned();
+                changes.apply(made);
+            }
+            let proposal = now(&changes, read, id).ok_or_else(|| not_found("proposal", id))?;
+            Ok((changes, Bypassed { proposal, instead }))
+        });
+        match done.await {
+            Err(Failure::ChangedMeanwhile { .. }) if is_outdated && looks < LOOKS => {
+                call.live.catch_up().await?;
+            }
+            done => return done,
         }
-        let proposal = now(&changes, read, id).ok_or_else(|| not_found("proposal", id))?;
-        Ok((changes, Bypassed { proposal, instead }))
-    });
-    done.await
+    }
 }
 
-/// What is judged by the picture must be what is written on.
-fn check_same(facts: &Facts, read: &Records, (id, offer): (&ProposalId, &OfferId)) -> Result<(), Failure> {
-    let proposal = read.proposals.get(id);
-    let need = proposal.map(|proposal| &proposal.need);
-    let is_same = facts.holds.get(id).map(|seen| &**seen) == proposal
-        && facts.offers.get(offer).map(|seen| &**seen) == read.offers.get(offer)
-        && need.and_then(|need| facts.needs.get(need)).map(|seen| &**seen)
-            == need.and_then(|need| read.needs.get(need));
-    if is_same {
-        Ok(())
-    } else {
-        Err(Refusal::new(reason::CHANGED_MEANWHILE, "something changed between two reads").into())
+/// What the rules say of a named offer, and the records that they said it of.
+struct Judged {
+    hold: Option<Arc<Proposal>>,
+    offer: (OfferId, Option<Arc<Offer>>),
+    need: Option<Arc<Need>>,
+    /// A refusal is told in the commit, whose own come first and which knows whether this was answered before.
+    placement: Result<Placement, Refusal>,
+}
+
+impl Judged {
+    async fn of(call: &Call, id: &ProposalId, offer: &OfferId) -> Result<Self, Failure> {
+        let (call, id, offer) = (call.clone(), id.clone(), offer.clone());
+        let judging = tokio::task::spawn_blocking(move || {
+            let facts = Facts::of(&call.live, call.at)?;
+            Ok(Self::by(&facts, &id, offer))
+        });
+        judging.await.unwrap_or_else(|error| {
+            let trace_id = new_id();
+            tracing::error!(%error, trace_id, "a named offer could not be judged");
+            Err(Failure::Bug { trace_id })
+        })
+    }
+
+    fn by(facts: &Facts, id: &ProposalId, offer: OfferId) -> Self {
+        let hold = facts.holds.get(id).cloned();
+        let need = hold.as_ref().and_then(|hold| facts.needs.get(&hold.need)).cloned();
+        let placement = named(facts, id, &offer);
+        let seen = facts.offers.get(&offer).cloned();
+        Self { hold, offer: (offer, seen), need, placement }
+    }
+
+    /// Says whether what was judged is what is written on.
+    fn is_of(&self, read: &Records, id: &ProposalId) -> bool {
+        let hold = read.proposals.get(id);
+        let (offer, seen) = &self.offer;
+        self.hold.as_deref() == hold
+            && seen.as_deref() == read.offers.get(offer)
+            && self.need.as_deref() == hold.and_then(|hold| read.needs.get(&hold.need))
     }
 }
 

@@ -11,8 +11,10 @@ use fallow_host::identity::Caller;
 use fallow_host::tasks::Tasks;
 use fallow_matching::Matching;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
+use tracing::{Event, Metadata, Subscriber, span};
 use uuid::Uuid;
 
 use crate::examples::{gold, manager};
@@ -117,6 +119,61 @@ async fn each_side_says_its_own_and_others_know_of_nothing() {
     };
     let status = client.bypass_proposal(from(gold(), bypass)).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NOT_INCIDENT_MODE"));
+}
+
+/// Counts what is judged of named offers on the thread that it is the subscriber of.
+#[derive(Clone, Default)]
+struct JudgedHere(Arc<AtomicUsize>);
+
+impl Subscriber for JudgedHere {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if event.metadata().target() == "fallow_matching::engine::named" {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn a_named_offer_is_judged_aside_and_a_repeated_bypass_answers_as_before() {
+    let (world, engine, mut client, proposal) = held().await;
+    engine.stop().await;
+    world.beds("ZA2", "b", 1).await;
+    world.switch_to_incident("all").await;
+    let bypass = v1::BypassProposalRequest {
+        request_id: id(),
+        proposal: proposal.id.to_string(),
+        reason: "the road is closed".into(),
+        offer: "b".into(),
+        ..v1::BypassProposalRequest::default()
+    };
+    let here = JudgedHere::default();
+    let done = {
+        // The runtime of the test has this thread only: it answers everybody.
+        let _here = tracing::subscriber::set_default(here.clone());
+        client.bypass_proposal(from(gold(), bypass.clone())).await.unwrap().into_inner()
+    };
+    assert_eq!(here.0.load(Ordering::Relaxed), 0, "nobody waits while an offer is judged");
+    let instead = done.instead.clone().unwrap();
+    assert_eq!((instead.offer.as_str(), instead.state()), ("b", v1::proposal::State::Held));
+    assert_eq!(world.held(), ["n -> b"]);
+    let again = client.bypass_proposal(from(gold(), bypass)).await.unwrap().into_inner();
+    assert_eq!(again, done, "although what it was judged of is gone");
 }
 
 #[tokio::test]

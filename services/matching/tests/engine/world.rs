@@ -10,14 +10,15 @@ use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::decide::offer::OfferReport;
 use fallow_domain::decide::proposal::{HomeReply, Reply, SupportingReply, Terms, answer};
 use fallow_domain::decide::{need as needs, offer as offers};
-use fallow_domain::ids::{Label, Note, OfferId, RegionId, TransferId, TrustCode};
+use fallow_domain::ids::{CollaborativeId, Label, Note, OfferId, RegionId, TransferId, TrustCode};
 use fallow_domain::invariants;
 use fallow_domain::need::{Need, Priority};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::{HomeDecline, Proposal, ProposalState, SupportingDecline};
 use fallow_domain::records::Records;
 use fallow_domain::refusal::Refusal;
-use fallow_domain::standing::{Claim, RegionState};
+use fallow_domain::region::Mode;
+use fallow_domain::standing::{Claim, ModeChange, RegionState};
 use fallow_host::clock::Clock;
 use fallow_host::tasks::Tasks;
 use fallow_ledger::follow::follow;
@@ -181,6 +182,15 @@ impl World {
         let mutation = self.mutation(gold(), "put", None);
         let put = |_: &_| Ok(Step::Write { writes: vec![(key.clone(), Some(record.clone()))], answer: () });
         self.live.mutate(&mutation, vec![key.clone()], put).await.unwrap();
+    }
+
+    /// Gold declares an incident in a collaborative.
+    pub(crate) async fn switch_to_incident(&self, collaborative: &str) {
+        let mut region = self.live.region().unwrap().state.clone();
+        let reason = Note::parse("crash on the motorway").unwrap();
+        let change = ModeChange { mode: Mode::Incident, reason, by: gold(), at: self.now() };
+        region.modes.insert(CollaborativeId::parse(collaborative).unwrap(), change);
+        self.put(region_key(self.live.region_id()), Record::Region(region)).await;
     }
 
     pub(crate) fn mutation(&self, by: Actor, verb: &'static str, trace: Option<&str>) -> Mutation {
