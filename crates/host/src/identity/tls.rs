@@ -52,6 +52,12 @@ pub enum TlsError {
         /// Why.
         source: rustls::pki_types::pem::Error,
     },
+    /// The file of revocation lists holds none.
+    #[error("tls.crl_file: {} holds no revocation list", path.display())]
+    NoLists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The certificate and its key, or the authorities, do not go together.
     #[error("tls: {0}")]
     Unfit(String),
@@ -236,7 +242,11 @@ impl Current {
             let lists: Vec<_> = read("tls.crl_file", &settings.crl_file, |path| {
                 CertificateRevocationListDer::pem_file_iter(path)?.collect()
             })?;
-            lists_end = lists.iter().filter_map(|list| end_of_list(list)).collect();
+            // By no list at all nothing is revoked: a file that was cut short must not let everybody in again.
+            if lists.is_empty() {
+                return Err(TlsError::NoLists { path: PathBuf::from(&settings.crl_file) });
+            }
+            lists_end = lists.iter().map(|list| end_of_list(list)).collect();
             verifier = verifier.with_crls(lists).only_check_end_entity_revocation();
         }
         if !settings.require_client_certificate {
@@ -265,10 +275,11 @@ fn read<T>(
     read(path).map_err(|source| TlsError::File { setting, path: path.to_owned(), source })
 }
 
-/// Returns when a revocation list should be replaced, in seconds since 1970; `None` when it does not say.
-fn end_of_list(list: &[u8]) -> Option<i64> {
-    let (_, list) = CertificateRevocationList::from_der(list).ok()?;
-    list.next_update().map(|next| next.timestamp())
+/// Returns when a revocation list should be replaced, in seconds since 1970. One that does not say is late from the
+/// beginning: nobody could tell when it is.
+fn end_of_list(list: &[u8]) -> i64 {
+    let read = CertificateRevocationList::from_der(list).ok();
+    read.and_then(|(_, list)| list.next_update().map(|next| next.timestamp())).unwrap_or(i64::MIN)
 }
 
 /// Says whether a certificate lives longer than any of a client may.

@@ -323,6 +323,25 @@ async fn a_late_revocation_list_is_told_and_what_it_revokes_stays_revoked() {
 }
 
 #[tokio::test]
+async fn a_file_without_a_list_lets_nobody_in_again() {
+    let world = world(&[]).await;
+    let list = world.authority.revocations(&[7]);
+    world.put("crl.pem", &list);
+    world.tls.reload().unwrap();
+    let (cut, _) = list.split_at(list.len() / 2);
+    for text in ["", "no list", cut] {
+        world.put("crl.pem", text);
+        assert!(
+            matches!(world.tls.reload(), Err(TlsError::NoLists { .. } | TlsError::File { .. })),
+            "{text}"
+        );
+        let revoked = world.config(Some(&world.authority.system(&[GOOD])), NEW);
+        assert_eq!(world.alert(revoked).await, Some(AlertDescription::CertificateRevoked), "{text}");
+    }
+    assert_eq!(end_of_list(b"says no time"), i64::MIN);
+}
+
+#[tokio::test]
 async fn what_is_revoked_loses_its_connections_and_gets_no_new_one() {
     let world = world(&[]).await;
     let pair = world.authority.system(&[GOOD]);
