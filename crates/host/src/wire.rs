@@ -186,7 +186,12 @@ where
         Some(call) => match caught(|| rules.admit(call, &mut request)) {
             Ok((deadline, given)) => {
                 leave = given;
-                rules.serve_known(inner, request, call, (arrived, deadline)).await
+                rules.serve_known(inner, request, call, (arrived, deadline)).await.map(
+                    |(response, permit)| {
+                        leave.permit = leave.permit.take().or(permit);
+                        response
+                    },
+                )
             }
             Err(failure) => Err(failure),
         },
@@ -212,8 +217,7 @@ impl Rules {
         let deadline = headers::take_deadline(request.headers_mut(), call.changes)?;
         let deadline = deadline.unwrap_or(self.default_deadline).min(self.longest_deadline);
         if call.open {
-            let permit = Some(self.limits.admit_nobody(call)?);
-            return Ok((deadline, Leave { permit, session: None }));
+            return Ok((deadline, Leave::default()));
         }
         let caller = self.caller_of(request)?;
         let span = tracing::Span::current();
@@ -265,14 +269,15 @@ impl Rules {
     }
 
     /// Serves a call of the contract within its deadline, which binds calls of one message and one answer; a stream
-    /// lasts as long as both sides want it.
+    /// lasts as long as both sides want it. Who has no credential is counted, with everybody like them, from when the
+    /// message is whole: to open calls and send nothing keeps nobody else out.
     async fn serve_known<S>(
         &self,
         inner: S,
         request: Request<Body>,
         call: &'static Call,
         (arrived, deadline): (Instant, Duration),
-    ) -> Result<Response<Body>, Failure>
+    ) -> Result<(Response<Body>, Option<Permit>), Failure>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
         S::Future: Send,
@@ -282,13 +287,15 @@ impl Rules {
         let (head, body) = request.into_parts();
         let limit = call.message_bytes_max;
         if shape.client_streams {
-            return handle(inner, Request::from_parts(head, Body::new(frames::Guard::new(body, limit))))
-                .await;
+            let body = Body::new(frames::Guard::new(body, limit));
+            return Ok((handle(inner, Request::from_parts(head, body)).await?, None));
         }
         let in_time = async {
             let message = frames::read_one(body, limit).await?;
             caught(|| texts::check(call.path, &message[frames::PREFIX_BYTES..], self.clock.now()))?;
-            handle(inner, Request::from_parts(head, Body::new(http_body_util::Full::new(message)))).await
+            let permit = call.open.then(|| self.limits.admit_nobody(call)).transpose()?;
+            let body = Body::new(http_body_util::Full::new(message));
+            Ok((handle(inner, Request::from_parts(head, body)).await?, permit))
         };
         // The answer leaves a little before the deadline; of a very short one, a fifth is kept for that.
         let wait = deadline.saturating_sub(ANSWER_TRAVEL.min(deadline / 5));

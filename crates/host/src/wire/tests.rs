@@ -211,6 +211,29 @@ async fn a_good_call_is_served_and_named() {
     world.is_well().await;
 }
 
+/// Without a credential all are one caller: nobody among them keeps the rest out by opening calls and sending nothing.
+#[tokio::test]
+async fn sign_ins_without_a_message_keep_nobody_from_signing_in() {
+    const EXCHANGE: &str = "/fallow.v1.IdentityService/ExchangeToken";
+    let world = world().await;
+    let tcp = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(tcp).await.unwrap();
+    world.tasks.spawn("client", async {
+        // It ends when the test drops its side.
+        let _ = connection.await;
+    });
+    let mut idle = Vec::new();
+    for _ in 0..Config::load(None, []).unwrap().limits.calls {
+        client = client.ready().await.unwrap();
+        idle.push(client.send_request(world.request(EXCHANGE).body(()).unwrap(), false).unwrap());
+    }
+    world.is_well().await;
+    let got = world.call(EXCHANGE, &v1::ExchangeTokenRequest::default()).await;
+    // The server of this test has no such service behind the layer.
+    assert_eq!(got.outcome().0, Code::Unimplemented, "{got:?}");
+    drop(idle);
+}
+
 #[tokio::test]
 async fn what_is_no_message_is_refused_by_name() {
     let world = world().await;
