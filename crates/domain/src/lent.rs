@@ -155,6 +155,7 @@ fn say_no<Code>(side: &mut Side<Code>, code: Code, actor: &Actor, at: Timestamp)
     side.answer = Answer::Declined(code);
     side.at = Some(at);
     side.by = Some(actor.clone());
+    side.with = None;
 }
 
 impl Transfer {

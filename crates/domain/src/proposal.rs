@@ -128,6 +128,9 @@ pub struct Side<Code> {
     /// Who answered; `None` while pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Actor>,
+    /// Who proposed the answer, where two people gave it for a trust that could not: `by` is who confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<Actor>,
     /// The standing agreement by which it was answered, where that was so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<Label>,
@@ -146,6 +149,11 @@ impl<Code> Side<Code> {
         matches!(self.answer, Answer::Accepted)
     }
 
+    /// Returns everybody who gave the answer: one person, or two for a trust that could not.
+    pub fn people(&self) -> impl Iterator<Item = &Actor> {
+        self.by.iter().chain(&self.with)
+    }
+
     /// Makes a side that has not answered.
     #[must_use]
     pub fn pending() -> Self {
@@ -153,6 +161,7 @@ impl<Code> Side<Code> {
             answer: Answer::Pending,
             at: None,
             by: None,
+            with: None,
             agreement: None,
             note: Note::default(),
             extended: false,

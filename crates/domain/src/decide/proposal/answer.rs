@@ -193,13 +193,11 @@ fn giving(proposal: &mut Proposal, side: Party) -> Result<(&mut Side<SupportingD
 /// The answers of the trusts must be of different people.
 pub(super) fn check_people(proposal: &Proposal, own: Party, actor: &Actor) -> Result<(), Refusal> {
     let team = proposal.team.as_ref().and_then(|team| team.side.as_ref());
-    let given = [
-        (Party::Home, proposal.home.by.as_ref()),
-        (Party::Supporting, proposal.supporting.by.as_ref()),
-        (Party::Team, team.and_then(|side| side.by.as_ref())),
-    ];
-    let mut others = given.into_iter().filter(|(side, _)| *side != own).filter_map(|(_, by)| by);
-    if others.any(|by| by.subject == actor.subject) {
+    let home = proposal.home.people().map(|by| (Party::Home, by));
+    let supporting = proposal.supporting.people().map(|by| (Party::Supporting, by));
+    let team = team.into_iter().flat_map(Side::people).map(|by| (Party::Team, by));
+    let mut given = home.chain(supporting).chain(team);
+    if given.any(|(side, by)| side != own && by.subject == actor.subject) {
         return Err(Refusal::new(
             reason::SECOND_PERSON_REQUIRED,
             "the same person answered for another trust: somebody else must answer",
@@ -220,6 +218,7 @@ fn give<Code>(
     side.answer = answer;
     side.at = Some(at);
     side.by = Some(actor.clone());
+    side.with = None;
     side.agreement = None;
     side.note = note.clone();
     Ok(())

@@ -10,8 +10,8 @@ use crate::lifecycle::Party;
 use crate::records::Records;
 use crate::refusal::{Refusal, reason};
 
-/// Answers for the side of a trust, as its own people would. The record says who it really was: the second of the two.
-/// Neither of them may have answered for another side.
+/// Answers for the side of a trust, as its own people would. The record says who it really was: the second of the two,
+/// with the first. Neither of them may have answered for another side, nor may answer for one later.
 ///
 /// # Errors
 /// As [`answer`].
@@ -28,7 +28,7 @@ pub fn answer_for(
 ) -> Result<Records, Refusal> {
     let torn = || Refusal::torn(format!("proposal {id} was not read"));
     let proposal = read.proposals.get(id).ok_or_else(torn)?;
-    let [_, second] = people;
+    let [first, second] = people;
     let acting = Actor { role: Role::SiteLead, trust: Some(trust), ..second.clone() };
     let side = party(&acting, proposal);
     for person in people {
@@ -37,15 +37,15 @@ pub fn answer_for(
     let mut changes = answer(read, id, reply, note, transfer, terms, &acting, at)?;
     if let Some(changed) = changes.proposals.get_mut(id) {
         let team = changed.team.as_deref_mut().and_then(|team| team.side.as_mut());
-        let by = match (side, team) {
-            (Party::Home, _) => &mut changed.home.by,
-            (Party::Supporting, _) => &mut changed.supporting.by,
-            (Party::Team, Some(team)) => &mut team.by,
+        let (by, with) = match (side, team) {
+            (Party::Home, _) => (&mut changed.home.by, &mut changed.home.with),
+            (Party::Supporting, _) => (&mut changed.supporting.by, &mut changed.supporting.with),
+            (Party::Team, Some(team)) => (&mut team.by, &mut team.with),
             (Party::Team | Party::Authority | Party::Gold | Party::Engine | Party::Other, _) => {
                 return Err(Refusal::new(reason::WRONG_SIDE, format!("{trust} has no side of the proposal")));
             }
         };
-        *by = Some(second.clone());
+        (*by, *with) = (Some(second.clone()), Some(first.clone()));
     }
     Ok(changes)
 }

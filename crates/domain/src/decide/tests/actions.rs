@@ -144,6 +144,25 @@ fn two_people_answer_for_a_trust_as_its_own_would_and_the_record_says_who() {
     world.take(answer(&world, Reply::Supporting(YES), [&first, &second])).unwrap();
     let side = &world.proposal("p-1").supporting;
     assert_eq!((side.answer, side.by.as_ref()), (Answer::Accepted, Some(&second)));
+    assert_eq!(side.with.as_ref(), Some(&first));
+
+    // Neither of the two answers for the other side afterwards, alone or with somebody else.
+    let third = actor("another", Role::Icb, None);
+    let home = Reply::Home(HomeReply::Accept { units: None });
+    let home_trust = world.proposal("p-1").home_trust;
+    let answer_home = |people: [&Actor; 2]| {
+        let on = (home_trust, people);
+        let terms = world.terms();
+        proposal::answer_for(&world.records, &id, home, &note("by two"), &transfer, &terms, on, world.at)
+    };
+    for person in [&first, &second] {
+        assert_eq!(reason(answer_home([person, &third])), "SECOND_PERSON_REQUIRED");
+        assert_eq!(reason(answer_home([&third, person])), "SECOND_PERSON_REQUIRED");
+        let own = Actor { role: Role::SiteLead, trust: Some(home_trust), ..person.clone() };
+        let alone =
+            proposal::answer(&world.records, &id, home, &note(""), &transfer, &world.terms(), &own, world.at);
+        assert_eq!(reason(alone), "SECOND_PERSON_REQUIRED");
+    }
 
     // Who has answered for the home trust is neither of the two.
     let mut world = World::with(5, 0, 3);
