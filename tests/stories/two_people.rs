@@ -76,6 +76,34 @@ async fn proposed(world: &World, case: &str) -> v1::Proposal {
     home.proposal_of(&need).await
 }
 
+/// Takes the second trust out of the collaboratives of the others and joins it with the first alone; returns who coordinates
+/// that.
+async fn part_two_from_all_but_one(world: &World) -> User {
+    let admin = world.user("platform-admin");
+    let before = call!(admin.monitor(), get_region, v1::GetRegionRequest {}).unwrap().toml;
+    let all = r#"members = ["ZA1", "ZA2", "ZA3", "ZA4", "ZA5", "ZA6"]"#;
+    let critical = r#"members = ["ZA1", "ZA2", "ZA3", "ZA4", "ZA6"]"#;
+    assert_eq!((before.matches(all).count(), before.matches(critical).count()), (1, 1));
+    let pair = r#"
+[[collaborative]]
+id = "vale-pair"
+name = "Vale Pair"
+kind = "ACUTE"
+members = ["ZA1", "ZA2"]
+lead = "ZA1"
+shares = ["BED"]
+mode = "ROUTINE"
+"#;
+    let toml = before
+        .replace(all, r#"members = ["ZA1", "ZA3", "ZA4", "ZA5", "ZA6"]"#)
+        .replace(critical, r#"members = ["ZA1", "ZA3", "ZA4", "ZA6"]"#);
+    let toml = toml + pair;
+    let request =
+        v1::ApplyRegionRequest { request_id: fresh_request_id(), toml, ..v1::ApplyRegionRequest::default() };
+    call!(admin.monitor(), apply_region, request).unwrap();
+    world.acting("coordinator", "ZA2")
+}
+
 async fn two_people_answer_for_a_trust_that_cannot(world: &mut World) {
     let found = proposed(world, "case 1").await;
     let asked = answer_for("ZA1", &found.id);
@@ -107,6 +135,11 @@ async fn two_people_answer_for_a_trust_that_cannot(world: &mut World) {
     is_refused(confirm(&world.user("site-lead.ZA2"), &first).await, Code::NotFound, reasons::NOT_FOUND);
     is_refused(confirm(&icb, &first).await, Code::FailedPrecondition, "SECOND_PERSON_REQUIRED");
     is_refused(confirm(&world.user("duty-lead"), &first).await, Code::PermissionDenied, "WRONG_SIDE");
+    // Who coordinates a collaborative of one of the two trusts alone sees it, and confirms no more than they may propose.
+    let apart = part_two_from_all_but_one(world).await;
+    assert_eq!(waiting(&apart).await, [first.id.clone()]);
+    is_refused(propose(&apart, &asked).await, Code::NotFound, reasons::NOT_FOUND);
+    is_refused(confirm(&apart, &first).await, Code::NotFound, reasons::NOT_FOUND);
 
     let done = confirm(&coordinator, &first).await.unwrap();
     assert_eq!((done.state(), done.confirmed_by.as_str()), (v1::action::State::Confirmed, "coordinator"));
@@ -179,11 +212,17 @@ async fn two_people_put_a_region_file_in_force(world: &mut World) {
     assert_eq!(wrong.unwrap_err().code, Code::InvalidArgument, "who proposes is told what is wrong");
     is_refused(propose(&world.user("duty-lead"), &action(&toml)).await, Code::PermissionDenied, "WRONG_SIDE");
     let first = propose(&coordinator, &action(&toml)).await.unwrap();
+    let other = propose(&coordinator, &action(&format!("{toml}# another\n"))).await.unwrap();
+    world.pass(SignedDuration::from_mins(1));
     assert!(!first.breaks_glass);
     let stands = call!(admin.monitor(), get_region, v1::GetRegionRequest {}).unwrap();
     assert_eq!(stands.toml, before.toml);
     is_refused(confirm(&coordinator, &first).await, Code::FailedPrecondition, "SECOND_PERSON_REQUIRED");
     confirm(&admin, &first).await.unwrap();
+    let after = call!(admin.monitor(), get_region, v1::GetRegionRequest {}).unwrap();
+    assert_eq!(after.toml, toml);
+    // What was written over the file before would undo this one.
+    is_refused(confirm(&admin, &other).await, Code::Aborted, "CHANGED_MEANWHILE");
     let after = call!(admin.monitor(), get_region, v1::GetRegionRequest {}).unwrap();
     assert_eq!(after.toml, toml);
 }

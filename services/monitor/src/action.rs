@@ -41,6 +41,8 @@ const FILE_BYTES_MAX: usize = 512 * 1024;
 const LISTED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Most actions that are listed.
 const LISTED_MAX: usize = 500;
+/// Bytes of region files in a list at most, the newest first: a client takes 4 MiB, and no file must hide what breaks glass.
+const LISTED_FILE_BYTES_MAX: usize = 1024 * 1024;
 /// By when what broke glass is looked at again.
 const REVIEW_WITHIN: HoldTime = HoldTime::WorkingDays(2);
 
@@ -311,9 +313,15 @@ pub(crate) async fn confirm(
         let missing = || Failure::NotFound { record: "action", id: found.id.to_string() };
         let waiting = view.get(&key).and_then(action_of).ok_or_else(missing)?;
         let confirmed = decide::confirm(waiting, &call.actor, call.at, review_by)?;
+        // Who confirms stands for it as much as who proposed, and so must know as much of it: all its trusts, not one.
+        if let Some(id) = confirmed.errand.proposal() {
+            let proposal = read.proposals.get(id).ok_or_else(missing)?;
+            knows(call, id, proposal).map_err(|_| missing())?;
+        }
         let mut writes = vec![(key.clone(), Some(kept(&confirmed)))];
         let changes = match (&confirmed.errand, &after) {
             (Errand::Region { toml }, Some(after)) => {
+                check_base(waiting, view, &region)?;
                 match apply::hold(&call.live, mutation, view, toml, after)? {
                     Held::Same { .. } => {}
                     Held::Next { state, .. } => writes.push((region.clone(), Some(Record::Region(state)))),
@@ -330,6 +338,17 @@ pub(crate) async fn confirm(
     });
     let done = done.await?;
     Ok(Now::after(call, mutation, &done, now))
+}
+
+/// Checks that the file of an action still follows the one over which it was written: it would undo what another has
+/// changed since.
+fn check_base(action: &Action, view: &View, region: &Key) -> Result<(), Failure> {
+    match view.get(region) {
+        Some(Record::Region(state)) if state.applied_at > action.proposed_at => {
+            Err(Failure::ChangedMeanwhile { current: Some(view.revision(region).0) })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Carries out what is done for a trust, or around it.
@@ -377,10 +396,26 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
     }
     found.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
     found.truncate(LISTED_MAX);
+    let mut room = LISTED_FILE_BYTES_MAX;
     v1::ListActionsResponse {
-        actions: found.iter().map(|(action, revision)| to_wire(call, action, *revision)).collect(),
+        actions: found
+            .iter()
+            .map(|(action, revision)| without_long_file(to_wire(call, action, *revision), &mut room))
+            .collect(),
         revision: number_to_wire(call.live.picture().revision().0),
     }
+}
+
+/// Leaves out the text of a file that nobody confirms any more, or for which there is no room left beside newer ones.
+fn without_long_file(mut listed: v1::Action, room: &mut usize) -> v1::Action {
+    let is_waiting = listed.state() == v1::action::State::Proposed;
+    if let Some(v1::action::Call::ApplyRegion(asked)) = &mut listed.call {
+        match room.checked_sub(asked.toml.len()).filter(|_| is_waiting) {
+            Some(left) => *room = left,
+            None => asked.toml.clear(),
+        }
+    }
+    listed
 }
 
 /// Says whether an action is the caller's to know. Whoever runs the platform knows of files alone.
@@ -430,5 +465,32 @@ pub(crate) fn to_wire(call: &Call, action: &Action, revision: u64) -> v1::Action
         review_by: confirmed.and_then(|one| one.review_by).map(time::to_wire),
         text: words.acted(action, call.at),
         breaks_glass: action.errand.breaks_glass(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_leave_room_in_a_list_and_only_those_that_wait_are_there() {
+        let listed = |state: v1::action::State, bytes: usize| v1::Action {
+            state: state.into(),
+            call: Some(v1::action::Call::ApplyRegion(v1::ApplyRegionRequest {
+                toml: "x".repeat(bytes),
+                ..Default::default()
+            })),
+            ..Default::default()
+        };
+        let mut room = LISTED_FILE_BYTES_MAX;
+        let mut left = |state, bytes| match without_long_file(listed(state, bytes), &mut room).call {
+            Some(v1::action::Call::ApplyRegion(asked)) => asked.toml.len(),
+            other => panic!("{other:?}"),
+        };
+        let waits = v1::action::State::Proposed;
+        assert_eq!(left(v1::action::State::Confirmed, 10), 0);
+        let nine = [(); 9].map(|()| left(waits, FILE_BYTES_MAX));
+        assert_eq!(nine.iter().sum::<usize>(), LISTED_FILE_BYTES_MAX);
+        assert_eq!(nine[..2], [FILE_BYTES_MAX; 2], "the newest are there");
     }
 }
