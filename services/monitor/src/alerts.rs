@@ -20,7 +20,7 @@ use fallow_live::visibility::Viewer;
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
 
-use crate::chronicle::may_see_alert;
+use crate::chronicle::{may_see_alert, shown};
 use crate::kept::{Shelf, alert_of};
 
 /// Which alerts are wanted.
@@ -71,12 +71,13 @@ pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::L
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
     let shelf = Shelf::read(call.live.picture());
     let viewer = call.viewer();
-    let seen = || shelf.alerts.iter().filter(|(alert, _)| may_see_alert(&viewer, alert));
-    let raised = alarm::spent(seen().map(|(alert, _)| alert), call.at);
-    let found = seen().filter(|(alert, _)| filter.fits(alert)).collect();
+    let one = |(alert, revision): &(Alert, Revision)| Some((shown(&viewer, alert)?, *revision));
+    let seen: Vec<(Alert, Revision)> = shelf.alerts.iter().filter_map(one).collect();
+    let raised = alarm::spent(seen.iter().map(|(alert, _)| alert), call.at);
+    let found = seen.into_iter().filter(|(alert, _)| filter.fits(alert)).collect();
     let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
     Ok(v1::ListAlertsResponse {
-        alerts: found.into_iter().map(|(alert, revision)| to_wire(alert, *revision)).collect(),
+        alerts: found.into_iter().map(|(alert, revision)| to_wire(&alert, revision)).collect(),
         next_page_token,
         revision: number_to_wire(shelf.revision.0),
         raised_24h: number_to_wire(raised),
@@ -100,10 +101,10 @@ pub(crate) fn watch(
     let (live, actor): (_, Actor) = (call.live, call.actor);
     // Rights and the region are looked at each time, for a watch outlives them.
     let seeing = move |record: &Record, revision: Revision| {
-        let alert = alert_of(record).filter(|alert| filter.fits(alert))?;
+        let alert = alert_of(record)?;
         let region = live.region().ok()?;
         let viewer = Viewer { actor: &actor, region: &region.region };
-        may_see_alert(&viewer, alert).then(|| to_wire(alert, revision))
+        shown(&viewer, alert).filter(|alert| filter.fits(alert)).map(|alert| to_wire(&alert, revision))
     };
     let watching = Watching::start(&picture, RecordKind::Monitor, &request.cursor, seeing)?.for_role(role);
     Ok(watching.into_stream(stopping))
@@ -139,10 +140,11 @@ pub(crate) async fn act(
     call.live
         .mutate(mutation, vec![key.clone()], |view| {
             let was = view.get(&key).and_then(alert_of).ok_or_else(missing)?;
-            if !may_see_alert(&call.viewer(), was) {
+            if shown(&call.viewer(), was).is_none() {
                 return Err(missing());
             }
-            if !may_act(&call.actor, was) {
+            // Who sees only what an alert explains of their trust does not act on the whole.
+            if !may_see_alert(&call.viewer(), was) || !may_act(&call.actor, was) {
                 let text = "the alert is not of your trust: its own people, or gold, act on it";
                 return Err(Failure::Forbidden { reason: reasons::ROLE_FORBIDS, text: text.to_owned() });
             }
@@ -166,11 +168,12 @@ pub(crate) async fn act(
                     alert.note = note.clone();
                 }
             }
+            let answer = shown(&call.viewer(), &alert).ok_or_else(missing)?;
             if alert == *was {
-                return Ok(Step::Answer(alert));
+                return Ok(Step::Answer(answer));
             }
-            let record = Record::Monitor(Box::new(Kept::Alert(alert.clone())));
-            Ok(Step::Write { writes: vec![(key.clone(), Some(record))], answer: alert })
+            let record = Record::Monitor(Box::new(Kept::Alert(alert)));
+            Ok(Step::Write { writes: vec![(key.clone(), Some(record))], answer })
         })
         .await
 }
@@ -203,7 +206,7 @@ pub(crate) fn to_wire(alert: &Alert, revision: Revision) -> v1::Alert {
         taken_at: alert.taken_at.map(time::to_wire),
         closed_at: alert.closed_at.map(time::to_wire),
         revision: number_to_wire(revision.0),
-        children: alert.children.iter().map(ToString::to_string).collect(),
+        children: alert.children.iter().map(|child| child.text.to_string()).collect(),
         digest: alert.digest,
         note: alert.note.to_string(),
         cleared: !alert.stands(),

@@ -164,7 +164,8 @@ impl Reports {
         let viewer = call.viewer();
         let need = |trust: TrustCode, kind: ResourceKind| viewer.knows_kind(trust, kind);
         let trust = |trust: TrustCode| viewer.knows_trust(trust);
-        let sight = Sight { need: &need, trust: &trust, only: asked.trust };
+        let pair = |home: TrustCode, supporting: TrustCode| viewer.between(home, supporting);
+        let sight = Sight { need: &need, trust: &trust, pair: &pair, only: asked.trust };
         let mut table = match asked.kind {
             ReportKind::Unmet => report::unmet(
                 &moment.records,

@@ -6,7 +6,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::ids::Text;
-use fallow_domain::monitor::kept::{AlertState, Kept, SIGNED_BYTES_MAX, SignOff};
+use fallow_domain::monitor::kept::{Alert, AlertState, Kept, SIGNED_BYTES_MAX, SignOff};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Freshness;
 use fallow_domain::refusal::Refusal;
@@ -19,7 +19,7 @@ use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::chronicle::may_see_alert;
+use crate::chronicle::shown;
 use crate::past::Moment;
 use crate::{alerts, decision, trend, view};
 
@@ -91,9 +91,9 @@ fn of(call: &Call, moment: &Moment, store_caveat: &str) -> v1::Sitrep {
     let since = before.unwrap_or_else(|| moment.at.saturating_sub(DECISIONS_OVER).unwrap_or(moment.at));
     let decisions =
         moment.shelf.decisions.iter().filter(|(decision, _)| decision.at > since && viewer.sees_region());
-    let stood = moment.shelf.alerts.iter().filter(|(alert, _)| {
-        alert.state != AlertState::Closed && !alert.digest && may_see_alert(&viewer, alert)
-    });
+    let told_of = |alert: &Alert| alert.state != AlertState::Closed && !alert.digest;
+    let alerts = moment.shelf.alerts.iter().filter(|(alert, _)| told_of(alert));
+    let stood = alerts.filter_map(|(alert, revision)| Some((shown(&viewer, alert)?, *revision)));
     let silent = situation.trusts.iter().filter(|(_, trust)| trust.freshness == Some(Freshness::Stale));
     let silent = silent.map(|(code, _)| code.to_string()).collect();
     let mut told =
@@ -119,7 +119,7 @@ fn of(call: &Call, moment: &Moment, store_caveat: &str) -> v1::Sitrep {
         revision: number_to_wire(moment.revision.0),
         signatory: String::new(),
         silent,
-        alerts: stood.take(LISTED_MAX).map(|(alert, revision)| alerts::to_wire(alert, *revision)).collect(),
+        alerts: stood.take(LISTED_MAX).map(|(alert, revision)| alerts::to_wire(&alert, revision)).collect(),
     }
 }
 

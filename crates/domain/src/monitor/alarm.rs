@@ -1,15 +1,17 @@
 //! When to alarm: the one decision from what is the matter to which alerts are raised, folded and cleared.
 //!
 //! A condition must be at or beyond its line for its minutes before an alert is raised, and at or below its lower line
-//! before it clears, so that nothing flickers. What a standing alert explains is folded into it. Alerts beyond the
-//! day's budget, and those of rules that nobody acts on, are for the digest only.
+//! before it clears, so that nothing flickers. What an open alert explains is folded into it, unless that is for the
+//! digest only. Alerts beyond the day's budget, and those of rules that nobody acts on, are for the digest only; those
+//! of needs and transfers never for want of budget.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::{self, Condition};
-use super::kept::{Alert, AlertState, CHILDREN_MAX, Rollup, SUBJECTS_MAX};
+use super::kept::{Alert, AlertState, CHILDREN_MAX, Child, Rollup, SUBJECTS_MAX};
 use super::rules::{AlertPolicy, Rule, Threshold};
 use crate::ids::{AlertId, Note, Text};
 
@@ -33,17 +35,17 @@ pub struct Since(BTreeMap<(Rule, String), Timestamp>);
 pub enum Act {
     /// Raise an alert.
     Raise(Box<Condition>, Folded),
-    /// Tell other children in an alert that stands.
-    Fold(AlertId, Folded),
-    /// The cause of an alert is no longer so.
-    Clear(AlertId),
+    /// Tell in an alert that stands what is now so.
+    Tell(AlertId, Box<Condition>, Folded),
+    /// The cause of an alert is no longer so, or nothing is known of it any more, as the note then says.
+    Clear(AlertId, Note),
 }
 
 /// What goes with an alert.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folded {
     /// What it explains, in order.
-    pub children: Vec<String>,
+    pub children: Vec<Child>,
     /// Whether it is for the digest only.
     pub digest: bool,
 }
@@ -75,11 +77,13 @@ impl Record {
     }
 }
 
-/// Returns how each rule has done of late, by the alerts that are kept.
+/// Returns how each rule has done of late, by the alerts that are kept. Those of the digest do not count: nobody was
+/// asked to act on them.
 #[must_use]
 pub fn records<'a>(alerts: impl IntoIterator<Item = &'a Alert>, at: Timestamp) -> BTreeMap<Rule, Record> {
     let mut found: BTreeMap<Rule, Record> = Rule::ALL.iter().map(|rule| (*rule, Record::default())).collect();
-    for alert in alerts.into_iter().filter(|alert| at.duration_since(alert.raised_at) <= RECORD) {
+    let counts = |alert: &&Alert| !alert.digest && at.duration_since(alert.raised_at) <= RECORD;
+    for alert in alerts.into_iter().filter(counts) {
         let record = found.entry(alert.rule).or_default();
         record.fired += 1;
         record.acted_on += u64::from(alert.is_acted_on());
@@ -115,79 +119,171 @@ pub fn decide(
     };
     let levels: BTreeMap<(Rule, &str), &Condition> =
         conditions.iter().map(|one| ((one.rule, one.cause.as_str()), one)).collect();
-    // What explains a condition: a cause whose alert stands and is open, or one without an alert that is beyond its line.
-    let explains = |(rule, cause): &(Rule, String)| {
-        let key = (*rule, cause.as_str());
-        levels.get(&key).is_some_and(|condition| match standing.get(&key) {
-            Some(alert) => {
-                alert.state != AlertState::Closed && condition.level > policy.of(condition.rule).clear
-            }
-            None => entered(condition),
-        })
-    };
-    let mut children: BTreeMap<(Rule, &str), Vec<String>> = BTreeMap::new();
-    let mut folded: BTreeSet<(Rule, &str)> = BTreeSet::new();
-    for condition in conditions.iter().filter(|condition| entered(condition)) {
-        if let Some(parent) = condition.parents.iter().find(|parent| explains(parent)) {
-            let told = children.entry((parent.0, &parent.1)).or_default();
-            if told.len() < CHILDREN_MAX {
-                told.push(condition.text.clone());
-            }
-            folded.insert((condition.rule, &condition.cause));
-        }
-    }
     let records = records(alerts.iter().copied(), at);
     let mut left = u64::from(policy.per_day).saturating_sub(spent(alerts.iter().copied(), at));
-    let mut acts = Vec::new();
+    let mut raised: Vec<(&Condition, bool)> = Vec::new();
     let mut waiting = Since::default();
-    for condition in conditions {
+    let mut children: BTreeMap<(Rule, &str), Vec<Child>> = BTreeMap::new();
+    // Alerts into which something can be folded: open ones that people are told of, those of this look among them.
+    let is_open = |alert: &Alert, level: i64| {
+        alert.state != AlertState::Closed && !alert.digest && level > policy.of(alert.rule).clear
+    };
+    let mut open: BTreeSet<(Rule, &str)> = levels
+        .iter()
+        .filter(|(key, condition)| standing.get(*key).is_some_and(|alert| is_open(alert, condition.level)))
+        .map(|(key, _)| *key)
+        .collect();
+    // The gravest first: they have the budget, and what explains comes before what it explains.
+    let mut ordered: Vec<&Condition> = conditions.iter().collect();
+    ordered.sort_by_key(|condition| (gravity(condition.rule), Reverse(condition.level)));
+    for condition in ordered {
         let key = (condition.rule, condition.cause.as_str());
-        let threshold = policy.of(condition.rule);
-        if let Some(alert) = standing.get(&key) {
-            if !threshold.on || condition.level <= threshold.clear {
-                acts.push(Act::Clear(alert.id.clone()));
-            } else if alert.state != AlertState::Closed {
-                fold(alert, children.remove(&key).unwrap_or_default(), &mut acts);
+        let mut parents = condition.parents.iter().map(|(rule, cause)| (*rule, cause.as_str()));
+        let parent = parents.find(|parent| open.contains(parent)).filter(|_| entered(condition));
+        if let Some(parent) = parent {
+            let told = children.entry(parent).or_default();
+            if told.len() < CHILDREN_MAX {
+                told.push(child(condition));
             }
+        }
+        if standing.contains_key(&key) || !entered(condition) {
             continue;
         }
-        if !entered(condition) || folded.contains(&key) {
-            continue;
-        }
+        let threshold = policy.of(condition.rule);
         let owned = (condition.rule, condition.cause.clone());
         let first = *since.0.get(&owned).unwrap_or(&at);
-        if !has_held(threshold, first, at) || acts.len() >= RAISED_MAX {
+        if parent.is_some() || !has_held(threshold, first, at) || raised.len() >= RAISED_MAX {
             waiting.0.insert(owned, first);
             continue;
         }
         let judged = records.get(&condition.rule).is_some_and(|record| record.is_digest(policy));
-        let digest = judged || left == 0;
+        let digest = judged || (left == 0 && !is_clinical(condition.rule));
         left = left.saturating_sub(u64::from(!digest));
-        let children = children.remove(&key).unwrap_or_default();
-        acts.push(Act::Raise(Box::new(condition.clone()), Folded { children, digest }));
+        if !digest {
+            open.insert(key);
+        }
+        raised.push((condition, digest));
     }
-    // What is not the matter at all any more.
-    let gone = standing.iter().filter(|(key, _)| !levels.contains_key(*key));
-    acts.extend(gone.map(|(_, alert)| Act::Clear(alert.id.clone())));
+    let mut acts: Vec<Act> = Vec::new();
+    for (condition, digest) in raised {
+        let told = children.remove(&(condition.rule, condition.cause.as_str())).unwrap_or_default();
+        acts.push(Act::Raise(Box::new(condition.clone()), Folded { children: told, digest }));
+    }
+    for (key, alert) in &standing {
+        let threshold = policy.of(alert.rule);
+        let act = match levels.get(key) {
+            _ if !threshold.on => Some(Act::Clear(alert.id.clone(), note("The rule was switched off."))),
+            Some(condition) if condition.level <= threshold.clear => {
+                Some(Act::Clear(alert.id.clone(), Note::default()))
+            }
+            Some(condition) => tell(alert, condition, children.remove(key).unwrap_or_default()),
+            // Silence ends with a report and with nothing else; of whom nothing is left to be reported, that is said.
+            None if alert.rule == Rule::FeedSilent => {
+                Some(Act::Clear(alert.id.clone(), note("No live offers of it are left.")))
+            }
+            // What is not the matter at all any more.
+            None => Some(Act::Clear(alert.id.clone(), Note::default())),
+        };
+        acts.extend(act);
+    }
     *since = waiting;
     acts
+}
+
+/// Places the rules, the gravest first: patients, then what Fallow cannot vouch for, then numbers.
+const fn gravity(rule: Rule) -> u8 {
+    match rule {
+        Rule::NeedUnserved => 0,
+        Rule::TransferOverdue => 1,
+        Rule::OfferShort => 2,
+        Rule::StoreCaveat => 3,
+        Rule::RecordUnreadable => 4,
+        Rule::RegionNet => 5,
+        Rule::FeedSilent => 6,
+        Rule::TrustPressure => 7,
+    }
+}
+
+/// Says whether a rule is about patients who wait or are on their way, whom no budget may hide.
+const fn is_clinical(rule: Rule) -> bool {
+    match rule {
+        Rule::NeedUnserved | Rule::TransferOverdue => true,
+        Rule::OfferShort
+        | Rule::StoreCaveat
+        | Rule::RecordUnreadable
+        | Rule::RegionNet
+        | Rule::FeedSilent
+        | Rule::TrustPressure => false,
+    }
+}
+
+/// Says whether an alert is written anew as its cause goes on. Numbers that change by the minute stay as they were raised.
+const fn is_retold(rule: Rule) -> bool {
+    match rule {
+        Rule::NeedUnserved
+        | Rule::TransferOverdue
+        | Rule::OfferShort
+        | Rule::StoreCaveat
+        | Rule::RecordUnreadable
+        | Rule::FeedSilent => true,
+        Rule::RegionNet | Rule::TrustPressure => false,
+    }
+}
+
+fn child(condition: &Condition) -> Child {
+    Child {
+        rule: Some(condition.rule),
+        cause: cut(&condition.cause),
+        trusts: condition.trusts.clone(),
+        resource: condition.resource.clone(),
+        text: cut(&condition.text),
+    }
+}
+
+fn note(text: &str) -> Note {
+    cut(text)
 }
 
 fn has_held(threshold: &Threshold, first: Timestamp, at: Timestamp) -> bool {
     at.duration_since(first) >= SignedDuration::from_mins(i64::from(threshold.minutes))
 }
 
-/// Tells a standing alert's new children. Those that are over stay: the alert says what it was about.
-fn fold(alert: &Alert, now: Vec<String>, acts: &mut Vec<Act>) {
-    let about =
-        |text: &str| text.split_once(':').map_or_else(|| text.to_owned(), |(head, _)| head.to_owned());
-    let known: BTreeSet<String> = alert.children.iter().map(|child| about(child.as_str())).collect();
-    let new: Vec<String> = now.into_iter().filter(|child| !known.contains(&about(child))).collect();
-    if new.is_empty() || alert.children.len() >= CHILDREN_MAX {
-        return;
+/// Tells in a standing alert what is new of it, if anything is. Children that are over stay: the alert says what it was
+/// about.
+fn tell(alert: &Alert, condition: &Condition, now: Vec<Child>) -> Option<Act> {
+    let known: BTreeSet<(Option<Rule>, &str)> =
+        alert.children.iter().map(|child| (child.rule, child.cause.as_str())).collect();
+    let new = now.into_iter().filter(|child| !known.contains(&(child.rule, child.cause.as_str())));
+    let children = alert.children.iter().cloned().chain(new).take(CHILDREN_MAX).collect();
+    let with = Folded { children, digest: alert.digest };
+    (told(alert.clone(), condition, &with) != *alert)
+        .then(|| Act::Tell(alert.id.clone(), Box::new(condition.clone()), with))
+}
+
+/// Returns the alert as its cause now is. One that was closed stays so, unless it now concerns a trust that was not told
+/// of it: for them it is new, and it is raised again.
+#[must_use]
+pub fn told(mut alert: Alert, condition: &Condition, with: &Folded) -> Alert {
+    let is_new_to_some =
+        is_retold(alert.rule) && condition.trusts.iter().any(|trust| !alert.trusts.contains(trust));
+    if alert.state == AlertState::Closed {
+        if !is_new_to_some {
+            return alert;
+        }
+        alert.state = AlertState::Raised;
+        (alert.closed_at, alert.closed_by, alert.note) = (None, None, Note::default());
+        (alert.taken_at, alert.taken_by) = (None, None);
     }
-    let children = alert.children.iter().map(ToString::to_string).chain(new).take(CHILDREN_MAX);
-    acts.push(Act::Fold(alert.id.clone(), Folded { children: children.collect(), digest: alert.digest }));
+    if is_retold(alert.rule) {
+        alert.text = cut(&condition.text);
+        alert.subjects = condition.subjects.iter().take(SUBJECTS_MAX).map(|id| cut(id)).collect();
+        // Who was told of it goes on being told.
+        alert.trusts.extend(condition.trusts.iter().copied());
+        alert.trusts.sort_unstable();
+        alert.trusts.dedup();
+    }
+    alert.children.clone_from(&with.children);
+    alert
 }
 
 /// Makes the alert of a condition.
@@ -201,7 +297,7 @@ pub fn raised(id: AlertId, condition: &Condition, folded: &Folded, at: Timestamp
         trusts: condition.trusts.clone(),
         resource: condition.resource.clone(),
         subjects: condition.subjects.iter().take(SUBJECTS_MAX).map(|id| cut(id)).collect(),
-        children: folded.children.iter().take(CHILDREN_MAX).map(|text| cut(text)).collect(),
+        children: folded.children.iter().take(CHILDREN_MAX).cloned().collect(),
         state: AlertState::Raised,
         digest: folded.digest,
         raised_at: at,
@@ -214,21 +310,15 @@ pub fn raised(id: AlertId, condition: &Condition, folded: &Folded, at: Timestamp
     }
 }
 
-/// Returns the alert with its cause gone: closed, if nobody had closed it before.
+/// Returns the alert with its cause gone: closed, with the note, if nobody had closed it before.
 #[must_use]
-pub fn cleared(mut alert: Alert, at: Timestamp) -> Alert {
+pub fn cleared(mut alert: Alert, note: &Note, at: Timestamp) -> Alert {
     alert.cleared_at = Some(at);
     if alert.state != AlertState::Closed {
         alert.state = AlertState::Closed;
         alert.closed_at = Some(at);
+        alert.note = note.clone();
     }
-    alert
-}
-
-/// Returns the alert with other children.
-#[must_use]
-pub fn folded(mut alert: Alert, folded: &Folded) -> Alert {
-    alert.children = folded.children.iter().take(CHILDREN_MAX).map(|text| cut(text)).collect();
     alert
 }
 
@@ -263,8 +353,8 @@ pub fn back_test<'a>(
                     *fired.entry(condition.rule).or_default() += 1;
                     standing.insert(id.clone(), raised(id, &condition, &with, moment.at));
                 }
-                Act::Clear(id) => drop(standing.remove(&id)),
-                Act::Fold(..) => {}
+                Act::Clear(id, _) => drop(standing.remove(&id)),
+                Act::Tell(..) => {}
             }
         }
     }

@@ -44,8 +44,8 @@ impl Ward {
                         let id = AlertId::parse(&format!("a-{}", self.alerts.len() + 1)).unwrap();
                         self.alerts.push(raised(id, &condition, &with, self.at));
                     }
-                    Act::Fold(id, with) => self.change(&id, |alert, _| folded(alert, &with)),
-                    Act::Clear(id) => self.change(&id, cleared),
+                    Act::Tell(id, now, with) => self.change(&id, |alert, _| told(alert, &now, &with)),
+                    Act::Clear(id, note) => self.change(&id, |alert, at| cleared(alert, &note, at)),
                 }
             }
             self.at += minutes(1);
@@ -132,24 +132,91 @@ fn what_another_alert_explains_is_folded_into_it() {
 }
 
 #[test]
+fn nothing_is_folded_into_what_nobody_is_told_of_and_its_minutes_go_on() {
+    let mut ward = Ward::new();
+    ward.policy.per_day = 1;
+    let short = Condition { rule: Rule::OfferShort, parents: Vec::new(), ..pressure(4) };
+    ward.see(&[short.clone(), silent(), pressure(4)], 16);
+    let rules: Vec<(Rule, bool)> = ward.alerts.iter().map(|alert| (alert.rule, alert.digest)).collect();
+    let digest = [(Rule::OfferShort, false), (Rule::FeedSilent, true), (Rule::TrustPressure, true)];
+    assert_eq!(rules, digest);
+    // What was folded has waited all the while.
+    let mut ward = Ward::new();
+    ward.see(&[silent(), pressure(4)], 30);
+    ward.see(&[pressure(4)], 1);
+    assert_eq!(ward.alerts.last().unwrap().rule, Rule::TrustPressure);
+}
+
+#[test]
+fn every_resource_of_a_trust_is_folded_once() {
+    let mut ward = Ward::new();
+    ward.see(&[silent(), pressure(4)], 2);
+    let other = Condition { cause: "ZA2 BED/CC_ADULT".into(), ..pressure(4) };
+    ward.see(&[silent(), pressure(4), other], 2);
+    let causes: Vec<&str> = ward.alerts[0].children.iter().map(|child| child.cause.as_str()).collect();
+    assert_eq!(causes, ["ZA2 BED/GA_ADULT", "ZA2 BED/CC_ADULT"]);
+}
+
+#[test]
+fn an_alert_that_grows_is_told_anew_to_whom_it_then_concerns() {
+    let mut ward = Ward::new();
+    let short = |trusts: &[&str]| Condition {
+        rule: Rule::OfferShort,
+        text: format!("short to {}", trusts.len()),
+        trusts: trusts.iter().map(|trust| trust.parse().unwrap()).collect(),
+        parents: Vec::new(),
+        ..pressure(4)
+    };
+    ward.see(&[short(&["ZA1", "ZA2"])], 1);
+    ward.see(&[short(&["ZA1", "ZA2", "ZA3"])], 1);
+    assert_eq!((ward.alerts[0].trusts.len(), ward.alerts[0].text.as_str()), (3, "short to 3"));
+    let id = ward.alerts[0].id.clone();
+    ward.change(&id, |mut alert, at| {
+        (alert.state, alert.closed_at, alert.closed_by) = (AlertState::Closed, Some(at), Some(gold()));
+        alert
+    });
+    ward.see(&[short(&["ZA1", "ZA2"])], 1);
+    assert_eq!(ward.open(), 0, "nobody new");
+    ward.see(&[short(&["ZA1", "ZA2", "ZA4"])], 1);
+    assert_eq!((ward.open(), ward.alerts.len()), (1, 1));
+    assert_eq!(ward.alerts[0].trusts.len(), 4);
+}
+
+#[test]
+fn silence_that_ends_without_a_report_is_not_told_as_one() {
+    let mut ward = Ward::new();
+    ward.see(&[silent()], 1);
+    ward.see(&[], 1);
+    assert_eq!(ward.alerts[0].note.as_str(), "No live offers of it are left.");
+    ward.see(&[silent()], 1);
+    ward.see(&[Condition { level: 0, ..silent() }], 1);
+    assert!(ward.alerts[1].note.is_empty() && ward.open() == 0, "{:?}", ward.alerts[1]);
+}
+
+#[test]
 fn beyond_the_budget_of_a_day_alerts_go_to_the_digest() {
     let mut ward = Ward::new();
     ward.policy.per_day = 3;
-    let transfer = |n: i64| Condition {
-        rule: Rule::TransferOverdue,
-        cause: format!("t-{n}"),
+    let short = |n: i64| Condition {
+        rule: Rule::OfferShort,
+        cause: format!("ZA{n} BED/GA_ADULT"),
         level: 5,
         parents: Vec::new(),
         ..pressure(4)
     };
-    let many: Vec<Condition> = (0..5).map(transfer).collect();
+    let many: Vec<Condition> = (0..5).map(short).collect();
     ward.see(&many, 1);
     let digest: Vec<bool> = ward.alerts.iter().map(|alert| alert.digest).collect();
     assert_eq!(digest, [false, false, false, true, true]);
+    // A patient is never put there for want of budget, and comes before what is not one.
+    let overdue = Condition { rule: Rule::TransferOverdue, cause: "t-1".into(), ..short(1) };
+    ward.see(&[many.clone(), vec![short(8), overdue]].concat(), 1);
+    let last: Vec<(Rule, bool)> = ward.alerts[5..].iter().map(|alert| (alert.rule, alert.digest)).collect();
+    assert_eq!(last, [(Rule::TransferOverdue, false), (Rule::OfferShort, true)]);
     // A day later there is room again.
     ward.at += minutes(24 * 60);
-    ward.see(&[many, vec![transfer(9)]].concat(), 1);
-    assert!(!ward.alerts[5].digest);
+    ward.see(&[many, vec![short(9)]].concat(), 1);
+    assert!(!ward.alerts.last().unwrap().digest);
 }
 
 #[test]
@@ -172,6 +239,8 @@ fn a_rule_that_nobody_acts_on_goes_to_the_digest() {
     assert!(!ward.alerts[5].digest, "a fifth was acted on, which is the line");
     flicker(&mut ward, false);
     assert!(ward.alerts[6].digest, "one of six is below it");
+    // What is in the digest is not held against the rule: nobody was asked.
+    assert_eq!(records(&ward.alerts, ward.at)[&Rule::FeedSilent].ignored, 5);
     // An alert that is open is not ignored yet.
     assert_eq!(records(&[], ward.at)[&Rule::FeedSilent].percent(), None);
     // What was long ago does not count.

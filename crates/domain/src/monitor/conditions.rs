@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::kept::Rollup;
 use super::rules::Rule;
 use super::sentence;
+use crate::clocks;
 use crate::ids::TrustCode;
-use crate::need::NeedState;
-use crate::offer::Freshness;
+use crate::need::{Need, NeedState};
+use crate::offer::{Freshness, OfferState};
 use crate::records::Records;
 use crate::region::Region;
 use crate::resource::ResourceKey;
@@ -55,12 +56,11 @@ pub fn of(situation: &Situation, records: &Records, region: &Region, outside: &O
     let cells = situation.cells.iter().map(|((trust, key), cell)| (*trust, key, cell.net, cell.pressure));
     of_cells(cells, &names, &mut found);
     for (trust, seen) in &situation.trusts {
-        let level = match seen.freshness {
-            Some(Freshness::Stale) => 2,
-            Some(Freshness::Ageing) => 1,
-            Some(Freshness::Fresh) | None => continue,
-        };
-        found.push(silent(*trust, level, seen.offers_stale, &names));
+        // A report is a level too, and nought: that one came is not the same as that nothing is known.
+        match seen.freshness {
+            Some(freshness) => found.push(silent(*trust, level_of(freshness), seen.offers_stale, &names)),
+            None => found.extend(expired(*trust, records, situation.at, &names)),
+        }
     }
     for ((trust, key), cell) in situation.cells.iter().filter(|(_, cell)| cell.short > 0) {
         let what = sentence::resource(key);
@@ -79,7 +79,7 @@ pub fn of(situation: &Situation, records: &Records, region: &Region, outside: &O
             parents: Vec::new(),
         });
     }
-    unserved_needs(records, situation.at, &names, &mut found);
+    unserved_needs(records, region, situation.at, &names, &mut found);
     overdue_transfers(records, situation.at, &names, &mut found);
     if outside.unreadable > 0 {
         found.push(Condition {
@@ -179,6 +179,29 @@ fn silent(trust: TrustCode, level: i64, stale: u64, names: &impl Fn(TrustCode) -
     }
 }
 
+const fn level_of(freshness: Freshness) -> i64 {
+    match freshness {
+        Freshness::Fresh => 0,
+        Freshness::Ageing => 1,
+        Freshness::Stale => 2,
+    }
+}
+
+/// A trust whose offers have run out: it is as silent as its newest report is old.
+fn expired(
+    trust: TrustCode,
+    records: &Records,
+    at: Timestamp,
+    names: &impl Fn(TrustCode) -> String,
+) -> Option<Condition> {
+    let ended = || records.offers.values().filter(|offer| offer.trust == trust && offer.state.is_ended());
+    // What the trust itself has withdrawn or closed is no silence.
+    let ran_out = ended().any(|offer| offer.state == OfferState::Expired);
+    let newest = ended().max_by_key(|offer| offer.reported_at).filter(|_| ran_out)?;
+    let text = format!("{} is silent. No live offers of it are left.", names(trust));
+    Some(Condition { text, ..silent(trust, level_of(newest.freshness(at)), 0, names) })
+}
+
 fn short_offers(trust: TrustCode, key: &ResourceKey, records: &Records) -> Vec<String> {
     let of_cell = |offer: &&crate::offer::Offer| {
         offer.trust == trust
@@ -205,66 +228,53 @@ fn sharing(trust: TrustCode, key: &ResourceKey, records: &Records) -> Vec<TrustC
 /// How long a need that went unmet is told of: its trust and gold are to see it once, and no longer than they can help.
 pub const UNMET_TOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Needs with a needed-by for which nothing is proposed, by trust and resource, and those that have just gone unmet.
+/// Needs with units for which nothing is proposed, and those that have just gone unmet; each is a cause of its own, so
+/// that no alert hides the next patient.
 ///
 /// A need ends at its needed-by, so that a rule which looked only at what is past it would come too late.
 fn unserved_needs(
     records: &Records,
+    region: &Region,
     at: Timestamp,
     names: &impl Fn(TrustCode) -> String,
     found: &mut Vec<Condition>,
 ) {
-    let mut by: BTreeMap<(TrustCode, ResourceKey), Unserved> = BTreeMap::new();
     for need in records.needs.values() {
-        let Some(needed_by) = need.needed_by else { continue };
-        let waits =
-            need.state.takes_part() && !need.units_wanted().is_zero() && need.units_proposed.is_zero();
-        let went_unmet = need.state == NeedState::Unmet && at.duration_since(needed_by) <= UNMET_TOLD;
-        if !waits && !went_unmet {
-            continue;
-        }
-        let of = by.entry((need.trust, need.resource.key())).or_default();
-        of.first = Some(of.first.map_or(needed_by, |first| first.min(needed_by)));
-        of.waiting += usize::from(waits);
-        of.unmet += usize::from(went_unmet);
-        of.ids.push(need.id.to_string());
-    }
-    for ((trust, key), Unserved { first, waiting, unmet, ids }) in by {
-        let Some(first) = first else { continue };
+        let Some(due) = due_at(need, region) else { continue };
+        let wanted = need.units_wanted();
+        let waits = need.state.takes_part() && !wanted.is_zero();
+        let went_unmet = need.state == NeedState::Unmet && at.duration_since(due) <= UNMET_TOLD;
+        let key = need.resource.key();
         let what = sentence::resource(&key);
-        let waits = |many: usize| match many {
-            1 => format!("a need for {what} waits, and nothing is proposed"),
-            more => format!("{more} needs for {what} wait, and nothing is proposed"),
-        };
-        let went = |many: usize| match many {
-            1 => format!("a need for {what} went unmet"),
-            more => format!("{more} needs for {what} went unmet"),
-        };
-        let told = match (waiting, unmet) {
-            (waiting, 0) => waits(waiting),
-            (0, unmet) => went(unmet),
-            (waiting, unmet) => format!("{}; {}", went(unmet), waits(waiting)),
+        let told = match (waits, went_unmet) {
+            (true, _) if wanted == need.units => format!("a need for {what} waits, and nothing is proposed"),
+            (true, _) => {
+                format!("a need for {what} waits, and nothing is proposed for {wanted} of {}", need.units)
+            }
+            (false, true) => format!("a need for {what} went unmet"),
+            (false, false) => continue,
         };
         found.push(Condition {
             rule: Rule::NeedUnserved,
-            cause: format!("{trust} {key}"),
-            level: at.duration_since(first).as_mins(),
-            text: format!("{}: {told}.", names(trust)),
-            trusts: vec![trust],
+            cause: need.id.to_string(),
+            level: at.duration_since(due).as_mins(),
+            text: format!("{}: {told}.", names(need.trust)),
+            trusts: vec![need.trust],
             resource: Some(key),
-            subjects: ids,
+            subjects: vec![need.id.to_string()],
             parents: Vec::new(),
         });
     }
 }
 
-/// Needs of one trust and resource for which nothing is proposed.
-#[derive(Default)]
-struct Unserved {
-    first: Option<Timestamp>,
-    waiting: usize,
-    unmet: usize,
-    ids: Vec<String>,
+/// Returns by when a need is to be served: its needed-by, else when its band is breached. Planned work that came with
+/// its band already breached is a backlog and not news: it has none.
+fn due_at(need: &Need, region: &Region) -> Option<Timestamp> {
+    need.needed_by.or_else(|| {
+        let breach = clocks::breach_at(need.priority, need.listed_at, &region.policy.limit_hours);
+        let was_late = need.raised_at.is_some_and(|raised| breach <= raised);
+        (!was_late || !need.priority.is_planned()).then_some(breach)
+    })
 }
 
 fn overdue_transfers(

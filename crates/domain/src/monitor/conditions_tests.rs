@@ -31,7 +31,7 @@ fn pressure_and_the_regions_net_are_levels() {
 #[test]
 fn a_silent_trust_is_told_by_the_age_of_its_newest_report() {
     let mut world = World::with(10, 4, 1);
-    assert_eq!(levels(&world, Rule::FeedSilent), []);
+    assert_eq!(levels(&world, Rule::FeedSilent), [("ZA1".to_owned(), 0)]);
     let cadence = world.offer("o-1").cadence.as_mins();
     world.wait(cadence + 1);
     assert_eq!(levels(&world, Rule::FeedSilent), [("ZA1".to_owned(), 1)]);
@@ -42,6 +42,19 @@ fn a_silent_trust_is_told_by_the_age_of_its_newest_report() {
         told.iter().any(|one| one.text == "Aldermoor is silent. 1 offer is stale and not proposed."),
         "{told:?}"
     );
+    // That the offer runs out is no report.
+    let mut ran_out = world.offer("o-1").clone();
+    ran_out.state = OfferState::Expired;
+    world.records.put_offer(ran_out.clone());
+    assert_eq!(levels(&world, Rule::FeedSilent), [("ZA1".to_owned(), 2)]);
+    let told = look(&world);
+    assert!(
+        told.iter().any(|one| one.text == "Aldermoor is silent. No live offers of it are left."),
+        "{told:?}"
+    );
+    ran_out.state = OfferState::Withdrawn;
+    world.records.put_offer(ran_out);
+    assert_eq!(levels(&world, Rule::FeedSilent), [], "the trust itself has withdrawn it");
 }
 
 #[test]
@@ -50,7 +63,7 @@ fn a_need_alarms_before_its_needed_by_and_is_told_when_it_went_unmet() {
     let mut need = world.need("n-1").clone();
     need.needed_by = Some(world.at + minutes(30));
     world.records.put_need(need.clone());
-    let cause = "ZA2 BED/GA_ADULT".to_owned();
+    let cause = "n-1".to_owned();
     assert_eq!(levels(&world, Rule::NeedUnserved), [(cause.clone(), -30)]);
     let told = |world: &World| {
         look(world).into_iter().find(|one| one.rule == Rule::NeedUnserved).map(|one| one.text)
@@ -63,6 +76,18 @@ fn a_need_alarms_before_its_needed_by_and_is_told_when_it_went_unmet() {
     world.records.put_need(need.clone());
     assert_eq!(levels(&world, Rule::NeedUnserved), []);
 
+    // For what it has too little of, it is; and the next patient is a cause of its own.
+    need.units = crate::quantity::Count::new(3);
+    world.records.put_need(need.clone());
+    let mut second = new_need("ZA2", "n-2", 1, world.at);
+    second.needed_by = Some(world.at + minutes(10));
+    world.records.put_need(second.clone());
+    assert_eq!(levels(&world, Rule::NeedUnserved), [(cause.clone(), -30), ("n-2".to_owned(), -10)]);
+    assert!(told(&world).unwrap().ends_with("nothing is proposed for 2 of 3."), "{:?}", told(&world));
+    second.state = NeedState::Withdrawn;
+    world.records.put_need(second);
+    need.units = crate::quantity::Count::ONE;
+
     // The engine ends a need at its needed-by; it is told for an hour.
     need.units_proposed = crate::quantity::Count::ZERO;
     need.state = NeedState::Unmet;
@@ -72,6 +97,24 @@ fn a_need_alarms_before_its_needed_by_and_is_told_when_it_went_unmet() {
     assert!(told(&world).unwrap().ends_with(" went unmet."), "{:?}", told(&world));
     world.at += minutes(1);
     assert_eq!(levels(&world, Rule::NeedUnserved), []);
+}
+
+#[test]
+fn a_need_without_a_needed_by_alarms_by_the_breach_of_its_band() {
+    let mut world = World::with(10, 4, 1);
+    let mut need = world.need("n-1").clone();
+    (need.needed_by, need.priority) = (None, crate::need::Priority::P1A);
+    need.listed_at = world.at - minutes(24 * 60 + 5);
+    world.records.put_need(need.clone());
+    assert_eq!(levels(&world, Rule::NeedUnserved), [("n-1".to_owned(), 5)]);
+    // Planned work that came late is a backlog; what becomes late here is told.
+    need.priority = crate::need::Priority::P2;
+    need.listed_at = world.at - minutes(672 * 60 + 5);
+    world.records.put_need(need.clone());
+    assert_eq!(levels(&world, Rule::NeedUnserved), []);
+    need.raised_at = Some(world.at - minutes(60));
+    world.records.put_need(need);
+    assert_eq!(levels(&world, Rule::NeedUnserved), [("n-1".to_owned(), 5)]);
 }
 
 #[test]
@@ -140,7 +183,10 @@ fn what_is_kept_of_a_moment_tells_the_same_as_the_moment() {
     let live = look(&world);
     for rule in [Rule::TrustPressure, Rule::RegionNet, Rule::FeedSilent] {
         let of = |all: &[Condition]| -> Vec<(String, i64)> {
-            all.iter().filter(|one| one.rule == rule).map(|one| (one.cause.clone(), one.level)).collect()
+            all.iter()
+                .filter(|one| one.rule == rule && one.level != 0)
+                .map(|one| (one.cause.clone(), one.level))
+                .collect()
         };
         assert_eq!(of(&kept), of(&live), "{rule}");
     }

@@ -44,6 +44,8 @@ pub struct Sight<'a> {
     pub need: &'a dyn Fn(TrustCode, ResourceKind) -> bool,
     /// Says whether a trust is seen.
     pub trust: &'a dyn Fn(TrustCode) -> bool,
+    /// Says whether what joins a home trust and a supporting one is seen: to know both is not enough.
+    pub pair: &'a dyn Fn(TrustCode, TrustCode) -> bool,
     /// Only what this trust has a part in.
     pub only: Option<TrustCode>,
 }
@@ -54,7 +56,7 @@ impl Sight<'_> {
     }
 
     fn sees_pair(&self, from: TrustCode, to: TrustCode) -> bool {
-        self.only.is_none_or(|only| only == from || only == to) && (self.trust)(from) && (self.trust)(to)
+        self.only.is_none_or(|only| only == from || only == to) && (self.pair)(to, from)
     }
 }
 
@@ -115,8 +117,9 @@ pub fn equity(tally: &Tally, live: &Records, sight: &Sight<'_>) -> Table {
         row(name, counts)
     });
     let rows: Vec<Row> = deciles.chain([row("not known".to_owned(), unknown)]).collect();
-    let known: u64 = tally.needs.iter().filter(|row| row.decile > 0).map(|row| row.raised).sum();
-    let all: u64 = tally.needs.iter().map(|row| row.raised).sum();
+    let seen = || tally.needs.iter().filter(|row| sight.sees_need(row.trust, row.kind));
+    let known: u64 = seen().filter(|row| row.decile > 0).map(|row| row.raised).sum();
+    let all: u64 = seen().map(|row| row.raised).sum();
     Table {
         columns: columns(&[
             "deprivation decile",
@@ -145,9 +148,10 @@ pub fn fairness(tally: &Tally, situation: &Situation, region: &Region, sight: &S
     {
         *flows.entry((row.from, row.to)).or_default() += row.units;
     }
+    let shares_beds = |trust: TrustCode| (sight.need)(trust, ResourceKind::Bed);
     let mut beds: BTreeMap<TrustCode, u64> = BTreeMap::new();
     for ((trust, resource), cell) in &situation.cells {
-        if resource.kind == ResourceKind::Bed && seen.contains(trust) {
+        if resource.kind == ResourceKind::Bed && seen.contains(trust) && shares_beds(*trust) {
             *beds.entry(*trust).or_default() += cell.staffed;
         }
     }
@@ -178,11 +182,16 @@ pub fn fairness(tally: &Tally, situation: &Situation, region: &Region, sight: &S
         "share of staffed beds %",
     ]);
     heads.extend(seen.iter().map(|to| format!("to {to}")));
-    Table {
-        columns: heads,
-        rows: rows.collect(),
-        notes: vec![format!("{all_lent} units were agreed between trusts. Net is lent less received.")],
+    let mut notes = vec![format!("{all_lent} units were agreed between trusts. Net is lent less received.")];
+    let unshared: Vec<String> =
+        seen.iter().filter(|trust| !shares_beds(**trust)).map(ToString::to_string).collect();
+    if !unshared.is_empty() {
+        notes.push(format!(
+            "Staffed beds are not shared with you by {}: they do not count.",
+            unshared.join(", ")
+        ));
     }
+    Table { columns: heads, rows: rows.collect(), notes }
 }
 
 /// Why proposals were declined, by code, and how proposals ended.

@@ -9,7 +9,7 @@ use crate::records::Records;
 use crate::region::file;
 use crate::test_world::*;
 
-const ALL: Sight<'static> = Sight { need: &|_, _| true, trust: &|_| true, only: None };
+const ALL: Sight<'static> = Sight { need: &|_, _| true, trust: &|_| true, pair: &|_, _| true, only: None };
 
 fn trust(code: &str) -> TrustCode {
     code.parse().unwrap()
@@ -74,7 +74,9 @@ fn equity_is_by_decile_and_says_how_much_is_known() {
     assert_eq!(row(&table, "not known"), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
     assert_eq!(table.notes, ["Deprivation is known of 66.7% of the needs raised."]);
     let nobody = Sight { need: &|_, _| false, ..ALL };
-    assert_eq!(row(&equity(&found, &world.records, &nobody), "1, most deprived"), [0.0; 7]);
+    let of_nobody = equity(&found, &world.records, &nobody);
+    assert_eq!(row(&of_nobody, "1, most deprived"), [0.0; 7]);
+    assert_eq!(of_nobody.notes, ["Deprivation is known of 0% of the needs raised."]);
 }
 
 #[test]
@@ -103,8 +105,16 @@ fn fairness_is_lending_beside_beds_and_who_lent_to_whom() {
     // Who does not see Calverleigh sees nothing of what it lent.
     let third = trust("ZA3");
     let sees = |trust: TrustCode| trust != third;
-    let table = fairness(&found, &situation, &region, &Sight { trust: &sees, ..ALL });
+    let joins = |home: TrustCode, supporting: TrustCode| home != third && supporting != third;
+    let table = fairness(&found, &situation, &region, &Sight { trust: &sees, pair: &joins, ..ALL });
     assert_eq!((table.rows.len(), row(&table, "ZA2")[1]), (2, 3.0));
+    // To know both trusts is not to see what joins them, nor the beds that are not shared.
+    let own = |home: TrustCode, supporting: TrustCode| home == trust("ZA1") || supporting == trust("ZA1");
+    let beds = |trust: TrustCode, _: ResourceKind| trust != third;
+    let table = fairness(&found, &situation, &region, &Sight { pair: &own, need: &beds, ..ALL });
+    assert_eq!(row(&table, "ZA3"), [0.0; 8]);
+    assert_eq!(row(&table, "ZA1")[4], 100.0);
+    assert_eq!(table.notes[1], "Staffed beds are not shared with you by ZA3: they do not count.");
     let own = Sight { only: Some(third), ..ALL };
     assert_eq!(row(&fairness(&found, &situation, &region, &own), "ZA2")[1], 1.0);
 }

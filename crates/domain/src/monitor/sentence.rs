@@ -245,6 +245,10 @@ fn alerted(alert: &Alert) -> String {
             };
             format!("Closed: {text}{note}")
         }
+        // Nothing came: the note says what became of it instead.
+        (_, AlertState::Closed) if !alert.note.is_empty() => {
+            format!("{} It was: {text}", sentence(alert.note.as_str()))
+        }
         (Rule::FeedSilent, AlertState::Closed) => format!("Reporting again. It was: {text}"),
         (
             Rule::TrustPressure

@@ -23,8 +23,10 @@ fn an_alert_is_told_as_it_lives() {
     assert_eq!(alerted(&alert()), "Brackwater is silent.");
     let taken = Alert { state: AlertState::Taken, taken_by: Some(gold()), ..alert() };
     assert_eq!(alerted(&taken), "Taken by gold: Brackwater is silent.");
-    let over = alarm::cleared(alert(), monday());
+    let over = alarm::cleared(alert(), &Note::default(), monday());
     assert_eq!(alerted(&over), "Reporting again. It was: Brackwater is silent.");
+    let unknown = alarm::cleared(alert(), &Note::parse("No live offers of it are left.").unwrap(), monday());
+    assert_eq!(alerted(&unknown), "No live offers of it are left. It was: Brackwater is silent.");
     let other = Alert { rule: Rule::TransferOverdue, ..over.clone() };
     assert_eq!(alerted(&other), "Over: Brackwater is silent.");
     let closed = Alert { closed_by: Some(gold()), note: Note::parse("rang them").unwrap(), ..over };

@@ -17,7 +17,7 @@ use fallow_live::Live;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-pub(crate) use seen::{entries_of, may_see, may_see_action, may_see_alert};
+pub(crate) use seen::{entries_of, may_see, may_see_action, may_see_alert, shown};
 
 /// Most entries that are held: a busy region's week in some ten megabytes.
 pub(crate) const ENTRIES_MAX: usize = 20_000;

@@ -6,7 +6,7 @@ use fallow_domain::action::Action;
 use fallow_domain::actor::Role;
 use fallow_domain::ids::{NeedId, TrustCode};
 use fallow_domain::monitor::happened::{self, Happened, Item, Step, What};
-use fallow_domain::monitor::kept::Alert;
+use fallow_domain::monitor::kept::{Alert, Child};
 use fallow_domain::monitor::rules::Rule;
 use fallow_ledger::cause::Cause;
 use fallow_ledger::picture::{Applied, AppliedItem, Picture};
@@ -170,6 +170,40 @@ fn concerned(viewer: &Viewer<'_>, trust: TrustCode) -> bool {
         | Role::Auditor
         | Role::PlatformAdmin => viewer.actor.trust == Some(trust),
     }
+}
+
+/// Returns an alert as somebody may see it: with the children that they may know, and of an alert of the region, which
+/// they do not see, what it explains of their own trust, so that no folding hides it from them.
+pub(crate) fn shown(viewer: &Viewer<'_>, alert: &Alert) -> Option<Alert> {
+    if viewer.sees_region() {
+        return Some(alert.clone());
+    }
+    let mut shown = alert.clone();
+    if may_see_alert(viewer, alert) {
+        shown.children.retain(|child| may_see_child(viewer, child));
+        return Some(shown);
+    }
+    let own = viewer.actor.trust.filter(|_| viewer.sees_anything() && viewer.actor.role != Role::Console)?;
+    shown.children.retain(|child| child.trusts.contains(&own));
+    if shown.children.is_empty() {
+        return None;
+    }
+    let first = shown.children.remove(0);
+    shown.rule = first.rule?;
+    (shown.cause, shown.text, shown.trusts) = (first.cause, first.text, first.trusts);
+    (shown.resource, shown.subjects) = (first.resource, Vec::new());
+    // What was said of the whole is not theirs.
+    shown.note = fallow_domain::ids::Note::default();
+    Some(shown)
+}
+
+fn may_see_child(viewer: &Viewer<'_>, child: &Child) -> bool {
+    let is_own = viewer.actor.trust.is_some_and(|own| child.trusts.contains(&own));
+    let knows = |trust: &TrustCode| match &child.resource {
+        Some(key) => viewer.knows_kind(*trust, key.kind),
+        None => false,
+    };
+    is_own || (!child.trusts.is_empty() && child.trusts.iter().all(knows))
 }
 
 /// Says whether somebody may see an alert: of what joins trusts, those it joins; of a trust, those who know its figures;

@@ -1,7 +1,7 @@
 //! Raising, folding and clearing alerts, each in a commit of its own.
 
 use fallow_api::status::Failure;
-use fallow_domain::ids::{AlertId, Label};
+use fallow_domain::ids::{AlertId, Label, Note};
 use fallow_domain::monitor::alarm::{self, Act, Folded, Since};
 use fallow_domain::monitor::conditions::{self, Condition, Outside};
 use fallow_domain::monitor::kept::{Alert, Kept};
@@ -34,10 +34,10 @@ pub(super) async fn keep(
     for act in acts {
         match act {
             Act::Raise(condition, with) => raise(live, &condition, &with, moment.at).await?,
-            Act::Fold(id, with) => {
-                change(live, "FoldAlert", &id, moment.at, |alert| alarm::folded(alert, &with)).await?;
+            Act::Tell(id, now, with) => {
+                change(live, "FoldAlert", &id, moment.at, |alert| alarm::told(alert, &now, &with)).await?;
             }
-            Act::Clear(id) => clear(live, &id, moment.at).await?,
+            Act::Clear(id, note) => clear(live, &id, &note, moment.at).await?,
         }
     }
     Ok(since)
@@ -74,6 +74,10 @@ async fn change(
     let key = alert_key(id);
     live.mutate(&by_monitor(verb, at), vec![key.clone()], |view| {
         let Some(was) = view.get(&key).and_then(alert_of) else { return Ok(Step::Answer(())) };
+        // Over meanwhile, by another copy's look.
+        if !was.stands() {
+            return Ok(Step::Answer(()));
+        }
         let now = change(was.clone());
         if now == *was {
             return Ok(Step::Answer(()));
@@ -86,7 +90,7 @@ async fn change(
 }
 
 /// Notes that the cause of an alert is over, and gives its name free.
-async fn clear(live: &Live, id: &AlertId, at: Timestamp) -> Result<(), Failure> {
+async fn clear(live: &Live, id: &AlertId, note: &Note, at: Timestamp) -> Result<(), Failure> {
     let key = alert_key(id);
     live.mutate(&by_monitor("ClearAlert", at), vec![key.clone()], |view| {
         let Some(was) = view.get(&key).and_then(alert_of).filter(|alert| alert.stands()) else {
@@ -96,7 +100,7 @@ async fn clear(live: &Live, id: &AlertId, at: Timestamp) -> Result<(), Failure> 
         if !view.has_read(&claim) {
             return Ok(Step::Read(vec![claim]));
         }
-        let now = Record::Monitor(Box::new(Kept::Alert(alarm::cleared(was.clone(), at))));
+        let now = Record::Monitor(Box::new(Kept::Alert(alarm::cleared(was.clone(), note, at))));
         let mut writes = vec![(key.clone(), Some(now))];
         if view.get(&claim).is_some() {
             writes.push((claim, None));

@@ -63,10 +63,12 @@ impl Keeping {
     async fn look(&mut self) -> Result<(), Failure> {
         let at = self.clock.now();
         let Some(moment) = Moment::now(self.live.picture(), at) else { return Ok(()) };
-        rollups::keep(&self.live, &self.chronicle, &moment, self.began_at).await?;
-        let since = std::mem::take(&mut self.since);
-        self.since = alarms::keep(&self.live, &moment, &self.store_caveat, since).await?;
-        Ok(())
+        // Alarms first, and whatever becomes of them the hours are taken down. After trouble the minutes go on from
+        // where they were: what was not raised is decided again.
+        let alarms = alarms::keep(&self.live, &moment, &self.store_caveat, self.since.clone()).await;
+        let rollups = rollups::keep(&self.live, &self.chronicle, &moment, self.began_at).await;
+        self.since = alarms?;
+        rollups
     }
 }
 
