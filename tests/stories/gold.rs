@@ -5,7 +5,9 @@ use fallow_api::convert::time::to_wire;
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use fallow_api::v1::{self, Measure, ReportKind, alert};
+use fallow_domain::monitor::kept::Kept;
 use fallow_ledger::RecordKind;
+use fallow_ledger::record::Record;
 use jiff::{SignedDuration, Timestamp};
 use tonic::Code;
 
@@ -197,9 +199,17 @@ async fn what_was_counted_is_reported(world: &mut World) {
     let fields: Vec<&str> = refused.violations.iter().map(|wrong| wrong.field.as_str()).collect();
     assert_eq!(fields, ["kind", "trust", "alerts_toml"], "{refused:?}");
 
-    // The day is taken down when it has ended, and a tally of it is the same.
+    // The day is taken down when it has ended, with the numbers of its end and with what was counted in it.
     world.pass(SignedDuration::from_hours(17));
     until_kept(world, "rollup/day").await;
+    let (records, _) = world.keeper().await.snapshot().await.unwrap();
+    let day = records.iter().find(|record| record.key.id.starts_with("rollup/day")).unwrap();
+    let Ok(Record::Monitor(kept)) = Record::decode(day.key.kind, &day.body) else { panic!("{:?}", day.key) };
+    let Kept::Rollup(day) = &*kept else { panic!("{:?}", day.key) };
+    assert!(day.headline.is_some_and(|headline| headline.needs_open > 0), "{day:?}");
+    let counted = day.tally.as_ref().unwrap();
+    let told: Vec<(&str, u64)> = counted.declines.iter().map(|row| (row.code.as_str(), row.count)).collect();
+    assert_eq!(told, [("STAFFING", 1)]);
     let later = report(&gold, ReportKind::Declines).await;
     assert_eq!(later.rows, declines.rows);
 }
@@ -247,8 +257,12 @@ async fn what_is_usual_is_known_after_some_hours(world: &mut World) {
     assert!(usual.lower >= 0.0 && usual.upper > usual.lower, "{usual:?}");
 
     // A trust sees trends of what it sees, and not of the region.
-    let net = v1::GetTrendRequest { measure: Measure::Net.into(), trust: "ZA4".into(), ..Default::default() };
+    let all = v1::GetTrendRequest { measure: Measure::Net.into(), trust: "ZA4".into(), ..Default::default() };
+    let resource = Some(wire::resource(v1::ResourceKind::Bed, "GA_ADULT"));
+    let net = v1::GetTrendRequest { resource, ..all.clone() };
     assert!(home.monitor().get_trend(net).await.is_ok());
+    let refused = Problem::from(&home.monitor().get_trend(all).await.unwrap_err());
+    assert_eq!(refused.violations[0].field, "resource", "{refused:?}");
     let refused = home.monitor().get_trend(ask_of(Measure::NeedsOpen)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let wrong = v1::GetTrendRequest {

@@ -22,6 +22,7 @@ use fallow_domain::reason::NotUsed;
 use fallow_domain::resource::ResourceKind;
 use fallow_live::RETRY_AFTER;
 use fallow_live::call::{Call, new_id};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 use crate::chronicle::Chronicle;
 use crate::kept::Shelf;
 use crate::past::Moment;
+use crate::timeline::zone;
 
 /// How far back a report begins when nothing is asked for.
 const USUALLY_FROM: SignedDuration = SignedDuration::from_hours(28 * 24);
@@ -154,7 +156,8 @@ impl Reports {
         if !chronicle.reached(moment.revision, CATCH_UP).await {
             return Err(Failure::NotReady { retry_after: RETRY_AFTER });
         }
-        let (tally, counted_from) = tally(chronicle, &moment.shelf, asked.from, asked.until);
+        let counted = tally(chronicle, &moment.shelf, asked.from, asked.until);
+        let Counted { tally, from: counted_from, .. } = &counted;
         let moment = Arc::new(moment);
         let explained = if asked.kind == ReportKind::Unmet {
             self.explain(call, asked.trust, moment.clone()).await?
@@ -174,12 +177,10 @@ impl Reports {
                 explained.unlocking.as_ref().filter(|_| viewer.sees_region()),
                 &sight,
             ),
-            ReportKind::Equity => report::equity(&tally, &moment.records, &sight),
-            ReportKind::Fairness => {
-                report::fairness(&tally, &moment.situation(), &call.region.region, &sight)
-            }
-            ReportKind::Declines => report::declines(&tally, &sight),
-            ReportKind::Outcomes => report::outcomes(&tally, &moment.records, call.at, &sight),
+            ReportKind::Equity => report::equity(tally, &moment.records, &sight),
+            ReportKind::Fairness => report::fairness(tally, &moment.situation(), &call.region.region, &sight),
+            ReportKind::Declines => report::declines(tally, &sight),
+            ReportKind::Outcomes => report::outcomes(tally, &moment.records, call.at, &sight),
             ReportKind::Alerts | ReportKind::Unspecified => {
                 rules(call, &moment.shelf, &asked, viewer.sees_region())?
             }
@@ -187,6 +188,7 @@ impl Reports {
         if tally.left_out > 0 {
             table.notes.push(format!("{} events found no place in the counts.", tally.left_out));
         }
+        table.notes.extend(counted.missing(&zone(&call.region.region)));
         Ok(v1::GetReportResponse {
             columns: table.columns,
             rows: table
@@ -196,7 +198,7 @@ impl Reports {
                 .collect(),
             revision: number_to_wire(moment.revision.0),
             notes: table.notes,
-            counted_from: Some(time::to_wire(counted_from)),
+            counted_from: Some(time::to_wire(*counted_from)),
         })
     }
 
@@ -288,13 +290,41 @@ fn explain(
     Explained { blockers, unlocking }
 }
 
-/// Counts a period, and says from when it really counts.
-pub(crate) fn tally(
-    chronicle: &Chronicle,
-    shelf: &Shelf,
+/// What was counted of a period.
+pub(crate) struct Counted {
+    tally: Tally,
+    /// From when it really counts.
     from: Timestamp,
-    until: Timestamp,
-) -> (Tally, Timestamp) {
+    /// What lies between and was not counted, oldest first.
+    gaps: Vec<(Timestamp, Timestamp)>,
+}
+
+impl Counted {
+    /// Says which days are missing, where some are.
+    fn missing(&self, zone: &TimeZone) -> Option<String> {
+        let clock = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%-d %b %Y %H:%M").to_string();
+        let told: Vec<String> =
+            self.gaps.iter().map(|(from, until)| format!("{} to {}", clock(*from), clock(*until))).collect();
+        (!told.is_empty())
+            .then(|| format!("Nothing is known of, and nothing counted from: {}.", told.join("; ")))
+    }
+}
+
+/// Returns what lies between the parts that were counted, each from one time to another and oldest first.
+fn gaps(parts: impl IntoIterator<Item = (Timestamp, Timestamp)>) -> Vec<(Timestamp, Timestamp)> {
+    let mut found = Vec::new();
+    let mut reached: Option<Timestamp> = None;
+    for (from, until) in parts {
+        if let Some(reached) = reached.filter(|reached| *reached < from) {
+            found.push((reached, from));
+        }
+        reached = reached.max(Some(until));
+    }
+    found
+}
+
+/// Counts a period, and says from when it really counts and what is missing in it.
+pub(crate) fn tally(chronicle: &Chronicle, shelf: &Shelf, from: Timestamp, until: Timestamp) -> Counted {
     let (entries, whole_from) = chronicle.all();
     let log_from = whole_from.map_or(from, |whole| whole.max(from));
     let days: Vec<&Tally> = shelf
@@ -306,7 +336,9 @@ pub(crate) fn tally(
     let begins = log_from.max(days_until);
     let counted_from = days.first().map_or(begins, |day| day.from);
     let of_log = Tally::of(begins.min(until), until, entries.iter().map(|entry| &entry.happened));
-    (Tally::sum(from, until, days.into_iter().chain([&of_log])), counted_from)
+    let parts = days.iter().map(|day| (day.from, day.until)).chain([(begins.min(until), until)]);
+    let gaps = gaps(parts);
+    Counted { tally: Tally::sum(from, until, days.into_iter().chain([&of_log])), from: counted_from, gaps }
 }
 
 /// How each rule has done of late, and how often it would have fired over the period with these thresholds.
@@ -357,4 +389,21 @@ fn rules(call: &Call, shelf: &Shelf, asked: &Asked, sees_region: bool) -> Result
             format!("Back-tested on the {hours} hours that are kept of the period."),
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_between_the_days_that_are_kept_is_named() {
+        let day = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * n);
+        let of = |parts: &[(i64, i64)]| gaps(parts.iter().map(|(from, until)| (day(*from), day(*until))));
+        assert_eq!(of(&[(0, 1), (1, 2), (2, 5)]), []);
+        assert_eq!(of(&[(0, 1), (3, 4), (5, 9)]), [(day(1), day(3)), (day(4), day(5))]);
+        let counted =
+            Counted { tally: Tally::sum(day(0), day(9), []), from: day(0), gaps: of(&[(0, 1), (3, 9)]) };
+        let told = "Nothing is known of, and nothing counted from: 2 Jan 1970 00:00 to 4 Jan 1970 00:00.";
+        assert_eq!(counted.missing(&TimeZone::UTC).as_deref(), Some(told));
+    }
 }

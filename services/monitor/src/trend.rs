@@ -19,8 +19,14 @@ use crate::timeline::zone;
 const POINTS_MAX: usize = 1_000;
 /// How far back a trend begins when nothing is asked for.
 const USUALLY_FROM: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far back a trend of a measure begins that has one value a day.
+const DAILY_FROM: SignedDuration = SignedDuration::from_hours(28 * 24);
 /// How far back what is usual is looked for.
 const USUAL_OVER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far back it is looked for of a measure that has one value a day: as far as hours are kept.
+const USUAL_DAYS_OVER: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Over how long some measures count; two values of one that are nearer count the same things twice.
+const COUNTED_OVER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is asked for.
 struct Asked {
@@ -52,8 +58,14 @@ fn parse(call: &Call, request: &v1::GetTrendRequest) -> Result<Asked, Failure> {
             }
         }
     }
+    if measure == Some(Measure::Net) && wire.is_none() {
+        let text = "must be given for NET: beds and minutes of theatre do not add up";
+        check.wrong("resource", reasons::REQUIRED, text);
+    }
     let until = check.time("until", request.until.as_ref()).unwrap_or(call.at);
-    let usually = until.saturating_sub(USUALLY_FROM).unwrap_or(until);
+    let usually = until
+        .saturating_sub(if measure.is_some_and(is_daily) { DAILY_FROM } else { USUALLY_FROM })
+        .unwrap_or(until);
     let from = check.time("from", request.from.as_ref()).unwrap_or(usually);
     if from >= until {
         check.wrong("from", reasons::WINDOW, "must be before until");
@@ -111,9 +123,13 @@ pub(crate) fn get(call: &Call, request: &v1::GetTrendRequest) -> Result<v1::GetT
         }
     };
     let points = all.filter_map(|rollup| value(rollup).map(|value| (rollup.at, value)));
-    let points = thinned(points, asked.from, asked.step);
+    let mut points = thinned(points, asked.from, asked.step);
+    if is_daily(asked.measure) {
+        points = apart(&points);
+    }
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
-    let chart = spc::chart(&values, floor(asked.measure));
+    let chart = chart(asked.measure, &values);
+    let is_too_early = is_daily(asked.measure) && values.len() < spc::POINTS_MIN;
     let zone = zone(&call.region.region);
     let when = |place: usize| {
         let at = points.get(place).map_or(asked.from, |(at, _)| *at);
@@ -122,7 +138,11 @@ pub(crate) fn get(call: &Call, request: &v1::GetTrendRequest) -> Result<v1::GetT
         at.to_zoned(zone.clone()).strftime(shape).to_string()
     };
     Ok(v1::GetTrendResponse {
-        sentence: chart.sentence(when),
+        sentence: if is_too_early {
+            format!("Not enough days yet to say what is usual: {} of {}.", values.len(), spc::POINTS_MIN)
+        } else {
+            chart.sentence(when)
+        },
         mean: chart.mean,
         upper: chart.upper,
         lower: chart.lower,
@@ -136,6 +156,38 @@ pub(crate) fn get(call: &Call, request: &v1::GetTrendRequest) -> Result<v1::GetT
             })
             .collect(),
     })
+}
+
+/// Says whether a measure counts a whole day back at every moment, so that it has one value a day.
+const fn is_daily(measure: Measure) -> bool {
+    match measure {
+        Measure::PlacedPercent | Measure::MinutesToAgreed => true,
+        Measure::Net | Measure::NeedsOpen | Measure::NeedsOverdue | Measure::Unspecified => false,
+    }
+}
+
+/// Works out what is usual of a measure. Of too few days there is no range: both limits are the mean.
+fn chart(measure: Measure, values: &[f64]) -> Chart {
+    let mut chart = spc::chart(values, floor(measure));
+    if is_daily(measure) && values.len() < spc::POINTS_MIN {
+        (chart.upper, chart.lower) = (chart.mean, chart.mean);
+    }
+    if measure == Measure::PlacedPercent {
+        chart.upper = chart.upper.min(100.0);
+    }
+    chart
+}
+
+/// Keeps of points, oldest first, the newest and those before it that count nothing twice.
+fn apart(points: &[(Timestamp, f64)]) -> Vec<(Timestamp, f64)> {
+    let mut kept: Vec<(Timestamp, f64)> = Vec::new();
+    for (at, value) in points.iter().rev() {
+        if kept.last().is_none_or(|(after, _)| after.duration_since(*at) >= COUNTED_OVER) {
+            kept.push((*at, *value));
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 /// Keeps the last point of each step, at most [`POINTS_MAX`] of the newest.
@@ -199,14 +251,19 @@ fn floor(measure: Measure) -> Option<f64> {
     }
 }
 
-/// Puts what is usual beside the numbers on top: the limits of the hours of the last week, and whether now is outside.
+/// Puts what is usual beside the numbers on top: the limits of the hours of the last week, or of days where a number
+/// counts a day, and whether now is outside.
 pub(crate) fn usual(wire: &mut v1::situation::Headline, now: &Headline, shelf: &Shelf, at: Timestamp) {
-    let from = at.saturating_sub(USUAL_OVER).unwrap_or(at);
-    let hours: Vec<Headline> = shelf.hours_within(from, at).filter_map(|hour| hour.headline).collect();
-    let of = |value: &dyn Fn(&Headline) -> Option<f64>| {
-        let values: Vec<f64> = hours.iter().filter_map(value).collect();
+    let back = |over: SignedDuration| at.saturating_sub(over).unwrap_or(at);
+    let of = |measure: Measure, value: &dyn Fn(&Headline) -> Option<f64>| {
+        let from = back(if is_daily(measure) { USUAL_DAYS_OVER } else { USUAL_OVER });
+        let hours = shelf.hours_within(from, at);
+        let points = hours.filter_map(|hour| Some((hour.at, hour.headline.as_ref().and_then(value)?)));
+        let points: Vec<(Timestamp, f64)> = points.collect();
+        let points = if is_daily(measure) { apart(&points) } else { points };
+        let values: Vec<f64> = points.into_iter().map(|(_, value)| value).collect();
         (values.len() >= spc::POINTS_MIN).then(|| {
-            let Chart { upper, lower, .. } = spc::chart(&values, Some(0.0));
+            let Chart { upper, lower, .. } = chart(measure, &values);
             let now = value(now);
             v1::situation::Usual {
                 lower,
@@ -216,10 +273,41 @@ pub(crate) fn usual(wire: &mut v1::situation::Headline, now: &Headline, shelf: &
             }
         })
     };
-    wire.usual_needs_open = of(&|headline| of_headline(Measure::NeedsOpen, headline));
-    wire.usual_needs_overdue = of(&|headline| of_headline(Measure::NeedsOverdue, headline));
-    wire.usual_placed_percent = of(&|headline| of_headline(Measure::PlacedPercent, headline));
-    wire.usual_minutes_to_agreed = of(&|headline| of_headline(Measure::MinutesToAgreed, headline));
-    let moving = |headline: &Headline| i64::try_from(headline.transfers_moving).ok().map(number);
-    wire.usual_transfers_moving = of(&moving);
+    let of_measure = |measure: Measure| of(measure, &|headline| of_headline(measure, headline));
+    wire.usual_needs_open = of_measure(Measure::NeedsOpen);
+    wire.usual_needs_overdue = of_measure(Measure::NeedsOverdue);
+    wire.usual_placed_percent = of_measure(Measure::PlacedPercent);
+    wire.usual_minutes_to_agreed = of_measure(Measure::MinutesToAgreed);
+    // A count of what there is, as open needs are.
+    wire.usual_transfers_moving =
+        of(Measure::NeedsOpen, &|headline| i64::try_from(headline.transfers_moving).ok().map(number));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hour(n: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n)
+    }
+
+    #[test]
+    fn what_counts_a_day_has_one_value_a_day() {
+        // A constant process, looked at each hour: what came in is seen for a day and then no more.
+        let points: Vec<(Timestamp, f64)> = (0..=240).map(|n| (hour(n), 50.0)).collect();
+        let days = apart(&points);
+        assert_eq!(days.len(), 11);
+        assert_eq!(days.last(), points.last());
+        assert!(days.windows(2).all(|pair| pair[1].0.duration_since(pair[0].0) >= COUNTED_OVER));
+    }
+
+    #[test]
+    fn of_few_days_there_is_no_range_and_no_percentage_is_beyond_a_hundred() {
+        let few = chart(Measure::MinutesToAgreed, &[10.0, 90.0, 20.0]);
+        assert_eq!((few.upper, few.lower), (few.mean, few.mean));
+        let swing: Vec<f64> = (0..10).map(|n| if n % 2 == 0 { 100.0 } else { 60.0 }).collect();
+        let found = chart(Measure::PlacedPercent, &swing);
+        assert_eq!((found.upper, found.lower), (100.0, 0.0));
+        assert!(chart(Measure::NeedsOpen, &swing).upper > 100.0);
+    }
 }

@@ -9055,7 +9055,7 @@ pub struct GetTrendRequest {
     /// ODS code; empty = the region.
     #[prost(string, tag = "2")]
     pub trust: ::prost::alloc::string::String,
-    /// Which resource; absent = all.
+    /// Which resource; of NET it must be given.
     #[prost(message, optional, tag = "3")]
     pub resource: ::core::option::Option<Resource>,
     /// Start. Default: 7 days ago.

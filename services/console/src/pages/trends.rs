@@ -85,6 +85,14 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
         (Some(own), "") if measure == Measure::Net => Asked { trust: own.to_owned(), ..asked },
         (Some(_) | None, _) => asked,
     };
+    // What is spare is of one resource: beds and minutes of theatre do not add up.
+    let asked = match asked.resource.as_str() {
+        "" if measure == Measure::Net => {
+            let first = directory.choices().into_iter().flat_map(|group| group.choices).next();
+            Asked { resource: first.map(|choice| choice.key).unwrap_or_default(), ..asked }
+        }
+        _ => asked,
+    };
     let days = asked.days.parse().ok().filter(|days| DAYS.contains(days)).unwrap_or(USUAL_DAYS);
     let is_net = measure == Measure::Net;
     let name = if is_net { named(name, &asked, &directory) } else { name.to_owned() };

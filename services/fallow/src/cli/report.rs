@@ -135,7 +135,7 @@ pub(crate) struct Trend {
     /// Only of this trust; of net
     #[arg(long, value_name = "ODS")]
     trust: Option<String>,
-    /// Only of this resource; of net
+    /// Of this resource; net needs it
     #[arg(long, value_parser = super::shorthand::resource)]
     resource: Option<Resource>,
     /// From when. Default: 7 days ago

@@ -1,10 +1,11 @@
 //! Taking down each hour and each day, and giving up what is old.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fallow_api::status::Failure;
 use fallow_domain::monitor::kept::{Kept, Rollup};
 use fallow_domain::monitor::tally::Tally;
+use fallow_domain::situation::Headline;
 use fallow_ledger::Key;
 use fallow_ledger::record::{Record, alert_key, decision_key, rollup_key, sign_off_key};
 use fallow_ledger::transact::Step;
@@ -46,6 +47,8 @@ pub(super) async fn keep(
     moment: &Moment,
     began_at: Timestamp,
 ) -> Result<(), Failure> {
+    // The day ends with an hour of this very look, which the shelf was read too early to have.
+    let mut made: BTreeMap<Timestamp, Headline> = BTreeMap::new();
     for at in ended_hours(moment, began_at) {
         // What the picture does not remember is a gap in the chart, and nothing made up.
         let then = Moment::at(live.picture(), at);
@@ -56,13 +59,15 @@ pub(super) async fn keep(
             (None, false) => None,
         };
         if let Some(situation) = situation {
+            made.insert(at, situation.headline);
             write(live, moment.at, Rollup::of_hour(&situation, at)).await?;
         }
     }
     for (from, until) in ended_days(chronicle, moment) {
         let (entries, _) = chronicle.all();
         let tally = Tally::of(from, until, entries.iter().map(|entry| &entry.happened));
-        let headline = moment.shelf.hours().find(|hour| hour.at == until).and_then(|hour| hour.headline);
+        let kept = || moment.shelf.hours().find(|hour| hour.at == until).and_then(|hour| hour.headline);
+        let headline = made.get(&until).copied().or_else(kept);
         write(live, moment.at, Rollup::of_day(tally, headline)).await?;
     }
     prune(live, moment).await
