@@ -149,10 +149,6 @@ impl Server {
         let (stopping, drained) = (tasks.stopping(), tasks.stopping());
         let (stop_health, drain) = (running.handle(), settings.drain());
         tasks.spawn_vital("gRPC server", async move {
-            let stopping = async move {
-                stopping.await;
-                stop_health.set(ServingStatus::NotServing).await;
-            };
             let serving = router.serve_with_incoming_shutdown(incoming, stopping);
             tokio::select! {
                 ended = serving => {
@@ -160,7 +156,12 @@ impl Server {
                         tracing::error!(error = &error as &dyn std::error::Error, "the server ended");
                     }
                 }
-                () = async { drained.await; tokio::time::sleep(drain).await } => {
+                () = async {
+                    drained.await;
+                    // Beside the server: one that has seen the end of what is coming in first asks nobody when to stop.
+                    stop_health.set(ServingStatus::NotServing).await;
+                    tokio::time::sleep(drain).await;
+                } => {
                     tracing::warn!("calls were still running when the drain time was over");
                 }
             }

@@ -12,6 +12,7 @@ use fallow_api::v1::{self, GetOfferRequest, PublishOfferRequest, StreamOffersReq
 use fallow_domain::ids::RegionId;
 use http::{HeaderMap, Method, Request, StatusCode};
 use prost::Message;
+use tokio::sync::Notify;
 use tonic::codegen::BoxStream;
 use tonic::{Code, Response, Status, Streaming};
 
@@ -25,6 +26,7 @@ use crate::tasks::Tasks;
 use crate::telemetry;
 
 mod abuse;
+mod drain;
 mod pushback;
 
 const PUBLISH: &str = "/fallow.v1.CapacityService/PublishOffer";
@@ -32,6 +34,11 @@ const GET: &str = "/fallow.v1.CapacityService/GetOffer";
 const WATCH: &str = "/fallow.v1.CapacityService/WatchOffers";
 const STREAM: &str = "/fallow.v1.CapacityService/StreamOffers";
 const UNREAL: &str = "/fallow.v1.CapacityService/ListOffers";
+
+/// Says that a call that waits has arrived.
+static ARRIVED: Notify = Notify::const_new();
+/// Lets a call that waits go on.
+static GO_ON: Notify = Notify::const_new();
 
 /// A service that misbehaves as its request asks.
 struct Moody;
@@ -49,6 +56,10 @@ impl CapacityService for Moody {
             "slow" => tokio::time::sleep(Duration::from_secs(30)).await,
             "away" => {
                 return Err(Failure::StoreAway { retry_after: Duration::from_millis(1_500) }.into());
+            }
+            "waits" => {
+                ARRIVED.notify_one();
+                GO_ON.notified().await;
             }
             "raw" => return Err(Status::internal("connection to 10.0.0.7 lost")),
             _ => {}
