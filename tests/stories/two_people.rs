@@ -137,7 +137,7 @@ async fn two_people_answer_for_a_trust_that_cannot(world: &mut World) {
     is_refused(confirm(&world.user("duty-lead"), &first).await, Code::PermissionDenied, "WRONG_SIDE");
     // Who coordinates a collaborative of one of the two trusts alone sees it, and confirms no more than they may propose.
     let apart = part_two_from_all_but_one(world).await;
-    assert_eq!(waiting(&apart).await, [first.id.clone()]);
+    assert_eq!(waiting(&apart).await, std::slice::from_ref(&first.id));
     is_refused(propose(&apart, &asked).await, Code::NotFound, reasons::NOT_FOUND);
     is_refused(confirm(&apart, &first).await, Code::NotFound, reasons::NOT_FOUND);
 
