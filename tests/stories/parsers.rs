@@ -74,6 +74,7 @@ fn documents() -> Vec<Vec<u8>> {
             .to_vec(),
         br#"{"changes":[{"close_site":"ZA101"}]}"#.to_vec(),
         br#"{"source_key":"ward 5","site":"ZA101","figures":{"staffed":12}}"#.to_vec(),
+        b"sheet = \"Lists\"\nhead_row = 2\n[columns]\nWard = \"source_key\"\n[dates]\nuntil = [\"Day\", \"Time\"]\n".to_vec(),
         b"seen Mrs Example on 12 Mar 1948, NHS no 999 000 0018, LS1 4AB".to_vec(),
         b"eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJmYWxsb3cifQ.c2ln".to_vec(),
         fallow_tabular::template::workbook(Template::Theatre, &Lists::default()).unwrap(),
