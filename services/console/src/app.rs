@@ -182,15 +182,18 @@ impl Visit {
     /// Answers with a page about a problem, or with the way back to signing in.
     pub(crate) fn refuse(&self, problem: &Problem) -> Response {
         if problem.is_too_weak() && matches!(self.app.settings.sign_in, SignIn::Provider(_)) {
-            let form = self.form.as_deref().cloned();
-            let kept = form.and_then(|form| self.app.parked.keep(form));
-            return sign_in::stronger(self, kept.as_deref());
+            return sign_in::stronger(self, self.kept().as_deref());
         }
         if problem.kind == Kind::SignedOut {
             self.app.sessions.end(&self.signed.id);
-            return to_sign_in("/");
+            return to_sign_in(&self.kept().map_or_else(|| "/".to_owned(), |name| format!("/resume/{name}")));
         }
         problem::page(self, problem)
+    }
+
+    /// Keeps the form that was sent until its person has signed in again, and returns its name.
+    fn kept(&self) -> Option<String> {
+        self.form.as_deref().cloned().and_then(|form| self.app.parked.keep(form))
     }
 
     /// Answers with what was made, or with the page about what went wrong.
@@ -264,6 +267,7 @@ mod tests {
 
     use super::*;
     use crate::form::Posted;
+    use crate::pages::resume;
     use crate::session::{Token, TokenIssuer};
     use crate::{AtProvider, Endpoints};
 
@@ -299,17 +303,78 @@ mod tests {
         App::new(settings, Clock::system(), Tasks::new(), TimeZone::UTC)
     }
 
+    /// A form, sent by the session of that name.
+    fn sent(id: &str, body: impl Into<Body>) -> axum::extract::Request {
+        http::Request::post("/proposals/bypass")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", format!("__Host-fallow_session={id}"))
+            .body(body.into())
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_form_whose_session_the_services_have_ended_is_kept_too() {
+        let app = app();
+        let viewer = Viewer { subject: "ana".to_owned(), role: "gold".to_owned(), trust: None };
+        let id = app.sessions.begin(viewer.clone(), Token::Given("token".to_owned()));
+        let csrf = app.sessions.find(&id, Presence::Person).unwrap().csrf;
+        let request = sent(&id, format!("csrf={csrf}&proposal=p-1"));
+        let Posted { visit, .. } = Posted::from_request(request, &app).await.ok().unwrap();
+        let response = visit.refuse(&Problem::signed_out("ended"));
+        let way = response.headers()["location"].to_str().unwrap();
+        let name = way.strip_prefix("/sign-in?next=/resume/").expect("the way back to the form");
+        let kept = app.parked.find(name, "ana").unwrap();
+        assert_eq!((kept.viewer, kept.path.as_str()), (viewer, "/proposals/bypass"));
+        assert_eq!(kept.fields, [("proposal".to_owned(), "p-1".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn of_a_form_of_nobody_no_more_is_read_than_must_be() {
+        const CHUNK: usize = 16 * 1024;
+        let read = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = read.clone();
+        let chunks = (0..256).map(move |_| {
+            counted.fetch_add(CHUNK, std::sync::atomic::Ordering::SeqCst);
+            Ok::<_, std::convert::Infallible>(vec![b'&'; CHUNK])
+        });
+        let body = Body::from_stream(tokio_stream::iter(chunks));
+        let refused = Posted::from_request(sent("nobody", body), &app()).await.err().unwrap();
+        assert_eq!(refused.headers()["location"], "/sign-in?next=/");
+        let read = read.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(read <= 64 * 1024 + CHUNK, "{read} bytes were read");
+    }
+
+    #[tokio::test]
+    async fn a_kept_form_is_sent_only_as_who_filled_it_in() {
+        let app = app();
+        let acting = |trust: &str| Viewer {
+            subject: "ana".to_owned(),
+            role: "site_lead".to_owned(),
+            trust: Some(trust.to_owned()),
+        };
+        let fields = vec![("units".to_owned(), "27".to_owned())];
+        let form = Form { viewer: acting("ZA1"), path: "/needs/new".to_owned(), fields };
+        let name = app.parked.keep(form).unwrap();
+        for (trust, may_send) in [("ZA1", true), ("ZA2", false)] {
+            let id = app.sessions.begin(acting(trust), Token::Given("token".to_owned()));
+            let (parts, _) = sent(&id, "").into_parts();
+            let visit = Visit::of_person(&parts, &app).await.ok().unwrap();
+            let page = resume::page(visit, axum::extract::Path(name.clone())).await;
+            let body = axum::body::to_bytes(page.into_body(), 1 << 20).await.unwrap();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(body.contains("<dd>27</dd>"), "{trust}: what they had filled in is shown");
+            assert_eq!(body.contains("Send it now"), may_send, "{trust}");
+            assert_eq!(body.contains("action=\"/needs/new\""), may_send, "{trust}");
+        }
+    }
+
     #[tokio::test]
     async fn a_form_that_needs_a_stronger_sign_in_is_kept_until_its_person_is_back() {
         let app = app();
         let viewer = Viewer { subject: "ana".to_owned(), role: "gold".to_owned(), trust: None };
         let id = app.sessions.begin(viewer, Token::Given("token".to_owned()));
         let csrf = app.sessions.find(&id, Presence::Person).unwrap().csrf;
-        let request = http::Request::post("/proposals/bypass")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("cookie", format!("__Host-fallow_session={id}"))
-            .body(Body::from(format!("csrf={csrf}&proposal=p-1&reason=SURGE")))
-            .unwrap();
+        let request = sent(&id, format!("csrf={csrf}&proposal=p-1&reason=SURGE"));
         let Posted { visit, fields } = Posted::from_request(request, &app).await.ok().unwrap();
         assert_eq!(fields.text("proposal"), "p-1");
         let mut problem = Problem::not_found();

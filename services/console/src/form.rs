@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -15,6 +16,8 @@ use crate::problem::Problem;
 
 /// Fields of a form at most. Ours have fewer than 40.
 const FIELDS_MAX: usize = 200;
+/// Bytes that are read at most of a form of nobody whom we know.
+const STRANGERS_BYTES_MAX: usize = 64 * 1024;
 
 /// A form that a signed-in person sent.
 pub(crate) struct Posted {
@@ -101,7 +104,14 @@ impl FromRequest<App> for Posted {
         let headers = request.headers().clone();
         let (parts, body) = request.into_parts();
         let (path, session) = (parts.uri.path().to_owned(), session_name(&parts, app).map(str::to_owned));
-        let visit = Visit::of_person(&parts, app).await;
+        let visit = match Visit::of_person(&parts, app).await {
+            // Of somebody who was never here nothing is kept, so no more is read than a browser must send to be answered.
+            Err(way) if !session.as_deref().is_some_and(|session| app.sessions.is_known(session)) => {
+                let _ = to_bytes(body, STRANGERS_BYTES_MAX).await;
+                return Err(*way);
+            }
+            visit => visit,
+        };
         let fields = Fields::read(Request::from_parts(parts, body)).await?;
         let visit = match visit {
             Ok(visit) => visit,
@@ -112,7 +122,7 @@ impl FromRequest<App> for Posted {
         }
         let mut visit = visit;
         visit.form = Some(Arc::new(Form {
-            subject: visit.viewer().subject.clone(),
+            viewer: visit.viewer().clone(),
             path: path.clone(),
             fields: fields.without_secret(),
         }));
@@ -127,8 +137,8 @@ impl Fields {
     /// Keeps a form whose session is over until its person has signed in again, and returns the way there; `None` when it
     /// is no form of a session of ours.
     fn parked(self, app: &App, headers: &HeaderMap, session: Option<&str>, path: String) -> Option<Response> {
-        let subject = app.sessions.was_of(session?, self.text("csrf")).filter(|_| is_same_origin(headers))?;
-        let name = app.parked.keep(Form { subject, path, fields: self.without_secret() })?;
+        let viewer = app.sessions.was_of(session?, self.text("csrf")).filter(|_| is_same_origin(headers))?;
+        let name = app.parked.keep(Form { viewer, path, fields: self.without_secret() })?;
         Some(to_sign_in(&format!("/resume/{name}")))
     }
 
@@ -139,11 +149,16 @@ impl Fields {
 
     /// Reads the body of a form.
     pub(crate) async fn read(request: Request) -> Result<Self, Response> {
-        let form = axum::extract::Form::<Vec<(String, String)>>::from_request(request, &()).await;
-        let fields = form.map_err(IntoResponse::into_response)?.0;
-        if fields.len() > FIELDS_MAX {
+        let (parts, body) = request.into_parts();
+        let whole = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(whole, &()).await.map_err(IntoResponse::into_response)?;
+        // Counted before they are taken apart: a pair of nothing takes two bytes of a form, and fifty of ours.
+        if bytes.iter().filter(|byte| **byte == b'&').count() >= FIELDS_MAX {
             return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
         }
+        let request = Request::from_parts(parts, Body::from(bytes));
+        let form = axum::extract::Form::<Vec<(String, String)>>::from_request(request, &()).await;
+        let fields = form.map_err(IntoResponse::into_response)?.0;
         Ok(Self(fields))
     }
 }
@@ -180,6 +195,21 @@ mod tests {
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
         Fields(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[tokio::test]
+    async fn a_form_of_too_many_fields_is_refused_before_it_is_taken_apart() {
+        let read = async |body: String| {
+            let request = http::Request::post("/needs/new")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(Body::from(body))
+                .unwrap();
+            Fields::read(request).await.map(|fields| fields.0.len()).map_err(|refused| refused.status())
+        };
+        assert_eq!(read(vec!["a=b"; FIELDS_MAX].join("&")).await, Ok(FIELDS_MAX));
+        assert_eq!(read(vec!["a=b"; FIELDS_MAX + 1].join("&")).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        // Taken apart, these are no field at all.
+        assert_eq!(read("&".repeat(FIELDS_MAX)).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::session::Viewer;
+
 /// How long a form waits.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
 /// Bytes of a form at most; a larger one, such as a sheet, is not kept.
@@ -17,8 +19,8 @@ const KEPT_MAX: usize = 500;
 /// A form that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
-    /// Whose it is: nobody else gets it back.
-    pub(crate) subject: String,
+    /// Whose it is: nobody else gets it back, and they send it only for whom they filled it in.
+    pub(crate) viewer: Viewer,
     /// Where it goes.
     pub(crate) path: String,
     /// What was filled in, without the secret of the old session.
@@ -51,7 +53,7 @@ impl Parked {
     pub(crate) fn find(&self, name: &str, subject: &str) -> Option<Form> {
         let all = self.lock();
         let (at, form) = all.get(name)?;
-        (at.elapsed() < KEPT_FOR && form.subject == subject).then(|| form.clone())
+        (at.elapsed() < KEPT_FOR && form.viewer.subject == subject).then(|| form.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, Form)>> {
@@ -65,7 +67,8 @@ mod tests {
     use super::*;
 
     fn form(subject: &str) -> Form {
-        Form { subject: subject.to_owned(), path: "/needs/new".to_owned(), fields: Vec::new() }
+        let viewer = Viewer { subject: subject.to_owned(), role: "site_lead".to_owned(), trust: None };
+        Form { viewer, path: "/needs/new".to_owned(), fields: Vec::new() }
     }
 
     #[tokio::test(start_paused = true)]

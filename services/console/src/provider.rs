@@ -53,6 +53,8 @@ pub(crate) struct Held {
     sid: Option<String>,
     /// The person's id there.
     sub: String,
+    /// When they signed in there, in seconds since 1970.
+    signed_in_at: i64,
     state: Arc<tokio::sync::Mutex<State>>,
 }
 
@@ -106,7 +108,7 @@ impl Held {
             failed: None,
         };
         let state = Arc::new(tokio::sync::Mutex::new(state));
-        let held = Arc::new(Self { sid: named.sid, sub: named.sub, state });
+        let held = Arc::new(Self { sid: named.sid, sub: named.sub, signed_in_at: named.auth_time, state });
         Ok(Arrived { held, credential, assurance, signed_in_at: named.auth_time })
     }
 
@@ -163,6 +165,12 @@ impl Held {
                 None
             }
         }
+    }
+
+    /// Says whether it can be ended at the services without the other: they end whatever a person began there no later
+    /// than this, and a provider may not have asked them to sign in anew.
+    pub(crate) fn is_apart_from(&self, later: &Self) -> bool {
+        self.sub != later.sub || self.signed_in_at < later.signed_in_at
     }
 
     /// Says whether a logout token that was verified names this session.

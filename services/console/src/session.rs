@@ -145,7 +145,7 @@ pub(crate) enum Presence {
 
 /// A session that is over: enough to know a form of it that comes late.
 struct Over {
-    subject: String,
+    viewer: Viewer,
     csrf: String,
     at: Instant,
 }
@@ -220,7 +220,7 @@ impl Sessions {
     /// Ends a session. Ending it twice is fine.
     pub(crate) fn end(&self, id: &str) {
         let Some(session) = self.lock().remove(id) else { return };
-        let over = Over { subject: session.viewer.subject, csrf: session.csrf, at: Instant::now() };
+        let over = Over { viewer: session.viewer, csrf: session.csrf, at: Instant::now() };
         let mut all = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, over| over.at.elapsed() < ABSOLUTE);
         if all.len() < SESSIONS_MAX {
@@ -238,10 +238,16 @@ impl Sessions {
         ended.iter().for_each(|id| self.end(id));
     }
 
+    /// Says whether there is a session of that name, or was one in the last hours.
+    pub(crate) fn is_known(&self, id: &str) -> bool {
+        let is_over = || self.over.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id);
+        self.lock().contains_key(id) || is_over()
+    }
+
     /// Returns whose session it was that is over now, if a form with this secret was of it.
-    pub(crate) fn was_of(&self, id: &str, csrf: &str) -> Option<String> {
+    pub(crate) fn was_of(&self, id: &str, csrf: &str) -> Option<Viewer> {
         let all = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(id).filter(|over| matches(csrf, &over.csrf)).map(|over| over.subject.clone())
+        all.get(id).filter(|over| matches(csrf, &over.csrf)).map(|over| over.viewer.clone())
     }
 
     /// Leaves a sentence for the session's next page.
@@ -380,7 +386,7 @@ mod tests {
         let csrf = sessions.find(&id, Presence::Person).unwrap().csrf;
         assert_eq!(sessions.was_of(&id, &csrf), None);
         sessions.end(&id);
-        assert_eq!(sessions.was_of(&id, &csrf).as_deref(), Some("ana"));
+        assert_eq!(sessions.was_of(&id, &csrf), Some(viewer()));
         assert_eq!((sessions.was_of(&id, "guess"), sessions.was_of("", &csrf)), (None, None));
     }
 

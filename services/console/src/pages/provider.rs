@@ -1,5 +1,7 @@
 //! Signing in at the identity provider, by the code flow: there, back, and out.
 
+use std::sync::Arc;
+
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use fallow_host::clock::Clock;
@@ -108,9 +110,9 @@ pub(crate) async fn back(State(app): State<App>, Query(back): Query<Back>, reque
         );
     };
     let mut response = match arrive(&app, at, &back, &way).await {
-        Ok(id) => {
+        Ok((id, held)) => {
             if let Some(before) = session_name(&parts, &app) {
-                end_before(&app, at, before).await;
+                end_before(&app, at, before, &held).await;
             }
             sign_in::with_cookie(&app, &id, Redirect::to(&way.next).into_response())
         }
@@ -125,16 +127,23 @@ pub(crate) async fn back(State(app): State<App>, Query(back): Query<Back>, reque
     response
 }
 
-/// Ends the session that a browser had before the one that it has now.
-async fn end_before(app: &App, at: &AtProvider, id: &str) {
+/// Ends the session that a browser had before the one that it has now; at the services, too, unless that would end both.
+async fn end_before(app: &App, at: &AtProvider, id: &str, now: &Held) {
     let token = app.sessions.token(id);
     app.sessions.end(id);
-    if let Some(Token::Held(held)) = token {
+    if let Some(Token::Held(held)) = token
+        && held.is_apart_from(now)
+    {
         held.end(app, at).await;
     }
 }
 
-async fn arrive(app: &App, at: &AtProvider, back: &Back, way: &OnTheirWay) -> Result<String, Problem> {
+async fn arrive(
+    app: &App,
+    at: &AtProvider,
+    back: &Back,
+    way: &OnTheirWay,
+) -> Result<(String, Arc<Held>), Problem> {
     if !back.error.is_empty() {
         return Err(Problem::invalid("error", "You were not signed in at the identity provider."));
     }
@@ -148,7 +157,7 @@ async fn arrive(app: &App, at: &AtProvider, back: &Back, way: &OnTheirWay) -> Re
     let arrived = Held::exchange(app, tokens, &app.seal.nonce(&way.state)).await?;
     check_strength(way, &arrived)?;
     let viewer = viewer_of(&arrived.credential).ok_or_else(away)?;
-    Ok(app.sessions.begin(viewer, Token::Held(arrived.held)))
+    Ok((app.sessions.begin(viewer, Token::Held(arrived.held.clone())), arrived.held))
 }
 
 /// Checks that somebody who was sent to sign in more strongly did, and did it since.

@@ -22,6 +22,8 @@ struct Page {
     fields: Vec<(String, String)>,
     /// What they filled in, in words.
     shown: Vec<(String, String)>,
+    /// Whether they act now as they did then: for another trust, or in another role, it would say something else.
+    is_same: bool,
 }
 
 /// `GET /resume/{name}`
@@ -33,6 +35,7 @@ pub(crate) async fn page(visit: Visit, Path(name): Path<String>) -> Response {
     let shown =
         form.fields.iter().filter(|(name, value)| !HIDDEN.contains(&name.as_str()) && !value.is_empty());
     let shown = shown.map(|(name, value)| (name.replace(['_', '.'], " "), value.clone())).collect();
+    let is_same = form.viewer == *visit.viewer();
     let (csrf, path) = (visit.signed.csrf.clone(), form.path);
-    routes::html(StatusCode::OK, rendered(&Page { frame, csrf, path, fields: form.fields, shown }))
+    routes::html(StatusCode::OK, rendered(&Page { frame, csrf, path, fields: form.fields, shown, is_same }))
 }

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -7,12 +9,13 @@ use fallow_api::v1::GetRegionRequest;
 use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::frame::{Frame, rendered};
-use crate::app::{App, Cookie, Visit, encoded};
-use crate::form::{Fields, Posted, is_same_origin};
+use crate::app::{App, Cookie, Visit, encoded, session_name, to_sign_in};
+use crate::form::{Fields, is_same_origin, matches};
 use crate::problem::{Kind, Problem};
-use crate::session::{Token, Viewer, viewer_of};
+use crate::session::{Presence, Token, Viewer, viewer_of};
 use crate::words::codes;
 use crate::{SignIn, assets, routes};
 
@@ -105,21 +108,42 @@ pub(crate) fn refused(app: &App, next: &str, problem: &Problem) -> Response {
     routes::html(problem.http_status(), rendered(&page))
 }
 
-/// `POST /sign-out`
-pub(crate) async fn sign_out(posted: Posted) -> Response {
-    let (app, id) = (&posted.visit.app, &posted.visit.signed.id);
-    let token = app.sessions.token(id);
-    app.sessions.end(id);
+/// How long signing out waits for the identity provider and the services. It is done here before, and goes on there.
+const OUT_WITHIN: Duration = Duration::from_secs(5);
+
+/// `POST /sign-out`: a session and its secret are enough, for whoever leaves a shared screen must be able to also while
+/// no provider and no service answers.
+pub(crate) async fn sign_out(State(app): State<App>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let found = session_name(&parts, &app).and_then(|name| app.sessions.find(name, Presence::Person));
+    let ours = is_same_origin(&parts.headers);
+    let fields = match Fields::read(Request::from_parts(parts, body)).await {
+        Ok(fields) => fields,
+        Err(refused) => return refused,
+    };
+    let Some(signed) = found else { return to_sign_in("/") };
+    if !ours || !matches(fields.text("csrf"), &signed.csrf) {
+        return refused(&app, "/", &Problem::forged());
+    }
+    let token = app.sessions.token(&signed.id);
+    app.sessions.end(&signed.id);
     let mut there = None;
     if let (Some(Token::Held(held)), SignIn::Provider(at)) = (token, &app.settings.sign_in) {
-        there = held.sign_out_address(at, &at.out_address()).await;
-        held.end(app, at).await;
+        let (ending, at) = (app.clone(), at.clone());
+        let (done, told) = oneshot::channel();
+        app.tasks.spawn("sign-out", async move {
+            let address = held.sign_out_address(&at, &at.out_address()).await;
+            held.end(&ending, &at).await;
+            // Whoever did not wait is signed out here all the same.
+            let _ = done.send(address);
+        });
+        there = tokio::time::timeout(OUT_WITHIN, told).await.ok().and_then(Result::ok).flatten();
     }
     let response = match there {
         Some(there) => routes::html(StatusCode::OK, rendered(&Out { there, style: assets::style() })),
         None => Redirect::to("/sign-in").into_response(),
     };
-    with_cookie(app, OVER, response)
+    with_cookie(&app, OVER, response)
 }
 
 /// The way on from signing out here to signing out at the provider. A page of its own, because a form that is sent here

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use axum::extract::State;
 use fallow_api::v1;
 use fallow_api::v1::identity_service_server::{IdentityService, IdentityServiceServer};
 use fallow_domain::ids::RegionId;
@@ -19,6 +20,7 @@ use tonic::{Request, Response, Status};
 
 use super::*;
 use crate::app::Visit;
+use crate::pages::sign_in::sign_out;
 use crate::session::{Presence, Token, TokenIssuer, Viewer};
 use crate::{Endpoints, Settings, SignIn};
 
@@ -169,6 +171,47 @@ async fn what_came_for_a_refresh_token_is_not_lost_with_the_request_that_asked()
     assert_eq!(world.issuer.refreshed(), 1);
     assert!(world.credential().await.is_ok());
     assert!(world.issuer.refreshed() >= 2, "and what came for it is used");
+    world.end().await;
+}
+
+/// Also where the credential has ended and no new one can be had.
+#[tokio::test]
+async fn who_leaves_is_signed_out_while_nobody_answers() {
+    let world = world().await;
+    let viewer = Viewer { subject: MANAGER.to_owned(), role: "bed_manager".to_owned(), trust: None };
+    let id = world.app.sessions.begin(viewer, Token::Held(world.held.clone()));
+    let csrf = world.app.sessions.find(&id, Presence::Page).unwrap().csrf;
+    *world.fake.fails.lock().unwrap() = Some(Status::unavailable("away"));
+    world.held.state.lock().await.credential_ends = Instant::now();
+    let leave = async |csrf: &str| {
+        let request = http::Request::post("/sign-out")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", format!("fallow_session={id}"))
+            .body(axum::body::Body::from(format!("csrf={csrf}")))
+            .unwrap();
+        sign_out(State(world.app.clone()), request).await
+    };
+    assert_eq!(leave("guess").await.status(), 403);
+    assert!(world.app.sessions.find(&id, Presence::Page).is_some(), "nobody else signs them out");
+    let response = leave(&csrf).await;
+    assert!(!response.status().is_server_error() && !response.status().is_client_error(), "{response:?}");
+    assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("fallow_session=over;"));
+    assert!(world.app.sessions.find(&id, Presence::Page).is_none());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_sign_in_is_told_from_another_by_its_person_and_time() {
+    let world = world().await;
+    let held = |sub: &str, signed_in_at| {
+        let state = world.held.state.clone();
+        Held { sid: None, sub: sub.to_owned(), signed_in_at, state }
+    };
+    assert!(world.held.signed_in_at > 0, "the provider says when");
+    assert!(held("ana", 7).is_apart_from(&held("ana", 8)));
+    assert!(held("ana", 7).is_apart_from(&held("ben", 7)));
+    // A provider that asked for nothing anew: to end the first is to end both.
+    assert!(!held("ana", 7).is_apart_from(&held("ana", 7)));
     world.end().await;
 }
 
