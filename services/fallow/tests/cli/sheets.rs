@@ -123,9 +123,10 @@ async fn needs_are_raised_and_live_ones_stay() {
 #[tokio::test]
 async fn needs_that_come_too_soon_wait_and_the_same_file_again_raises_nothing_twice() {
     let world = World::new().await;
-    let rows: String = (1..=6).map(|bed| format!("LC-{bed},bed/cc_adult/2,P1A,18:00\n")).collect();
+    // Without case references, by which the service would know them.
+    let rows: String = (1..=6).map(|hour| format!("bed/cc_adult/2,P1A,18:0{hour}\n")).collect();
     let path = world.folder().join("needs.csv");
-    std::fs::write(&path, format!("case_ref,resource,priority,needed_by\n{rows}")).unwrap();
+    std::fs::write(&path, format!("resource,priority,needed_by\n{rows}")).unwrap();
     let ids = Arc::new(Mutex::new(Vec::new()));
     let (seen, calls) = (ids.clone(), Arc::new(AtomicUsize::new(0)));
     world.script.on("DemandService/RaiseNeed", move |ask: RaiseNeedRequest| {

@@ -1,5 +1,6 @@
 //! Needs of a sheet.
 
+use fallow_api::client::fresh_request_id;
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use fallow_api::v1::{Need, RaiseNeedRequest};
@@ -49,11 +50,10 @@ async fn raise(
     let client = session.demand()?;
     let file = [&Sha256::digest(&given.bytes)[..], site.unwrap_or_default().as_bytes()].concat();
     for Item { row, message } in &sheet.items {
-        let request = RaiseNeedRequest {
-            request_id: row_id(&file, *row),
-            validate_only: how.dry_run,
-            need: Some(message.clone()),
-        };
+        // Its case reference tells the service whether a need is live already; without one, only the request's id can.
+        let request_id = if message.case_ref.is_empty() { row_id(&file, *row) } else { fresh_request_id() };
+        let request =
+            RaiseNeedRequest { request_id, validate_only: how.dry_run, need: Some(message.clone()) };
         let what = format!("row {row}");
         match session.attempt_paced(&what, request, async |ask| client.clone().raise_need(ask).await).await? {
             Ok(answer) => {
@@ -66,7 +66,8 @@ async fn raise(
     Ok(())
 }
 
-/// Returns the id of one row's request: made of the file and the row, so that the same file again raises nothing twice.
+/// Returns the id of the request of a row without a case reference: made of the file and the row, so that the same file
+/// again raises nothing twice.
 fn row_id(file: &[u8], row: usize) -> String {
     let mut hash = Sha256::new();
     hash.update(file);
