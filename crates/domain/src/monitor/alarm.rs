@@ -232,7 +232,7 @@ const fn is_retold(rule: Rule) -> bool {
 
 fn child(condition: &Condition) -> Child {
     Child {
-        rule: Some(condition.rule),
+        rule: condition.rule,
         cause: cut(&condition.cause),
         trusts: condition.trusts.clone(),
         resource: condition.resource.clone(),
@@ -251,7 +251,7 @@ fn has_held(threshold: &Threshold, first: Timestamp, at: Timestamp) -> bool {
 /// Tells in a standing alert what is new of it, if anything is. Children that are over stay: the alert says what it was
 /// about.
 fn tell(alert: &Alert, condition: &Condition, now: Vec<Child>) -> Option<Act> {
-    let known: BTreeSet<(Option<Rule>, &str)> =
+    let known: BTreeSet<(Rule, &str)> =
         alert.children.iter().map(|child| (child.rule, child.cause.as_str())).collect();
     let new = now.into_iter().filter(|child| !known.contains(&(child.rule, child.cause.as_str())));
     let children = alert.children.iter().cloned().chain(new).take(CHILDREN_MAX).collect();

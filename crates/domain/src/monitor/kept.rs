@@ -124,53 +124,19 @@ pub struct Alert {
 
 /// What an alert explains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "WrittenChild")]
 pub struct Child {
-    /// The rule that looks at it; absent in alerts of before it was kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<Rule>,
+    /// The rule that looks at it.
+    pub rule: Rule,
     /// What it is about, unique within the rule.
-    #[serde(skip_serializing_if = "Text::is_empty")]
     pub cause: Text<200>,
     /// The trusts it concerns; empty = the region.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusts: Vec<TrustCode>,
     /// The resource it concerns.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<ResourceKey>,
     /// What people read.
     pub text: Text<500>,
-}
-
-/// A child as it is written, or as it once was: its text alone.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum WrittenChild {
-    Text(Text<500>),
-    Whole {
-        #[serde(default)]
-        rule: Option<Rule>,
-        #[serde(default)]
-        cause: Text<200>,
-        #[serde(default)]
-        trusts: Vec<TrustCode>,
-        #[serde(default)]
-        resource: Option<ResourceKey>,
-        text: Text<500>,
-    },
-}
-
-impl From<WrittenChild> for Child {
-    fn from(written: WrittenChild) -> Self {
-        match written {
-            WrittenChild::Text(text) => {
-                Self { rule: None, cause: Text::default(), trusts: Vec::new(), resource: None, text }
-            }
-            WrittenChild::Whole { rule, cause, trusts, resource, text } => {
-                Self { rule, cause, trusts, resource, text }
-            }
-        }
-    }
 }
 
 impl Alert {

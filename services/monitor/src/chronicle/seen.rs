@@ -189,7 +189,7 @@ pub(crate) fn shown(viewer: &Viewer<'_>, alert: &Alert) -> Option<Alert> {
         return None;
     }
     let first = shown.children.remove(0);
-    shown.rule = first.rule?;
+    shown.rule = first.rule;
     (shown.cause, shown.text, shown.trusts) = (first.cause, first.text, first.trusts);
     (shown.resource, shown.subjects) = (first.resource, Vec::new());
     // What was said of the whole is not theirs.
