@@ -1,4 +1,4 @@
-//! Reports over a period: counted from the chronicle as far as it reaches back, and before that from kept days.
+//! Reports over a period: counted from the chronicle as far as it reaches back, and before that from kept days and hours.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -174,7 +174,7 @@ impl Reports {
                 &moment.records,
                 call.at,
                 &explained.blockers,
-                explained.unlocking.as_ref().filter(|_| viewer.sees_region()),
+                explained.unlocking.as_ref(),
                 &sight,
             ),
             ReportKind::Equity => report::equity(tally, &moment.records, &sight),
@@ -230,8 +230,9 @@ impl Reports {
             .map(|need| need.id.clone())
             .collect();
         let region = call.region.region.clone();
+        let wants_levers = viewer.sees_region();
         let worked = tokio::task::spawn_blocking(move || {
-            let explained = explain(&moment, region, &seen);
+            let explained = explain(&moment, region, &seen, wants_levers);
             drop(turn);
             explained
         });
@@ -254,6 +255,7 @@ fn explain(
     moment: &Moment,
     region: Arc<fallow_domain::region::Region>,
     seen: &HashSet<fallow_domain::ids::NeedId>,
+    wants_levers: bool,
 ) -> Explained {
     let records = &moment.records;
     let declined = records.declines.values().filter(|decline| {
@@ -286,7 +288,7 @@ fn explain(
         let of_resource = blockers.entry(need.resource.key()).or_default();
         *of_resource.entry(top.map(|count| count.reason)).or_default() += u64::from(one.units);
     }
-    let unlocking = (!explained.is_empty()).then(|| explainer.unlocking(&explained, LEVERS));
+    let unlocking = (wants_levers && !explained.is_empty()).then(|| explainer.unlocking(&explained, LEVERS));
     Explained { blockers, unlocking }
 }
 
@@ -327,18 +329,33 @@ fn gaps(parts: impl IntoIterator<Item = (Timestamp, Timestamp)>) -> Vec<(Timesta
 pub(crate) fn tally(chronicle: &Chronicle, shelf: &Shelf, from: Timestamp, until: Timestamp) -> Counted {
     let (entries, whole_from) = chronicle.all();
     let log_from = whole_from.map_or(from, |whole| whole.max(from));
-    let days: Vec<&Tally> = shelf
-        .days()
-        .filter_map(|day| day.tally.as_ref())
-        .filter(|day| day.from >= from && day.until <= until && day.from < log_from)
-        .collect();
-    let days_until = days.last().map_or(log_from, |day| day.until);
-    let begins = log_from.max(days_until);
-    let counted_from = days.first().map_or(begins, |day| day.from);
+    let days = shelf.days().filter_map(|day| day.tally.as_ref());
+    let hours = shelf.hours().filter_map(|hour| hour.tally.as_ref());
+    let kept = kept_parts(days, hours, (from, until), log_from);
+    let kept_until = kept.last().map_or(log_from, |part| part.until);
+    let begins = log_from.max(kept_until);
+    let counted_from = kept.first().map_or(begins, |part| part.from);
     let of_log = Tally::of(begins.min(until), until, entries.iter().map(|entry| &entry.happened));
-    let parts = days.iter().map(|day| (day.from, day.until)).chain([(begins.min(until), until)]);
+    let parts = kept.iter().map(|part| (part.from, part.until)).chain([(begins.min(until), until)]);
     let gaps = gaps(parts);
-    Counted { tally: Tally::sum(from, until, days.into_iter().chain([&of_log])), from: counted_from, gaps }
+    Counted { tally: Tally::sum(from, until, kept.into_iter().chain([&of_log])), from: counted_from, gaps }
+}
+
+/// Returns what was taken down of a period and begins before the log does, oldest first: days, and the hours of days
+/// that were not.
+fn kept_parts<'a>(
+    days: impl Iterator<Item = &'a Tally>,
+    hours: impl Iterator<Item = &'a Tally>,
+    (from, until): (Timestamp, Timestamp),
+    log_from: Timestamp,
+) -> Vec<&'a Tally> {
+    let counts = |part: &&Tally| part.from >= from && part.until <= until && part.from < log_from;
+    let mut parts: Vec<&Tally> = days.filter(counts).collect();
+    let days = parts.clone();
+    let is_in_a_day = |hour: &&Tally| days.iter().any(|day| day.from <= hour.from && hour.until <= day.until);
+    parts.extend(hours.filter(counts).filter(|hour| !is_in_a_day(hour)));
+    parts.sort_by_key(|part| part.from);
+    parts
 }
 
 /// How each rule has done of late, and how often it would have fired over the period with these thresholds.
@@ -394,6 +411,25 @@ fn rules(call: &Call, shelf: &Shelf, asked: &Asked, sees_region: bool) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_fill_what_no_day_holds() {
+        let hour = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n);
+        let tally = |from: i64, until: i64| Tally::sum(hour(from), hour(until), []);
+        let days = [tally(0, 24), tally(48, 72)];
+        let hours: Vec<Tally> = (20..76).map(|n| tally(n, n + 1)).collect();
+        let parts = kept_parts(days.iter(), hours.iter(), (hour(0), hour(76)), hour(75));
+        let told: Vec<(Timestamp, Timestamp)> = parts.iter().map(|part| (part.from, part.until)).collect();
+        let by_hour = |from: i64, until: i64| (from..until).map(move |n| (hour(n), hour(n + 1)));
+        let expected = [(hour(0), hour(24))]
+            .into_iter()
+            .chain(by_hour(24, 48))
+            .chain([(hour(48), hour(72))])
+            .chain(by_hour(72, 75));
+        assert_eq!(told, expected.collect::<Vec<_>>(), "the log counts from its own beginning on");
+        let late = kept_parts(days.iter(), hours.iter(), (hour(60), hour(64)), hour(75));
+        assert_eq!(late.len(), 4, "a day that begins before the period is left to its hours");
+    }
 
     #[test]
     fn what_lies_between_the_days_that_are_kept_is_named() {

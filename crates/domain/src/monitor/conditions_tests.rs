@@ -179,7 +179,7 @@ fn what_is_kept_of_a_moment_tells_the_same_as_the_moment() {
          [[trust]]\nods = \"ZA1\"\nname = \"Aldermoor\"\n[[trust]]\nods = \"ZA2\"\nname = \"Brackwater\"\n",
     );
     let situation = Situation::of(&region.unwrap(), &BTreeMap::new(), &world.records, world.at);
-    let kept = of_rollup(&Rollup::of_hour(&situation, world.at));
+    let kept = of_rollup(&Rollup::of_hour(&situation, world.at, None));
     let live = look(&world);
     for rule in [Rule::TrustPressure, Rule::RegionNet, Rule::FeedSilent] {
         let of = |all: &[Condition]| -> Vec<(String, i64)> {

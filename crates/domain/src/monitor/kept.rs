@@ -197,7 +197,8 @@ pub struct Rollup {
     /// The trusts whose newest report was stale.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<TrustCode>,
-    /// What was counted from the moment before to this one. Of an hour: nothing, for its day has it.
+    /// What was counted from the moment before to this one; absent of an hour of which the log was not whole. A day is
+    /// the sum of its hours when the log no longer reaches back to its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,
 }
@@ -223,9 +224,9 @@ pub struct Point {
 }
 
 impl Rollup {
-    /// Takes down the numbers of the end of an hour.
+    /// Takes down the numbers of the end of an hour, and what was counted in it, where all of it is known.
     #[must_use]
-    pub fn of_hour(situation: &Situation, at: Timestamp) -> Self {
+    pub fn of_hour(situation: &Situation, at: Timestamp, tally: Option<Tally>) -> Self {
         let point = |((trust, resource), cell): (&(TrustCode, ResourceKey), &Cell)| Point {
             trust: *trust,
             resource: resource.clone(),
@@ -241,7 +242,7 @@ impl Rollup {
             headline: Some(situation.headline),
             points: situation.cells.iter().map(point).take(POINTS_MAX).collect(),
             silent: silent.collect(),
-            tally: None,
+            tally,
         }
     }
 

@@ -208,3 +208,21 @@ fn tallies_of_parts_add_up_to_the_tally_of_the_whole() {
     };
     assert_eq!(Tally::of(monday(), monday() + minutes(1), [&happened]).pairs, []);
 }
+
+#[test]
+fn a_day_is_the_sum_of_its_hours_and_of_no_fewer() {
+    let hour = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n);
+    let of_hour = |n: i64| {
+        let by = crate::actor::Role::Engine;
+        let happened = Happened { at: hour(n), by, what: What::Agreed(pair("ZA1", "ZA2", 1)) };
+        Tally::of(hour(n), hour(n + 1), [&happened])
+    };
+    let hours: Vec<Tally> = (0..26).map(of_hour).collect();
+    let day = Tally::of_parts(hour(1), hour(25), &hours).unwrap();
+    assert_eq!((day.from, day.until), (hour(1), hour(25)));
+    assert_eq!(day.pairs.iter().map(|row| row.count).sum::<u64>(), 24, "{day:?}");
+    for missing in [1, 12, 24] {
+        let but_one = hours.iter().filter(|part| part.from != hour(missing));
+        assert_eq!(Tally::of_parts(hour(1), hour(25), but_one), None, "hour {missing} is missing");
+    }
+}

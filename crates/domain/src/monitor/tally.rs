@@ -166,6 +166,25 @@ impl Tally {
         }
         sheet.into_tally(from, until)
     }
+
+    /// Adds up the parts of a stretch that follow one another without a gap; `None` where some of it is missing.
+    #[must_use]
+    pub fn of_parts<'a>(
+        from: Timestamp,
+        until: Timestamp,
+        parts: impl IntoIterator<Item = &'a Self>,
+    ) -> Option<Self> {
+        let inside = parts.into_iter().filter(|part| part.from >= from && part.until <= until);
+        let parts: BTreeMap<Timestamp, &Self> = inside.map(|part| (part.from, part)).collect();
+        let mut reached = from;
+        for part in parts.values() {
+            if part.from != reached {
+                return None;
+            }
+            reached = part.until;
+        }
+        (reached == until).then(|| Self::sum(from, until, parts.into_values()))
+    }
 }
 
 type NeedKey = (TrustCode, ResourceKind, u8);

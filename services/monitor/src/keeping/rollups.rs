@@ -1,11 +1,12 @@
 //! Taking down each hour and each day, and giving up what is old.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_domain::monitor::kept::{Kept, Rollup};
 use fallow_domain::monitor::tally::Tally;
-use fallow_domain::situation::Headline;
 use fallow_ledger::Key;
 use fallow_ledger::record::{Record, alert_key, decision_key, rollup_key, sign_off_key};
 use fallow_ledger::transact::Step;
@@ -14,7 +15,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Unit, ZonedRound};
 
 use super::by_monitor;
-use crate::chronicle::Chronicle;
+use crate::chronicle::{Chronicle, Entry};
 use crate::past::Moment;
 use crate::timeline::zone;
 
@@ -34,6 +35,10 @@ const ALERTS_MAX: usize = 2_000;
 const AT_ONCE: usize = 48;
 /// Most records that one commit gives up.
 const PRUNED_MAX: usize = 200;
+/// How long an hour or a day is left after its end: what is dated before it may be committed a little after.
+const SETTLES_IN: SignedDuration = SignedDuration::from_secs(10);
+/// How long a look waits for the chronicle to reach what the picture has.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// How late an hour may be looked at when the picture does not remember it.
 const LATE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -47,8 +52,13 @@ pub(super) async fn keep(
     moment: &Moment,
     began_at: Timestamp,
 ) -> Result<(), Failure> {
+    // What it has not read yet would be missing in the counts for good; the next look is a minute away.
+    if !chronicle.reached(moment.revision, CATCH_UP).await {
+        return Ok(());
+    }
     // The day ends with an hour of this very look, which the shelf was read too early to have.
-    let mut made: BTreeMap<Timestamp, Headline> = BTreeMap::new();
+    let mut made: BTreeMap<Timestamp, Rollup> = BTreeMap::new();
+    let counts = Counts::of(chronicle);
     for at in ended_hours(moment, began_at) {
         // What the picture does not remember is a gap in the chart, and nothing made up.
         let then = Moment::at(live.picture(), at);
@@ -59,15 +69,15 @@ pub(super) async fn keep(
             (None, false) => None,
         };
         if let Some(situation) = situation {
-            made.insert(at, situation.headline);
-            write(live, moment.at, Rollup::of_hour(&situation, at)).await?;
+            let begins = at.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(at);
+            let hour = Rollup::of_hour(&situation, at, counts.over(begins, at));
+            write(live, moment.at, hour.clone()).await?;
+            made.insert(at, hour);
         }
     }
-    for (from, until) in ended_days(chronicle, moment) {
-        let (entries, _) = chronicle.all();
-        let tally = Tally::of(from, until, entries.iter().map(|entry| &entry.happened));
-        let kept = || moment.shelf.hours().find(|hour| hour.at == until).and_then(|hour| hour.headline);
-        let headline = made.get(&until).copied().or_else(kept);
+    for tally in ended_days(&counts, moment, &made) {
+        let kept = || moment.shelf.hours().find(|hour| hour.at == tally.until).and_then(|hour| hour.headline);
+        let headline = made.get(&tally.until).and_then(|hour| hour.headline).or_else(kept);
         write(live, moment.at, Rollup::of_day(tally, headline)).await?;
     }
     prune(live, moment).await
@@ -90,7 +100,7 @@ async fn write(live: &Live, at: Timestamp, rollup: Rollup) -> Result<(), Failure
 /// Returns the ends of hours that are not taken down yet, oldest first, from this copy's beginning on.
 fn ended_hours(moment: &Moment, began_at: Timestamp) -> Vec<Timestamp> {
     let known: BTreeSet<Timestamp> = moment.shelf.hours().map(|hour| hour.at).collect();
-    let last = start_of(moment.at, &TimeZone::UTC, Unit::Hour);
+    let last = start_of(settled(moment), &TimeZone::UTC, Unit::Hour);
     let back = |n: i64| last.saturating_sub(SignedDuration::from_hours(n)).unwrap_or(last);
     let ends = (0..AT_ONCE).map(|n| back(i64::try_from(n).unwrap_or(0)));
     let mut due: Vec<Timestamp> = ends.filter(|at| *at > began_at && !known.contains(at)).collect();
@@ -98,35 +108,65 @@ fn ended_hours(moment: &Moment, began_at: Timestamp) -> Vec<Timestamp> {
     due
 }
 
-/// Returns the days that have ended and of which the chronicle holds everything, oldest first, in the region's time.
-fn ended_days(chronicle: &Chronicle, moment: &Moment) -> Vec<(Timestamp, Timestamp)> {
-    // Before the log was read nothing is known of what it holds.
-    if chronicle.progress().borrow().is_none() {
-        return Vec::new();
+/// What the chronicle can count.
+struct Counts {
+    entries: Vec<Arc<Entry>>,
+    /// From when on everything is there; `None` = from the beginning of the ledger.
+    whole_from: Option<Timestamp>,
+    /// The first moment of which anything is known; `None` before the log was read, or when nothing happened.
+    oldest: Option<Timestamp>,
+}
+
+impl Counts {
+    fn of(chronicle: &Chronicle) -> Self {
+        // Before the log was read nothing is known of what it holds.
+        if chronicle.progress().borrow().is_none() {
+            return Self { entries: Vec::new(), whole_from: Some(Timestamp::MAX), oldest: None };
+        }
+        let (entries, whole_from) = chronicle.all();
+        let oldest = whole_from.or_else(|| entries.first().map(|entry| entry.happened.at));
+        Self { entries, whole_from, oldest }
     }
-    let (entries, whole_from) = chronicle.all();
-    let Some(oldest) = whole_from.or_else(|| entries.first().map(|entry| entry.happened.at)) else {
-        return Vec::new();
-    };
+
+    /// Counts a stretch; `None` unless everything in it is there.
+    fn over(&self, from: Timestamp, until: Timestamp) -> Option<Tally> {
+        let is_whole = self.whole_from.is_none_or(|whole| whole <= from);
+        // Of the stretch in which the log begins everything is known when the log begins with the ledger itself.
+        let is_after_the_beginning = self.oldest.is_some_and(|oldest| oldest < until);
+        let happened = || self.entries.iter().map(|entry| &entry.happened);
+        (is_whole && is_after_the_beginning).then(|| Tally::of(from, until, happened()))
+    }
+}
+
+/// Returns the counts of the days that have ended and are not taken down yet, oldest first, in the region's time: of
+/// those of which the chronicle holds everything, or else every hour was taken down.
+fn ended_days(counts: &Counts, moment: &Moment, made: &BTreeMap<Timestamp, Rollup>) -> Vec<Tally> {
     let zone = zone(&moment.region);
     let known: BTreeSet<Timestamp> = moment.shelf.days().map(|day| day.at).collect();
+    let hours = || moment.shelf.hours().chain(made.values()).filter_map(|hour| hour.tally.as_ref());
     let mut due = Vec::new();
-    let mut until = start_of(moment.at, &zone, Unit::Day);
+    let mut until = start_of(settled(moment), &zone, Unit::Day);
     for _ in 0..AT_ONCE {
         let from =
             start_of(until.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(until), &zone, Unit::Day);
-        // Of the day in which the log begins everything is known when the log begins with the ledger itself.
-        let is_whole = whole_from.is_none_or(|whole| whole <= from);
-        if until <= oldest || !is_whole || from >= until {
+        if from >= until {
             break;
         }
         if !known.contains(&until) {
-            due.push((from, until));
+            match counts.over(from, until).or_else(|| Tally::of_parts(from, until, hours())) {
+                Some(tally) => due.push(tally),
+                None => break,
+            }
         }
         until = from;
     }
     due.reverse();
     due
+}
+
+/// The time up to which everything is committed.
+fn settled(moment: &Moment) -> Timestamp {
+    moment.at.saturating_sub(SETTLES_IN).unwrap_or(moment.at)
 }
 
 /// Returns the start of the hour or day that a time is in.
