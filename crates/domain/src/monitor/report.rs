@@ -78,6 +78,7 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 /// Who waits and who is placed, by deprivation: what was raised, agreed and went unmet, the mean wait, and who waits now.
+/// What was agreed in a period may have been raised before it: its share is of what came to an end.
 #[must_use]
 pub fn equity(tally: &Tally, live: &Records, sight: &Sight<'_>) -> Table {
     let mut rows: BTreeMap<u8, [u64; 6]> = (0..=10).map(|decile| (decile, [0; 6])).collect();
@@ -99,7 +100,7 @@ pub fn equity(tally: &Tally, live: &Records, sight: &Sight<'_>) -> Table {
             values: vec![
                 number(raised),
                 number(agreed),
-                percent(agreed, raised),
+                percent(agreed, agreed + unmet),
                 number(in_time),
                 mean,
                 number(unmet),
@@ -125,7 +126,7 @@ pub fn equity(tally: &Tally, live: &Records, sight: &Sight<'_>) -> Table {
             "deprivation decile",
             "raised",
             "agreed",
-            "agreed %",
+            "agreed of agreed and unmet %",
             "in time",
             "mean minutes to agreed",
             "unmet",

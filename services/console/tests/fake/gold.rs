@@ -189,7 +189,7 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
             "deprivation decile",
             "raised",
             "agreed",
-            "agreed %",
+            "agreed of agreed and unmet %",
             "in time",
             "mean minutes to agreed",
             "unmet",
