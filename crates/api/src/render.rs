@@ -17,7 +17,7 @@ use crate::json::Enumeration;
 use crate::v1::{
     Explanation, LentTeam, Need, Objection, Priority, Proposal, Region, Resource, ResourceKind, Sex,
     UnservedExplanation,
-    explanation::{NotUsed, Rank},
+    explanation::{Fairness, NotUsed, Rank},
     unserved_explanation::change::Change,
 };
 
@@ -126,13 +126,7 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
         );
     }
     if let Some(fair) = &why.fairness {
-        say(
-            "Fairness",
-            format!(
-                "28 days: {supporting} has given {} and taken {}; {}% of all giving.",
-                fair.given, fair.taken, fair.share
-            ),
-        );
+        say("Fairness", fairness(fair, supporting));
     }
     for other in &why.alternatives {
         let trust = names.trust(&other.trust);
@@ -149,6 +143,22 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
     }
     say("Checked", checked(why, zone));
     lines
+}
+
+/// Says what a trust gave and took, what that is beside what it has staffed, and whom giving helped.
+fn fairness(fair: &Fairness, supporting: &str) -> String {
+    let beside = fair.staffed_share.map(|share| format!(", with {share}% of what is staffed"));
+    let helped = fair
+        .most_deprived_share
+        .map(|share| format!(" Of all who were helped, {share}% live in the most deprived fifth of areas."));
+    format!(
+        "28 days: {supporting} has given {} and taken {}; {}% of all giving{}.{}",
+        fair.given,
+        fair.taken,
+        fair.share,
+        beside.unwrap_or_default(),
+        helped.unwrap_or_default()
+    )
 }
 
 /// Says whose team comes to the session, for which roles and why it.

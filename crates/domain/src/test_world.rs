@@ -113,7 +113,7 @@ pub(crate) fn explanation(at: Timestamp) -> Explanation {
         },
         terms: Vec::new(),
         after: After { free: 0, reserve: 0, pressure: 1 },
-        fairness: Fairness { given: 0, taken: 0, share: 0 },
+        fairness: Fairness::default(),
         alternatives: Vec::new(),
         not_used: Vec::new(),
         flips: Vec::new(),

@@ -45,6 +45,9 @@ pub struct Transfer {
     /// How far from home the patient is where it goes, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_home: Option<FromHome>,
+    /// Deprivation decile of the patient's area, 1 the most deprived, as the need said; `None` = unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imd_decile: Option<u8>,
     /// Where it is in its lifecycle.
     pub state: TransferState,
     /// When it was agreed.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use fallow_api::status::Failure;
 use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId};
+use fallow_domain::matching::explain::Context;
+use fallow_domain::matching::giving::Giving;
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
@@ -27,8 +29,12 @@ pub struct Facts {
     pub at: Timestamp,
     /// The revision.
     pub revision: Revision,
-    /// The region in force.
+    /// The region in force, with the allowances that stand now. [`Facts::set_region`] puts another.
     pub region: Arc<Region>,
+    /// The same as its file and its trusts say it: with the file's allowances.
+    pub(crate) as_said: Arc<Region>,
+    /// What was given over 28 days, and what trusts have staffed.
+    pub(crate) giving: Giving,
     /// The version of the region file, for explanations.
     pub policy: String,
     /// Live offers by id.
@@ -52,7 +58,9 @@ impl Facts {
         Self {
             at,
             revision,
+            as_said: region.clone(),
             region,
+            giving: Giving::default(),
             policy,
             offers: BTreeMap::new(),
             needs: BTreeMap::new(),
@@ -90,13 +98,74 @@ impl Facts {
                     facts.add(key, &seen);
                 }
             }
+            facts.move_to(at);
             return Ok(facts);
         }
         Err(Failure::NotReady { retry_after: RETRY_AFTER })
     }
 
-    /// Adds a record; those that have ended are left out.
+    /// Takes a time as now, no earlier than the one before, and puts the allowances that stand then.
+    pub(crate) fn move_to(&mut self, at: Timestamp) {
+        self.at = at;
+        self.giving.move_to(at);
+        self.giving.lay_over(&self.as_said, &mut self.region);
+    }
+
+    /// Puts another region, as its file and its trusts say it.
+    pub(crate) fn set_region(&mut self, as_said: Arc<Region>) {
+        (self.region, self.as_said) = (as_said.clone(), as_said);
+        self.move_to(self.at);
+    }
+
+    /// Counts what a record gives or has staffed, as it is now.
+    pub(crate) fn count(&mut self, record: &Record) {
+        match record {
+            Record::Offer(offer) => self.giving.put_offer(offer),
+            Record::Transfer(transfer) => self.giving.put_transfer(transfer),
+            Record::Need(_)
+            | Record::Proposal(_)
+            | Record::Decline(_)
+            | Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
+        }
+    }
+
+    /// Counts a record no more that has left the live records.
+    pub(crate) fn count_no_more(&mut self, record: &Record) {
+        match record {
+            Record::Offer(offer) => self.giving.remove_offer(&offer.id),
+            Record::Transfer(transfer) => self.giving.remove_transfer(&transfer.id),
+            Record::Need(_)
+            | Record::Proposal(_)
+            | Record::Decline(_)
+            | Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Session(_)
+            | Record::Monitor(_) => {}
+        }
+    }
+
+    /// Returns what an explanation of a proposal of an offer says of its surroundings.
+    pub(crate) fn context(&self, offer: &OfferId) -> Context {
+        let trust = self.offers.get(offer).map(|offer| offer.trust);
+        Context {
+            revision: self.revision.0,
+            policy: self.policy.clone(),
+            fairness: trust.map(|trust| self.giving.fairness(trust)).unwrap_or_default(),
+        }
+    }
+
+    /// Adds a record; those that have ended are left out, but what they gave counts.
     pub fn add(&mut self, key: Key, seen: &Seen) {
+        self.count(&seen.record);
         match &*seen.record {
             Record::Offer(offer) if !offer.state.is_ended() => {
                 self.offers.insert(offer.id.clone(), Arc::new(offer.clone()));

@@ -124,10 +124,11 @@ fn run(
 fn base(call: &Call, revision: Option<i64>) -> Result<Facts, Failure> {
     let picture = call.live.picture();
     let Some(number) = revision else {
-        let mut facts = Facts::of(&call.live, call.at)?;
         // Unknown only until the first commit that this process sees.
-        if let Some(cause) = picture.cause_of(facts.revision) {
-            facts.at = cause.at;
+        let made_at = |revision| picture.cause_of(revision).map(|cause| cause.at);
+        let mut facts = Facts::of(&call.live, made_at(picture.revision()).unwrap_or(call.at))?;
+        if let Some(at) = made_at(facts.revision) {
+            facts.move_to(at);
         }
         return Ok(facts);
     };

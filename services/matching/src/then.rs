@@ -63,6 +63,7 @@ pub(crate) fn facts_with(
             | RecordKind::Monitor => facts.add(key.clone(), seen),
         }
     }
+    facts.move_to(at);
     facts
 }
 

@@ -30,6 +30,8 @@ pub fn to_wire(explanation: &Explanation) -> v1::Explanation {
             given: explanation.fairness.given.into(),
             taken: explanation.fairness.taken.into(),
             share: explanation.fairness.share.into(),
+            staffed_share: explanation.fairness.staffed.map(Into::into),
+            most_deprived_share: explanation.fairness.most_deprived.map(Into::into),
         }),
         alternatives: explanation
             .alternatives

@@ -1711,6 +1711,8 @@ impl json::Message for super::explanation::Fairness {
         "given",
         "taken",
         "share",
+        "staffed_share",
+        "most_deprived_share",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1718,6 +1720,8 @@ impl json::Message for super::explanation::Fairness {
             "given" => 0,
             "taken" => 1,
             "share" => 2,
+            "staffed_share" | "staffedShare" => 3,
+            "most_deprived_share" | "mostDeprivedShare" => 4,
             _ => return None,
         })
     }
@@ -1726,6 +1730,8 @@ impl json::Message for super::explanation::Fairness {
         json::put::<json::Int<i64>, M>(out, "given", &self.given)?;
         json::put::<json::Int<i64>, M>(out, "taken", &self.taken)?;
         json::put::<json::Int<i64>, M>(out, "share", &self.share)?;
+        json::put_optional::<json::Int<i64>, M>(out, "staffed_share", &self.staffed_share)?;
+        json::put_optional::<json::Int<i64>, M>(out, "most_deprived_share", &self.most_deprived_share)?;
         Ok(())
     }
 
@@ -1734,6 +1740,8 @@ impl json::Message for super::explanation::Fairness {
             0 => self.given = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             1 => self.taken = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             2 => self.share = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.staffed_share = json::take::<json::Int<i64>, M>(from)?,
+            4 => self.most_deprived_share = json::take::<json::Int<i64>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

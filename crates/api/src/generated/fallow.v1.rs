@@ -1177,6 +1177,13 @@ pub mod explanation {
         /// Its share of all giving, whole percent.
         #[prost(int64, tag = "3")]
         pub share: i64,
+        /// Its share of all that is staffed, whole percent.
+        #[prost(int64, optional, tag = "4")]
+        pub staffed_share: ::core::option::Option<i64>,
+        /// Of the people whom all transfers of 28 days helped and of whom the deprivation is known, those of the most deprived
+        /// fifth (deciles 1 and 2), whole percent. Absent where fewer than ten are known.
+        #[prost(int64, optional, tag = "5")]
+        pub most_deprived_share: ::core::option::Option<i64>,
     }
     /// An offer that could have served the need too.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -43,7 +43,13 @@ fn a_proposal_is_explained_line_by_line() {
                 term("fairness", 0, ""),
             ],
             after: Some(After { free: 1, reserve: 1, pressure: 2 }),
-            fairness: Some(Fairness { given: 14, taken: 11, share: 31 }),
+            fairness: Some(Fairness {
+                given: 14,
+                taken: 11,
+                share: 31,
+                staffed_share: Some(27),
+                most_deprived_share: Some(38),
+            }),
             alternatives: vec![Alternative {
                 offer: "o9".into(),
                 trust: "ZA3".into(),
@@ -71,7 +77,7 @@ fn a_proposal_is_explained_line_by_line() {
         "  Why this match  rank 2 of 29 open needs, P1A listed today, breach Wed 25 Nov 14:25, burden 26 (lower is better)
   Burden          travel 22 minutes = 22 | declared OPEL 2 = 4 | fairness = 0
   After this      Aldermoor has 1 free and keeps 1 for itself; pressure 2 of 4.
-  Fairness        28 days: Aldermoor has given 14 and taken 11; 31% of all giving.
+  Fairness        28 days: Aldermoor has given 14 and taken 11; 31% of all giving, with 27% of what is staffed. Of all who were helped, 38% live in the most deprived fifth of areas.
   Runner-up       Calverleigh, burden 41: 41 minutes away
   Not used        3 stale: nobody has confirmed them (Eastholme, 3 h); 1 at a trust that is itself under pressure
   Not known       ASA grade

@@ -83,7 +83,7 @@ pub struct After {
 }
 
 /// Who has given and taken over the last 28 days.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fairness {
     /// Units the supporting trust has given.
     pub given: u32,
@@ -91,6 +91,13 @@ pub struct Fairness {
     pub taken: u32,
     /// Its share of all giving, in whole percent.
     pub share: u32,
+    /// Its share of all that is staffed, in whole percent; `None` in explanations from before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staffed: Option<u32>,
+    /// Of all people whom transfers helped and of whom the deprivation is known, those of the most deprived fifth, in
+    /// whole percent; `None` where that would point at single people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_deprived: Option<u32>,
 }
 
 /// A next best offer.

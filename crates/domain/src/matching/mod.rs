@@ -6,6 +6,7 @@ pub mod eligible;
 mod examples;
 pub mod explain;
 pub mod explanation;
+pub mod giving;
 pub mod joins;
 mod model;
 pub mod network;

@@ -52,7 +52,8 @@ pub struct Trust {
     pub name: Name,
     /// The OPEL it has declared, 1 to 4; `None` = none.
     pub opel: Option<u8>,
-    /// Units it gives in one plan before fairness costs points; `None` = no limit.
+    /// Units it gives in one plan before fairness costs points; `None` = no limit. In the file it is what a trust may give
+    /// in 28 days at least; live it is what it has left of its due ([`crate::matching::giving`]).
     pub fair_allowance: Option<Count>,
     /// The code it was merged into.
     pub successor: Option<TrustCode>,

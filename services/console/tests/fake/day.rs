@@ -147,7 +147,13 @@ impl Day {
                 term("fairness", 0, ""),
             ],
             after: Some(explanation::After { free: 1, reserve: 1, pressure: 2 }),
-            fairness: Some(explanation::Fairness { given: 14, taken: 11, share: 27 }),
+            fairness: Some(explanation::Fairness {
+                given: 14,
+                taken: 11,
+                share: 27,
+                staffed_share: Some(22),
+                most_deprived_share: Some(38),
+            }),
             alternatives: vec![explanation::Alternative {
                 offer: "o-30".to_owned(),
                 trust: "ZA3".to_owned(),

@@ -126,7 +126,7 @@ fn explanation() -> Explanation {
         }),
         terms: vec![term("travel", 22, "22 minutes"), term("declared OPEL", 4, "2")],
         after: Some(After { free: 1, reserve: 1, pressure: 2 }),
-        fairness: Some(Fairness { given: 14, taken: 11, share: 31 }),
+        fairness: Some(Fairness { given: 14, taken: 11, share: 31, ..Fairness::default() }),
         alternatives: vec![Alternative {
             offer: "o".into(),
             trust: "ZA3".into(),

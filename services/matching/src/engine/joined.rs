@@ -25,7 +25,6 @@ use fallow_domain::resource::ResourceKind;
 use super::chores::{Chore, Timed, age, takes_ground_away};
 use super::parts::{Parts, shelf};
 use super::plan::{Because, Placement, Suggest};
-use super::shares::Shares;
 use crate::facts::Facts;
 use crate::world::{Solved, World, solve};
 
@@ -59,13 +58,13 @@ fn takes_part(kind: ResourceKind) -> bool {
 /// is left for a band, joins that nobody has answered give way if their needs are of a later one.
 ///
 /// Costs one look at each theatre session where none lacks a team.
-pub(super) fn join(facts: &Facts, parts: &Parts, shares: &Shares, placed: &[Placement]) -> Vec<Placement> {
+pub(super) fn join(facts: &Facts, parts: &Parts, placed: &[Placement]) -> Vec<Placement> {
     let theatres = || parts.all().iter().filter(|(key, _)| key.0 == ResourceKind::Theatre);
     if !theatres().any(|(_, part)| part.offers.values().any(|session| !session.team.staffed)) {
         return Vec::new();
     }
     let world = after(facts, parts, placed);
-    let mut joining = Joining { facts, parts, shares, world, before: None, placements: Vec::new() };
+    let mut joining = Joining { facts, parts, world, before: None, placements: Vec::new() };
     for band in Priority::ALL {
         joining.staff_first(*band);
         let free = found(&joining.world, *band);
@@ -135,7 +134,6 @@ fn lacking(world: &World, kind: ResourceKind, band: Priority) -> BTreeMap<NeedId
 struct Joining<'a> {
     facts: &'a Facts,
     parts: &'a Parts,
-    shares: &'a Shares,
     /// The records as they will be after all placements.
     world: World,
     /// The plan for theatres without joins, which explains them; found when first asked for.
@@ -266,12 +264,7 @@ impl Joining<'_> {
     }
 
     fn context(&self, line: &Allocation) -> Context {
-        let trust = self.world.offers.get(&line.offer).map(|offer| offer.trust);
-        Context {
-            revision: self.facts.revision.0,
-            policy: self.facts.policy.clone(),
-            fairness: self.shares.fairness(trust),
-        }
+        self.facts.context(&line.offer)
     }
 }
 
@@ -352,13 +345,13 @@ mod tests {
     #[test]
     fn room_is_made_for_no_join_that_cannot_be_told_of() {
         let facts = a_contested_team();
-        let (parts, shares) = (Parts::of(&facts), Shares::default());
+        let parts = Parts::of(&facts);
         let world = after(&facts, &parts, &[]);
         let (before, placements) = (world.clone(), Vec::new());
         // A plan that knows nothing of the session cannot explain it.
         let of_nobody = solve(world.problem(|_| false, |_| false));
-        let (facts, parts, shares) = (&facts, &parts, &shares);
-        let mut joining = Joining { facts, parts, shares, world, before: Some(of_nobody), placements };
+        let (facts, parts) = (&facts, &parts);
+        let mut joining = Joining { facts, parts, world, before: Some(of_nobody), placements };
         let later = joining.later(Priority::P1A);
         let urgent = found(&before.without(&later), Priority::P1A);
         assert_eq!((later.len(), urgent.len()), (1, 1));

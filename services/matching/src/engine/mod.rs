@@ -20,7 +20,6 @@ mod named;
 mod parts;
 mod plan;
 mod retire;
-mod shares;
 mod standing;
 
 use std::sync::Arc;

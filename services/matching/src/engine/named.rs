@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use fallow_domain::ids::{OfferId, ProposalId};
 use fallow_domain::matching::eligible::objections;
-use fallow_domain::matching::explain::{Context, Crowd};
+use fallow_domain::matching::explain::Crowd;
 use fallow_domain::matching::explanation::{Alternative, Explanation};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
@@ -14,7 +14,6 @@ use fallow_domain::reason::NotUsed;
 use fallow_domain::refusal::{Refusal, reason};
 
 use super::plan::{Because, Placement, Suggest};
-use super::shares::Shares;
 use crate::facts::Facts;
 use crate::world::{Solved, World, solve};
 
@@ -65,12 +64,9 @@ fn explain(
     (best, only): (&Solved, &Solved),
 ) -> Option<Explanation> {
     let crowd = Crowd::of(facts.needs.values().map(|need| &**need), &facts.region.policy, facts.at);
-    let shares = Shares::of(facts.transfers.values().map(|transfer| &**transfer));
     let of = |solved: &Solved| {
         let line = solved.plan.allocations.first()?;
-        let trust = facts.offers.get(&line.offer).map(|offer| offer.trust);
-        let (revision, policy) = (facts.revision.0, facts.policy.clone());
-        let context = Context { revision, policy, fairness: shares.fairness(trust) };
+        let context = facts.context(&line.offer);
         solved.explainer().among(&crowd).proposal(line, &context).map(|told| (line.clone(), told))
     };
     let (_, mut told) = of(only)?;

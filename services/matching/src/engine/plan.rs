@@ -24,7 +24,6 @@ use fallow_domain::resource::ResourceKind;
 pub use super::joined::SuggestTeam;
 use super::joined::join;
 use super::parts::{Part, Parts};
-use super::shares::Shares;
 use crate::facts::Facts;
 use crate::world::{Shortage, Solved, World, solve};
 
@@ -86,7 +85,6 @@ pub fn plan(facts: &Facts) -> Vec<Placement> {
 /// Returns the beginning of [`plan`]: of each part the most urgent needs, about so many.
 #[must_use]
 pub fn first_of_plan(facts: &Facts, at_most: usize) -> Vec<Placement> {
-    let shares = Shares::of(facts.transfers.values().map(|transfer| &**transfer));
     let parts = Parts::of(facts);
     let at_most = parts.at_most(at_most);
     let decided = parts.all().iter().map(|(key, part)| {
@@ -95,14 +93,14 @@ pub fn first_of_plan(facts: &Facts, at_most: usize) -> Vec<Placement> {
             asking = hopeful(facts, part, &asking);
         }
         let restless = part.unanswered().cloned().collect();
-        decide(&Question { facts, part, shares: &shares, asking, restless, at_most })
+        decide(&Question { facts, part, asking, restless, at_most })
     });
     let decided: Vec<Decided> = decided.collect();
     // Joins take what the rest leaves, which is not known while more is to be placed.
     let is_cut = decided.iter().any(|part| part.is_cut);
     let mut placements = most_urgent_first(decided, facts);
     if !is_cut {
-        placements.extend(join(facts, &parts, &shares, &placements));
+        placements.extend(join(facts, &parts, &placements));
     }
     placements
 }
@@ -111,7 +109,6 @@ pub fn first_of_plan(facts: &Facts, at_most: usize) -> Vec<Placement> {
 pub(super) struct Question<'a> {
     pub(super) facts: &'a Facts,
     pub(super) part: &'a Part,
-    pub(super) shares: &'a Shares,
     /// The needs that something may be had for: all such needs, and of cases for a theatre no others.
     pub(super) asking: BTreeSet<NeedId>,
     /// The holds that may be moved: all that might do better.
@@ -389,12 +386,7 @@ impl Planning<'_> {
     }
 
     pub(super) fn context(&self, line: &Allocation) -> Context {
-        let trust = self.world.offers.get(&line.offer).map(|offer| offer.trust);
-        Context {
-            revision: self.facts.revision.0,
-            policy: self.facts.policy.clone(),
-            fairness: self.question.shares.fairness(trust),
-        }
+        self.facts.context(&line.offer)
     }
 }
 
@@ -408,11 +400,11 @@ mod tests {
     #[test]
     fn room_is_made_for_nothing_that_cannot_be_told_of() {
         let facts = a_contested_bed();
-        let (parts, shares) = (Parts::of(&facts), Shares::default());
+        let parts = Parts::of(&facts);
         let part = parts.all().values().next().unwrap();
         let (asking, restless) = (part.asking().cloned().collect(), BTreeSet::new());
         let at_most = AT_A_TIME;
-        let question = Question { facts: &facts, part, shares: &shares, asking, restless, at_most };
+        let question = Question { facts: &facts, part, asking, restless, at_most };
         let world = world(&facts, part, &question.asking);
         let mut planning = Planning {
             facts: &facts,

@@ -1,10 +1,13 @@
-//! Records that ended more than three days ago leave the live records, so that nothing grows for ever. The log and the
-//! archive keep them.
+//! Records that ended more than three days ago leave the live records, so that nothing grows for ever; a transfer that was
+//! not called off stays for 28 days from when it was agreed, for what was given counts towards what is fair. The log and
+//! the archive keep them all.
 
 use std::collections::{HashMap, HashSet};
 
 use fallow_api::status::Failure;
 use fallow_domain::ids::{NeedId, OfferId};
+use fallow_domain::matching::giving::COUNTED;
+use fallow_domain::transfer::TransferState;
 use fallow_ledger::picture::{Seen, Still};
 use fallow_ledger::record::{Record, case_claim_key, lease_key, need_key, offer_key, source_claim_key};
 use fallow_ledger::transact::Step;
@@ -40,6 +43,8 @@ impl Retiring {
             .flat_map(|kind| still.all(kind))
             .filter(|(_, seen)| is_over(&seen.record))
             .collect();
+        let counted: HashSet<&Key> =
+            ended.iter().filter(|(_, seen)| is_counted(&seen.record, at)).map(|(key, _)| key).collect();
         let keys: HashSet<&Key> = ended.iter().map(|(key, _)| key).collect();
         self.since.retain(|key, _| keys.contains(key));
         let mut due = Vec::new();
@@ -51,7 +56,10 @@ impl Retiring {
             }
             let since = known.map_or(first.1, |known| known.min(first.1));
             let is_old = at.duration_since(since) >= KEPT;
-            if is_old && live.picture().referring_to(key).is_empty() {
+            // A transfer that is kept for its account only keeps nothing else.
+            let is_needed = |by: &Key| !counted.contains(by);
+            let is_referred_to = live.picture().referring_to(key).iter().any(is_needed);
+            if is_old && !is_referred_to && !counted.contains(key) {
                 due.push((key.clone(), seen.revision));
             }
         }
@@ -155,6 +163,26 @@ fn is_over(record: &Record) -> bool {
         Record::Proposal(proposal) => proposal.state.is_ended(),
         Record::Transfer(transfer) => transfer.is_over(),
         Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Session(_)
+        | Record::Monitor(_)
+        | Record::Decline(_) => false,
+    }
+}
+
+/// Says whether a transfer that is over is kept because what it gave counts towards what is fair.
+fn is_counted(record: &Record, at: Timestamp) -> bool {
+    match record {
+        Record::Transfer(transfer) => {
+            transfer.state != TransferState::Aborted && at.duration_since(transfer.agreed_at) < COUNTED
+        }
+        Record::Offer(_)
+        | Record::Need(_)
+        | Record::Proposal(_)
+        | Record::Trust(_)
         | Record::Feed(_)
         | Record::Region(_)
         | Record::Lease(_)

@@ -160,7 +160,9 @@ impl OtherPolicy {
 
     fn decide(&mut self, revision: Revision, at: Timestamp) -> Result<(), LogFlaw> {
         let Some(mut facts) = self.state.facts_at(revision, at)? else { return Ok(()) };
-        Arc::make_mut(&mut facts.region).policy = self.policy.clone();
+        let mut region = Arc::unwrap_or_clone(facts.as_said.clone());
+        region.policy = self.policy.clone();
+        facts.set_region(Arc::new(region));
         for placement in (self.decider.plan)(&facts) {
             self.superseded[1].extend(placement.supersede.iter().cloned());
             if let Some(story) = self.stories.get_mut(&placement.need) {

@@ -6,6 +6,7 @@
 mod answering;
 mod deciding;
 mod examples;
+mod giving;
 mod handing_over;
 mod in_time;
 mod promises;

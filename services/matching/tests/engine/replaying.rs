@@ -53,7 +53,7 @@ async fn morning() -> (World, Vec<Change>) {
     (world, log)
 }
 
-async fn log_of(world: &World) -> Vec<Change> {
+pub(crate) async fn log_of(world: &World) -> Vec<Change> {
     let ledger = world.live.ledger();
     let (_, now) = ledger.snapshot().await.unwrap();
     let mut cursor = now.at(Revision::ABSENT);
@@ -66,7 +66,7 @@ async fn log_of(world: &World) -> Vec<Change> {
     log
 }
 
-fn replay(
+pub(crate) fn replay(
     world: &World,
     log: &[Change],
     decider: Decider,

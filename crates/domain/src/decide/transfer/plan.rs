@@ -69,6 +69,7 @@ pub(crate) fn plan(
         }),
         reason: need.reason,
         from_home: proposal.from_home.filter(|_| !is_lent),
+        imd_decile: need.imd_decile,
         state: TransferState::Planned,
         agreed_at: at,
         due_at: due_at(need, offer, at),

@@ -17,6 +17,7 @@ use fallow_domain::matching::kept::{Change, KeptPlan};
 use fallow_domain::matching::problem::Problem;
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
+use fallow_domain::region::Region;
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::standing::Decline;
 use fallow_ledger::picture::{AppliedItem, Seen};
@@ -29,7 +30,6 @@ use super::deadline::{comes_nearer_at, deadline_of};
 use super::joined::{self, is_of_joins};
 use super::parts::{PartKey, Parts, Shelf, is_asking, is_fair, shelf};
 use super::plan::{Because, Decided, Placement, Question, decide, hopeful, most_urgent_first};
-use super::shares::Shares;
 use crate::facts::Facts;
 use crate::then::{NoFacts, facts_with, region_of};
 use alarms::{Alarms, Times};
@@ -45,7 +45,6 @@ pub struct Kept {
     standing: BTreeMap<Key, Seen>,
     plan: KeptPlan,
     parts: Parts,
-    shares: Shares,
     /// The needs that each offer was declined for.
     declined_for: HashMap<OfferId, BTreeSet<NeedId>>,
     alarms: Alarms,
@@ -86,7 +85,6 @@ impl Kept {
         let parts = Parts::of(&facts);
         let mut kept = Self {
             look: Look::at_everything(&facts, &parts),
-            shares: Shares::of(facts.transfers.values().map(|transfer| &**transfer)),
             alarms: Alarms::default(),
             facts,
             standing,
@@ -125,8 +123,12 @@ impl Kept {
         let mut of_region = false;
         for item in items {
             match (&item.before, &item.after) {
-                (Some(was), None) => self.remove(&item.key, was),
+                (Some(was), None) => {
+                    self.remove(&item.key, was);
+                    Arc::make_mut(&mut self.facts).count_no_more(was);
+                }
                 (_, Some(is)) => {
+                    Arc::make_mut(&mut self.facts).count(is);
                     let seen = Seen { revision, record: is.clone() };
                     if is_live(is) { self.put(&item.key, &seen) } else { self.remove(&item.key, is) }
                 }
@@ -141,8 +143,10 @@ impl Kept {
     /// Moves time on, never back, and finds what could now be decided otherwise than before.
     pub fn look(&mut self, at: Timestamp) {
         let at = at.max(self.facts.at);
-        Arc::make_mut(&mut self.facts).at = at;
+        let before = self.facts.region.clone();
+        Arc::make_mut(&mut self.facts).move_to(at);
         self.plan.apply(Change::Time(at));
+        self.region_changed(&before);
         let mut touched = std::mem::take(&mut self.look.touched);
         touched.extend(self.alarms.rung(at));
         self.look.joins |= touched.iter().any(|record| is_of_joins(&self.facts, record));
@@ -222,7 +226,7 @@ impl Kept {
         let is_cut = decided.iter().any(|part| part.is_cut);
         let mut placements = most_urgent_first(decided, &self.facts);
         if self.look.joins && !is_cut {
-            let joined = joined::join(&self.facts, &self.parts, &self.shares, &placements);
+            let joined = joined::join(&self.facts, &self.parts, &placements);
             self.look.joins = !joined.is_empty();
             placements.extend(joined);
         }
@@ -264,8 +268,8 @@ impl Kept {
         if asking.is_empty() && restless.is_empty() {
             return Decided::default();
         }
-        let (facts, shares) = (&*self.facts, &self.shares);
-        let mut question = Question { facts, part, shares, asking, restless, at_most };
+        let facts = &*self.facts;
+        let mut question = Question { facts, part, asking, restless, at_most };
         let mut found = decide(&question);
         let gives_way = |one: &Placement| one.because == Because::EarlierBand && !one.supersede.is_empty();
         if !is_theatre && found.placements.iter().any(gives_way) {
@@ -303,11 +307,7 @@ impl Kept {
                 self.look.hold_changed(proposal);
             }
             Record::Transfer(transfer) => {
-                if let Some(was) = self.facts.transfers.get(&transfer.id) {
-                    self.shares.remove(was);
-                }
                 self.add(key, seen);
-                self.shares.add(transfer);
                 self.look.touched.insert(Timed::Transfer(transfer.id.clone()));
             }
             Record::Decline(decline) => {
@@ -349,7 +349,6 @@ impl Kept {
             Record::Transfer(transfer) => {
                 let Some(was) = self.facts.transfers.get(&transfer.id).cloned() else { return };
                 self.forget(key, record);
-                self.shares.remove(&was);
                 self.look.touched.insert(Timed::Transfer(was.id.clone()));
             }
             Record::Decline(decline) => {
@@ -446,12 +445,22 @@ impl Kept {
         let (region, policy) = region_of(&self.standing)?;
         let before = self.facts.region.clone();
         let facts = Arc::make_mut(&mut self.facts);
-        (facts.region, facts.policy) = (Arc::new(region), policy);
+        facts.policy = policy;
+        facts.set_region(Arc::new(region));
+        self.region_changed(&before);
+        Ok(())
+    }
+
+    /// Looks at what may be decided otherwise because another region is in force than before, or other allowances stand.
+    fn region_changed(&mut self, before: &Arc<Region>) {
         let after = self.facts.region.clone();
+        if Arc::ptr_eq(before, &after) {
+            return;
+        }
         let is_otherwise = before.without_figures() != after.without_figures();
-        if is_otherwise || is_fair(&before) != is_fair(&after) {
+        if is_otherwise || is_fair(before) != is_fair(&after) {
             *self = Self::of(self.facts.clone(), std::mem::take(&mut self.standing));
-            return Ok(());
+            return;
         }
         self.plan.apply(Change::Region(after.clone()));
         let is_as_before = |trust| before.trusts.get(trust) == after.trusts.get(trust);
@@ -459,7 +468,6 @@ impl Kept {
             self.look.shelves.insert(shelf.clone());
             self.look.touched.extend(offers.iter().cloned().map(Timed::Offer));
         }
-        Ok(())
     }
 }
 

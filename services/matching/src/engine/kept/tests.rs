@@ -411,6 +411,8 @@ impl Log {
         self.kept.look(self.at);
         let facts = facts_of(self.at, self.revision, &self.records).unwrap();
         assert_eq!(self.kept.facts().versions, facts.versions, "{tell}");
+        assert_eq!(self.kept.facts().giving, facts.giving, "{tell}");
+        assert_eq!(self.kept.facts().region, facts.region, "{tell}: the allowances that stand");
         assert_eq!(self.kept.next_deadline(), next_deadline(&facts), "{tell}");
         let due = self.kept.chores();
         assert_eq!(due, chores(&facts), "{tell}");

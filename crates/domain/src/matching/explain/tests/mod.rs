@@ -14,7 +14,11 @@ fn solved(problem: &Problem) -> (Prepared, Plan) {
 }
 
 fn context() -> Context {
-    Context { revision: 7, policy: "3".to_owned(), fairness: Fairness { given: 1, taken: 2, share: 3 } }
+    Context {
+        revision: 7,
+        policy: "3".to_owned(),
+        fairness: Fairness { given: 1, taken: 2, share: 3, staffed: Some(4), most_deprived: Some(5) },
+    }
 }
 
 fn of_trust_c(mut offer: Offer) -> Offer {
