@@ -7,6 +7,7 @@
 
 mod alternatives;
 mod archiving;
+mod audit;
 mod bad_inputs;
 mod campaigns;
 mod canary;

@@ -98,6 +98,9 @@ impl Tap {
 
 fn deed_of(commit: &Commit) -> Option<Deed> {
     let cause = Cause::decode(&commit.cause).filter(|cause| cause.by.role == Role::Engine)?;
+    if cause.denied.is_some() {
+        return None;
+    }
     let Some(body) = commit.writes.get(&lease_key()) else { return Some(Deed::Acted) };
     assert_eq!(cause.verb, "lease");
     let lease = body.as_ref().and_then(|body| Record::decode(lease_key().kind, body).ok())?;

@@ -55,6 +55,36 @@ impl Problem {
             && self.reason != reasons::STORE_MISCONFIGURED
     }
 
+    /// Returns the reason for which the audit log keeps the call: that its caller may not, or that a text of it could
+    /// identify a patient. `None` for every other failure.
+    #[must_use]
+    pub fn denial(&self) -> Option<&str> {
+        const SUSPECTED: &str = reasons::PATIENT_IDENTIFIER_SUSPECTED;
+        match self.code {
+            Code::PermissionDenied => Some(&self.reason),
+            Code::InvalidArgument => {
+                let is_suspected = self.reason == SUSPECTED
+                    || self.violations.iter().any(|violation| violation.reason == SUSPECTED);
+                is_suspected.then_some(SUSPECTED)
+            }
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+            | Code::Unauthenticated => None,
+        }
+    }
+
     /// Says whether a change may have been made although the call failed.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {

@@ -126,6 +126,10 @@ impl Auditor {
             let text = "its cause cannot be read".to_owned();
             return vec![broken("readable", change.revision, "the log", text)];
         };
+        if cause.denied.is_some() && !change.writes.is_empty() {
+            let text = format!("{} was denied, and wrote {} records", cause.verb, change.writes.len());
+            return vec![broken("refusal_has_no_effect", change.revision, "the log", text)];
+        }
         let mut changes = Records::default();
         for (key, body) in &change.writes {
             if let Some(Ok(record)) = body.as_ref().map(|body| Record::decode(key.kind, body)) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use fallow_domain::actor::Actor;
 use fallow_domain::ids::TrustCode;
 use fallow_domain::monitor::kept::Kept;
-use fallow_ledger::cause::Cause;
+use fallow_ledger::cause::{Cause, Denied};
 use fallow_ledger::record::Record;
 use fallow_ledger::{Change, Key, Revision};
 use jiff::Timestamp;
@@ -28,6 +28,9 @@ pub struct Line {
     pub verb: String,
     /// The id of the request, where it was one.
     pub request_id: Option<String>,
+    /// Why and how often, where it was denied: then it wrote nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<Denied>,
     /// Each record that it wrote.
     pub records: Vec<Told>,
     /// The trusts whose records it wrote, in order.
@@ -81,7 +84,8 @@ impl Line {
             role: text(cause.as_ref().map(|cause| cause.by.role.to_string())),
             trust: cause.as_ref().and_then(|cause| cause.by.trust),
             verb: text(cause.as_ref().map(|cause| cause.verb.clone())),
-            request_id: cause.and_then(|cause| cause.request_id),
+            request_id: cause.as_ref().and_then(|cause| cause.request_id.clone()),
+            denied: cause.and_then(|cause| cause.denied),
             records,
             concerns,
         }
@@ -100,12 +104,21 @@ impl Line {
         let trust = self.trust.map(|trust| format!(" for {trust}")).unwrap_or_default();
         let mut text =
             format!("{:>8}  {at}  {} ({}){trust}  {}\n", self.revision, self.by, self.role, self.verb);
+        if let Some(Denied { reason, times }) = &self.denied {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "          denied: {reason}{}", often(*times));
+        }
         for told in &self.records {
             // Writing to a string does not fail.
             let _ = writeln!(text, "          {}  {}", told.record, told.what);
         }
         text
     }
+}
+
+/// Says how often something was, where that is more than once.
+fn often(times: u64) -> String {
+    if times == 1 { String::new() } else { format!(", {times} times") }
 }
 
 /// Says how a record stands, in a few words: its state and figures, and nothing that anybody typed.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_api::{FILE_DESCRIPTOR_SET, reasons};
-use fallow_domain::actor::ActorKind;
+use fallow_domain::actor::{Actor, ActorKind};
 use fallow_domain::ids::TrustCode;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -32,11 +32,14 @@ use crate::rights::{self, Call, Shape};
 use crate::{telemetry, texts};
 
 mod answer;
+mod denied;
 mod frames;
 mod headers;
 mod mend;
 
 use answer::{Answer, Served, Session};
+pub use denied::Denied;
+use denied::{Note, Noting};
 pub(crate) use frames::malformed;
 
 /// The header by which a caller names a call in its logs; we return it, or one of ours.
@@ -59,6 +62,8 @@ struct Rules {
     limits: Limits,
     /// Whether a trust is one of the region in force.
     is_active: Arc<IsActive>,
+    /// Is told of each denial.
+    note: Arc<Note>,
     /// By which a date in a text is near or far.
     clock: Clock,
     default_deadline: Duration,
@@ -74,6 +79,7 @@ impl Wire {
             verifier,
             limits,
             is_active: Arc::new(|_| true),
+            note: Arc::new(|_| ()),
             clock,
             default_deadline: Duration::from_millis(settings.default_deadline_ms.into()),
             longest_deadline: Duration::from_millis(settings.longest_deadline_ms.into()),
@@ -90,6 +96,12 @@ impl Wire {
     #[must_use]
     pub fn among(self, is_active: impl Fn(TrustCode) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(Rules { is_active: Arc::new(is_active), ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// Tells `note` of each call of a known caller that was denied. It is called while the caller waits, and must not.
+    #[must_use]
+    pub fn noting(self, note: impl Fn(Denied) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Rules { note: Arc::new(note), ..Arc::unwrap_or_clone(self.0) }))
     }
 }
 
@@ -148,8 +160,9 @@ where
         Box::pin(async move {
             let started = Instant::now();
             let (response, leave) = served.await;
-            let Leave { permit, session } = leave;
-            let served = Served { call: known, method, id: id.clone(), started, span, permit, session };
+            let Leave { permit, session, noting } = leave;
+            let served =
+                Served { call: known, method, id: id.clone(), started, span, permit, session, noting };
             let mut response = Answer::wrap(response, served);
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID, value);
@@ -164,6 +177,7 @@ where
 struct Leave {
     permit: Option<Permit>,
     session: Option<Session>,
+    noting: Option<Noting>,
 }
 
 /// Serves a call and mends the head of its answer, beside which its leave lives.
@@ -183,16 +197,13 @@ where
     request.extensions_mut().insert(id.clone());
     let mut leave = Leave::default();
     let outcome = match known {
-        Some(call) => match caught(|| rules.admit(call, &mut request)) {
-            Ok((deadline, given)) => {
-                leave = given;
-                rules.serve_known(inner, request, call, (arrived, deadline)).await.map(
-                    |(response, permit)| {
-                        leave.permit = leave.permit.take().or(permit);
-                        response
-                    },
-                )
-            }
+        Some(call) => match caught(|| rules.admit(call, &mut request, &mut leave)) {
+            Ok(deadline) => rules.serve_known(inner, request, call, (arrived, deadline)).await.map(
+                |(response, permit)| {
+                    leave.permit = leave.permit.take().or(permit);
+                    response
+                },
+            ),
             Err(failure) => Err(failure),
         },
         None if headers::is_infrastructure(request.uri().path()) => handle(inner, request).await,
@@ -210,34 +221,52 @@ where
 }
 
 impl Rules {
-    /// Decides whether a call may be served: its headers, its caller, their right, their limits.
-    fn admit(&self, call: &'static Call, request: &mut Request<Body>) -> Result<(Duration, Leave), Failure> {
+    /// Decides whether a call may be served: its headers, its caller, their right, their limits. Returns its deadline, and
+    /// fills its leave; of whom it refuses, too, the leave says who they are, where that is known.
+    fn admit(
+        &self,
+        call: &'static Call,
+        request: &mut Request<Body>,
+        leave: &mut Leave,
+    ) -> Result<Duration, Failure> {
         headers::check_metadata(request.headers())?;
-        texts::check_headers(request.headers(), self.clock.now())?;
-        let deadline = headers::take_deadline(request.headers_mut(), call.changes)?;
-        let deadline = deadline.unwrap_or(self.default_deadline).min(self.longest_deadline);
+        let texts = texts::check_headers(request.headers(), self.clock.now());
+        let deadline = headers::take_deadline(request.headers_mut(), call.changes);
         if call.open {
-            return Ok((deadline, Leave::default()));
+            texts?;
+            return Ok(self.bounded(deadline?));
         }
-        let caller = self.caller_of(request)?;
+        let mut by = None;
+        let caller = self.caller_of(request, &mut by);
+        // Who sends what could identify a patient is noted, and so they are known before they are refused.
+        leave.noting = by.map(|by| Noting { note: self.note.clone(), clock: self.clock.clone(), by, call });
+        texts?;
+        let deadline = self.bounded(deadline?);
+        let caller = caller?;
         let span = tracing::Span::current();
         span.record("fallow.role", caller.actor.role.as_str());
         if let Some(trust) = &caller.actor.trust {
             span.record("fallow.trust", trust.as_str());
         }
         let grant = caller.authorise(call)?;
-        let permit = Some(self.limits.admit(&caller, call)?);
+        leave.permit = Some(self.limits.admit(&caller, call)?);
         let lasts = self.shapes.get(call.path).is_some_and(|shape| shape.server_streams);
-        let session = (lasts && caller.session.is_some())
+        leave.session = (lasts && caller.session.is_some())
             .then(|| Session { verifier: self.verifier.clone(), caller: caller.clone() });
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(grant);
-        Ok((deadline, Leave { permit, session }))
+        Ok(deadline)
+    }
+
+    /// Returns how long a call has, by what its caller gave it.
+    fn bounded(&self, deadline: Option<Duration>) -> Duration {
+        deadline.unwrap_or(self.default_deadline).min(self.longest_deadline)
     }
 
     /// Finds out who calls: by the token, else by the certificate of the connection. On a system's connection a token is
-    /// worth something only when it is of that system, or of a person of its trust.
-    fn caller_of(&self, request: &Request<Body>) -> Result<Caller, Failure> {
+    /// worth something only when it is of that system, or of a person of its trust. `by` is set as soon as that is known,
+    /// also of whom is refused all the same.
+    fn caller_of(&self, request: &Request<Body>, by: &mut Option<Actor>) -> Result<Caller, Failure> {
         let has_token = request.headers().contains_key(http::header::AUTHORIZATION);
         let system = match request.extensions().get::<Peer>() {
             // A process of Fallow's own is no system of a trust: its certificate encrypts, and its token speaks.
@@ -245,9 +274,14 @@ impl Rules {
             Some(Peer::Certified(named)) => Some(named.clone()?),
             Some(Peer::Unknown) | None => None,
         };
-        let Some(system) = system else { return self.verifier.caller_of(request.headers()) };
-        if has_token {
+        let by_token = |by: &mut Option<Actor>| {
             let caller = self.verifier.caller_of(request.headers())?;
+            *by = Some(caller.actor.clone());
+            Ok::<_, Failure>(caller)
+        };
+        let Some(system) = system else { return by_token(by) };
+        if has_token {
+            let caller = by_token(by)?;
             // A machine of a trust speaks for its trust: not for another system, nor for people elsewhere or above trusts.
             let is_another = caller.actor.kind == ActorKind::System && caller.actor.subject != system.name;
             if caller.actor.trust != Some(system.trust) || is_another {
@@ -259,13 +293,15 @@ impl Rules {
             }
             return Ok(caller);
         }
+        let caller = system.caller(self.verifier.region());
+        *by = Some(caller.actor.clone());
         if !(self.is_active)(system.trust) {
             return Err(Failure::Forbidden {
                 reason: reasons::TRUST_NOT_ACTIVE,
                 text: format!("{} is no active trust of this region", system.trust),
             });
         }
-        Ok(system.caller(self.verifier.region()))
+        Ok(caller)
     }
 
     /// Serves a call of the contract within its deadline, which binds calls of one message and one answer; a stream

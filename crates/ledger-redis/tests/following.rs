@@ -58,6 +58,7 @@ impl Process {
             request_id: None,
             traceparent: None,
             decided_at: None,
+            denied: None,
         };
         let order = Order { request: None, cause, validate_only: false };
         transact(&*self.ledger, &self.picture, order, vec![place.clone()], |view| match view.get(place) {

@@ -25,6 +25,18 @@ pub struct Cause {
     /// An engine's step: the revision whose facts it was decided on, so that a replay can decide again on the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Revision>,
+    /// Set where nothing was done, for it was denied: such a change writes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<Denied>,
+}
+
+/// Why a call was denied, and how often. Nothing of what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    /// The coded reason, such as `ROLE_FORBIDS`.
+    pub reason: String,
+    /// How many calls this entry stands for: 1, or those of a minute beyond the ones that have an entry each.
+    pub times: u64,
 }
 
 impl Cause {

@@ -5,6 +5,7 @@
 //! is are arguments. The console and the bridge have no part in it.
 
 pub mod call;
+pub mod denials;
 pub mod mutate;
 pub mod neighbours;
 pub mod pages;
@@ -24,6 +25,7 @@ use fallow_ledger::record::Record;
 use fallow_ledger::transact::that_cannot_be;
 use jiff::Timestamp;
 
+use crate::denials::Denials;
 use crate::pages::PageKey;
 use crate::region::InForce;
 
@@ -40,6 +42,7 @@ pub struct Live {
     picture: Arc<Picture>,
     region: Arc<region::Cache>,
     pages: Arc<PageKey>,
+    denials: Arc<Denials>,
 }
 
 impl Live {
@@ -47,7 +50,13 @@ impl Live {
     /// the same clients share `pages`.
     #[must_use]
     pub fn new(region: RegionId, ledger: Arc<dyn Ledger>, picture: Arc<Picture>, pages: PageKey) -> Self {
-        Self { ledger, picture, region: Arc::new(region::Cache::new(region)), pages: Arc::new(pages) }
+        Self {
+            ledger,
+            picture,
+            region: Arc::new(region::Cache::new(region)),
+            pages: Arc::new(pages),
+            denials: Arc::new(Denials::new()),
+        }
     }
 
     /// The id of the region, whether or not one is in force.
@@ -121,6 +130,12 @@ impl Live {
     async fn takes_writes(&self) -> Result<(), Failure> {
         let probe = that_cannot_be(Timestamp::UNIX_EPOCH);
         self.ledger.commit(probe).await.map(drop).map_err(mutate::trouble_failure)
+    }
+
+    /// The calls that were denied, on their way into the log.
+    #[must_use]
+    pub fn denials(&self) -> &Arc<Denials> {
+        &self.denials
     }
 
     /// The key that numbers pages are signed with.

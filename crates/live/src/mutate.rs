@@ -68,6 +68,7 @@ impl Mutation {
                 request_id: self.request.as_ref().map(|(id, _)| id.clone()),
                 traceparent: self.traceparent.clone(),
                 decided_at: self.decided_at,
+                denied: None,
             },
             request,
             validate_only: self.validate_only,

@@ -113,15 +113,20 @@ impl CapacityService for Capacity {
             async move {
                 let item = item?;
                 // The time and the region are those of the item, not of the stream's beginning.
-                let written = match Call::new(&service.live, actor, service.clock.now(), traceparent()) {
-                    Ok(call) => stream::item(&call, &item).await,
-                    Err(failure) => Err(failure),
-                };
+                let written =
+                    match Call::new(&service.live, actor.clone(), service.clock.now(), traceparent()) {
+                        Ok(call) => stream::item(&call, &item).await,
+                        Err(failure) => Err(failure),
+                    };
                 let result = match written {
                     Ok(revision) => {
                         stream_offers_response::Result::Revision(request::number_to_wire(revision))
                     }
-                    Err(failure) => stream_offers_response::Result::Error(failure.item_error()),
+                    Err(failure) => {
+                        let error = failure.item_error();
+                        service.live.denials().item(&actor, "StreamOffers", service.clock.now(), &error);
+                        stream_offers_response::Result::Error(error)
+                    }
                 };
                 Ok(v1::StreamOffersResponse { source_seq: item.source_seq, result: Some(result) })
             }

@@ -89,7 +89,11 @@ impl DemandService for Demand {
             };
             let result = match raised {
                 Ok(raised) => raise_needs_response::Result::Raised(raised),
-                Err(failure) => raise_needs_response::Result::Error(failure.item_error()),
+                Err(failure) => {
+                    let error = failure.item_error();
+                    service.live.denials().item(&actor, "RaiseNeeds", service.clock.now(), &error);
+                    raise_needs_response::Result::Error(error)
+                }
             };
             let answer = v1::RaiseNeedsResponse { source_seq: item.source_seq, result: Some(result) };
             Ok(Some((answer, (service, actor, items, feed))))

@@ -25,12 +25,13 @@ use fallow_host::limits::Limits;
 use fallow_host::serve::{Running, ServeError, Server};
 use fallow_host::tasks::Tasks;
 use fallow_host::telemetry;
-use fallow_host::wire::Wire;
+use fallow_host::wire::{Denied, Wire};
 use fallow_host::working_time::{self, WorkingTimeError};
 use fallow_ledger::picture::Picture;
 use fallow_ledger::record::region_key;
 use fallow_ledger::{Ledger, follow};
 use fallow_live::Live;
+use fallow_live::denials::{Denial, Denials};
 use fallow_live::pages::PageKey;
 use fallow_matching::{Matching, engine};
 use fallow_monitor::{Identities, Monitor, RoleTablesError};
@@ -243,7 +244,9 @@ impl Process {
         let verifier =
             self.identity.verifier.clone().refusing(identity::ended_sessions(live.picture().clone()));
         let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, self.clock.clone())
-            .among(is_member(live.clone()));
+            .among(is_member(live.clone()))
+            .noting(denied(live.denials().clone()));
+        self.keep_denials(&live);
         self.keep_certificates_fresh();
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
@@ -273,6 +276,17 @@ impl Process {
             running,
             scheme: if self.tls.is_some() { "https" } else { "http" },
         })
+    }
+
+    /// Writes into the log what callers are denied.
+    fn keep_denials(&self, live: &Live) {
+        let (recorded, lost) = (live.denials().clone(), live.denials().clone());
+        let about = "Calls that were denied, and are in the log.";
+        telemetry::show_counter("fallow.denials.recorded", about, move || recorded.recorded());
+        let about = "Calls that were denied, and could not be written into the log.";
+        telemetry::show_counter("fallow.denials.lost", about, move || lost.lost());
+        let (live, stopping) = (live.clone(), self.tasks.stopping());
+        self.tasks.spawn_vital("denials", async move { live.denials().keep(live.ledger(), stopping).await });
     }
 
     /// Reads certificates again from time to time, where there are any.
@@ -435,6 +449,14 @@ impl Services {
     #[must_use]
     pub fn url(&self, service: Service) -> Option<String> {
         self.addresses.get(&service).map(|address| format!("{}://{}", self.scheme, reachable(*address)))
+    }
+}
+
+/// Returns what the wire tells of denied calls.
+fn denied(denials: Arc<Denials>) -> impl Fn(Denied) + Send + Sync {
+    move |denied| {
+        let Denied { by, call, reason, request_id, at, traceparent } = denied;
+        denials.note(Denial { by, call, reason, request_id: Some(request_id), at, traceparent });
     }
 }
 

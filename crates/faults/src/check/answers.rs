@@ -47,11 +47,11 @@ fn groups(ops: &[Op]) -> BTreeMap<Name<'_>, Vec<&Op>> {
     groups
 }
 
-/// The entries of the log that requests brought about.
+/// The entries of the log that requests brought about. One that says that a call was denied is no effect of it.
 fn effects(log: &[Entry]) -> BTreeMap<Name<'_>, Vec<&Entry>> {
     let mut effects: BTreeMap<Name<'_>, Vec<&Entry>> = BTreeMap::new();
     for entry in log {
-        let Some(cause) = &entry.cause else { continue };
+        let Some(cause) = entry.cause.as_ref().filter(|cause| cause.denied.is_none()) else { continue };
         if let (Some(trust), Some(id)) = (&cause.by.trust, &cause.request_id) {
             effects.entry((trust.as_str(), id)).or_default().push(entry);
         }

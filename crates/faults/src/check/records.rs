@@ -69,6 +69,7 @@ fn replay(log: &[Entry]) -> Vec<Breach> {
         }
         let found = invariants::check_step(&world, &changes, cause.at);
         breaches.extend(found.iter().map(|violation| named(violation, revision)));
+        breaches.extend(denied(entry, cause));
         breaches.extend(above_trusts(entry, cause));
         breaches.extend(only_asks(&world, &changes, cause, revision));
         breaches.extend(own_side(&world, &changes, cause, revision));
@@ -98,6 +99,13 @@ fn replay(log: &[Entry]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// `refusal_has_no_effect`: an entry that says that a call was denied writes nothing.
+fn denied(entry: &Entry, cause: &fallow_ledger::cause::Cause) -> Option<Breach> {
+    let written = entry.change.writes.keys().next().filter(|_| cause.denied.is_some())?;
+    let text = format!("revision {}, {} was denied and wrote {written}", entry.change.revision, cause.verb);
+    Some(Breach::new("refusal_has_no_effect", text))
 }
 
 /// `gold_writes_nothing_of_trusts`: who stands above the trusts changes nothing that is one's.
@@ -347,8 +355,15 @@ mod tests {
             let subject = Label::parse("somebody").unwrap();
             let by = Actor { subject, kind: ActorKind::Person, role, trust: None };
             let at = jiff::Timestamp::UNIX_EPOCH;
-            let cause =
-                Cause { by, verb: "X".into(), at, request_id: None, traceparent: None, decided_at: None };
+            let cause = Cause {
+                by,
+                verb: "X".into(),
+                at,
+                request_id: None,
+                traceparent: None,
+                decided_at: None,
+                denied: None,
+            };
             let entry = Entry { change, cause: None, seen: std::time::Duration::ZERO };
             above_trusts(&entry, &cause).is_some()
         };
@@ -386,8 +401,15 @@ mod tests {
             before.into_iter().for_each(|offer| world.put_offer(offer.clone()));
             changes.put_offer(new.clone());
             let by = by.clone();
-            let cause =
-                Cause { by, verb: verb.into(), at, request_id: None, traceparent: None, decided_at: None };
+            let cause = Cause {
+                by,
+                verb: verb.into(),
+                at,
+                request_id: None,
+                traceparent: None,
+                decided_at: None,
+                denied: None,
+            };
             only_asks(&world, &changes, &cause, Revision(2)).len()
         };
         let mut asked = old.clone();

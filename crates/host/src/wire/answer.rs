@@ -13,6 +13,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tracing::Span;
 
+use super::denied::Noting;
 use super::mend;
 use crate::identity::{Caller, Verifier};
 use crate::limits::Permit;
@@ -29,6 +30,8 @@ pub(super) struct Served {
     pub(super) permit: Option<Permit>,
     /// Whose session it lasts no longer than; `None` for what is over at once, and for whoever has no session.
     pub(super) session: Option<Session>,
+    /// Who looks whether it is a denial; `None` while nobody knows who calls.
+    pub(super) noting: Option<Noting>,
 }
 
 /// The session of whoever gets an answer that lasts.
@@ -51,6 +54,10 @@ impl Answer {
     pub(super) fn wrap(response: Response<Body>, served: Served) -> Response<Body> {
         // An answer that is all head says its code there.
         let code = Status::from_header_map(response.headers()).map(|status| status.code());
+        if let Some(noting) = &served.noting {
+            let _entered = served.span.enter();
+            noting.look(response.headers(), &served.id);
+        }
         response.map(|body| Body::new(Self { body: Some(body), code, served }))
     }
 }
@@ -92,6 +99,9 @@ impl HttpBody for Answer {
             Ok(mut trailers) => {
                 mend::trailers(&mut trailers, this.served.call, &this.served.id);
                 mend::push_back(&mut trailers);
+                if let Some(noting) = &this.served.noting {
+                    noting.look(&trailers, &this.served.id);
+                }
                 this.code = Status::from_header_map(&trailers).map(|status| status.code());
                 Frame::trailers(trailers)
             }
@@ -112,7 +122,8 @@ impl Drop for Answer {
     fn drop(&mut self) {
         // An answer that is dropped before its end was cancelled by its caller.
         let code = self.code.unwrap_or(Code::Cancelled);
-        let Served { call: _, method, id: _, started, span, permit, session: _ } = &mut self.served;
+        let Served { call: _, method, id: _, started, span, permit, session: _, noting: _ } =
+            &mut self.served;
         span.record("rpc.response.status_code", code_name(code));
         if code == Code::Internal {
             // By the conventions a caller's mistake is no error of the server.

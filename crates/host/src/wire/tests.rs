@@ -1,6 +1,7 @@
 //! Bad requests as they come over a real connection: the server is tonic's own, the client writes raw HTTP/2.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 use tonic::codegen::BoxStream;
 use tonic::{Code, Response, Status, Streaming};
 
-use super::{REQUEST_ID, RequestId, Wire};
+use super::{Denied, REQUEST_ID, RequestId, Wire};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::{Signer, SigningKey, Verifier, built_in, caller};
@@ -26,6 +27,7 @@ use crate::tasks::Tasks;
 use crate::telemetry;
 
 mod abuse;
+mod denied;
 mod drain;
 mod pushback;
 
@@ -113,6 +115,7 @@ struct World {
     tasks: Tasks,
     signer: Signer,
     manager: String,
+    denied: Arc<Mutex<Vec<Denied>>>,
 }
 
 /// What came back.
@@ -138,10 +141,14 @@ async fn world() -> World {
     let signer = Signer::new(SigningKey::generate().unwrap(), "fallow", "fallow", Clock::system());
     let verifier = Verifier::new(signer.key_set(), ("fallow", "fallow"), region, 10, Clock::system());
     let tasks = Tasks::new();
-    let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, Clock::system());
+    let denied: Arc<Mutex<Vec<Denied>>> = Arc::default();
+    let noted = denied.clone();
+    let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, Clock::system())
+        .noting(move |denied| noted.lock().unwrap().push(denied));
     let server = Server::new(wire).with(CapacityServiceServer::new(Moody));
     let running = server.start((config.listen.bind, 0), &config.server, &tasks).await.unwrap();
-    let mut world = World { address: running.address, running, tasks, signer, manager: String::new() };
+    let mut world =
+        World { address: running.address, running, tasks, signer, manager: String::new(), denied };
     world.manager = world.token("bed-manager.ZA1");
     world
 }

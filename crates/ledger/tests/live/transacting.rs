@@ -26,6 +26,7 @@ fn order(request: Option<(&str, &[u8])>) -> Order {
             request_id: None,
             traceparent: None,
             decided_at: None,
+            denied: None,
         },
         validate_only: false,
     }

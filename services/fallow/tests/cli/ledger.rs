@@ -61,7 +61,7 @@ async fn put(ledger: &RedisLedger, kind: RecordKind, id: &str, body: String) {
         trust: Some("ZA1".parse().unwrap()),
     };
     let (verb, request_id, traceparent, decided_at) = ("Declare".to_owned(), None, None, None);
-    let cause = Cause { by, verb, at: AT, request_id, traceparent, decided_at };
+    let cause = Cause { by, verb, at: AT, request_id, traceparent, decided_at, denied: None };
     ledger.commit(Commit::new(AT).writing(Key::new(kind, id), body).because(cause.encode())).await.unwrap();
 }
 

@@ -102,8 +102,15 @@ impl Asking<'_> {
             return;
         }
         let Mutation { actor: by, at, .. } = by_engine(VERB, self.at, None);
-        let cause =
-            Cause { by, verb: VERB.to_owned(), at, request_id: None, traceparent: None, decided_at: None };
+        let cause = Cause {
+            by,
+            verb: VERB.to_owned(),
+            at,
+            request_id: None,
+            traceparent: None,
+            decided_at: None,
+            denied: None,
+        };
         let order = Order { request: None, cause, validate_only: false };
         // Not by way of the picture: its follower has been told to stop too.
         let given_up = transact(self.live.ledger(), self.live.picture(), order, vec![lease_key()], |view| {

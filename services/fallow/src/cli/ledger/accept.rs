@@ -94,6 +94,7 @@ pub(super) async fn end_holds(
         request_id: None,
         traceparent: None,
         decided_at: None,
+        denied: None,
     };
     ledger.commit(Commit::new(at).because(cause.encode())).await?;
 
