@@ -42,6 +42,9 @@ pub(super) struct State<C> {
     wants: Wants,
     /// The most that each need would pay for a unit: what it pays now, or all that one is worth while it waits.
     pays: Vec<C>,
+    /// Those who want the store that a search for a free unit looks at and have all that they ask for: the need, what a
+    /// unit costs it, and how far whatever it holds lies at least.
+    others: Vec<(u32, u32, C)>,
     /// Needs whose units changed.
     pub(super) touched: Vec<u32>,
 }

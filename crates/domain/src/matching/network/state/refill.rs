@@ -1,6 +1,7 @@
 //! Finds who gains most by units that came free.
 
 use super::search::{Next, Step};
+use super::wanted::Wanted;
 use super::{Cost, State};
 use crate::matching::network::NONE;
 
@@ -58,31 +59,32 @@ impl<C: Cost> State<C> {
                 break;
             }
             // Those who wait come first: what they would pay says how far to look for others.
-            for wanted in self.wants.of(store) {
-                let length = base + C::from(wanted.cost) - self.pays[wanted.need as usize];
-                if length < limit && self.is_waiting(wanted.need) {
-                    limit = length;
-                    best = Some(Beginning::Waiting { need: wanted.need, store, cost: wanted.cost });
-                }
-            }
-            if limit <= distance {
-                break;
-            }
-            for wanted in self.wants.of(store) {
-                let base = base + C::from(wanted.cost);
-                if base - self.pays[wanted.need as usize] >= limit {
+            let mut others = std::mem::take(&mut self.others);
+            for &Wanted { need, cost } in self.wants.of(store) {
+                let length = base + C::from(cost) - self.pays[need as usize];
+                if length >= limit {
                     continue;
                 }
-                let first = self.needs[wanted.need as usize].first_holding;
+                if self.is_waiting(need) {
+                    (best, limit) = (Some(Beginning::Waiting { need, store, cost }), length);
+                } else {
+                    others.push((need, cost, length));
+                }
+            }
+            for (need, cost, _) in others.drain(..).filter(|&(.., length)| length < limit) {
+                let first = self.needs[need as usize].first_holding;
                 for (holding, held) in self.holdings.of_need(first) {
-                    let distance = base - C::from(held.cost) - self.prices[held.store as usize];
-                    let step = Step::Move { holding, to: store, cost: wanted.cost };
+                    let distance =
+                        base + C::from(cost) - C::from(held.cost) - self.prices[held.store as usize];
+                    let step = Step::Move { holding, to: store, cost };
                     self.search.reach(held.store, distance, step, limit);
                 }
             }
+            self.others = others;
         }
         best.map(|beginning| (beginning, limit))
     }
+
     /// Says whether a need has fewer units than it asks for; then it pays all that one is worth.
     fn is_waiting(&self, need: u32) -> bool {
         let its = &self.needs[need as usize];
