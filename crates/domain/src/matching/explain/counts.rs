@@ -74,8 +74,10 @@ impl Explainer<'_> {
     /// Why an offer that would do is not used for a need: who has it instead.
     pub(super) fn why_lost(&self, need: u32, offer: u32) -> NotUsed {
         let mine = self.rank(need);
-        let mut takers: Vec<u32> = self.takers.get(&offer).cloned().unwrap_or_default();
         let mut at = self.pools.get(&offer).copied();
+        // A session is in no pool. Of a pool of which something is left nobody has taken anything away.
+        let of_session = self.takers.get(&offer).filter(|_| at.is_none());
+        let mut takers: Vec<u32> = of_session.cloned().unwrap_or_default();
         while let Some(store) = at {
             // What the trust keeps for itself may leave units of the pool untaken.
             let this = &self.model.network.stores[store as usize];

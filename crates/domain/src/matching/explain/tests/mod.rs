@@ -258,3 +258,29 @@ fn a_change_that_would_help_only_others_is_not_offered() {
     let told = |id: &str| explainer.unserved(&NeedId::parse(id).unwrap()).unwrap().relaxations.len();
     assert_eq!((told("N1"), told("N2")), (1, 0));
 }
+
+/// An offer of which something is left is lost to nobody: it is told by what it would cost more.
+#[test]
+fn nobody_is_said_to_have_taken_what_is_left() {
+    let mut two = offer("O1");
+    two.figures.staffed = 2.into();
+    two.capabilities = labels(&["isolation"]);
+    two.window.from = Some(after(2 * 86_400));
+    two.window.until = after(4 * 86_400);
+    let mut urgent = need("N1");
+    (urgent.priority, urgent.requires) = (Priority::P1A, labels(&["isolation"]));
+    let why = |beds: u32| {
+        two.figures.staffed = beds.into();
+        let problem = problem(region(), vec![urgent.clone(), need("N2")], vec![two.clone(), offer("O2")]);
+        let (prepared, plan) = solved(&problem);
+        let line = plan.allocations.iter().find(|line| line.need.as_str() == "N2").unwrap();
+        assert_eq!(line.offer.as_str(), "O2");
+        let explainer = Explainer::new(&problem, &prepared, &plan);
+        let explanation = explainer.proposal(line, &context()).unwrap();
+        (explanation.alternatives[0].reason.clone(), counts(&explanation.not_used))
+    };
+    let mut why = why;
+    assert_eq!(why(2), ("4 points more".to_owned(), "1 CHEAPER_ELSEWHERE".to_owned()));
+    let lost = ("its units go to more urgent needs".to_owned(), "1 LOST_TO_HIGHER_PRIORITY".to_owned());
+    assert_eq!(why(1), lost);
+}
