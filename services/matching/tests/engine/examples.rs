@@ -30,6 +30,10 @@ pub(crate) fn gold() -> Actor {
     Actor { subject: Label::parse("gold").unwrap(), kind: ActorKind::Person, role: Role::Gold, trust: None }
 }
 
+pub(crate) fn labels(texts: &[&str]) -> Vec<Label> {
+    texts.iter().map(|text| Label::parse(text).unwrap()).collect()
+}
+
 pub(crate) fn beds(code: &str, level: Option<u8>) -> Resource {
     Resource {
         kind: ResourceKind::Bed,

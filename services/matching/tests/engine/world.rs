@@ -49,7 +49,6 @@ const REGION: &str = r#"
 id = "Y99"
 name = "Tests"
 [policy]
-keep_points = 10
 [[trust]]
 ods = "ZA1"
 name = "A"
@@ -127,9 +126,14 @@ impl Drop for World {
 impl World {
     /// A region without engines, where people work every day.
     pub(crate) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// A region without engines, where people work every day, with more lines of policy.
+    pub(crate) async fn with(policy: &str) -> Self {
         let nine = |day: i64| start() + SignedDuration::from_hours(day * 24 - 1);
         let days = (0..7).map(|day| (nine(day), nine(day) + SignedDuration::from_hours(8))).collect();
-        Self::under("", WorkingCalendar::new(days).unwrap()).await
+        Self::under(policy, WorkingCalendar::new(days).unwrap()).await
     }
 
     /// A region without engines, with more lines of policy and another calendar.

@@ -4,7 +4,7 @@ use fallow_domain::decide::proposal::{HomeReply, SupportingReply};
 use fallow_domain::need::Priority;
 use fallow_domain::proposal::ProposalState;
 
-use crate::examples::{beds, need, report};
+use crate::examples::{beds, labels, need, report};
 use crate::world::World;
 
 #[tokio::test]
@@ -130,5 +130,92 @@ async fn a_better_place_is_taken_from_ten_points_on_and_nothing_flaps() {
             let gone = &world.proposals()[0];
             assert_eq!(gone.ended_because.as_str(), "Another offer is better for the need.");
         }
+    }
+}
+
+impl World {
+    /// Publishes beds with an isolation room, or without.
+    async fn beds_with(&self, trust: &str, id: &str, free: u32, isolation: bool) {
+        let mut report = report(trust, id, free, self.now());
+        report.capabilities = if isolation { labels(&["isolation"]) } else { Vec::new() };
+        self.publish(report).await;
+    }
+
+    /// Raises a need for beds with an isolation room and waits until it has those of `old`.
+    async fn until_it_has_old(&self, units: u32) {
+        let mut need = need("ZA4", "n", Priority::P3, self.now());
+        need.requires = labels(&["isolation"]);
+        need.units = units.into();
+        self.raise(need, None).await;
+        self.until_held(&["n -> old"]).await;
+    }
+
+    /// Waits until the engine has looked at all that was published before: it proposes something of another resource.
+    async fn is_seen(&self) {
+        let mut other = report("ZA1", "z", 1, self.now());
+        other.resource = beds("STEP_DOWN", None);
+        self.publish(other.clone()).await;
+        let mut marker = need("ZA4", "z", Priority::P4, self.now());
+        marker.resource = other.resource;
+        self.raise(marker, None).await;
+        self.until("seen", |world| world.held().contains(&"z -> z".to_owned())).await;
+        self.rests().await;
+    }
+}
+
+/// From B it is six minutes less to A: that is enough where six points keep nothing, and not where seven do.
+#[tokio::test]
+async fn a_proposal_that_stands_is_not_disturbed_for_less_than_keep_points_a_unit() {
+    for (units, keep, moves) in [(1, 6, true), (1, 7, false), (2, 6, true), (2, 7, false)] {
+        let world = World::with(&format!("keep_points = {keep}")).await;
+        let _engine = world.engine();
+        world.beds_with("ZA2", "old", units, true).await;
+        world.until_it_has_old(units).await;
+        world.beds_with("ZA1", "new", units, true).await;
+        if moves {
+            world.until_held(&["n -> new"]).await;
+        }
+        world.is_seen().await;
+        let expected = if moves { "n -> new" } else { "n -> old" };
+        assert_eq!(world.held(), [expected, "z -> z"], "{units} units, keep_points {keep}");
+    }
+}
+
+/// Of what is better by enough the need may have nothing: what it may have is 34 points a unit better.
+#[tokio::test]
+async fn a_proposal_that_stands_is_not_disturbed_for_what_the_need_may_not_have() {
+    for (units, keep, moves) in [(1, 34, true), (1, 35, false), (2, 34, true), (2, 35, false)] {
+        let world = World::with(&format!("keep_points = {keep}")).await;
+        let _engine = world.engine();
+        world.beds_with("ZA3", "old", units, true).await;
+        world.until_it_has_old(units).await;
+        world.beds_with("ZA1", "barred", units, false).await;
+        world.beds_with("ZA2", "new", units, true).await;
+        if moves {
+            world.until_held(&["n -> new"]).await;
+        }
+        world.is_seen().await;
+        let expected = if moves { "n -> new" } else { "n -> old" };
+        assert_eq!(world.held(), [expected, "z -> z"], "{units} units, keep_points {keep}");
+    }
+}
+
+/// Somebody has begun to prepare the place: no other is so much better.
+#[tokio::test]
+async fn a_proposal_that_somebody_has_answered_is_not_moved_to_a_better_place() {
+    for supporting_answers in [true, false] {
+        let world = World::with("keep_points = 0").await;
+        let _engine = world.engine();
+        world.beds_with("ZA3", "old", 1, true).await;
+        world.until_it_has_old(1).await;
+        let held = world.the_proposal("n");
+        if supporting_answers {
+            world.support(&held, SupportingReply::Provisional).await;
+        } else {
+            world.home(&held, HomeReply::Accept { units: None }).await;
+        }
+        world.beds_with("ZA1", "new", 1, true).await;
+        world.is_seen().await;
+        assert_eq!(world.held(), ["n -> old", "z -> z"]);
     }
 }
