@@ -121,6 +121,35 @@ fn each_thing_that_must_be_so_keeps_a_join_from_being_made() {
     }
 }
 
+/// Who sees a team is a matter between its trust and that of the theatre: the home trust's agreements do not help.
+#[test]
+fn a_team_comes_where_its_trust_and_that_of_the_theatre_share_staff_with_each_other() {
+    let ids = |ids: &[&str]| ids.iter().map(|id| crate::ids::CollaborativeId::parse(id).unwrap()).collect();
+    assert_eq!(joined(|_, _, _, team| team.shared_with = ids(&["all"])), 1);
+    assert_eq!(joined(|_, _, _, team| team.shared_with = ids(&["pair", "all"])), 1);
+    // The pair is of the trust that sends the team and the home trust.
+    let of_the_pair = |region: &mut Region| {
+        region.collaboratives[0].shares.remove(&ResourceKind::Staff);
+        region.collaboratives[1].shares.insert(ResourceKind::Staff);
+    };
+    assert_eq!(joined(|region, _, _, _| of_the_pair(region)), 0);
+    assert_eq!(
+        joined(|region, _, _, team| {
+            region.collaboratives[1].shares.insert(ResourceKind::Staff);
+            team.shared_with = ids(&["pair"]);
+        }),
+        0,
+        "shared with a collaborative that the theatre is not in"
+    );
+    // Within a trust nobody has to agree.
+    let own = |region: &mut Region, _: &mut Need, _: &mut Offer, team: &mut Offer| {
+        region.collaboratives[0].shares.remove(&ResourceKind::Staff);
+        (team.trust, team.site) = ("BBB".parse().unwrap(), "BBB01".parse().unwrap());
+        team.shared_with = ids(&["pair"]);
+    };
+    assert_eq!(joined(own), 1);
+}
+
 #[test]
 fn a_team_that_was_declined_for_the_need_does_not_come_again_but_another_does() {
     let mut far = team("T2");

@@ -310,3 +310,20 @@ fn more_kinds_of_capabilities_than_bits_are_told_apart() {
     assert!(plan.allocations.iter().all(|line| line.need.as_str()[1..] == line.offer.as_str()[1..]));
     assert_eq!(plan.allocations.len(), 300);
 }
+
+/// Nothing tells these needs apart but their ids; still the same ones are served every time, however the input is sorted.
+#[test]
+fn of_needs_that_are_all_alike_the_same_are_served_every_time() {
+    let mut beds = offer("O1");
+    beds.figures.staffed = 6.into();
+    let mut needs: Vec<Need> = (10..22).map(|at| need(&format!("N{at}"))).collect();
+    let mut first = None;
+    for _ in 0..12 {
+        needs.rotate_left(5);
+        let problem = problem(region(), needs.clone(), vec![beds.clone()]);
+        let plan = solve(&problem, None, 0, 0, &mut || false);
+        let served: Vec<_> = plan.allocations.into_iter().map(|line| line.need).collect();
+        assert_eq!(served.len(), 6);
+        assert_eq!(first.get_or_insert_with(|| served.clone()), &served);
+    }
+}

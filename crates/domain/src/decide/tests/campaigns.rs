@@ -219,3 +219,20 @@ fn what_has_ended_or_stands_alone_is_of_no_campaign() {
     assert_eq!(campaign.capacity[&ResourceKind::Theatre].offers, 1);
     assert_eq!(campaign.waiting, ids(&["p-1", "p-2"]));
 }
+
+/// Two cases of one session are two changes of its figures: the second answer starts from what the first one leaves.
+#[test]
+fn each_answer_of_a_block_sees_those_before_it() {
+    let mut world = list();
+    for (id, trust) in [("p-1", "ZA2"), ("p-2", "ZA3"), ("p-3", "ZA4")] {
+        world.answer(&[id], HOME_YES, trust).unwrap();
+    }
+    let mut declined = list();
+    declined.answer(&["p-1", "p-2"], NO, "ZA1").unwrap();
+    let held = declined.campaign("ZA1").capacity[&ResourceKind::Theatre].held;
+    assert_eq!((held, declined.account("o-1")[5]), (75, 240), "only the third case still holds minutes");
+    world.answer(&["p-1", "p-2", "p-3"], YES, "ZA1").unwrap();
+    assert_eq!(world.states(), [ProposalState::Confirmed; 3]);
+    let sum = Capacity { offers: 2, usable: 480, held: 0, committed: 225, free: 255 };
+    assert_eq!(world.campaign("ZA1").capacity, [(ResourceKind::Theatre, sum)].into());
+}

@@ -224,6 +224,46 @@ fn one_thing_that_changes_about_a_need_is_seen() {
     }
 }
 
+/// A bed is gone when its window ends, a slot as soon as its time has begun: not a moment later.
+#[test]
+fn what_closes_is_gone_at_that_very_moment() {
+    use crate::matching::examples::{need, offer, problem, region, resource};
+    let moment = jiff::SignedDuration::from_nanos(1);
+    let closing = after(600);
+    for (kind, gone_at) in [(ResourceKind::Bed, closing), (ResourceKind::Diagnostic, closing + moment)] {
+        let (mut offer, mut need) = (offer("O1"), need("N1"));
+        for its in [&mut offer.resource, &mut need.resource] {
+            *its = resource(kind, "X");
+        }
+        match kind.is_open_while_it_lasts() {
+            true => offer.window.until = closing,
+            false => offer.window.from = Some(closing),
+        }
+        let mut kept = KeptPlan::new(&problem(region(), vec![need.clone()], vec![offer]));
+        kept.apply(Change::Time(gone_at - moment));
+        assert_eq!(kept.served(&need.id), 1, "{kind:?}, a moment before");
+        kept.apply(Change::Time(gone_at));
+        assert_eq!(kept.served(&need.id), 0, "{kind:?}");
+    }
+}
+
+/// Those who use a pool are rivals when nothing is left of it, and not before.
+#[test]
+fn nobody_waits_for_what_something_is_left_of() {
+    use crate::matching::examples::{need, offer, problem, region};
+    let with = |beds: u32, reserve: u32| {
+        let mut offer = offer("O1");
+        offer.figures.staffed = beds.into();
+        let mut region = region();
+        let trust = region.trusts.get_mut(&offer.trust).unwrap();
+        trust.reserve.insert(offer.resource.key(), reserve.into());
+        let mut kept = KeptPlan::new(&problem(region, vec![need("N1"), need("N2")], vec![offer]));
+        kept.rivals([&need("N1").id]).iter().map(|id| id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!([with(3, 0), with(4, 1)], [["N1"], ["N1"]], "a bed is left");
+    assert_eq!([with(2, 0), with(3, 1)], [["N1", "N2"], ["N1", "N2"]]);
+}
+
 /// When units come free and somebody is served by them, whoever took them was among those who waited for them.
 #[test]
 fn whoever_takes_what_comes_free_was_a_rival() {
