@@ -19,9 +19,11 @@ use super::demand;
 use super::failure::{Exit, Failure};
 use super::options::{Change, Expect};
 use super::page::pages;
+use super::proposal;
 use super::session::Session;
 use super::sheets;
 use super::time::{self, to_wire};
+use super::timeline::history;
 use super::watch::follow;
 
 /// The command that shows what there is, for errors.
@@ -37,6 +39,12 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Capacity) -> Result<
         Capacity::Show { id } => {
             let offer = find(session, &id, true).await?;
             session.show_one(&offer)
+        }
+        Capacity::History { id } => {
+            let offer = find(session, &id, true).await?;
+            let made = proposal::all_of_offer(session, &offer.id).await?;
+            let made = made.into_iter().map(|proposal| proposal.id);
+            history(session, made.chain([offer.id]).collect()).await
         }
         Capacity::Withdraw(args) => withdraw(session, args).await,
         Capacity::Suspend(args) => suspend(session, args).await,

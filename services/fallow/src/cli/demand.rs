@@ -2,6 +2,7 @@
 
 mod args;
 mod explain;
+mod park;
 mod validate;
 mod wait;
 
@@ -22,6 +23,7 @@ use super::page::pages;
 use super::pick::pick;
 use super::session::Session;
 use super::time::{self, to_wire};
+use super::timeline::history;
 use super::watch::follow;
 
 /// The command that shows what there is, for errors.
@@ -34,6 +36,8 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Demand) -> Result<Ex
         Demand::Amend(args) => amend(session, args).await,
         Demand::Withdraw(args) => withdraw(session, args).await,
         Demand::ResolveOutside(args) => resolve_outside(session, args).await,
+        Demand::Park(args) => park::park(session, args).await,
+        Demand::Resume(args) => park::resume(session, args).await,
         Demand::Ask(args) => validate::ask(session, args).await,
         Demand::Validate(args) => validate(session, args).await,
         Demand::Explain(args) => explain(session, args).await,
@@ -42,6 +46,10 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Demand) -> Result<Ex
         Demand::Show { id } => {
             let need = find(session, &id).await?;
             session.show_one(&need)
+        }
+        Demand::History { id } => {
+            let need = find(session, &id).await?;
+            history(session, vec![need.id]).await
         }
     }
 }

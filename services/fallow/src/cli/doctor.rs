@@ -1,7 +1,11 @@
 //! `fallow doctor`: what is wrong between a person and the services, each with the command that helps.
 
+mod bundle;
+mod certificate;
 mod probe;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -31,7 +35,7 @@ const CREDENTIAL_WARNED: SignedDuration = SignedDuration::from_mins(10);
 /// Looks for what is wrong.
 #[derive(Debug, Args)]
 #[command(
-    before_help = "Examples:\n  fallow doctor\n  fallow doctor --probe -o json\n\nExit 0 when nothing failed, else the code of \
+    before_help = "Examples:\n  fallow doctor\n  fallow doctor --probe -o json\n  fallow doctor --bundle out.zip     to send to whoever helps\n\nExit 0 when nothing failed, else the code of \
                    the first failure: 5 not signed in or not allowed, 6 a service is away, 1 anything else. Warnings do not \
                    change it."
 )]
@@ -39,6 +43,9 @@ pub(crate) struct Doctor {
     /// Publish an offer of nothing, wait until the region sees it, and take it back
     #[arg(long)]
     probe: bool,
+    /// Write what was found to this ZIP file too, without secrets and without anything that a person typed
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
 }
 
 /// How a check ended.
@@ -58,8 +65,18 @@ struct Check {
     detail: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     next: String,
+    /// What is said to others in place of the detail, where that names a person or repeats what somebody wrote.
+    #[serde(skip)]
+    shared: Option<String>,
     #[serde(skip)]
     exit: Exit,
+}
+
+impl Check {
+    /// Returns what others may read of it.
+    fn shared(&self) -> &str {
+        self.shared.as_deref().unwrap_or(&self.detail)
+    }
 }
 
 /// Everything that was looked at, in order.
@@ -89,6 +106,14 @@ impl Findings {
     fn failure(&mut self, check: impl Into<String>, failure: &Failure) {
         let next = failure.next.first().cloned().unwrap_or_default();
         self.fail(check, failure.exit, format!("{}: {}", failure.reason, failure.what), &next);
+        self.shared(&failure.reason);
+    }
+
+    /// Says what others may read of the check that was added last.
+    fn shared(&mut self, detail: &str) {
+        if let Some(last) = self.checks.last_mut() {
+            last.shared = Some(detail.to_owned());
+        }
     }
 
     fn add(
@@ -100,13 +125,14 @@ impl Findings {
         next: &str,
     ) {
         let (check, detail) = (check.into(), detail.into());
-        self.checks.push(Check { check, level, detail, next: next.to_owned(), exit });
+        self.checks.push(Check { check, level, detail, next: next.to_owned(), shared: None, exit });
     }
 }
 
 /// Runs `fallow doctor`.
 pub(crate) async fn run(session: &mut Session<'_>, args: &Doctor) -> Result<Exit, Failure> {
     let mut findings = Findings { version: env!("CARGO_PKG_VERSION"), ..Findings::default() };
+    let mut situation = None;
     match session.open().await {
         Err(failure) => findings.failure("context", &failure),
         Ok(()) => {
@@ -115,9 +141,11 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Doctor) -> Result<Exit
                 name => name.to_owned(),
             };
             findings.ok("context", format!("{name}, {}", session.context()?.endpoints.text()));
+            findings.shared("read");
+            endpoints(session, &mut findings).await?;
             services(session, &mut findings).await?;
             credential(session, &mut findings);
-            region(session, &mut findings).await;
+            situation = region(session, &mut findings).await;
             if args.probe && findings.failures == 0 {
                 match probe::run(session).await {
                     Ok(told) => findings.ok("probe", told),
@@ -127,6 +155,10 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Doctor) -> Result<Exit
         }
     }
     tell(session, &findings)?;
+    if let Some(path) = &args.bundle {
+        bundle::write(session, path, &findings, situation.as_ref())?;
+        session.terminal.say(&format!("written: {}", path.display()))?;
+    }
     let first = findings.checks.iter().find(|check| check.level == Level::Failed);
     Ok(first.map_or(Exit::Ok, |check| check.exit))
 }
@@ -156,6 +188,52 @@ fn tell(session: &mut Session<'_>, findings: &Findings) -> Result<(), Failure> {
     ))
 }
 
+/// Looks at each address: whether the way there is encrypted, and how long its certificate holds yet.
+async fn endpoints(session: &Session<'_>, findings: &mut Findings) -> Result<(), Failure> {
+    let (context, now, limit) = (session.context()?, session.now(), session.global.deadline);
+    let addresses: BTreeSet<&str> =
+        Service::ALL.into_iter().map(|service| context.endpoints.of(service)).collect();
+    for address in addresses {
+        let place = bundle::place(address);
+        if !address.starts_with("https:") {
+            findings.ok("endpoint", format!("{place}  not encrypted"));
+            continue;
+        }
+        let begun = Instant::now();
+        match certificate::shown(context, address, now, limit).await {
+            Ok(shown) => {
+                let took = begun.elapsed().as_millis();
+                let told = format!("{place}  {}, {}, {took} ms", shown.version, shown.life.left(now));
+                if shown.life.ends_soon(now) {
+                    findings.warn("endpoint", told, "ask who runs it for a new certificate");
+                } else {
+                    findings.ok("endpoint", told);
+                }
+            }
+            Err(said) => {
+                let next = "fallow context show, which names the address and the authority";
+                findings.fail("endpoint", Exit::Unavailable, format!("{place}  {said}"), next);
+                findings.shared(&format!("{place}  no connection that can be trusted"));
+            }
+        }
+    }
+    if let Some(file) = &context.certificate_file {
+        let renew = "renew it: a system's certificate lives three days at most";
+        match certificate::of_file(file) {
+            Ok(life) if life.is_over(now) => {
+                findings.fail("own cert", Exit::NotAllowed, life.left(now), renew)
+            }
+            Ok(life) if life.ends_soon(now) => findings.warn("own cert", life.left(now), renew),
+            Ok(life) => findings.ok("own cert", life.left(now)),
+            Err(said) => {
+                findings.fail("own cert", Exit::NotAllowed, said, "fallow context show");
+                findings.shared("cannot be read");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Asks each service for its health, and whether changes are taken.
 async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), Failure> {
     let context = session.context()?;
@@ -172,11 +250,10 @@ async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), 
         let address = context.endpoints.of(service);
         let begun = Instant::now();
         let said = ask(address, full_name(service)).await;
-        let secured = if address.starts_with("https:") { "TLS" } else { "not encrypted" };
         let took = begun.elapsed().as_millis();
         match said {
             Ok(ServingStatus::Serving) => {
-                findings.ok(service.name(), format!("SERVING, {secured}, {took} ms"));
+                findings.ok(service.name(), format!("SERVING, {took} ms"));
             }
             Ok(other) => findings.fail(
                 service.name(),
@@ -184,12 +261,11 @@ async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), 
                 format!("{} at {address}", other.as_str_name()),
                 "ask who runs it; the log of the process says why",
             ),
-            Err(said) => findings.fail(
-                service.name(),
-                Exit::Unavailable,
-                format!("{said} at {address}"),
-                "fallow context show, which names the addresses",
-            ),
+            Err(said) => {
+                let next = "fallow context show, which names the addresses";
+                findings.fail(service.name(), Exit::Unavailable, format!("{said} at {address}"), next);
+                findings.shared("no answer");
+            }
         }
     }
     match ask(context.endpoints.of(Service::Capacity), WRITES_OK.to_owned()).await {
@@ -209,6 +285,9 @@ async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), 
 /// Reads the credential; whether it is accepted is said by the first call.
 fn credential(session: &Session<'_>, findings: &mut Findings) {
     let Some(claims) = session.claims() else {
+        if session.context().is_ok_and(|context| context.certificate_file.is_some()) {
+            return findings.ok("auth", "by its own certificate");
+        }
         findings.fail(
             "auth",
             Exit::NotAllowed,
@@ -222,6 +301,7 @@ fn credential(session: &Session<'_>, findings: &mut Findings) {
         Some(trust) => format!("{}, {} of {trust}, region {}", claims.sub, claims.role, claims.region),
         None => format!("{}, {}, region {}", claims.sub, claims.role, claims.region),
     };
+    let shown = format!("{}, region {}", claims.role, claims.region);
     match Timestamp::from_second(claims.exp).ok().filter(|_| claims.exp > 0) {
         Some(until) if until <= now => {
             let ended = show(until, now, &session.zone);
@@ -234,14 +314,18 @@ fn credential(session: &Session<'_>, findings: &mut Findings) {
         Some(until) => findings.ok("auth", format!("{who}, until {}", show(until, now, &session.zone))),
         None => findings.ok("auth", who),
     }
+    findings.shared(&shown);
 }
 
 /// Reads the region: whether the credential is accepted, what the clocks say, what the store is, which feeds are late.
-async fn region(session: &Session<'_>, findings: &mut Findings) {
+async fn region(session: &Session<'_>, findings: &mut Findings) -> Option<Situation> {
     let (asked, begun) = (session.now(), Instant::now());
     let situation = match situation::get(session, "").await {
         Ok(situation) => situation,
-        Err(failure) => return findings.failure("region", &failure),
+        Err(failure) => {
+            findings.failure("region", &failure);
+            return None;
+        }
     };
     let took = begun.elapsed();
     findings.ok("region", format!("{}, revision {}", situation.name, situation.revision));
@@ -255,6 +339,7 @@ async fn region(session: &Session<'_>, findings: &mut Findings) {
     if !findings.checks.iter().any(|check| check.check.starts_with("feed")) {
         findings.ok("feeds", format!("{} trusts, none silent", situation.trusts.len()));
     }
+    Some(situation)
 }
 
 fn clock(

@@ -29,6 +29,7 @@ mod proposal;
 mod region;
 mod report;
 mod rows;
+mod schema;
 mod session;
 mod settings;
 mod sheets;
@@ -203,6 +204,15 @@ pub enum Verb {
         before_help = "Examples:\n  fallow man capacity publish | man -l -\n  fallow man --to /usr/local/share/man/man1"
     )]
     Man(manual::Man),
+    /// Print the shape of what -o json writes and files hold, as JSON Schema
+    #[command(
+        display_order = 25,
+        before_help = "Examples:\n  fallow schema offer > offer.schema.json\n  fallow schema"
+    )]
+    Schema {
+        /// The message, such as Offer or Situation.Cell. Default: the names of all
+        message: Option<String>,
+    },
     /// Print the version
     #[command(display_order = 26)]
     Version,
@@ -218,7 +228,13 @@ pub async fn run(
     clock: Clock,
     terminal: Terminal<'_>,
 ) -> Exit {
+    let is_sitrep = matches!(verb, Verb::Sitrep(_));
     let mut session = Session::new(global, clock, terminal);
+    if session.global.format() == options::Format::Xlsx && !is_sitrep {
+        let failure = Failure::usage("-o xlsx is the situation report's")
+            .next("fallow export xlsx offers --out offers.xlsx, which writes records as a workbook");
+        return session.fail(&failure);
+    }
     let ended = tokio::select! {
         biased;
         ended = act(verb, &mut session, root) => ended,
@@ -226,11 +242,7 @@ pub async fn run(
     };
     match ended {
         Ok(exit) => exit,
-        Err(failure) => {
-            // Where even this cannot be written, the exit code still speaks.
-            let _ = session.terminal.err.write_all(failure.text().as_bytes());
-            failure.exit
-        }
+        Err(failure) => session.fail(&failure),
     }
 }
 
@@ -239,6 +251,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Context(command) => return context::run(session, command),
         Verb::Simulate(args) if args.is_apart() => return simulate::run_apart(session, args),
         Verb::Errors { reason } => return ping::errors(session, reason.as_deref()),
+        Verb::Schema { message } => return schema::run(session, message.as_deref()),
         Verb::Version => return ping::version(session),
         Verb::Doctor(args) => return doctor::run(session, &args).await,
         Verb::Cheat { topic } => return manual::cheat(session, topic.as_deref()),
@@ -334,6 +347,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Cheat { .. }
         | Verb::Doctor(_)
         | Verb::Man(_)
+        | Verb::Schema { .. }
         | Verb::Version => Ok(Exit::Ok),
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Format {
     Md,
     /// A page for the printer; of the situation report. Elsewhere as Markdown.
     Html,
+    /// A workbook; of the situation report. Elsewhere refused: `fallow export xlsx` writes records.
+    Xlsx,
     /// Ids only, one a line.
     Id,
 }
@@ -44,7 +46,7 @@ pub enum Colour {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// How to write results: table, wide, json, jsonl, csv, md, html or id
+    /// How to write results: table, wide, json, jsonl, csv, md, html, xlsx or id
     #[arg(short = 'o', long = "output", global = true, value_enum, hide_possible_values = true, default_value_t = Format::Table, value_name = "FORMAT")]
     pub(crate) format: Format,
     /// Print ids only, as -o id does

@@ -157,7 +157,7 @@ impl Terminal<'_> {
             Format::Json => self.json(&records, true),
             Format::Jsonl => records.iter().try_for_each(|record| self.json(record, false)),
             Format::Id => records.iter().try_for_each(|record| self.data(&format!("{}\n", record.id()))),
-            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html => {
+            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Xlsx => {
                 let chosen = choose(R::COLUMNS, layout)?;
                 let head: Vec<&str> = chosen.iter().map(|index| R::COLUMNS[*index].name).collect();
                 let view =
@@ -186,6 +186,7 @@ impl Terminal<'_> {
             | Format::Csv
             | Format::Md
             | Format::Html
+            | Format::Xlsx
             | Format::Id => self.list(std::slice::from_ref(record), layout, view),
         }
     }
@@ -210,7 +211,7 @@ impl Terminal<'_> {
                     .map_err(|error| Failure::new(Exit::Failed, "OUTPUT", error.to_string()))?;
                 self.out.write_all(&bytes)?;
             }
-            Format::Md | Format::Html => {
+            Format::Md | Format::Html | Format::Xlsx => {
                 let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
                 let mut text = line(head.iter().map(ToString::to_string).collect());
                 text.push_str(&line(vec!["---".to_owned(); head.len()]));

@@ -1,8 +1,10 @@
 //! `fallow ping`, `fallow errors` and `fallow version`: small things that help when others do not.
 
+use std::path::Path;
+
 use fallow_api::reasons;
 use tokio::time::{Instant, timeout};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -33,7 +35,9 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     }
     let format = match session.global.format() {
         format @ (Format::Csv | Format::Md | Format::Html) => format,
-        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id => Format::Table,
+        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Xlsx | Format::Id => {
+            Format::Table
+        }
     };
     session.terminal.table(&["service", "status", "took", "address"], rows, format)?;
     if all_serve {
@@ -45,7 +49,7 @@ pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Unavailable)
 }
 
-/// Asks once, without a credential: health is for everybody, and a retry would hide what is asked about. An empty name
+/// Asks once, without a token: health is for everybody, and a retry would hide what is asked about. An empty name
 /// means the process as a whole.
 pub(crate) async fn health(
     context: &Context,
@@ -53,9 +57,13 @@ pub(crate) async fn health(
     service: String,
 ) -> Result<ServingStatus, String> {
     let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| error.to_string())?;
+    let read = |file: &Path| std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()));
     if let Some(file) = &context.authority_file {
-        let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(file)?));
+        // Services that ask every caller for a certificate ask for it here too.
+        if let (Some(certificate), Some(key)) = (&context.certificate_file, &context.key_file) {
+            tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+        }
         endpoint = endpoint.tls_config(tls).map_err(|error| error.to_string())?;
     }
     let mut client = HealthClient::new(endpoint.connect_lazy());

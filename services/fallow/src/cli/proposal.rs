@@ -221,6 +221,13 @@ pub(crate) async fn suggestions(
     Ok(join_all(with_need).await)
 }
 
+/// Reads every proposal that was ever made of an offer, as far as the services still know it.
+pub(crate) async fn all_of_offer(session: &Session<'_>, offer: &str) -> Result<Vec<Proposal>, Failure> {
+    let states = ended_states().into_iter().chain([proposal::State::Held.into()]).collect();
+    let filter = ProposalFilter { offers: vec![offer.to_owned()], states, ..ProposalFilter::default() };
+    all(session, &filter).await
+}
+
 async fn all(session: &Session<'_>, filter: &ProposalFilter) -> Result<Vec<Proposal>, Failure> {
     let client = session.matching()?;
     pages(async |page_size, page_token| {

@@ -96,7 +96,7 @@ fn show(session: &mut Session<'_>, report: &GetReportResponse) -> Result<(), Fai
             let names = report.rows.iter().map(|row| format!("{}\n", row.name)).collect::<String>();
             return session.terminal.data(&names);
         }
-        Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html => {}
+        Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Xlsx => {}
     }
     let has_notes = report.rows.iter().any(|row| !row.note.is_empty());
     let mut head: Vec<&str> = report.columns.iter().map(String::as_str).collect();
@@ -174,7 +174,13 @@ fn draw(session: &mut Session<'_>, trend: &GetTrendResponse) -> Result<(), Failu
     match format {
         Format::Json => return session.terminal.json(trend, true),
         Format::Jsonl => return session.terminal.json(trend, false),
-        Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Id => {}
+        Format::Table
+        | Format::Wide
+        | Format::Csv
+        | Format::Md
+        | Format::Html
+        | Format::Xlsx
+        | Format::Id => {}
     }
     let mut view = session.view();
     view.exact = format == Format::Csv;

@@ -85,6 +85,13 @@ impl<'a> Session<'a> {
         Session::new(self.global.clone(), self.clock.clone(), terminal)
     }
 
+    /// Says why the command failed, and returns what the shell sees.
+    pub(crate) fn fail(&mut self, failure: &Failure) -> Exit {
+        // Where even this cannot be written, the exit code still speaks.
+        let _ = self.terminal.err.write_all(failure.text().as_bytes());
+        failure.exit
+    }
+
     /// Returns the time it is: for a demonstration, that of its services.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -355,9 +362,13 @@ impl<'a> Session<'a> {
         match self.global.format() {
             Format::Json => self.terminal.json(message, true)?,
             Format::Jsonl => self.terminal.json(message, false)?,
-            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Id => {
-                self.terminal.data(text)?
-            }
+            Format::Table
+            | Format::Wide
+            | Format::Csv
+            | Format::Md
+            | Format::Html
+            | Format::Xlsx
+            | Format::Id => self.terminal.data(text)?,
         }
         Ok(Exit::Ok)
     }

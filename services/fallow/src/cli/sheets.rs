@@ -12,6 +12,7 @@ use fallow_tabular::template::{self, Lists};
 
 pub(crate) use self::args::{Apply, Export, Import};
 use self::args::{Empty, Kind};
+pub(crate) use self::file::{refuse_a_screen, unwritten, write};
 use super::failure::{Exit, Failure};
 use super::session::Session;
 

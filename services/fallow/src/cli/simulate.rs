@@ -113,11 +113,11 @@ fn show(session: &mut Session<'_>, answer: &SimulateResponse, names: &Names) -> 
             needs.iter().try_for_each(|need| session.terminal.data(&format!("{need}\n")))?;
             return Ok(Exit::Ok);
         }
-        Format::Csv | Format::Md | Format::Html | Format::Table | Format::Wide => {}
+        Format::Csv | Format::Md | Format::Html | Format::Xlsx | Format::Table | Format::Wide => {}
     }
     let line = format!("{SIMULATION}, nothing here is real or sent; based on {}", started(session, answer));
     match format {
-        Format::Md | Format::Html => session.terminal.data(&format!("**{line}**\n\n"))?,
+        Format::Md | Format::Html | Format::Xlsx => session.terminal.data(&format!("**{line}**\n\n"))?,
         Format::Table | Format::Wide => session.terminal.data(&format!("{line}\n"))?,
         Format::Csv | Format::Json | Format::Jsonl | Format::Id => {}
     }

@@ -74,7 +74,7 @@ pub(crate) fn show(
             situation.trusts.iter().try_for_each(|trust| terminal.data(&format!("{}\n", trust.trust)))
         }
         Format::Csv => cells(terminal, situation, view),
-        Format::Md | Format::Html => heat(terminal, situation, Format::Md),
+        Format::Md | Format::Html | Format::Xlsx => heat(terminal, situation, Format::Md),
         Format::Table | Format::Wide => {
             for line in headline(situation, view) {
                 terminal.data(&format!("{line}\n"))?;

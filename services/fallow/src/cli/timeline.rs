@@ -9,6 +9,7 @@ use super::codes;
 use super::failure::{Exit, Failure};
 use super::options::Change;
 use super::output::{Cell, Column, Record, Tone, View, column, wide};
+use super::page::pages;
 use super::session::Session;
 use super::time::{self, to_wire};
 use super::watch::follow;
@@ -68,6 +69,19 @@ async fn draw(session: &mut Session<'_>, ask: &ListTimelineRequest) -> Result<Ex
     let client = session.monitor()?;
     let answer = session.call(ask.clone(), async |ask| client.clone().list_timeline(ask).await).await?;
     session.show_list(&answer.entries, "nothing happened")
+}
+
+/// Shows what the timeline tells of any of some records, in its order.
+pub(crate) async fn history(session: &mut Session<'_>, of: Vec<String>) -> Result<Exit, Failure> {
+    let client = session.monitor()?;
+    let mut entries: Vec<TimelineEntry> = pages(async |page_size, page_token| {
+        let request = ListTimelineRequest { page_size, page_token, ..ListTimelineRequest::default() };
+        let answer = session.call(request, async |ask| client.clone().list_timeline(ask).await).await?;
+        Ok((answer.entries, answer.next_page_token))
+    })
+    .await?;
+    entries.retain(|entry| entry.subjects.iter().any(|subject| of.contains(subject)));
+    session.show_list(&entries, "the timeline tells nothing of it, as far as it is kept and yours to know")
 }
 
 impl Record for TimelineEntry {

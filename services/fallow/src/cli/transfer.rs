@@ -13,6 +13,7 @@ use super::page::pages;
 use super::pick::pick;
 use super::session::Session;
 use super::time::{self, to_wire};
+use super::timeline::history;
 use super::watch::follow;
 
 /// The command that shows what there is, for errors.
@@ -25,6 +26,12 @@ pub(crate) enum Transfers {
     List(List),
     /// Show one transfer with its checklist and its steps
     Show {
+        /// Id of the transfer, or the beginning of one
+        id: String,
+    },
+    /// Show what happened to one transfer, from its proposal on
+    #[command(before_help = "Example:\n  fallow transfer history 0198d4")]
+    History {
         /// Id of the transfer, or the beginning of one
         id: String,
     },
@@ -132,6 +139,10 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Transfers) -> Result
     match command {
         Transfers::List(args) => list(session, args).await,
         Transfers::Show { id } => show(session, &id).await,
+        Transfers::History { id } => {
+            let found = find(session, &id).await?;
+            history(session, vec![found.id, found.proposal]).await
+        }
         Transfers::Advance(args) => advance(session, args).await,
         Transfers::Abort(args) => abort(session, args).await,
     }

@@ -6,16 +6,18 @@ use fallow_api::v1::unserved_explanation::{self, Relaxation};
 use fallow_api::v1::{
     AmendCohortRequest, AmendCohortResponse, AmendNeedRequest, AmendNeedResponse, AskToValidateRequest,
     AskToValidateResponse, ExplainNeedRequest, ExplainNeedResponse, GetNeedRequest, GetNeedResponse,
-    GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, Need, Objection,
+    GetOfferRequest, GetOfferResponse, GetRegionRequest, GetRegionResponse, GetTransferRequest,
+    GetTransferResponse, ListNeedsRequest, ListNeedsResponse, ListProposalsRequest, ListProposalsResponse,
+    ListTimelineRequest, ListTimelineResponse, Need, Objection, Offer, ParkNeedRequest, ParkNeedResponse,
     RaiseNeedRequest, RaiseNeedResponse, Region, ResolveNeedOutsideRequest, ResolveNeedOutsideResponse,
-    Trust, UnservedExplanation, ValidateNeedRequest, ValidateNeedResponse, WatchNeedsRequest,
-    WatchNeedsResponse, WithdrawCohortRequest, WithdrawCohortResponse, WithdrawNeedRequest,
-    WithdrawNeedResponse, need, watch_needs_response,
+    ResumeNeedRequest, ResumeNeedResponse, TimelineEntry, Trust, UnservedExplanation, ValidateNeedRequest,
+    ValidateNeedResponse, WatchNeedsRequest, WatchNeedsResponse, WithdrawCohortRequest,
+    WithdrawCohortResponse, WithdrawNeedRequest, WithdrawNeedResponse, need, watch_needs_response,
 };
 use insta::assert_snapshot;
 use tonic::Status;
 
-use crate::records::{lc_118, lc_120, suggestion};
+use crate::records::{lc_118, lc_120, level_2, moving, suggestion};
 use crate::world::{World, at};
 
 /// Needs by whole id only, as the service does it; lists give both.
@@ -50,6 +52,83 @@ pub(crate) fn knows_the_region(world: &World) {
             revision: 12,
         })
     });
+}
+
+#[tokio::test]
+async fn a_need_is_parked_and_taken_up_again() {
+    let world = World::new().await;
+    knows_needs(&world);
+    world.script.on("DemandService/ParkNeed", |ask: ParkNeedRequest| {
+        assert_eq!((ask.review_at, ask.reason.as_str()), (at("2026-11-25T08:00:00Z"), "awaits a scan"));
+        let need = Need { state: need::State::OnHold.into(), review_at: ask.review_at, ..lc_120() };
+        Ok(ParkNeedResponse { need: Some(need), revision: if ask.validate_only { 0 } else { 51 } })
+    });
+    world.script.on("DemandService/ResumeNeed", |ask: ResumeNeedRequest| {
+        assert_eq!(ask.expected_revision, Some(51));
+        Ok(ResumeNeedResponse { need: Some(lc_120()), revision: 52 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "demand park LC-120 --review \"tomorrow 08:00\" --reason \"awaits a scan\"",
+                "demand park LC-120 --review \"tomorrow 08:00\" --reason \"awaits a scan\" --dry-run -q",
+                "demand park LC-120 --review whenever",
+                "demand resume LC-120 --if-revision 51 -q",
+            ])
+            .await
+    );
+}
+
+#[tokio::test]
+async fn history_is_what_the_timeline_tells_of_one_record() {
+    let world = World::new().await;
+    knows_needs(&world);
+    let told = |text: &str, subjects: &[&str]| TimelineEntry {
+        at: at("2026-11-24T14:25:00Z"),
+        text: text.to_owned(),
+        subjects: subjects.iter().map(|id| (*id).to_owned()).collect(),
+        ..TimelineEntry::default()
+    };
+    let (proposed, offer) = (suggestion(), Offer { id: suggestion().offer, ..level_2() });
+    let pages = [
+        told("Proposed to Aldermoor", &[&lc_118().id, &proposed.id]),
+        told("Another need raised", &[&lc_120().id]),
+        told("Aldermoor: CT short", &[&offer.id]),
+        told("On the way", &["0198c2b2-0000-7000-8000-00000000000f", &moving().proposal, &moving().id]),
+    ];
+    world.script.on("MonitorService/ListTimeline", move |ask: ListTimelineRequest| {
+        let place: usize = ask.page_token.parse().unwrap_or_default();
+        let next_page_token = if place + 1 < pages.len() { (place + 1).to_string() } else { String::new() };
+        Ok(ListTimelineResponse { entries: vec![pages[place].clone()], next_page_token, revision: 60 })
+    });
+    world.script.on("CapacityService/GetOffer", move |_: GetOfferRequest| {
+        Ok(GetOfferResponse { offer: Some(offer.clone()), ..GetOfferResponse::default() })
+    });
+    world.script.on("MatchingService/ListProposals", move |ask: ListProposalsRequest| {
+        let asked = ask.filter.unwrap_or_default();
+        assert_eq!((asked.offers, asked.states.len()), (vec![proposed.offer.clone()], 7));
+        Ok(ListProposalsResponse { proposals: vec![proposed.clone()], ..ListProposalsResponse::default() })
+    });
+    world.script.on("MatchingService/GetTransfer", |_: GetTransferRequest| {
+        Ok(GetTransferResponse { transfer: Some(moving()), ..GetTransferResponse::default() })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "demand history LC-118",
+                "capacity history 0198c2a1-0000-7000-8000-000000000009",
+                "transfer history 0198c2d4 -o csv --columns text",
+            ])
+            .await
+    );
+    world
+        .script
+        .on("MonitorService/ListTimeline", |_: ListTimelineRequest| Ok(ListTimelineResponse::default()));
+    let nothing = world.run("demand history LC-118").await;
+    assert_eq!(
+        (nothing.exit, nothing.err.as_str()),
+        (0, "the timeline tells nothing of it, as far as it is kept and yours to know\n")
+    );
 }
 
 #[tokio::test]

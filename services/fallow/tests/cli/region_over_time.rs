@@ -175,6 +175,19 @@ async fn the_situation_report_is_of_a_time_and_signed() {
         "{}",
         csv.out
     );
+    let line = format!("sitrep --at 08:00 -o xlsx --out {}", world.folder().join("sitrep.xlsx").display());
+    let book = world.run(&line).await;
+    assert_eq!((book.exit, book.out.as_str(), book.err.as_str()), (0, "", "written: FOLDER/sitrep.xlsx\n"));
+    let read = std::fs::read(world.folder().join("sitrep.xlsx")).unwrap();
+    assert!(read.starts_with(b"PK") && read.len() > 2_000, "{} bytes", read.len());
+    let (screen, signed) = ("sitrep --at 08:00 -o xlsx", "sitrep --at 08:00 --sign-off director -o xlsx");
+    for line in [screen, signed] {
+        let refused = world.run_on_a_screen(line).await;
+        assert_eq!((refused.exit, refused.out.as_str(), refused.calls.len()), (2, "", 0), "{}", refused.err);
+    }
+    let elsewhere = world.run("alert list -o xlsx").await;
+    assert_eq!((elsewhere.exit, elsewhere.calls.len()), (2, 0));
+    assert!(elsewhere.err.contains("next: fallow export xlsx offers"), "{}", elsewhere.err);
     let signed = world.run("sitrep --at 08:00 --sign-off director").await;
     assert!(signed.out.contains("Signed off by director (gold) at Tue 24 Nov 08:04."), "{}", signed.out);
     assert_eq!(signed.err, "signed off (revision 4)\n");

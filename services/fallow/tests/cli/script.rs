@@ -12,6 +12,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tonic::server::Grpc;
 use tonic::{Request, Response, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 
@@ -72,6 +74,21 @@ impl Script {
                     .server_streaming(service, request)
                     .await
                     .map(Body::new)
+            }
+            .boxed()
+        })
+    }
+
+    /// Answers every question after the health of a service.
+    pub(crate) fn serves(&self) -> &Self {
+        self.add("grpc.health.v1.Health/Check", move |request| {
+            async move {
+                let service = service_fn(|_: Request<HealthCheckRequest>| {
+                    let status = ServingStatus::Serving.into();
+                    std::future::ready(Ok(Response::new(HealthCheckResponse { status })))
+                });
+                let codec = ProstCodec::<HealthCheckResponse, HealthCheckRequest>::default();
+                Grpc::new(codec).unary(service, request).await.map(Body::new)
             }
             .boxed()
         })

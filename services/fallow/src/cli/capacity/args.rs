@@ -24,6 +24,12 @@ pub(crate) enum Capacity {
         /// Id of the offer, or the beginning of one
         id: String,
     },
+    /// Show what came of one offer: proposals, answers, transfers, alerts, as far as you may hear of them
+    #[command(before_help = "Example:\n  fallow capacity history level2")]
+    History {
+        /// Id of the offer, the beginning of one, or a resource of which you have one offer
+        id: String,
+    },
     /// Take an offer back
     #[command(before_help = "Example:\n  fallow capacity withdraw 0198c2 --reason staffing")]
     Withdraw(Withdraw),

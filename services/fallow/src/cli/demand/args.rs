@@ -22,6 +22,14 @@ pub(crate) enum Demand {
     Withdraw(EndNeed),
     /// Record that a need was solved without Fallow
     ResolveOutside(Resolve),
+    /// Put a need aside until somebody looks again; nothing is proposed for it meanwhile
+    #[command(
+        before_help = "Example:\n  fallow demand park LC-120 --review \"tomorrow 08:00\" --reason \"awaits a scan\""
+    )]
+    Park(Park),
+    /// Take up a need that was parked
+    #[command(before_help = "Example:\n  fallow demand resume LC-120")]
+    Resume(Resume),
     /// Ask other trusts whether needs of theirs still stand
     #[command(before_help = "Example:\n  fallow demand ask LC-118 LC-120")]
     Ask(Ask),
@@ -38,6 +46,12 @@ pub(crate) enum Demand {
     List(List),
     /// Show one need
     Show {
+        /// Id of the need, the beginning of one, or its case reference
+        id: String,
+    },
+    /// Show what happened to one need, as far as you may hear of it
+    #[command(before_help = "Example:\n  fallow demand history LC-120")]
+    History {
         /// Id of the need, the beginning of one, or its case reference
         id: String,
     },
@@ -248,6 +262,34 @@ pub(crate) struct Resolve {
     /// How, in words, without patient details
     #[arg(long, default_value = "")]
     pub(super) note: String,
+    #[command(flatten)]
+    pub(super) change: Change,
+    #[command(flatten)]
+    pub(super) expect: Expect,
+}
+
+/// Puts a need aside.
+#[derive(Debug, Args)]
+pub(crate) struct Park {
+    /// Id of the need, the beginning of one, or its case reference
+    pub(super) id: String,
+    /// When somebody looks again: tomorrow 08:00, +4h or a date with a time
+    #[arg(long, value_name = "TIME")]
+    pub(super) review: String,
+    /// Why, in words, without patient details
+    #[arg(long, default_value = "")]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) change: Change,
+    #[command(flatten)]
+    pub(super) expect: Expect,
+}
+
+/// Takes a need up again.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Id of the need, the beginning of one, or its case reference
+    pub(super) id: String,
     #[command(flatten)]
     pub(super) change: Change,
     #[command(flatten)]

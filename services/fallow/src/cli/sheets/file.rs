@@ -63,12 +63,12 @@ pub(super) fn bad(path: &Path, error: &BadFile) -> Failure {
 }
 
 /// Says that a file could not be made.
-pub(super) fn unwritten(error: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn unwritten(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, "OUTPUT", error.to_string())
 }
 
 /// Refuses to pour a workbook over a person's screen.
-pub(super) fn refuse_a_screen(session: &Session<'_>, out: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn refuse_a_screen(session: &Session<'_>, out: Option<&Path>) -> Result<(), Failure> {
     if out.is_none() && session.terminal.interactive {
         return Err(
             Failure::usage("a workbook is not for a screen").next("add --out FILE.xlsx, or > FILE.xlsx")
@@ -78,7 +78,7 @@ pub(super) fn refuse_a_screen(session: &Session<'_>, out: Option<&Path>) -> Resu
 }
 
 /// Writes a file where it was asked for, else to the standard output.
-pub(super) fn write(session: &mut Session<'_>, out: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write(session: &mut Session<'_>, out: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     match out {
         None => session.terminal.out.write_all(bytes)?,
         Some(path) => {

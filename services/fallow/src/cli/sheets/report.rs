@@ -90,7 +90,13 @@ impl Report {
                 };
                 session.terminal.json(&written, session.global.format() == Format::Json)?;
             }
-            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Id => {
+            Format::Table
+            | Format::Wide
+            | Format::Csv
+            | Format::Md
+            | Format::Html
+            | Format::Xlsx
+            | Format::Id => {
                 session.terminal.data(&text)?;
             }
         }

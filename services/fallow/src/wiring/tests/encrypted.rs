@@ -46,12 +46,62 @@ async fn a_system_calls_by_its_certificate_alone() {
     assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, reasons::TRUST_NOT_ACTIVE));
     assert!(list("ZA2").await.is_err(), "its certificate is revoked");
 
+    // What a system's engineer sees of the way there, by its certificate alone.
+    let context = format!(
+        "current = \"test\"\n[contexts.test]\nendpoints = \"{url}\"\nauthority_file = \"{}\"\ncertificate_file = \
+         \"{}\"\nkey_file = \"{}\"\n",
+        file("ca.pem"),
+        file("ZA1-bed-state.pem"),
+        file("ZA1-bed-state-key.pem")
+    );
+    std::fs::write(folder.path().join("config.toml"), context).unwrap();
+    let healthy = doctor(&file("config.toml")).await;
+    let told = |check: &str| {
+        let found = healthy["checks"].as_array().unwrap().iter().find(|one| one["check"] == check);
+        found.and_then(|one| one["detail"].as_str()).unwrap_or_default().to_owned()
+    };
+    let endpoint = told("endpoint");
+    assert!(endpoint.contains("TLS 1.3, ") && endpoint.contains(" h left, "), "{healthy:#}");
+    assert!(told("own cert").ends_with(" h left"), "{healthy:#}");
+    assert_eq!(
+        (told("auth").as_str(), &healthy["failures"]),
+        ("by its own certificate", &0.into()),
+        "{healthy:#}"
+    );
+    // An authority that did not sign the certificate is no way there, and says so.
+    let other = tempfile::tempdir().unwrap();
+    let none =
+        DevCaArgs { folder: other.path().to_owned(), systems: Vec::new(), revoked: Vec::new(), config: None };
+    dev_ca::make(&none, dev_ca::today()).unwrap();
+    let context = format!(
+        "current = \"test\"\n[contexts.test]\nendpoints = \"{url}\"\nauthority_file = \"{}\"\n",
+        other.path().join("ca.pem").display()
+    );
+    std::fs::write(folder.path().join("other.toml"), context).unwrap();
+    let strange = doctor(&file("other.toml")).await.to_string();
+    assert!(strange.contains("is not signed by the authority that the context names"), "{strange}");
+
     // As `fallow healthcheck` and the console do.
     let endpoint = tonic::transport::Endpoint::from_shared(url).unwrap();
     let channel =
         endpoint.tls_config(client_tls(&process.config).unwrap().unwrap()).unwrap().connect().await.unwrap();
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
     process.tasks.finish(Duration::from_secs(10)).await.unwrap();
+}
+
+/// Runs `fallow doctor -o json` with the contexts of a file.
+async fn doctor(contexts: &str) -> serde_json::Value {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use crate::root::{Command, Root};
+    let words =
+        ["fallow", "doctor", "-o", "json", "--context-file", contexts, "--state-home", "/nonexistent"];
+    let root = Root::try_parse_from(words).unwrap();
+    let Command::Client(verb) = root.command else { panic!("not a client command") };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let terminal = crate::cli::Terminal { out: &mut out, err: &mut err, interactive: false, colour: false };
+    crate::cli::run(*verb, root.global, Root::command(), Clock::system(), terminal).await;
+    serde_json::from_slice(&out).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&err)))
 }
 
 #[tokio::test]
