@@ -40,7 +40,7 @@ pub(crate) struct Question {
 /// Parses a question.
 ///
 /// # Errors
-/// Every violation; `NOT_FOUND` for a trust or a need that is not the caller's to know.
+/// Every violation; `NOT_FOUND` for a trust, a kind of it or a need that is not the caller's to know.
 pub(crate) fn parse(call: &Call, message: &v1::AskToConfirmRequest) -> Result<(Mutation, Question), Failure> {
     let mut check = Check::new("");
     let trust = check.ods::<TrustCode>("trust", &message.trust);
@@ -57,6 +57,10 @@ pub(crate) fn parse(call: &Call, message: &v1::AskToConfirmRequest) -> Result<(M
     let (resource, need) = (resource.flatten(), need.flatten());
     if !call.region.region.trusts.contains_key(&trust) || !call.viewer().knows_trust(trust) {
         return Err(Failure::NotFound { record: "trust", id: trust.to_string() });
+    }
+    // Else whoever may not see the figures would be told that there is nothing to ask about them.
+    if let Some(key) = resource.as_ref().filter(|key| !call.viewer().knows_kind(trust, key.kind)) {
+        return Err(Failure::NotFound { record: "resource", id: format!("{key} of {trust}") });
     }
     let need = need.map(|id| visible_need(call, &id)).transpose()?;
     Ok((mutation, Question { trust, resource, need }))

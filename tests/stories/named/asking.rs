@@ -78,6 +78,21 @@ async fn a_question_is_between_those_who_ask_and_are_asked(world: &mut World) {
     let own = ask(&near, "ZA1", "").await.unwrap_err();
     assert_eq!((own.code, own.violations[0].field.as_str()), (Code::InvalidArgument, "trust"));
     assert_eq!(ask(&home, "ZA9", "").await.unwrap_err().code, Code::NotFound);
+    // What a trust does not share with another is none of its business, nor whether it is old.
+    let about = async |user: &User, kind: v1::ResourceKind, code: &str| {
+        let request = v1::AskToConfirmRequest {
+            request_id: fresh_request_id(),
+            trust: "ZA1".into(),
+            resource: Some(wire::resource(kind, code)),
+            ..Default::default()
+        };
+        call!(user.capacity(), ask_to_confirm, request)
+    };
+    let wards = |user| about(user, v1::ResourceKind::VirtualWard, "FRAILTY");
+    assert_eq!(wards(&third).await.unwrap_err().code, Code::NotFound, "ZA3 is in no collaborative for it");
+    assert_eq!(wards(&home).await.unwrap().asked, 0);
+    assert_eq!(wards(&gold).await.unwrap().asked, 0);
+    assert!(about(&third, v1::ResourceKind::Diagnostic, "CT").await.is_ok());
     assert_eq!(ask(&home, "nobody", "").await.unwrap_err().code, Code::InvalidArgument);
     let unknown = ask(&home, "ZA1", "01920000-0000-7000-8000-000000000000").await.unwrap_err();
     assert_eq!(unknown.code, Code::NotFound);
