@@ -107,7 +107,9 @@ pub struct Claim {
 /// A sign-in that was ended before its time. What was signed in with it is refused while the record is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedSession {
-    /// When it was ended. Of a person with all of theirs: what began later goes on.
+    /// Until which sign-in it is ended, on the clock that sign-ins are dated by, and not when that was said: what a person
+    /// ends are the sign-ins of this name until the one that they ended; what the provider ends of a person, those until it
+    /// said so. Whoever signed in later goes on, unless the provider has ended the one session of this name.
     pub at: Timestamp,
     /// Until when the record is kept: longer than anything lasts that the sign-in was exchanged for.
     pub until: Timestamp,
