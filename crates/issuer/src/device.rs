@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::pages::{document, escaped};
-use crate::sign_in::{choices, chosen};
+use crate::sign_in::{choices, chosen, level_of};
 use crate::token::{client, refused};
 use crate::{CODE_LIFE, DEVICE_EVERY, Issuer};
 
@@ -16,6 +16,9 @@ use crate::{CODE_LIFE, DEVICE_EVERY, Issuer};
 pub(crate) struct Asked {
     client_id: Option<String>,
     client_secret: Option<String>,
+    /// How well the person must sign in, as at the page for browsers.
+    #[serde(default)]
+    acr_values: String,
 }
 
 /// `POST /device_authorization`
@@ -29,7 +32,7 @@ pub(crate) async fn begin(
     else {
         return refused(StatusCode::UNAUTHORIZED, "invalid_client");
     };
-    match state.sessions.add_device(&client.id) {
+    match state.sessions.add_device(&client.id, level_of(&asked.acr_values)) {
         Ok((device_code, user_code)) => Json(json!({
             "device_code": device_code, "user_code": user_code,
             "verification_uri": format!("{}/device", issuer.address()),
@@ -65,12 +68,13 @@ pub(crate) async fn page(State(issuer): State<Issuer>, Query(typed): Query<Typed
 pub(crate) async fn choose(State(issuer): State<Issuer>, Form(typed): Form<Typed>) -> Response {
     let mut state = issuer.state();
     let who = chosen(&state, &typed.who);
-    let waits = state.sessions.device_of(&typed.user_code).map(|device| device.client.clone());
-    let (Some((uid, role)), Some(client)) = (who, waits) else {
+    let waits =
+        state.sessions.device_of(&typed.user_code).map(|device| (device.client.clone(), device.level));
+    let (Some((uid, role)), Some((client, level))) = (who, waits) else {
         let text = "<h1>No device shows this code.</h1>";
         return (StatusCode::BAD_REQUEST, Html(document("Unknown code", text))).into_response();
     };
-    let Ok(session) = state.sessions.open(&uid, &role, &client, 2) else {
+    let Ok(session) = state.sessions.open(&uid, &role, &client, level) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     if let Some(device) = state.sessions.device_of(&typed.user_code) {

@@ -114,6 +114,7 @@ struct State {
     keys_asked: u64,
     refreshed: u64,
     token_life: Duration,
+    renews_id_tokens: bool,
 }
 
 impl Issuer {
@@ -136,6 +137,7 @@ impl Issuer {
             keys_asked: 0,
             refreshed: 0,
             token_life: TOKEN_LIFE,
+            renews_id_tokens: true,
         };
         Ok(Self(Arc::new(Inner { address, state: Mutex::new(state) })))
     }
@@ -265,6 +267,11 @@ impl Issuer {
     /// Decides how long tokens last that are issued from now on.
     pub fn set_token_life(&self, life: Duration) {
         self.state().token_life = life;
+    }
+
+    /// Decides whether a refresh token brings a new ID token from now on, which a provider may leave out.
+    pub fn set_renews_id_tokens(&self, renews: bool) {
+        self.state().renews_id_tokens = renews;
     }
 
     /// Ends a session and tells its client.

@@ -38,6 +38,8 @@ pub(crate) struct Code {
 pub(crate) struct Waiting {
     pub(crate) client: String,
     pub(crate) user_code: String,
+    /// The level at which its person signs in.
+    pub(crate) level: u8,
     /// The session, once its person has signed in.
     pub(crate) sid: Option<String>,
     made: Instant,
@@ -112,7 +114,7 @@ impl Sessions {
         self.codes.remove(code).filter(|code| code.made.elapsed() < CODE_LIFE)
     }
 
-    pub(crate) fn add_device(&mut self, client: &str) -> Result<(String, String), IssuerError> {
+    pub(crate) fn add_device(&mut self, client: &str, level: u8) -> Result<(String, String), IssuerError> {
         let device_code = random()?;
         // Eight letters that nobody confuses.
         let letters = random()?.bytes().map(|byte| char::from(b'A' + byte % 20)).take(8).collect::<String>();
@@ -120,6 +122,7 @@ impl Sessions {
         let waiting = Waiting {
             client: client.to_owned(),
             user_code: user_code.clone(),
+            level,
             sid: None,
             made: Instant::now(),
             asked: None,

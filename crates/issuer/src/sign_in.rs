@@ -66,7 +66,7 @@ impl Asked {
 
     /// Signs in as strongly as was asked for.
     fn level(&self) -> u8 {
-        if self.acr_values.starts_with("AAL3") { 3 } else { 2 }
+        level_of(&self.acr_values)
     }
 }
 
@@ -185,4 +185,9 @@ pub(crate) fn chosen(state: &Known, who: &str) -> Option<(String, String)> {
 fn bad() -> Response {
     (StatusCode::BAD_REQUEST, Html(document("Bad request", "<h1>This is no request of a client.</h1>")))
         .into_response()
+}
+
+/// Returns the level that somebody is asked to sign in at.
+pub(crate) fn level_of(acr_values: &str) -> u8 {
+    if acr_values.starts_with("AAL3") { 3 } else { 2 }
 }

@@ -94,10 +94,15 @@ pub(crate) async fn token(
         .and_then(|tokens| Ok((tokens, state.sessions.add_refresh_token(&session.sid)?)));
     match made {
         Ok((tokens, refresh_token)) => {
-            let answer = json!({
+            let mut answer = json!({
                 "token_type": "Bearer", "expires_in": life, "id_token": tokens.id_token,
                 "access_token": tokens.access_token, "refresh_token": refresh_token,
             });
+            let is_renewal = asked.grant_type.as_deref() == Some("refresh_token");
+            if let (true, false, Some(answer)) = (is_renewal, state.renews_id_tokens, answer.as_object_mut())
+            {
+                answer.remove("id_token");
+            }
             ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
         }
         Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
