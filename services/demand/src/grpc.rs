@@ -62,11 +62,16 @@ impl DemandService for Demand {
         let (mutation, raised) = parse_raise(&call, &message)?;
         let done = raise::run(&call, &mutation, &raised).await?;
         let answer = &done.answer;
-        let revision = call.revision(&done, &need_key(&answer.need.id), mutation.validate_only);
+        let key = need_key(&answer.need.id);
+        let revision = call.revision(&done, &key, mutation.validate_only);
+        // What was raised before is told as it now is: whoever repeats a request must hear of its end.
+        let known = if done.replayed { call.live.find("need", &key, verbs::need_of).ok() } else { None };
+        let need = known.map_or_else(|| answer.need.clone(), |(need, _)| need);
         Ok(Response::new(v1::RaiseNeedResponse {
-            need: Some(need::to_wire(&answer.need, revision, true)),
+            need: Some(need::to_wire(&need, revision, true)),
             revision: request::number_to_wire(revision),
             already_live: answer.already_live,
+            raised_before: done.replayed,
         }))
     }
 

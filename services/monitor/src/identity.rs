@@ -16,7 +16,7 @@ use fallow_domain::ids::Label;
 use fallow_host::clock::Clock;
 use fallow_host::identity::provider::Provider;
 use fallow_host::identity::sessions::EndedBy;
-use fallow_host::identity::{Signer, caller};
+use fallow_host::identity::{Signer, Verifier, caller};
 use fallow_live::Live;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -41,12 +41,16 @@ pub struct SignIns {
     pub roles: RoleTables,
     /// Signs their credentials.
     pub signer: Signer,
+    /// Knows the credentials that were signed before, when they are to be renewed.
+    pub verifier: Verifier,
     /// How long a credential lasts.
     pub token_life: Duration,
     /// The client id of the command line; empty when it has no sign-in.
     pub cli_client: String,
     /// What clients ask the provider for.
     pub scopes: String,
+    /// The `acr` that the command line asks for where assurance level 3 is needed.
+    pub step_up_acr: String,
 }
 
 /// The identity service over a region's ledger.
@@ -96,6 +100,7 @@ impl IdentityService for Identities {
                 issuer: sign_ins.provider.issuer().to_owned(),
                 cli_client: sign_ins.cli_client.clone(),
                 scopes: sign_ins.scopes.clone(),
+                step_up_acr: sign_ins.step_up_acr.clone(),
             },
             None => v1::GetProviderResponse::default(),
         };

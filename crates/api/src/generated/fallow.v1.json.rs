@@ -3694,6 +3694,7 @@ impl json::Message for super::RaiseNeedResponse {
         "need",
         "revision",
         "already_live",
+        "raised_before",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -3701,6 +3702,7 @@ impl json::Message for super::RaiseNeedResponse {
             "need" => 0,
             "revision" => 1,
             "already_live" | "alreadyLive" => 2,
+            "raised_before" | "raisedBefore" => 3,
             _ => return None,
         })
     }
@@ -3709,6 +3711,7 @@ impl json::Message for super::RaiseNeedResponse {
         json::put_optional::<json::Nested<super::Need>, M>(out, "need", &self.need)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put::<json::Bool, M>(out, "already_live", &self.already_live)?;
+        json::put::<json::Bool, M>(out, "raised_before", &self.raised_before)?;
         Ok(())
     }
 
@@ -3717,6 +3720,7 @@ impl json::Message for super::RaiseNeedResponse {
             0 => self.need = json::take::<json::Nested<super::Need>, M>(from)?,
             1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             2 => self.already_live = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            3 => self.raised_before = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -9675,6 +9679,7 @@ impl json::Message for super::ExchangeTokenRequest {
         "id_token",
         "access_token",
         "nonce",
+        "credential",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -9682,6 +9687,7 @@ impl json::Message for super::ExchangeTokenRequest {
             "id_token" | "idToken" => 0,
             "access_token" | "accessToken" => 1,
             "nonce" => 2,
+            "credential" => 3,
             _ => return None,
         })
     }
@@ -9690,6 +9696,7 @@ impl json::Message for super::ExchangeTokenRequest {
         json::put::<json::Text, M>(out, "id_token", &self.id_token)?;
         json::put::<json::Text, M>(out, "access_token", &self.access_token)?;
         json::put::<json::Text, M>(out, "nonce", &self.nonce)?;
+        json::put::<json::Text, M>(out, "credential", &self.credential)?;
         Ok(())
     }
 
@@ -9698,6 +9705,7 @@ impl json::Message for super::ExchangeTokenRequest {
             0 => self.id_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             1 => self.access_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.nonce = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.credential = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -9778,6 +9786,7 @@ impl json::Message for super::GetProviderResponse {
         "issuer",
         "cli_client",
         "scopes",
+        "step_up_acr",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -9785,6 +9794,7 @@ impl json::Message for super::GetProviderResponse {
             "issuer" => 0,
             "cli_client" | "cliClient" => 1,
             "scopes" => 2,
+            "step_up_acr" | "stepUpAcr" => 3,
             _ => return None,
         })
     }
@@ -9793,6 +9803,7 @@ impl json::Message for super::GetProviderResponse {
         json::put::<json::Text, M>(out, "issuer", &self.issuer)?;
         json::put::<json::Text, M>(out, "cli_client", &self.cli_client)?;
         json::put::<json::Text, M>(out, "scopes", &self.scopes)?;
+        json::put::<json::Text, M>(out, "step_up_acr", &self.step_up_acr)?;
         Ok(())
     }
 
@@ -9801,6 +9812,7 @@ impl json::Message for super::GetProviderResponse {
             0 => self.issuer = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             1 => self.cli_client = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.scopes = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.step_up_acr = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

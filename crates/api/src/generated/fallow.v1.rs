@@ -2886,7 +2886,8 @@ pub mod capacity_service_client {
                 .insert(GrpcMethod::new("fallow.v1.CapacityService", "DeclarePressure"));
             self.inner.unary(req, path, codec).await
         }
-        /// Asks another trust to confirm or correct its figures. Idempotent by `request_id`.
+        /// Asks another trust to confirm or correct its figures. Idempotent by `request_id`. NOT_FOUND for a trust, or a kind of
+        /// resource of it, that is not yours to know.
         /// RESOURCE_EXHAUSTED / RATE_LIMITED when the same trust was asked about the same resource a short while ago.
         pub async fn ask_to_confirm(
             &mut self,
@@ -3110,7 +3111,8 @@ pub mod capacity_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Asks another trust to confirm or correct its figures. Idempotent by `request_id`.
+        /// Asks another trust to confirm or correct its figures. Idempotent by `request_id`. NOT_FOUND for a trust, or a kind of
+        /// resource of it, that is not yours to know.
         /// RESOURCE_EXHAUSTED / RATE_LIMITED when the same trust was asked about the same resource a short while ago.
         async fn ask_to_confirm(
             &self,
@@ -3941,6 +3943,9 @@ pub struct RaiseNeedResponse {
     /// True when it was live before; nothing was written.
     #[prost(bool, tag = "3")]
     pub already_live: bool,
+    /// True when this request was carried out before; nothing was written, and `need` may have ended since.
+    #[prost(bool, tag = "4")]
+    pub raised_before: bool,
 }
 /// One need of a stream.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -9963,6 +9968,11 @@ pub struct ExchangeTokenRequest {
     /// The nonce that the ID token must carry; empty when none was sent. TOKEN_BINDING when it carries another.
     #[prost(string, tag = "3")]
     pub nonce: ::prost::alloc::string::String,
+    /// The last credential that this sign-in was exchanged for, also when it has ended, to renew it; at most 8 KiB. Then the
+    /// ID token only names the sign-in: it may have ended, and need not belong to the access token, for a provider that
+    /// renews that need not give another. Empty, or of another sign-in = both are checked.
+    #[prost(string, tag = "4")]
+    pub credential: ::prost::alloc::string::String,
 }
 /// Holds a credential of this region.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -10001,6 +10011,9 @@ pub struct GetProviderResponse {
     /// What to ask the provider for, separated by spaces.
     #[prost(string, tag = "3")]
     pub scopes: ::prost::alloc::string::String,
+    /// The `acr_values` with which to ask the provider for a sign-in of assurance level 3. Empty where there are none.
+    #[prost(string, tag = "4")]
+    pub step_up_acr: ::prost::alloc::string::String,
 }
 /// Asks to end what a logout token names.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -181,6 +181,23 @@ impl Verifier {
     /// Says which check the token does not pass; nothing of the token is repeated.
     pub fn verify(&self, token: &str) -> Result<Caller, Failure> {
         let claims = self.signed_claims(token)?;
+        self.check_end(&claims)?;
+        let caller = self.told(claims)?;
+        self.check_session(&caller)?;
+        Ok(caller)
+    }
+
+    /// Finds out who a token spoke for that may have ended: to renew it, where it is shown otherwise that its session goes
+    /// on. It is a credential for nothing else.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`], but `TOKEN_EXPIRED` and `SESSION_ENDED`.
+    pub fn once_held_by(&self, token: &str) -> Result<Caller, Failure> {
+        self.told(self.signed_claims(token)?)
+    }
+
+    /// Reads who the claims of a token speak for.
+    fn told(&self, claims: Claims) -> Result<Caller, Failure> {
         if claims.iss.as_deref() != Some(&self.issuer) {
             return refuse(reasons::TOKEN_ISSUER, "the token comes from another issuer");
         }
@@ -233,9 +250,7 @@ impl Verifier {
             (Some(_), Some(Err(_)) | None) => return lacks("the auth_time of a session"),
         };
         let actor = Actor { subject, kind, role, trust };
-        let caller = Caller { actor, region: self.region.clone(), assurance, session, signed_in_at };
-        self.check_session(&caller)?;
-        Ok(caller)
+        Ok(Caller { actor, region: self.region.clone(), assurance, session, signed_in_at })
     }
 
     /// Refuses a caller whose sign-in was ended. What lasts, such as a watch, asks again as long as it does.
@@ -263,16 +278,23 @@ impl Verifier {
             .or_else(|_| refuse(reasons::TOKEN_MALFORMED, "a claim of the token is of the wrong kind"))
     }
 
+    /// Refuses a token that has ended. One that does not say when it ends is refused as such.
+    fn check_end(&self, claims: &Claims) -> Result<(), Failure> {
+        let now = self.clock.now().as_second();
+        match claims.exp {
+            Some(exp) if exp.saturating_add(self.leeway_seconds) <= now => {
+                refuse(reasons::TOKEN_EXPIRED, "the token has ended: sign in again")
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn check_times(&self, claims: &Claims) -> Result<(), Failure> {
-        let (Some(iat), Some(exp)) = (claims.iat, claims.exp) else { return lacks("iat and exp") };
+        let (Some(iat), Some(_)) = (claims.iat, claims.exp) else { return lacks("iat and exp") };
         if claims.sub.as_deref().is_none_or(str::is_empty) {
             return lacks("sub");
         }
-        let now = self.clock.now().as_second();
-        if exp.saturating_add(self.leeway_seconds) <= now {
-            return refuse(reasons::TOKEN_EXPIRED, "the token has ended: sign in again");
-        }
-        let latest = now.saturating_add(self.leeway_seconds);
+        let latest = self.clock.now().as_second().saturating_add(self.leeway_seconds);
         if iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
             return refuse(reasons::TOKEN_NOT_YET, "the token begins in the future");
         }

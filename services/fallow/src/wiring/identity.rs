@@ -45,9 +45,11 @@ impl Process {
             provider,
             roles,
             signer,
+            verifier: self.identity.verifier.clone(),
             token_life: Duration::from_secs(self.config.identity.token_seconds.into()),
             cli_client: settings.cli_client.clone(),
             scopes: settings.scopes.clone(),
+            step_up_acr: settings.step_up_acr.clone(),
         }))
     }
 }

@@ -136,7 +136,7 @@ async fn need_raises_with_the_band_of_its_time() {
     let world = World::new().await;
     world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
         let revision = if ask.validate_only { 0 } else { 42 };
-        Ok(RaiseNeedResponse { need: Some(lc_118()), revision, already_live: false })
+        Ok(RaiseNeedResponse { need: Some(lc_118()), revision, already_live: false, ..Default::default() })
     });
     assert_snapshot!(world.transcript(&[
         "need 1 level3 --by 16:00",
@@ -151,7 +151,7 @@ async fn need_raises_with_the_band_of_its_time() {
 async fn raising_again_returns_the_live_one() {
     let world = World::new().await;
     world.script.on("DemandService/RaiseNeed", |_: RaiseNeedRequest| {
-        Ok(RaiseNeedResponse { need: Some(lc_118()), revision: 42, already_live: true })
+        Ok(RaiseNeedResponse { need: Some(lc_118()), revision: 42, already_live: true, ..Default::default() })
     });
     assert_snapshot!(world.transcript(&["need 1 level3 --by 16:00 --ref LC-118"]).await);
 }

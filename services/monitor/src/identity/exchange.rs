@@ -53,7 +53,7 @@ struct Look {
 /// As the contract says of `ExchangeToken`.
 pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<Exchanged, Failure> {
     let sign_ins = inner.sign_ins()?;
-    let signed_in = sign_ins.provider.sign_in(&asked.id_token, Some(&asked.access_token)).await?;
+    let signed_in = signed_in(sign_ins, asked).await?;
     if !asked.nonce.is_empty() && signed_in.nonce.as_deref() != Some(&asked.nonce) {
         return unauthenticated(reasons::TOKEN_BINDING, "the ID token was issued for another sign-in");
     }
@@ -99,6 +99,23 @@ pub(super) async fn run(inner: &Inner, asked: &ExchangeTokenRequest) -> Result<E
         SignedDuration::try_from(life).ok().and_then(|life| now.checked_add(life).ok()).unwrap_or(now);
     tracing::info!(trust = trust.map(tracing::field::display), %role, assurance = assurance.level(), "signed in");
     Ok(Exchanged { token, ends_at, session_ends_at, actor, assurance })
+}
+
+/// Reads who signed in. Whoever shows the credential that they have of a sign-in renews it: its ID token then only names
+/// it. That may have ended meanwhile, and a provider that renews the access token need not give another.
+async fn signed_in(sign_ins: &SignIns, asked: &ExchangeTokenRequest) -> Result<SignedIn, Failure> {
+    // One that is none of ours proves nothing, and is as good as none.
+    if let Ok(held) = sign_ins.verifier.once_held_by(&asked.credential) {
+        let known = sign_ins.provider.past_sign_in(&asked.id_token).await?;
+        let signed_in_at = held.signed_in_at.map(Timestamp::as_second);
+        if held.session.as_ref() == Some(&known.session)
+            && held.actor.subject == known.subject
+            && signed_in_at == Some(known.signed_in_at)
+        {
+            return Ok(known);
+        }
+    }
+    sign_ins.provider.sign_in(&asked.id_token, Some(&asked.access_token)).await
 }
 
 /// Refuses a sign-in that was ended.

@@ -60,10 +60,30 @@ pub(super) struct Expected<'a> {
 
 type Claims = Map<String, Value>;
 
+/// What a token must say of its end.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// When it is; then the token is good for nothing.
+    Told,
+    /// As [`End::Told`], or nothing: it is so many seconds after the token was issued then.
+    UntoldAfter(i64),
+    /// Something; it may be past, for something else shows that the session goes on.
+    MayBePast,
+}
+
 impl Expected<'_> {
     /// Reads an ID token's claims.
     pub(super) fn sign_in(&self, claims: &Claims) -> Result<SignedIn, Failure> {
-        let issued_at = self.check(claims, None)?;
+        self.signed_in(claims, End::Told)
+    }
+
+    /// Reads the claims of an ID token that may have ended.
+    pub(super) fn past_sign_in(&self, claims: &Claims) -> Result<SignedIn, Failure> {
+        self.signed_in(claims, End::MayBePast)
+    }
+
+    fn signed_in(&self, claims: &Claims, end: End) -> Result<SignedIn, Failure> {
+        let issued_at = self.check(claims, end)?;
         let Some(sub) = text(claims, "sub")?.filter(|sub| !sub.is_empty()) else { return lacks("sub") };
         // Without it, a token that is made anew every ten minutes would let a session last for ever.
         let Some(signed_in_at) = whole(claims, "auth_time")? else { return lacks("auth_time") };
@@ -90,7 +110,7 @@ impl Expected<'_> {
 
     /// Reads a logout token's claims (OpenID Connect Back-Channel Logout 1.0).
     pub(super) fn logout(&self, claims: &Claims) -> Result<LoggedOut, Failure> {
-        let issued_at = self.check(claims, Some(LOGOUT_SECONDS))?;
+        let issued_at = self.check(claims, End::UntoldAfter(LOGOUT_SECONDS))?;
         if text(claims, "jti")?.is_none_or(str::is_empty) {
             return lacks("jti");
         }
@@ -111,9 +131,8 @@ impl Expected<'_> {
         }
     }
 
-    /// Checks what all tokens must say, and returns when this one was issued. One that does not say when it ends does so
-    /// after `untold_life` seconds, where there is such.
-    fn check(&self, claims: &Claims, untold_life: Option<i64>) -> Result<i64, Failure> {
+    /// Checks what all tokens must say, and returns when this one was issued.
+    fn check(&self, claims: &Claims, end: End) -> Result<i64, Failure> {
         if text(claims, "iss")? != Some(self.issuer) {
             return refuse(reasons::TOKEN_ISSUER, "the token comes from another issuer");
         }
@@ -132,9 +151,12 @@ impl Expected<'_> {
             );
         }
         let Some(issued_at) = whole(claims, "iat")? else { return lacks("iat") };
-        let untold = untold_life.map(|life| issued_at.saturating_add(life));
+        let untold = match end {
+            End::Told | End::MayBePast => None,
+            End::UntoldAfter(life) => Some(issued_at.saturating_add(life)),
+        };
         let Some(ends) = whole(claims, "exp")?.or(untold) else { return lacks("exp") };
-        if ends.saturating_add(self.leeway) <= self.now {
+        if !matches!(end, End::MayBePast) && ends.saturating_add(self.leeway) <= self.now {
             return refuse(reasons::TOKEN_EXPIRED, "the token has ended: sign in again");
         }
         let latest = self.now.saturating_add(self.leeway);

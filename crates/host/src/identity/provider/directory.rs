@@ -115,8 +115,8 @@ impl Directory {
         known(&self.0.lock()).ok_or(Failure::ProviderAway { retry_after: RETRY_AFTER })
     }
 
-    /// Returns the key of an id; `None` when the provider has none of that id. Only the provider's own key set is ever
-    /// asked, never an address that a token names.
+    /// Returns the key of an id; `None` when the provider has none of that id, as far as its key set could be read. Only the
+    /// provider's own key set is ever asked, never an address that a token names.
     pub(super) async fn key(&self, id: &str) -> Result<Option<DecodingKey>, Failure> {
         let (is_old, has_it) = {
             let known = &mut *self.0.lock();
@@ -133,9 +133,17 @@ impl Directory {
             (true, true) => drop(self.begin_to_look(Of::Keys)),
             (false, _) => self.look(Of::Keys).await,
         }
-        match &self.0.lock().keys {
-            Some((keys, _)) => Ok(keys.get(id).cloned()),
-            None => Err(Failure::ProviderAway { retry_after: RETRY_AFTER }),
+        let known = self.0.lock();
+        let away = Err(Failure::ProviderAway { retry_after: RETRY_AFTER });
+        match &known.keys {
+            None => away,
+            Some((keys, read)) => match keys.get(id) {
+                Some(key) => Ok(Some(key.clone())),
+                // The keys that are known are older than the last look, which failed: the provider may have new ones since,
+                // and whoever shows one is not to be sent away for good.
+                None if known.looks[Of::Keys as usize].began.is_some_and(|began| *read < began) => away,
+                None => Ok(None),
+            },
         }
     }
 

@@ -266,14 +266,18 @@ impl Provider {
         self.tokens(client, &fields, Some(old)).await
     }
 
-    /// Begins a sign-in on another device (RFC 8628).
+    /// Begins a sign-in on another device (RFC 8628). `acr` is how well the person must sign in, and anew; empty = as the
+    /// provider has it. What a provider makes of it shows in the ID token alone.
     ///
     /// # Errors
     /// The provider does not offer it, refuses it, or gives no answer.
-    pub async fn begin_device(&self, client: &Client) -> Result<Device, GrantError> {
+    pub async fn begin_device(&self, client: &Client, acr: &str) -> Result<Device, GrantError> {
         let endpoints = self.endpoints().await?;
         let address = endpoints.device_authorization_endpoint.as_deref().ok_or(GrantError::NotOffered)?;
-        let fields = [("scope", client.scopes.as_str())];
+        let mut fields = vec![("scope", client.scopes.as_str())];
+        if !acr.is_empty() {
+            fields.extend([("acr_values", acr), ("max_age", "0")]);
+        }
         let answer = parse(&self.ask(address, client, &fields).await?)?;
         let found: DeviceAnswer = serde_json::from_value(answer).map_err(|_| GrantError::Answer)?;
         Ok(Device {

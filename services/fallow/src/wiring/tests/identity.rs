@@ -9,6 +9,7 @@ use fallow_api::v1::{
     EndSessionRequest, ExchangeTokenRequest, ExchangeTokenResponse, GetProviderRequest, LogOutRequest,
 };
 use fallow_api::v1::{GetSituationRequest, PublishOfferRequest, WatchSituationRequest};
+use fallow_host::identity::provider::{Client as AtProvider, Secret, Tokens};
 use fallow_issuer::{Client, Issuer, Person};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -82,7 +83,14 @@ impl Region {
         nonce: &str,
     ) -> Result<ExchangeTokenResponse, Status> {
         let (id_token, access_token, nonce) = (id_token.to_owned(), access.to_owned(), nonce.to_owned());
-        let asked = ExchangeTokenRequest { id_token, access_token, nonce };
+        let asked = ExchangeTokenRequest { id_token, access_token, nonce, ..ExchangeTokenRequest::default() };
+        self.identity.clone().exchange_token(asked).await.map(tonic::Response::into_inner)
+    }
+
+    /// Exchanges a sign-in anew, with the last credential of it.
+    async fn renew(&self, id_token: &str, access: &str, last: &str) -> Result<ExchangeTokenResponse, Status> {
+        let (id_token, access_token, credential) = (id_token.to_owned(), access.to_owned(), last.to_owned());
+        let asked = ExchangeTokenRequest { id_token, access_token, credential, nonce: String::new() };
         self.identity.clone().exchange_token(asked).await.map(tonic::Response::into_inner)
     }
 
@@ -192,9 +200,13 @@ async fn a_sign_in_becomes_a_credential_until_either_side_ends_it() {
 }
 
 fn sid_of(id_token: &str) -> Value {
+    claim_of(id_token, "sid")
+}
+
+fn claim_of(id_token: &str, name: &str) -> Value {
     use base64::Engine as _;
     let body = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1).unwrap()).unwrap();
-    serde_json::from_slice::<Value>(&body).unwrap()["sid"].clone()
+    serde_json::from_slice::<Value>(&body).unwrap()[name].clone()
 }
 
 #[tokio::test]
@@ -317,5 +329,64 @@ async fn a_sign_in_after_an_end_goes_on_and_a_watch_ends_with_its_session() {
     let never = region.exchange(&later(9), &access).await.unwrap_err();
     assert_eq!(reason(never), refused(reasons::SESSION_ENDED));
     drop(watch);
+    region.end().await;
+}
+
+/// A provider that renews access tokens alone: the ID token is of the sign-in, has ended, and knows another access token.
+#[tokio::test]
+async fn a_sign_in_is_renewed_without_a_new_id_token_by_who_holds_its_credential() {
+    let region = Region::start().await;
+    region.issuer.set_renews_id_tokens(false);
+    let at = AtProvider { id: "cli".to_owned(), secret: None, scopes: "openid".to_owned() };
+    let provider = region.process.provider().unwrap().unwrap();
+    let (id_token, access) = region.issuer.sign_in(MANAGER, "cli", 3).unwrap();
+    let refresh_token = region.issuer.refresh_token(&id_token).map(|token| Secret::new(&token));
+    let first = region.exchange(&id_token, &access).await.unwrap();
+    let old = Tokens {
+        id_token: Secret::new(&id_token),
+        access_token: Secret::new(&access),
+        refresh_token,
+        lasts: Duration::from_secs(1),
+    };
+    let now = provider.tokens_anew(&at, &old).await.unwrap();
+    assert_eq!(now.id_token.reveal(), id_token, "the provider gave no other");
+    let access = now.access_token.reveal();
+    assert_ne!(access, old.access_token.reveal());
+    // Without the credential the two do not belong together.
+    assert_eq!(
+        reason(region.exchange(&id_token, access).await.unwrap_err()),
+        refused(reasons::TOKEN_BINDING)
+    );
+    let again = region.renew(&id_token, access, &first.token).await.unwrap();
+    assert_eq!((again.trust.as_str(), again.role.as_str(), again.assurance), ("ZA1", "bed_manager", 3));
+    assert!(region.look(&again.token).await.is_ok());
+
+    // An ID token that has ended is renewed, too, by the credential of that very sign-in and by none else.
+    let mut claims = region.issuer.claims(MANAGER, "cli");
+    let now = claims["iat"].as_i64().unwrap();
+    (claims["sid"], claims["auth_time"]) = (sid_of(&id_token), claim_of(&id_token, "auth_time"));
+    claims["exp"] = json!(now - 31);
+    let ended = region.issuer.sign("JWT", &claims).unwrap();
+    let expired = refused(reasons::TOKEN_EXPIRED);
+    assert_eq!(reason(region.exchange(&ended, access).await.unwrap_err()), expired);
+    assert!(region.renew(&ended, access, &first.token).await.is_ok());
+    let (other, others_access) = region.issuer.sign_in(MANAGER, "cli", 3).unwrap();
+    let other = region.exchange(&other, &others_access).await.unwrap();
+    let forged = format!("{}x", first.token);
+    for last in [other.token.as_str(), "", "a.b.c", &forged] {
+        assert_eq!(reason(region.renew(&ended, access, last).await.unwrap_err()), expired, "{last}");
+    }
+    claims["auth_time"] = json!(now - 600);
+    let earlier = region.issuer.sign("JWT", &claims).unwrap();
+    assert_eq!(reason(region.renew(&earlier, access, &first.token).await.unwrap_err()), expired);
+    // The provider still decides whether the session goes on: its access token is asked about, and is of the same person.
+    let stranger = region.issuer.sign_in(STRANGER, "cli", 3).unwrap().1;
+    let mixed = region.renew(&ended, &stranger, &first.token).await.unwrap_err();
+    assert_eq!(reason(mixed), refused(reasons::USERINFO_MALFORMED));
+    // Nor does the credential open what was ended here.
+    region.identity.clone().end_session(bearer(&again.token, EndSessionRequest {})).await.unwrap();
+    assert_eq!(reason(region.until_refused(&again.token).await), refused(reasons::SESSION_ENDED));
+    let late = region.renew(&ended, access, &first.token).await.unwrap_err();
+    assert_eq!(reason(late), refused(reasons::SESSION_ENDED));
     region.end().await;
 }

@@ -120,3 +120,26 @@ async fn a_new_key_is_believed_within_a_minute_whoever_gives_up_waiting() {
     assert_eq!(world.issuer.keys_asked(), 2);
     world.tasks.finish(std::time::Duration::from_secs(10)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_key_that_is_not_known_is_no_stranger_while_the_key_set_cannot_be_read() {
+    let world = world().await;
+    assert_eq!(world.look(&world.token()).await, Ok(()));
+    world.issuer.turn_keys(false).unwrap();
+    let token = world.token();
+    world.issuer.set_keys_answer(KeysAnswer::Error);
+    world.pass(1);
+    // The look fails, and for a minute there is no other: nobody knows yet whether the key is the provider's.
+    for _ in 0..3 {
+        assert_eq!(world.look(&token).await, Err(reasons::PROVIDER_AWAY));
+    }
+    assert_eq!(world.issuer.keys_asked(), 2);
+    world.issuer.set_keys_answer(KeysAnswer::Keys);
+    assert_eq!(world.look(&token).await, Err(reasons::PROVIDER_AWAY), "it is too soon for another look");
+    world.pass(1);
+    assert_eq!(world.look(&token).await, Ok(()));
+    // Once the keys could be read, a key that is not among them is a stranger's.
+    world.issuer.turn_keys(true).unwrap();
+    assert_eq!(world.look(&world.token()).await, Err(reasons::TOKEN_KEY));
+    world.tasks.finish(std::time::Duration::from_secs(10)).await.unwrap();
+}
