@@ -3,7 +3,8 @@
 use std::fmt;
 
 use fallow_api::render;
-use fallow_api::v1::{Limits, Need, Offer, Team};
+use fallow_api::v1::need::State;
+use fallow_api::v1::{Limits, Need, Offer, RaiseNeedResponse, Team};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -127,20 +128,68 @@ pub fn suspended(offer: &Offer) -> Difference {
     Difference { becomes: Becomes::Suspended, what: name(offer), detail }
 }
 
-/// Returns what a need becomes: raised, or as it was because it is live already.
+/// What raising a need did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// The need is new.
+    Now,
+    /// The same case was live already.
+    AlreadyLive,
+    /// The same request had been carried out before: nothing was raised now, and the need may have ended since.
+    Before,
+}
+
+impl Raised {
+    /// Reads what the answer to a raised need says.
+    #[must_use]
+    pub const fn of(answer: &RaiseNeedResponse) -> Self {
+        match (answer.already_live, answer.raised_before) {
+            (true, _) => Self::AlreadyLive,
+            (false, true) => Self::Before,
+            (false, false) => Self::Now,
+        }
+    }
+}
+
+/// Says whether a need waits for nothing any more.
 #[must_use]
-pub fn need(need: &Need, already_live: bool, local: &Local) -> Difference {
+pub fn is_over(need: &Need) -> bool {
+    match need.state() {
+        State::Met | State::Withdrawn | State::Expired | State::Unmet | State::ResolvedOutside => true,
+        State::Unspecified
+        | State::Open
+        | State::Proposed
+        | State::PartAgreed
+        | State::Agreed
+        | State::OnHold => false,
+    }
+}
+
+/// Returns what a need becomes: raised, or as it was because it was raised already.
+#[must_use]
+pub fn need(need: &Need, raised: Raised, local: &Local) -> Difference {
     let resource = need.resource.as_ref().map(render::resource).unwrap_or_default();
     let by = match time(need.needed_by, local) {
         none if none.is_empty() => String::new(),
         by => format!(", by {by}"),
     };
     let what = need.case_ref.clone();
-    if already_live {
-        let detail = "raised already: the live one stays as it is".to_owned();
-        return Difference { becomes: Becomes::Same, what, detail };
-    }
-    Difference { becomes: Becomes::Added, what, detail: format!("{} x {resource}{by}", need.units) }
+    let detail = match raised {
+        Raised::Now => {
+            let detail = format!("{} x {resource}{by}", need.units);
+            return Difference { becomes: Becomes::Added, what, detail };
+        }
+        Raised::AlreadyLive => "raised already: the live one stays as it is".to_owned(),
+        Raised::Before if is_over(need) => format!(
+            "{} x {resource}{by}: raised from this sheet before, and over since: nothing is asked for now; to ask again, \
+             change the sheet or give the row a case reference",
+            need.units
+        ),
+        Raised::Before => {
+            format!("{} x {resource}{by}: raised from this sheet before, and still live", need.units)
+        }
+    };
+    Difference { becomes: Becomes::Same, what, detail }
 }
 
 /// Counts differences and rejected rows: `1 changed, 1 added, 2 rejected`.

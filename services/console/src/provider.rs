@@ -96,7 +96,7 @@ impl Held {
     /// # Errors
     /// The identity service refuses it, or cannot be reached.
     pub(crate) async fn exchange(app: &App, tokens: Tokens, nonce: &str) -> Result<Arrived, Problem> {
-        let exchanged = exchange(app, &tokens, nonce).await?;
+        let exchanged = exchange(app, &tokens, nonce, "").await?;
         let named = claims_of::<Named>(tokens.id_token.reveal()).unwrap_or_default();
         let tokens_end = Instant::now() + tokens.lasts;
         let (credential, assurance) = (exchanged.credential.clone(), exchanged.assurance);
@@ -231,7 +231,7 @@ impl State {
                 }
             }
         }
-        let exchanged = exchange(app, &self.tokens, "").await?;
+        let exchanged = exchange(app, &self.tokens, "", &self.credential).await?;
         (self.credential, self.credential_ends) = (exchanged.credential, exchanged.ends);
         Ok(())
     }
@@ -244,11 +244,13 @@ struct Exchanged {
     assurance: i32,
 }
 
-async fn exchange(app: &App, tokens: &Tokens, nonce: &str) -> Result<Exchanged, Problem> {
+/// Exchanges a sign-in: a new one with its nonce, one that was exchanged before with the last credential of it.
+async fn exchange(app: &App, tokens: &Tokens, nonce: &str, last: &str) -> Result<Exchanged, Problem> {
     let request = ExchangeTokenRequest {
         id_token: tokens.id_token.reveal().to_owned(),
         access_token: tokens.access_token.reveal().to_owned(),
         nonce: nonce.to_owned(),
+        credential: last.to_owned(),
     };
     let answer = app.upstream.identity().exchange_token(request).await?.into_inner();
     // Credentials are of the real world, also where the region's clock is not.

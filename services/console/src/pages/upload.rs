@@ -120,6 +120,9 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
 }
 
 async fn show(visit: &Visit, of: Of, problem: Option<&Problem>, preview: Option<Preview>) -> Response {
+    if let Some(way) = problem.and_then(|problem| visit.way_out(problem)) {
+        return way;
+    }
     let page = Page {
         frame: Frame::read(visit, of.place(), "Upload a sheet").await,
         csrf: visit.signed.csrf.clone(),
@@ -149,7 +152,10 @@ pub(crate) async fn preview(State(app): State<App>, headers: HeaderMap, request:
         let sheet = send::read(upload.bytes, upload.format, upload.of, local(&visit)).await?;
         send::preview(&visit, sheet, upload.replaces).await
     };
-    match made.await {
+    let made = made.await;
+    // It may have taken longer than a credential lasts. Whose session is over meanwhile is told so by the page.
+    let visit = visit.renewed().await.unwrap_or(visit);
+    match made {
         Ok(preview) => show(&visit, upload.of, None, Some(preview)).await,
         Err(problem) => show(&visit, upload.of, Some(&problem), None).await,
     }
@@ -166,7 +172,9 @@ pub(crate) async fn confirm(Posted { visit, fields }: Posted) -> Response {
         let sent = send::send(&visit, rows, &carried).await;
         Ok((sent.unwrap_or_else(|problem| Sent { stopped: Some(problem), ..Sent::default() }), carried))
     };
-    match made.await {
+    let made = made.await;
+    let visit = visit.renewed().await.unwrap_or(visit);
+    match made {
         // The same form again, so that what is done is not done twice.
         Ok((Sent { differences, faults, done, stopped: Some(problem) }, carried)) => {
             let problem = after_some(problem, &done);

@@ -33,6 +33,8 @@ struct Fake {
     lasts: AtomicI64,
     fails: Mutex<Option<Status>>,
     exchanged: AtomicU64,
+    /// The credential that the last exchange showed.
+    last: Mutex<String>,
 }
 
 #[derive(Clone, Default)]
@@ -49,8 +51,9 @@ impl IdentityService for Served {
 
     async fn exchange_token(
         &self,
-        _: Request<v1::ExchangeTokenRequest>,
+        request: Request<v1::ExchangeTokenRequest>,
     ) -> Result<Response<v1::ExchangeTokenResponse>, Status> {
+        *self.0.last.lock().unwrap() = request.into_inner().credential;
         if let Some(status) = self.0.fails.lock().unwrap().clone() {
             return Err(status);
         }
@@ -251,5 +254,29 @@ async fn what_fails_for_a_moment_signs_nobody_out_and_an_end_does() {
     world.held.state.lock().await.credential_ends = Instant::now();
     assert_eq!(visit().await, Err(303));
     assert!(world.app.sessions.find(&id, Presence::Page).is_none());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn work_that_outlives_a_credential_goes_on_with_another() {
+    let world = world().await;
+    world.issuer.set_renews_id_tokens(false);
+    let viewer = Viewer { subject: MANAGER.to_owned(), role: "bed_manager".to_owned(), trust: None };
+    let id = world.app.sessions.begin(viewer, Token::Held(world.held.clone()));
+    let request = http::Request::get("/upload").header("cookie", format!("fallow_session={id}"));
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let visit = Visit::of_person(&parts, &world.app).await.ok().unwrap();
+    let before = world.fake.exchanged.load(Ordering::SeqCst);
+    assert!(visit.renewed().await.is_ok());
+    assert_eq!(world.fake.exchanged.load(Ordering::SeqCst), before + 1);
+    let last = world.fake.last.lock().unwrap().clone();
+    assert_eq!(
+        last,
+        format!("credential-{before}"),
+        "with the last credential, for there is no new ID token"
+    );
+    world.app.sessions.end(&id);
+    assert_eq!(visit.renewed().await.err().unwrap().kind, Kind::SignedOut);
+    drop(visit);
     world.end().await;
 }

@@ -60,7 +60,7 @@ impl DemandService for World {
             need.raised_at = Some(prost_types::Timestamp { seconds: now.as_second(), nanos: 0 });
             need.set_state(need::State::Open);
             records.needs.push(need.clone());
-            RaiseNeedResponse { need: Some(need), revision, already_live: false }
+            RaiseNeedResponse { need: Some(need), revision, already_live: false, ..Default::default() }
         })))
     }
 

@@ -65,9 +65,10 @@ pub(crate) enum Auth {
     Whoami,
     /// Sign in on any screen, by a code that is shown here
     #[command(
-        before_help = "Examples:\n  fallow auth login                      opens nothing by itself: it says where to go"
+        before_help = "Examples:\n  fallow auth login                      opens nothing by itself: it says where to go\n  fallow \
+                       auth login --stronger           with your smartcard or security key, for what two people do"
     )]
-    Login,
+    Login(super::login::How),
     /// Sign out, here and everywhere
     Logout,
 }

@@ -185,6 +185,7 @@ fn next_after(reason: &str, code: Code) -> Option<&'static str> {
         "TOO_LATE_TO_RETRACT" => "fallow transfer abort ID --reason CODE, once there is a transfer",
         "WRONG_SIDE" | "ROLE_FORBIDS" | "WRONG_TRUST" => "fallow auth whoami",
         "LARGE_CHANGE" => "if the figure is right, add --confirm-large-change",
+        reasons::AAL_TOO_LOW => "fallow auth login --stronger, then the same command",
         "CURSOR_GONE" => "watch again without --since",
         _ => match code {
             Code::Unauthenticated | Code::PermissionDenied => "fallow auth whoami",

@@ -9,8 +9,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use fallow_api::client::Client;
 use fallow_api::convert::time;
+use fallow_api::reasons;
 use fallow_api::v1::{EndSessionRequest, ExchangeTokenRequest, GetProviderRequest};
 use fallow_host::clock::Clock;
 use fallow_host::identity::provider::{
@@ -26,6 +28,17 @@ use super::settings::{Context, Service, keep_private};
 
 /// How long before its end a credential is renewed.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The level of a stronger sign-in.
+const STRONGER: i32 = 3;
+
+/// How somebody signs in.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct How {
+    /// Sign in anew, with a smartcard or security key (assurance level 3), as what two people do together needs it
+    #[arg(long)]
+    stronger: bool,
+}
 
 /// A sign-in as it lies in its file.
 #[derive(Serialize, Deserialize)]
@@ -84,7 +97,7 @@ async fn renew(file: &Path, client: &Client) -> Result<Option<String>, Failure> 
 }
 
 /// Runs `fallow auth login`.
-pub(crate) async fn login(session: &mut Session<'_>) -> Result<Exit, Failure> {
+pub(crate) async fn login(session: &mut Session<'_>, how: &How) -> Result<Exit, Failure> {
     if session.context()?.token_file.is_some() {
         return Err(Failure::usage("this context has a credential of its own, which goes before a sign-in")
             .next("fallow context add NAME --endpoint https://HOST:7434, without --token-file"));
@@ -102,7 +115,8 @@ pub(crate) async fn login(session: &mut Session<'_>) -> Result<Exit, Failure> {
     }
     let provider = provider(&told.issuer, &told.cli_client)?;
     let at = at_provider(&told.cli_client, &told.scopes);
-    let device = provider.begin_device(&at).await.map_err(|error| failed(&error))?;
+    let acr = if how.stronger { told.step_up_acr.as_str() } else { "" };
+    let device = provider.begin_device(&at, acr).await.map_err(|error| failed(&error))?;
     let place = device.verification_uri_complete.as_ref().unwrap_or(&device.verification_uri);
     session.terminal.say(&format!("open {place}\nand confirm the code {}", device.user_code))?;
     let clock = Clock::system();
@@ -136,7 +150,13 @@ pub(crate) async fn login(session: &mut Session<'_>) -> Result<Exit, Failure> {
         credential_ends: now,
     };
     sign_in.take(&tokens);
-    exchange(session.client()?, &mut sign_in).await?;
+    let assurance = exchange(session.client()?, &mut sign_in).await?;
+    // What was asked for is the provider's to give: a weaker sign-in would only be refused later.
+    if how.stronger && assurance < STRONGER {
+        let text = "your identity provider did not confirm who you are with a smartcard or security key";
+        return Err(Failure::new(Exit::NotAllowed, reasons::AAL_TOO_LOW, text)
+            .next("sign in there with your card or key, then: fallow auth login --stronger"));
+    }
     let file = session.sign_in_file()?;
     {
         let _lock = lock(&file).await?;
@@ -203,11 +223,13 @@ impl SignIn {
     }
 }
 
-async fn exchange(client: &Client, sign_in: &mut SignIn) -> Result<(), Failure> {
+/// Exchanges a sign-in for a credential, and returns how sure the provider was of its person, 2 or 3.
+async fn exchange(client: &Client, sign_in: &mut SignIn) -> Result<i32, Failure> {
     let request = ExchangeTokenRequest {
         id_token: sign_in.id_token.clone(),
         access_token: sign_in.access_token.clone(),
         nonce: String::new(),
+        credential: sign_in.credential.clone(),
     };
     let identity = client.identity();
     let answer = client.call(request, async |ask| identity.clone().exchange_token(ask).await).await;
@@ -215,7 +237,7 @@ async fn exchange(client: &Client, sign_in: &mut SignIn) -> Result<(), Failure> 
     sign_in.credential_ends =
         answer.expires_at.as_ref().and_then(time::from_wire).unwrap_or(sign_in.credential_ends);
     sign_in.credential = answer.token;
-    Ok(())
+    Ok(answer.assurance)
 }
 
 fn provider(issuer: &str, client: &str) -> Result<Provider, Failure> {

@@ -298,7 +298,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Sitrep(_)
         | Verb::Action(_)
         | Verb::Ping => session.open().await?,
-        Verb::Auth(context::Auth::Login | context::Auth::Logout) => session.open_without_sign_in()?,
+        Verb::Auth(context::Auth::Login(_) | context::Auth::Logout) => session.open_without_sign_in()?,
     }
     match verb {
         Verb::Free(args) => capacity::publish(session, args.into()).await,
@@ -337,7 +337,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Sitrep(args) => sitrep::run(session, args).await,
         Verb::Action(command) => action::run(session, command).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
-        Verb::Auth(context::Auth::Login) => login::login(session).await,
+        Verb::Auth(context::Auth::Login(how)) => login::login(session, &how).await,
         Verb::Auth(context::Auth::Logout) => login::logout(session).await,
         Verb::Ping => ping::run(session).await,
         // Done above, without a service.

@@ -159,6 +159,19 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Acts by a newer credential where the one that there is has been renewed, or is about to end.
+    async fn keep_credential(&mut self) -> Result<(), Failure> {
+        let chosen = self.chosen()?;
+        let newest = match chosen.context.token_file.as_deref() {
+            Some(file) => Some(read_token(file)?),
+            None => login::credential(&self.sign_in_file()?, &chosen.client).await?,
+        };
+        match newest.filter(|newest| chosen.token.as_ref() != Some(newest)) {
+            Some(newest) => self.use_credential(&newest),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the services.
     pub(crate) fn client(&self) -> Result<&Client, Failure> {
         self.chosen().map(|chosen| &chosen.client)
@@ -248,7 +261,7 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a call of many, of which one that is refused does not end the others: what is wrong with the request itself
-    /// is given back. A call that comes too soon waits as long as the service says, a minute at most in all, and is sent
+    /// is given back. Each is made with a credential that lasts, for a long sheet outlives one. A call that comes too soon waits as long as the service says, a minute at most in all, and is sent
     /// again as it was; `what` it is about is said then.
     ///
     /// # Errors
@@ -257,14 +270,16 @@ impl<'a> Session<'a> {
         &mut self,
         what: &str,
         message: M,
-        send: impl Fn(Request<M>) -> F,
+        send: impl Fn(Client, Request<M>) -> F,
     ) -> Result<Result<R, Problem>, Failure>
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
         let mut waited = Duration::ZERO;
         loop {
-            let problem = match self.chosen()?.client.call(message.clone(), &send).await {
+            self.keep_credential().await?;
+            let client = self.client()?;
+            let problem = match client.call(message.clone(), |ask| send(client.clone(), ask)).await {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(problem) => problem,
             };

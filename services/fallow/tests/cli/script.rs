@@ -25,6 +25,8 @@ type Seen = Arc<Mutex<Vec<String>>>;
 pub(crate) struct Script {
     answers: Arc<Mutex<HashMap<&'static str, Answer>>>,
     seen: Seen,
+    /// The credential of each call.
+    credentials: Seen,
 }
 
 impl Script {
@@ -108,12 +110,19 @@ impl Script {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
+    /// Returns the credential of each call since the last look, `Bearer …`.
+    pub(crate) fn take_credentials(&self) -> Vec<String> {
+        std::mem::take(&mut self.credentials.lock().unwrap())
+    }
+
     /// Serves on a port of its own; returns the address.
     pub(crate) async fn serve(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let answers = self.answers.clone();
+        let (answers, credentials) = (self.answers.clone(), self.credentials.clone());
         let router = Router::new().fallback(move |request: http::Request<Body>| {
+            let shown = request.headers().get("authorization").and_then(|shown| shown.to_str().ok());
+            credentials.lock().unwrap().push(shown.unwrap_or_default().to_owned());
             let path = request.uri().path().trim_start_matches('/');
             let path = path.trim_start_matches("fallow.v1.").to_owned();
             let answer = answers.lock().unwrap().get(path.as_str()).cloned();

@@ -9,6 +9,7 @@ use fallow_api::v1::{
     Figures, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, ListOffersRequest,
     ListOffersResponse, Offer, PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest,
     RaiseNeedResponse, Region, ReplaceOffersRequest, ReplaceOffersResponse, Resource, ResourceKind, Site,
+    need,
 };
 use fallow_tabular::{Format, Local, Mapping, Table, rows, sheet};
 use insta::assert_snapshot;
@@ -115,7 +116,7 @@ async fn needs_are_raised_and_live_ones_stay() {
     world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
         let need = ask.need.unwrap();
         let already_live = need.case_ref == lc_118().case_ref;
-        Ok(RaiseNeedResponse { need: Some(need), revision: 53, already_live })
+        Ok(RaiseNeedResponse { need: Some(need), revision: 53, already_live, ..Default::default() })
     });
     assert_snapshot!(told(&world, "import demand @needs.csv").await);
 }
@@ -140,7 +141,7 @@ async fn needs_that_come_too_soon_wait_and_the_same_file_again_raises_nothing_tw
             _ => {}
         }
         seen.lock().unwrap().push(ask.request_id.clone());
-        Ok(RaiseNeedResponse { need: ask.need, revision: 53, already_live: false })
+        Ok(RaiseNeedResponse { need: ask.need, revision: 53, already_live: false, ..Default::default() })
     });
     let ended = told(&world, "import demand @needs.csv").await;
     assert!(ended.contains("row 4: the services take only so many at once; it waits"), "{ended}");
@@ -150,6 +151,53 @@ async fn needs_that_come_too_soon_wait_and_the_same_file_again_raises_nothing_tw
     let ids = ids.lock().unwrap().clone();
     assert_eq!(ids[..4], ids[4..8], "the same rows are the same requests");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 6);
+}
+
+#[tokio::test]
+async fn what_was_raised_from_a_sheet_before_is_not_called_added() {
+    let world = World::new().await;
+    let path = world.folder().join("needs.csv");
+    let rows = "bed/cc_adult/2,P1A,18:00\nbed/cc_adult/3,P1A,19:00\nct/slots,P1A,20:00\n";
+    std::fs::write(
+        &path,
+        format!("resource,priority,needed_by\n{rows}").replace("ct/slots", "diagnostic/mri"),
+    )
+    .unwrap();
+    world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
+        let mut need = ask.need.unwrap();
+        let level = need.resource.as_ref().unwrap().level;
+        let raised_before = level.is_some();
+        need.set_state(if level == Some(2) { need::State::Met } else { need::State::Open });
+        Ok(RaiseNeedResponse { need: Some(need), revision: 53, raised_before, ..Default::default() })
+    });
+    let told = told(&world, "import demand @needs.csv").await;
+    assert!(told.contains("1 added, 2 unchanged"), "{told}");
+    assert!(
+        told.contains("raised from this sheet before, and over since: nothing is asked for now"),
+        "{told}"
+    );
+    assert!(told.contains("raised from this sheet before, and still live"), "{told}");
+}
+
+#[tokio::test]
+async fn a_long_sheet_goes_on_with_the_newest_credential() {
+    let world = World::new().await;
+    std::fs::write(
+        world.folder().join("needs.csv"),
+        "case_ref,resource,priority,needed_by\nLC-1,bed/cc_adult/3,P1A,16:00\nLC-2,bed/cc_adult/3,P1A,16:00\n",
+    )
+    .unwrap();
+    let file = world.folder().join("token");
+    let first = std::fs::read_to_string(&file).unwrap();
+    world.script.on("DemandService/RaiseNeed", move |ask: RaiseNeedRequest| {
+        // The first one is about to end, and is renewed meanwhile.
+        std::fs::write(&file, "e30.e30.bmV3").unwrap();
+        Ok(RaiseNeedResponse { need: ask.need, revision: 53, ..Default::default() })
+    });
+    assert_eq!(world.run(&format!("import demand {}", path(&world, "needs.csv"))).await.exit, 0);
+    let shown = world.script.take_credentials();
+    let raised = shown.iter().rev().take(2).rev().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(raised, [format!("Bearer {first}"), "Bearer e30.e30.bmV3".to_owned()]);
 }
 
 #[tokio::test]

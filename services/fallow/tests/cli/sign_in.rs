@@ -326,5 +326,26 @@ async fn the_command_line_signs_in_by_a_code_and_out_again() {
     assert_eq!(late.status.code(), Some(5), "{}", String::from_utf8_lossy(&late.stderr));
     assert!(String::from_utf8_lossy(&late.stderr).contains("SESSION_ENDED"));
     assert!(run(&["auth", "logout"]).status.success());
+
+    // What two people do together needs more, which the provider is asked for.
+    let mut login = fallow(&["auth", "login", "--stronger"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufReader::new(login.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(said).map_while(Result::ok);
+    let place = lines.find_map(|line| Some(line.split_once("open ")?.1.to_owned())).unwrap();
+    let (page, code) = place.split_once("?user_code=").unwrap();
+    let form = format!("user_code={code}&who={}", MANAGER.replace(' ', "+"));
+    assert_eq!(Browser::default().send("POST", page, &form).await.status, 200);
+    assert!(login.wait_with_output().unwrap().status.success());
+    let kept: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let claims = kept["credential"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+    let claims: serde_json::Value = serde_json::from_slice(
+        &base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims).unwrap(),
+    )
+    .unwrap();
+    assert_eq!((claims["sub"].as_str(), claims["aal"].as_u64()), (Some("900000000007"), Some(3)), "{claims}");
     shown.end(PATIENCE).await.unwrap();
 }

@@ -28,26 +28,29 @@ pub(super) enum Became<R> {
     Untried,
 }
 
-/// Makes the call of each row, in order. A row that comes too soon waits as long as the service says and is sent again
-/// with the same request id.
-pub(super) async fn each<A, R, F>(
+/// Makes the call of each row, in order, as `with` lets it be made at that time: an upload takes longer than a credential
+/// lasts. A row that comes too soon waits as long as the service says and is sent again with the same request id.
+pub(super) async fn each<A, C, G, R, F>(
     asks: Vec<(usize, A)>,
-    call: impl Fn(A) -> F + Clone + Send,
+    with: impl Fn() -> G + Clone + Send,
+    call: impl Fn(C, A) -> F + Clone + Send,
 ) -> Vec<(usize, Became<R>)>
 where
     A: Clone + Send,
+    C: Send,
+    G: Future<Output = Result<C, Problem>> + Send,
     F: Future<Output = Result<R, Status>> + Send,
     R: Send,
 {
     let until = Instant::now() + PATIENCE;
     let stopped = Arc::new(AtomicBool::new(false));
     let calls = stream::iter(asks).map(move |(row, ask)| {
-        let (call, stopped) = (call.clone(), stopped.clone());
+        let (with, call, stopped) = (with.clone(), call.clone(), stopped.clone());
         async move {
             if stopped.load(Ordering::Relaxed) {
                 return (row, Became::Untried);
             }
-            let became = paced(until, ask, call).await;
+            let became = paced(until, ask, with, call).await;
             if matches!(became, Became::Stopped(_)) {
                 stopped.store(true, Ordering::Relaxed);
             }
@@ -57,12 +60,22 @@ where
     calls.buffered(AT_ONCE).collect().await
 }
 
-async fn paced<A: Clone, R, F>(until: Instant, ask: A, call: impl Fn(A) -> F) -> Became<R>
+async fn paced<A: Clone, C, G, R, F>(
+    until: Instant,
+    ask: A,
+    with: impl Fn() -> G,
+    call: impl Fn(C, A) -> F,
+) -> Became<R>
 where
+    G: Future<Output = Result<C, Problem>>,
     F: Future<Output = Result<R, Status>>,
 {
     loop {
-        let status = match call(ask.clone()).await {
+        let with = match with().await {
+            Ok(with) => with,
+            Err(problem) => return Became::Stopped(problem),
+        };
+        let status = match call(with, ask.clone()).await {
             Ok(answer) => return Became::Done(answer),
             Err(status) => status,
         };
@@ -124,10 +137,36 @@ mod tests {
         Status::with_error_details(Code::ResourceExhausted, "too much at once", details)
     }
 
+    async fn nothing() -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// A thousand rows at five a second, with a credential that is good for a minute after it was asked for.
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_outlives_the_credential_that_it_began_with() {
+        let with = || async { Ok(Instant::now()) };
+        let call = |asked_at: Instant, row: usize| async move {
+            sleep(Duration::from_millis(800)).await;
+            match asked_at.elapsed() < Duration::from_secs(60) {
+                true => Ok(row),
+                false => Err(Status::unauthenticated("it has ended")),
+            }
+        };
+        let began = Instant::now();
+        let became = each((2..1002).map(|row| (row, row)).collect(), with, call).await;
+        assert!(began.elapsed() >= Duration::from_secs(190), "{:?}", began.elapsed());
+        let done = became.iter().filter(|(_, one)| matches!(one, Became::Done(_))).count();
+        assert_eq!(done, 1_000);
+        // Whoever has none any more ends the upload.
+        let with = || async { Err::<Instant, _>(Problem::signed_out("over")) };
+        let became = each(vec![(2, 2), (3, 3)], with, call).await;
+        assert!(became.iter().all(|(_, one)| !matches!(one, Became::Done(_))), "nothing was sent");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_row_that_comes_too_soon_waits_and_is_sent_again_as_it_was() {
         let seen = Arc::new(AtomicUsize::new(0));
-        let call = |row: usize| {
+        let call = |(): (), row: usize| {
             let seen = seen.clone();
             async move {
                 match seen.fetch_add(1, Ordering::Relaxed) {
@@ -136,7 +175,7 @@ mod tests {
                 }
             }
         };
-        let became = each((2..42).map(|row| (row, row)).collect(), call).await;
+        let became = each((2..42).map(|row| (row, row)).collect(), nothing, call).await;
         let done = became.iter().filter(|(row, one)| matches!(one, Became::Done(done) if done == row));
         assert_eq!((became.len(), done.count()), (40, 40));
         assert_eq!(seen.load(Ordering::Relaxed), 65);
@@ -144,8 +183,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn patience_ends_and_what_was_not_tried_is_told() {
-        let call = |_: usize| async { Err::<(), _>(limited(Duration::from_secs(1))) };
-        let became = each((2..42).map(|row| (row, row)).collect(), call).await;
+        let call = |(): (), _: usize| async { Err::<(), _>(limited(Duration::from_secs(1))) };
+        let became = each((2..42).map(|row| (row, row)).collect(), nothing, call).await;
         let stopped = became.iter().filter(|(_, one)| matches!(one, Became::Stopped(_))).count();
         let untried = became.iter().filter(|(_, one)| matches!(one, Became::Untried)).count();
         assert!((1..=AT_ONCE).contains(&stopped) && stopped + untried == 40, "{stopped} {untried}");

@@ -7,7 +7,7 @@ use fallow_api::v1::{
     Need, Offer, OfferFilter, PublishOfferRequest, RaiseNeedRequest, ReplaceOffersRequest,
     ReplaceOffersResponse,
 };
-use fallow_tabular::difference::{self, Becomes, Difference};
+use fallow_tabular::difference::{self, Becomes, Difference, Raised};
 use fallow_tabular::sheet::{self, Fault, Item, Sheet};
 use fallow_tabular::{Format, Local, Mapping};
 use sha2::{Digest, Sha256};
@@ -241,12 +241,10 @@ async fn publish(
         };
         (item.row, request)
     });
-    let capacity = visit.calls.capacity();
-    let call = move |ask: PublishOfferRequest| {
-        let mut capacity = capacity.clone();
-        async move { capacity.publish_offer(ask).await.map(tonic::Response::into_inner) }
+    let call = |with: Visit, ask: PublishOfferRequest| async move {
+        with.calls.capacity().publish_offer(ask).await.map(tonic::Response::into_inner)
     };
-    let answers = pace::each(asks.collect(), call).await;
+    let answers = pace::each(asks.collect(), || visit.renewed(), call).await;
     sent(sheet, "offer.", answers, |answer| {
         let after = answer.offer.unwrap_or_default();
         let told = difference::offer(before.get(&after.source_key), &after, &local);
@@ -265,14 +263,16 @@ async fn raise(visit: &Visit, sheet: &Sheet<Need>, form: Option<&str>) -> Sent {
         };
         (item.row, request)
     });
-    let demand = visit.calls.demand();
-    let call = move |ask: RaiseNeedRequest| {
-        let mut demand = demand.clone();
-        async move { demand.raise_need(ask).await.map(tonic::Response::into_inner) }
+    let call = |with: Visit, ask: RaiseNeedRequest| async move {
+        with.calls.demand().raise_need(ask).await.map(tonic::Response::into_inner)
     };
-    let answers = pace::each(asks.collect(), call).await;
+    let answers = pace::each(asks.collect(), || visit.renewed(), call).await;
     sent(sheet, "need.", answers, |answer| {
-        difference::need(&answer.need.unwrap_or_default(), answer.already_live, &local)
+        let raised = Raised::of(&answer);
+        let need = answer.need.unwrap_or_default();
+        // Raised before was it by this same confirmation, which is told again as a whole.
+        let is_told_again = raised == Raised::Before && !difference::is_over(&need);
+        difference::need(&need, if is_told_again { Raised::Now } else { raised }, &local)
     })
 }
 
@@ -338,13 +338,14 @@ async fn replace(
             items,
             confirm_large_change: false,
         };
-        match visit.calls.capacity().replace_offers(request).await {
+        let replaced = async { Ok(visit.renewed().await?.calls.capacity().replace_offers(request).await?) };
+        match replaced.await {
             Ok(answer) => {
                 tell(answer.get_ref(), before, &local(visit), &mut sent.differences);
                 done.push(site);
             }
-            Err(status) => {
-                sent.stopped = Some(Problem::from(status));
+            Err(problem) => {
+                sent.stopped = Some(problem);
                 break;
             }
         }

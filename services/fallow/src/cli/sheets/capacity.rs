@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fallow_api::client::Client;
 use fallow_api::problem::Problem;
 use fallow_api::v1::{Offer, OfferFilter, PublishOfferRequest, ReplaceOffersRequest, ReplaceOffersResponse};
 use fallow_tabular::difference::{self, Becomes, Difference};
@@ -79,7 +80,7 @@ async fn publish(
     how: &How,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let (client, local) = (session.capacity()?, file::local(session));
+    let local = file::local(session);
     for item in &sheet.items {
         let request = PublishOfferRequest {
             // Every import is a report of its own: the same figures again say that they are still true.
@@ -91,7 +92,9 @@ async fn publish(
         };
         let what = format!("row {}", item.row);
         match session
-            .attempt_paced(&what, request, async |ask| client.clone().publish_offer(ask).await)
+            .attempt_paced(&what, request, async |client: Client, ask| {
+                client.capacity().publish_offer(ask).await
+            })
             .await?
         {
             Ok(answer) => {
@@ -113,7 +116,7 @@ async fn states(
     validate_only: bool,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let (client, local) = (session.capacity()?, file::local(session));
+    let local = file::local(session);
     let sites: BTreeSet<&str> = sheet.items.iter().map(|item| item.message.site.as_str()).collect();
     for site in sites {
         let items: Vec<&Item<Offer>> = sheet.items.iter().filter(|item| item.message.site == site).collect();
@@ -133,7 +136,9 @@ async fn states(
         };
         let what = format!("site {site}");
         match session
-            .attempt_paced(&what, request, async |ask| client.clone().replace_offers(ask).await)
+            .attempt_paced(&what, request, async |client: Client, ask| {
+                client.capacity().replace_offers(ask).await
+            })
             .await?
         {
             Ok(answer) => tell(&answer, before, &local, &mut report.differences),

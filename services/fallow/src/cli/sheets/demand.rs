@@ -1,11 +1,12 @@
 //! Needs of a sheet.
 
-use fallow_api::client::fresh_request_id;
+use fallow_api::client::{Client, fresh_request_id};
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use fallow_api::v1::{Need, RaiseNeedRequest};
+use fallow_tabular::Table;
+use fallow_tabular::difference::{self, Raised};
 use fallow_tabular::sheet::{self, Item, Sheet};
-use fallow_tabular::{Table, difference};
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
@@ -47,7 +48,6 @@ async fn raise(
     site: Option<&str>,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let client = session.demand()?;
     let file = [&Sha256::digest(&given.bytes)[..], site.unwrap_or_default().as_bytes()].concat();
     for Item { row, message } in &sheet.items {
         // Its case reference tells the service whether a need is live already; without one, only the request's id can.
@@ -55,10 +55,13 @@ async fn raise(
         let request =
             RaiseNeedRequest { request_id, validate_only: how.dry_run, need: Some(message.clone()) };
         let what = format!("row {row}");
-        match session.attempt_paced(&what, request, async |ask| client.clone().raise_need(ask).await).await? {
+        let sent = session
+            .attempt_paced(&what, request, async |client: Client, ask| client.demand().raise_need(ask).await);
+        match sent.await? {
             Ok(answer) => {
+                let raised = Raised::of(&answer);
                 let need: Need = answer.need.unwrap_or_default();
-                report.differences.push(difference::need(&need, answer.already_live, &given.local));
+                report.differences.push(difference::need(&need, raised, &given.local));
             }
             Err(problem) => report.refuse(sheet, *row, "need", &in_words(problem)),
         }
