@@ -62,6 +62,10 @@
     toSay = setTimeout(() => { said = performance.now(); if (status) status.textContent = text }, Math.max(0, said + SAY_MS - performance.now()))
   }
 
+  // Whether the page loads by itself, which is no sign of anybody's presence.
+  const byItself = (seconds) => { document.cookie = 'fallow_by_itself=1;path=/;max-age=' + seconds }
+  byItself(0)
+
   const isVisible = () => document.visibilityState === 'visible'
   const parse = (html) => new DOMParser().parseFromString(html, 'text/html')
 
@@ -111,7 +115,7 @@
     stream.addEventListener('reset', () => { hear(); pullAll() })
     stream.addEventListener('build', (event) => {
       hear()
-      if (event.data !== document.documentElement.dataset.build && !isInUse($('main'))) location.reload()
+      if (event.data !== document.documentElement.dataset.build && !isInUse($('main'))) { byItself(9); location.reload() }
     })
     // Refused rather than broken, as after signing out: the browser does not try again by itself.
     stream.onerror = () => { if (stream?.readyState === 2) close(); show() }

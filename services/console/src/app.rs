@@ -52,6 +52,9 @@ impl Cookie {
     }
 }
 
+/// The cookie by which a page says that it loads itself anew, which nobody asked for.
+const BY_ITSELF: &str = "fallow_by_itself";
+
 /// The header by which a page says that its person is typing, although they have sent nothing yet.
 const PRESENT: &str = "x-fallow-present";
 
@@ -121,7 +124,9 @@ enum NoVisit {
 impl Visit {
     /// Finds the session of a request that a person made: a page or a form.
     pub(crate) async fn of_person(parts: &Parts, app: &App) -> Result<Self, Box<Response>> {
-        Self::of(parts, app, Presence::Person).await.map_err(|none| match none {
+        let is_by_itself = parts.method == Method::GET && cookie(parts, BY_ITSELF).is_some();
+        let presence = if is_by_itself { Presence::Page } else { Presence::Person };
+        Self::of(parts, app, presence).await.map_err(|none| match none {
             NoVisit::SignedOut => {
                 // Only what was to be read can be shown after signing in; a form would be sent twice.
                 let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
@@ -153,6 +158,17 @@ impl Visit {
         }
     }
 
+    /// Returns the same visit with a credential that lasts, for work that goes on longer than one does.
+    ///
+    /// # Errors
+    /// The session has ended; or no credential can be had at the moment.
+    pub(crate) async fn renewed(&self) -> Result<Self, Problem> {
+        let ended = || Problem::signed_out("Your session has ended.");
+        let token = self.app.sessions.token(&self.signed.id).ok_or_else(ended)?;
+        let calls = self.app.upstream.as_bearer(&token.text(&self.app).await?)?;
+        Ok(Self { calls, now: self.app.now(), ..self.clone() })
+    }
+
     /// Returns who looks.
     pub(crate) fn viewer(&self) -> &Viewer {
         &self.signed.viewer
@@ -181,14 +197,21 @@ impl Visit {
 
     /// Answers with a page about a problem, or with the way back to signing in.
     pub(crate) fn refuse(&self, problem: &Problem) -> Response {
+        self.way_out(problem).unwrap_or_else(|| problem::page(self, problem))
+    }
+
+    /// Returns the way to signing in when a problem is mended by nothing else, from where their form comes back. Every page
+    /// that would show what is wrong with a form asks this first.
+    pub(crate) fn way_out(&self, problem: &Problem) -> Option<Response> {
         if problem.is_too_weak() && matches!(self.app.settings.sign_in, SignIn::Provider(_)) {
-            return sign_in::stronger(self, self.kept().as_deref());
+            return Some(sign_in::stronger(self, self.kept().as_deref()));
         }
         if problem.kind == Kind::SignedOut {
             self.app.sessions.end(&self.signed.id);
-            return to_sign_in(&self.kept().map_or_else(|| "/".to_owned(), |name| format!("/resume/{name}")));
+            let next = self.kept().map_or_else(|| "/".to_owned(), |name| format!("/resume/{name}"));
+            return Some(to_sign_in(&next));
         }
-        problem::page(self, problem)
+        None
     }
 
     /// Keeps the form that was sent until its person has signed in again, and returns its name.
@@ -257,7 +280,7 @@ fn percent_encoded(byte: u8) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use axum::body::Body;
     use axum::extract::FromRequest as _;
     use fallow_domain::ids::RegionId;
@@ -273,6 +296,11 @@ mod tests {
 
     /// A console whose people sign in at a provider, with nobody behind it.
     fn app() -> App {
+        app_at("http://127.0.0.1:9")
+    }
+
+    /// A console whose people sign in at a provider, in front of the services at an address.
+    pub(crate) fn app_at(address: &str) -> App {
         let region = RegionId::parse("north-vale").unwrap();
         let signer = Signer::new(SigningKey::generate().unwrap(), "fallow", "fallow", Clock::system());
         let options = Options {
@@ -289,11 +317,9 @@ mod tests {
             sign_in_acr: String::new(),
             step_up_acr: "AAL3_ANY".to_owned(),
         };
+        let services = Endpoint::from_shared(address.to_owned()).unwrap();
         let settings = Settings {
-            endpoints: tokio::sync::watch::channel(Endpoints::all_at(&Endpoint::from_static(
-                "http://127.0.0.1:9",
-            )))
-            .1,
+            endpoints: tokio::sync::watch::channel(Endpoints::all_at(&services)).1,
             credential: TokenIssuer::new(signer, built_in::user("console", &region).unwrap()),
             sign_in: SignIn::Provider(Box::new(at)),
             demo: None,
@@ -392,6 +418,26 @@ mod tests {
         let fields = [("proposal", "p-1"), ("reason", "SURGE")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(kept.fields, fields);
         assert_eq!(app.parked.find(name, "ben"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_loads_itself_anew_keeps_no_session_alive() {
+        let app = app();
+        let viewer = Viewer { subject: "ana".to_owned(), role: "gold".to_owned(), trust: None };
+        let id = app.sessions.begin(viewer, Token::Given("token".to_owned()));
+        let load = async |more: &str| {
+            let cookies = format!("__Host-fallow_session={id}{more}");
+            let request = http::Request::get("/needs").header("cookie", cookies).body(()).unwrap();
+            Visit::of_person(&request.into_parts().0, &app).await.is_ok()
+        };
+        for minutes in [14, 14] {
+            tokio::time::advance(std::time::Duration::from_secs(minutes * 60)).await;
+            assert!(load("").await, "a person who looks is there");
+        }
+        tokio::time::advance(std::time::Duration::from_secs(14 * 60)).await;
+        assert!(load("; fallow_by_itself=1").await, "the page may be shown");
+        tokio::time::advance(std::time::Duration::from_secs(60)).await;
+        assert!(!load("; fallow_by_itself=1").await, "and nobody was there");
     }
 
     #[tokio::test]

@@ -21,3 +21,6 @@ pub(crate) mod trends;
 pub(crate) mod upload;
 pub(crate) mod wall;
 pub(crate) mod what_if;
+
+#[cfg(test)]
+mod forms;

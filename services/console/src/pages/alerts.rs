@@ -117,6 +117,9 @@ pub(crate) async fn close(Posted { visit, fields }: Posted) -> Response {
 }
 
 async fn show(visit: &Visit, problem: Option<Problem>) -> Response {
+    if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
+        return way;
+    }
     let (frame, board) = tokio::join!(Frame::read(visit, Place::Situation, "Alerts"), read(visit));
     visit.answer(board.map(|board| {
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);

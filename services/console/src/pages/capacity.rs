@@ -48,6 +48,9 @@ pub(crate) async fn fragment(Update(visit): Update, headers: HeaderMap) -> Respo
 
 /// Shows the page again with what went wrong on top.
 pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
+    if let Some(way) = visit.way_out(problem) {
+        return way;
+    }
     show(visit, problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 

@@ -88,6 +88,9 @@ pub(crate) async fn show_problem(visit: &Visit, why: &str, problem: &Problem) ->
 }
 
 async fn show_opened(visit: &Visit, opened: &Opened, problem: &Problem) -> Response {
+    if let Some(way) = visit.way_out(problem) {
+        return way;
+    }
     show(visit, opened, problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 

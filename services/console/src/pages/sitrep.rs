@@ -122,6 +122,9 @@ pub(crate) async fn workbook(visit: Visit, Query(asked): Query<Asked>) -> Respon
 }
 
 async fn show(visit: &Visit, asked: &Asked, problem: Option<Problem>) -> Response {
+    if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
+        return way;
+    }
     let (frame, report) =
         tokio::join!(Frame::read(visit, Place::Situation, "Situation report"), read(visit, asked));
     let (report, problem) = match (report, problem) {

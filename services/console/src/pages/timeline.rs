@@ -149,6 +149,9 @@ pub(crate) async fn decide(Posted { visit, fields }: Posted) -> Response {
 }
 
 async fn show(visit: &Visit, asked: &Asked, fields: &Fields, problem: Option<Problem>) -> Response {
+    if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
+        return way;
+    }
     let (frame, log) = tokio::join!(Frame::read(visit, Place::Situation, "Timeline"), read(visit, asked));
     visit.answer(log.map(|log| {
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);

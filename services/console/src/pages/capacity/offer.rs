@@ -159,7 +159,10 @@ pub(crate) async fn publish(Posted { visit, fields }: Posted) -> Response {
     };
     match made.await {
         Ok(said) => visit.done(said, "/capacity"),
-        Err(problem) => visit.answer(page(&visit, form(&fields), Some(problem)).await),
+        Err(problem) => match visit.way_out(&problem) {
+            Some(way) => way,
+            None => visit.answer(page(&visit, form(&fields), Some(problem)).await),
+        },
     }
 }
 

@@ -139,7 +139,10 @@ pub(crate) async fn raise(Posted { visit, fields }: Posted) -> Response {
     };
     match made.await {
         Ok((said, next)) => visit.done(said, &next),
-        Err(problem) => visit.answer(page(&visit, filled(&fields), Some(problem)).await),
+        Err(problem) => match visit.way_out(&problem) {
+            Some(way) => way,
+            None => visit.answer(page(&visit, filled(&fields), Some(problem)).await),
+        },
     }
 }
 

@@ -140,6 +140,9 @@ pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
 }
 
 async fn show(visit: &Visit, asked: &Asked, problem: Option<Problem>) -> Response {
+    if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
+        return way;
+    }
     let (frame, account) =
         tokio::join!(Frame::read(visit, Place::Situation, "Account of a number"), read(visit, asked));
     visit.answer(account.map(|account| {
