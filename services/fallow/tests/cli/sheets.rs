@@ -166,8 +166,8 @@ async fn what_was_raised_from_a_sheet_before_is_not_called_added() {
     world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
         let mut need = ask.need.unwrap();
         let level = need.resource.as_ref().unwrap().level;
-        let raised_before = level.is_some();
-        need.set_state(if level == Some(2) { need::State::Met } else { need::State::Open });
+        let raised_before = level > 0;
+        need.set_state(if level == 2 { need::State::Met } else { need::State::Open });
         Ok(RaiseNeedResponse { need: Some(need), revision: 53, raised_before, ..Default::default() })
     });
     let told = told(&world, "import demand @needs.csv").await;
