@@ -173,23 +173,22 @@ pub fn need(need: &Need, raised: Raised, local: &Local) -> Difference {
         none if none.is_empty() => String::new(),
         by => format!(", by {by}"),
     };
-    let what = need.case_ref.clone();
-    let detail = match raised {
-        Raised::Now => {
-            let detail = format!("{} x {resource}{by}", need.units);
-            return Difference { becomes: Becomes::Added, what, detail };
-        }
-        Raised::AlreadyLive => "raised already: the live one stays as it is".to_owned(),
-        Raised::Before if is_over(need) => format!(
-            "{} x {resource}{by}: raised from this sheet before, and over since: nothing is asked for now; to ask again, \
-             change the sheet or give the row a case reference",
-            need.units
-        ),
-        Raised::Before => {
-            format!("{} x {resource}{by}: raised from this sheet before, and still live", need.units)
-        }
+    let asked = format!("{} x {resource}{by}", need.units);
+    let before = |said: &str| Difference {
+        becomes: Becomes::Same,
+        // Without a reference, what it is for is all that it can be known by.
+        what: if need.case_ref.is_empty() { asked.clone() } else { need.case_ref.clone() },
+        detail: said.to_owned(),
     };
-    Difference { becomes: Becomes::Same, what, detail }
+    match raised {
+        Raised::Now => Difference { becomes: Becomes::Added, what: need.case_ref.clone(), detail: asked },
+        Raised::AlreadyLive => before("raised already: the live one stays as it is"),
+        Raised::Before if is_over(need) => before(
+            "raised from this sheet before, and over since: nothing is asked for now; to ask again, change the sheet or \
+             give the row a case reference",
+        ),
+        Raised::Before => before("raised from this sheet before, and still live"),
+    }
 }
 
 /// Counts differences and rejected rows: `1 changed, 1 added, 2 rejected`.
