@@ -10,11 +10,15 @@ use fallow_ledger::cause::Cause;
 use fallow_live::denials::EACH;
 use tonic::Code;
 
-use crate::people::call;
+use crate::people::{User, call};
 use crate::wire;
 use crate::world::{World, soon, stories};
 
-stories!(what_is_denied_is_in_the_log_and_nothing_of_what_was_sent,);
+stories!(
+    what_is_denied_is_in_the_log_and_nothing_of_what_was_sent,
+    a_trust_reads_its_own_trail_and_nothing_of_others,
+    the_trail_is_read_as_far_as_a_role_may,
+);
 
 /// A number of the range that is kept for tests.
 const NHS_NUMBER: &str = "999 000 0018";
@@ -101,4 +105,129 @@ async fn what_is_denied_is_in_the_log_and_nothing_of_what_was_sent(world: &mut W
     assert_eq!(storm.iter().sum::<u64>(), u64::from(EACH) + 15);
     // The end of the minute may fall into it.
     assert!((each + 1..=each * 2 + 2).contains(&storm.len()), "{storm:?}");
+}
+
+/// Reads a whole trail, in pages of a size.
+async fn trail(user: &User, ask: &v1::ListAuditRequest, page_size: i32) -> Vec<v1::AuditEntry> {
+    let (mut entries, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = v1::ListAuditRequest { page_size, page_token, ..ask.clone() };
+        let page = call!(user.monitor(), list_audit, request).unwrap();
+        assert!(page.entries.len() <= usize::try_from(page_size).unwrap());
+        entries.extend(page.entries);
+        if page.next_page_token.is_empty() {
+            return entries;
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Returns the entries of a call.
+fn of<'e>(entries: &'e [v1::AuditEntry], call: &str) -> Vec<&'e v1::AuditEntry> {
+    entries.iter().filter(|entry| entry.call == call).collect()
+}
+
+/// Aldermoor gives a bed to Dunmere, and somebody of each is denied something.
+async fn a_trade(world: &World) -> (v1::Offer, v1::Need) {
+    let (giver, taker) = (world.user("bed-manager.ZA1"), world.user("bed-manager.ZA4"));
+    let offer = giver.publish_beds("ZA101", 3).await;
+    let need = taker.raise(wire::need("ZA401", "LC-118", 1)).await;
+    let proposal = taker.proposal_of(&need).await;
+    giver.accept(&proposal).await;
+    taker.accept(&proposal).await;
+    for user in [&giver, &taker] {
+        let request = v1::SetModeRequest::default();
+        assert_eq!(call!(user.monitor(), set_mode, request).unwrap_err().reason, reasons::ROLE_FORBIDS);
+    }
+    denials(world, 2).await;
+    // What is denied is written beside the call, and is read when the picture has come there.
+    world.engine_has_looked().await;
+    (offer, need)
+}
+
+async fn a_trust_reads_its_own_trail_and_nothing_of_others(world: &mut World) {
+    let (offer, need) = a_trade(world).await;
+    let (aldermoor, third) = (world.user("site-lead.ZA1"), world.user("site-lead.ZA3"));
+    let all = v1::ListAuditRequest::default();
+    let entries = trail(&aldermoor, &all, 1_000).await;
+
+    let published = of(&entries, "PublishOffer");
+    assert_eq!(published.len(), 1);
+    assert_eq!((published[0].subject.as_str(), published[0].trust.as_str()), ("bed-manager.ZA1", "ZA1"));
+    assert_eq!(published[0].records, [format!("offer/{}", offer.id)]);
+    assert_eq!((published[0].records_count, published[0].times), (1, 1));
+    assert_eq!(published[0].request_id.len(), 36);
+    let denied = of(&entries, "SetMode");
+    assert_eq!(denied.len(), 1, "that of its own people");
+    assert_eq!((denied[0].denied.as_str(), denied[0].records_count), (reasons::ROLE_FORBIDS, 0));
+    assert_eq!(denied[0].subject, "bed-manager.ZA1");
+
+    // The other side's answer is of a proposal that joins the two: told by role and trust.
+    let answers = of(&entries, "AnswerProposal");
+    assert_eq!(answers.len(), 2);
+    for answer in &answers {
+        let is_own = answer.trust == "ZA1";
+        assert_eq!((answer.subject.is_empty(), answer.request_id.is_empty()), (!is_own, !is_own));
+        assert!(answer.records_count > 0 && !answer.role.is_empty());
+    }
+    let theirs = format!("need/{}", need.id);
+    for entry in &entries {
+        assert!(entry.trust == "ZA1" || entry.subject.is_empty(), "{entry:?}");
+        assert!(!entry.records.contains(&theirs), "{entry:?}");
+    }
+    assert_eq!(of(&entries, "RaiseNeed"), Vec::<&v1::AuditEntry>::new());
+    let revisions: Vec<i64> = entries.iter().map(|entry| entry.revision).collect();
+    assert!(revisions.is_sorted_by(|newer, older| newer > older), "{revisions:?}");
+
+    // However it is cut, it is the same; and who had no part in it reads nothing of it.
+    let until = Some(fallow_api::convert::time::to_wire(world.now()));
+    let bounded = v1::ListAuditRequest { until, ..all.clone() };
+    let whole = trail(&aldermoor, &bounded, 1_000).await;
+    let newest = whole[0].revision;
+    let mut pages = trail(&aldermoor, &bounded, 1).await;
+    pages.retain(|entry| entry.revision <= newest);
+    assert_eq!(pages, whole);
+    let others = trail(&third, &all, 1_000).await;
+    for entry in &others {
+        assert!(entry.trust != "ZA1" && entry.trust != "ZA4", "{entry:?}");
+        assert!(!entry.records.iter().any(|record| record.ends_with(&offer.id)), "{entry:?}");
+    }
+    let named = v1::ListAuditRequest { trust: "ZA2".into(), ..all.clone() };
+    let refused = call!(aldermoor.monitor(), list_audit, named).unwrap_err();
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::PermissionDenied, reasons::TRUST_MISMATCH));
+    let forged = v1::ListAuditRequest { page_token: "7.00".into(), ..all.clone() };
+    let refused = call!(aldermoor.monitor(), list_audit, forged).unwrap_err();
+    assert_eq!(refused.violations[0].reason, reasons::BAD_PAGE_TOKEN);
+}
+
+async fn the_trail_is_read_as_far_as_a_role_may(world: &mut World) {
+    let (offer, need) = a_trade(world).await;
+    let all = v1::ListAuditRequest::default();
+    let auditor = trail(&world.user("auditor"), &all, 1_000).await;
+    let denied: Vec<&str> = of(&auditor, "SetMode").iter().map(|entry| entry.subject.as_str()).collect();
+    assert_eq!(denied, ["bed-manager.ZA4", "bed-manager.ZA1"], "newest first");
+    for record in [format!("offer/{}", offer.id), format!("need/{}", need.id)] {
+        assert!(auditor.iter().any(|entry| entry.records.contains(&record)), "{record}");
+    }
+    let of_one = v1::ListAuditRequest { trust: "ZA4".into(), denied: true, ..all.clone() };
+    let found = trail(&world.user("auditor"), &of_one, 10).await;
+    assert!(found.iter().all(|entry| entry.trust == "ZA4" && !entry.denied.is_empty()), "{found:?}");
+    assert!(!found.is_empty());
+    let early = Some(fallow_api::convert::time::to_wire(world.now() + jiff::SignedDuration::from_hours(1)));
+    let later = v1::ListAuditRequest { from: early, ..all.clone() };
+    assert_eq!(trail(&world.user("auditor"), &later, 10).await, []);
+
+    let platform = trail(&world.user("platform-admin"), &all, 1_000).await;
+    assert!(platform.len() >= auditor.len());
+    for entry in &platform {
+        assert!(entry.subject.is_empty() && entry.request_id.is_empty(), "{entry:?}");
+        assert!(entry.records.is_empty() && entry.records_count == 0, "{entry:?}");
+    }
+    let gold = call!(world.user("duty-lead").monitor(), list_audit, all.clone()).unwrap();
+    assert_eq!(gold.entries, []);
+    let published = gold.totals.iter().filter(|total| total.call == "PublishOffer" && total.trust == "ZA1");
+    assert_eq!(published.map(|total| total.times).sum::<i64>(), 1);
+    assert!(gold.totals.iter().any(|total| total.call == "SetMode" && total.denied == reasons::ROLE_FORBIDS));
+    let refused = call!(world.user("bed-manager.ZA1").monitor(), list_audit, all).unwrap_err();
+    assert_eq!(refused.reason, reasons::ROLE_FORBIDS);
 }

@@ -138,6 +138,7 @@ async fn round(user: &User, ids: &[String], searched: &mut Searched) {
     ask!(matching, list_transfers, v1::ListTransfersRequest::default());
     ask!(monitor, get_situation, v1::GetSituationRequest::default());
     ask!(monitor, get_region, v1::GetRegionRequest {});
+    ask!(monitor, list_audit, v1::ListAuditRequest::default());
     for id in ids {
         ask!(capacity, get_offer, v1::GetOfferRequest { offer: id.clone() });
         ask!(demand, get_need, v1::GetNeedRequest { need: id.clone() });

@@ -59,7 +59,7 @@ impl Line {
             let was = before(key);
             let is = body.as_ref().map(|body| Record::decode(key.kind, body));
             let readable = is.as_ref().and_then(|is| is.as_ref().ok());
-            concerns.extend([was.as_ref(), readable].into_iter().flatten().flat_map(trusts));
+            concerns.extend([was.as_ref(), readable].into_iter().flatten().flat_map(Record::trusts));
             let what = match (&was, &is) {
                 (_, Some(Err(_))) => "written, and cannot be read".to_owned(),
                 (None, Some(Ok(is))) => format!("new, {}", words(is)),
@@ -196,31 +196,5 @@ fn kept_in_words(kept: &Kept) -> String {
             format!("as of {}, by {} {}", sign_off.as_of, sign_off.by.role, sign_off.signatory)
         }
         Kept::Rollup(rollup) => format!("{} to {}", rollup.span, rollup.at),
-    }
-}
-
-/// The trusts whose record it is.
-fn trusts(record: &Record) -> Vec<TrustCode> {
-    match record {
-        Record::Offer(offer) => vec![offer.trust],
-        Record::Need(need) => vec![need.trust],
-        Record::Proposal(proposal) => {
-            let team = proposal.team.as_ref().map(|team| team.trust);
-            [proposal.home_trust, proposal.supporting_trust].into_iter().chain(team).collect()
-        }
-        Record::Transfer(transfer) => {
-            let team = transfer.team.as_ref().map(|team| team.trust);
-            [transfer.home_trust, transfer.supporting_trust].into_iter().chain(team).collect()
-        }
-        Record::Trust(trust) => vec![trust.ods],
-        Record::Feed(feed) => vec![feed.trust],
-        Record::Monitor(kept) => match &**kept {
-            Kept::Alert(alert) => alert.trusts.clone(),
-            Kept::Action(action) => action.trusts.clone(),
-            Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => Vec::new(),
-        },
-        Record::Region(_) | Record::Lease(_) | Record::Claim(_) | Record::Session(_) | Record::Decline(_) => {
-            Vec::new()
-        }
     }
 }

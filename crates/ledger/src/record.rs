@@ -97,6 +97,33 @@ impl Record {
         }
     }
 
+    /// Returns the trusts whose record it is, or that it joins.
+    #[must_use]
+    pub fn trusts(&self) -> Vec<TrustCode> {
+        match self {
+            Self::Offer(offer) => vec![offer.trust],
+            Self::Need(need) => vec![need.trust],
+            Self::Proposal(proposal) => {
+                let team = proposal.team.as_ref().map(|team| team.trust);
+                [proposal.home_trust, proposal.supporting_trust].into_iter().chain(team).collect()
+            }
+            Self::Transfer(transfer) => {
+                let team = transfer.team.as_ref().map(|team| team.trust);
+                [transfer.home_trust, transfer.supporting_trust].into_iter().chain(team).collect()
+            }
+            Self::Trust(trust) => vec![trust.ods],
+            Self::Feed(feed) => vec![feed.trust],
+            Self::Monitor(kept) => match &**kept {
+                Kept::Alert(alert) => alert.trusts.clone(),
+                Kept::Action(action) => action.trusts.clone(),
+                Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => Vec::new(),
+            },
+            Self::Region(_) | Self::Lease(_) | Self::Claim(_) | Self::Session(_) | Self::Decline(_) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// Writes the record as the ledger keeps it.
     #[must_use]
     pub fn encode(&self) -> Bytes {

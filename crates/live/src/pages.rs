@@ -23,7 +23,7 @@ impl std::fmt::Debug for PageKey {
 pub struct Page {
     /// Records on it, 1 to [`request::PAGE_MAX`].
     pub size: usize,
-    /// How many records come before it.
+    /// How many records come before it, or the place that its token was made of.
     pub skip: usize,
 }
 
@@ -63,7 +63,9 @@ impl PageKey {
         (list.into_iter().skip(page.skip).take(page.size).collect(), next)
     }
 
-    fn token(&self, skip: usize, query: &str) -> String {
+    /// Makes the token of the page that begins behind so many records, or behind another place that a list counts by.
+    #[must_use]
+    pub fn token(&self, skip: usize, query: &str) -> String {
         format!("{skip}.{}", self.check(skip, query))
     }
 

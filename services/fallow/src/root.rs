@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fallow_host::clock::Clock;
 
+use crate::cli::audit::AuditCommand;
 use crate::cli::{self, Colour, Exit, Global, Terminal};
 
 /// Finds the bed, theatre or scanner that lies fallow one trust away.
@@ -48,15 +49,36 @@ pub enum Command {
     /// Looks after the store that the ledger lies in.
     #[command(subcommand)]
     Ledger(cli::ledger::LedgerCommand),
-    /// Reads archives: whether one is as it was written, and what it says.
+    /// Reads the audit trail, and archives: whether one is as it was written, and what it says.
     #[command(subcommand)]
-    Audit(cli::audit::AuditCommand),
+    Audit(AuditCommand),
     /// Makes what an archive needs.
     #[command(subcommand)]
     Archive(cli::archive::ArchiveCommand),
     /// A client command.
     #[command(flatten)]
     Client(Box<cli::Verb>),
+}
+
+impl Command {
+    /// Returns the client command that it is; `None` for servers and batch commands. Of the audit, the trail is a client's.
+    #[must_use]
+    pub fn client(self) -> Option<Box<cli::Verb>> {
+        match self {
+            Self::Client(verb) => Some(verb),
+            Self::Audit(AuditCommand::Mine(args)) => Some(Box::new(cli::Verb::AuditMine(args))),
+            Self::Audit(AuditCommand::Archive(_))
+            | Self::Match(_)
+            | Self::Replay(_)
+            | Self::Dev(_)
+            | Self::Serve(_)
+            | Self::Healthcheck(_)
+            | Self::DevCa(_)
+            | Self::Token(_)
+            | Self::Ledger(_)
+            | Self::Archive(_) => None,
+        }
+    }
 }
 
 /// Runs the command of this process.
@@ -72,7 +94,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::DevCa(args) => crate::dev_ca::run(&args),
             Command::Token(command) => crate::token::run(&command),
             Command::Ledger(command) => cli::ledger::run(&command),
-            Command::Audit(command) => cli::audit::run(&command),
+            Command::Audit(AuditCommand::Mine(args)) => client(cli::Verb::AuditMine(args), root.global),
+            Command::Audit(AuditCommand::Archive(command)) => cli::audit::run(&command),
             Command::Archive(command) => cli::archive::run(&command),
             Command::Client(verb) => client(*verb, root.global),
         },

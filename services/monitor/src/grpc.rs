@@ -32,7 +32,7 @@ use crate::keeping::Keeping;
 use crate::reports::Reports;
 use crate::situation::Folds;
 use crate::watch::Watching;
-use crate::{action, alerts, apply, decision, mode, sitrep, timeline, trend, view};
+use crate::{action, alerts, apply, audit, decision, mode, sitrep, timeline, trend, view};
 
 /// The monitor service over a region's ledger.
 #[derive(Clone)]
@@ -363,6 +363,14 @@ impl MonitorService for Monitor {
             action: Some(action::to_wire(&call, &now.action, now.revision)),
             revision: request::number_to_wire(now.revision),
         }))
+    }
+
+    async fn list_audit(
+        &self,
+        request: Request<v1::ListAuditRequest>,
+    ) -> Result<Response<v1::ListAuditResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        Ok(Response::new(audit::list(&call, &message).await?))
     }
 
     async fn list_actions(

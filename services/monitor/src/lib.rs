@@ -7,6 +7,7 @@
 mod action;
 mod alerts;
 mod apply;
+mod audit;
 mod chronicle;
 mod decision;
 mod diff;

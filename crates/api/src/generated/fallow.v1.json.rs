@@ -9674,6 +9674,206 @@ impl json::Message for super::ListActionsResponse {
 
 json::with_serde!(super::ListActionsResponse);
 
+impl json::Message for super::AuditEntry {
+    const FIELDS: &'static [&'static str] = &[
+        "revision",
+        "at",
+        "call",
+        "subject",
+        "role",
+        "trust",
+        "request_id",
+        "denied",
+        "times",
+        "records",
+        "records_count",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "revision" => 0,
+            "at" => 1,
+            "call" => 2,
+            "subject" => 3,
+            "role" => 4,
+            "trust" => 5,
+            "request_id" | "requestId" => 6,
+            "denied" => 7,
+            "times" => 8,
+            "records" => 9,
+            "records_count" | "recordsCount" => 10,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Time, M>(out, "at", &self.at)?;
+        json::put::<json::Text, M>(out, "call", &self.call)?;
+        json::put::<json::Text, M>(out, "subject", &self.subject)?;
+        json::put::<json::Text, M>(out, "role", &self.role)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Text, M>(out, "denied", &self.denied)?;
+        json::put::<json::Int<i64>, M>(out, "times", &self.times)?;
+        json::put_list::<json::Text, M>(out, "records", &self.records)?;
+        json::put::<json::Int<i64>, M>(out, "records_count", &self.records_count)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            1 => self.at = json::take::<json::Time, M>(from)?,
+            2 => self.call = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.subject = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            5 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            6 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            7 => self.denied = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            8 => self.times = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            9 => self.records = json::take_list::<json::Text, M>(from)?,
+            10 => self.records_count = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AuditEntry);
+
+impl json::Message for super::AuditTotal {
+    const FIELDS: &'static [&'static str] = &[
+        "trust",
+        "role",
+        "call",
+        "denied",
+        "times",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "trust" => 0,
+            "role" => 1,
+            "call" => 2,
+            "denied" => 3,
+            "times" => 4,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        json::put::<json::Text, M>(out, "role", &self.role)?;
+        json::put::<json::Text, M>(out, "call", &self.call)?;
+        json::put::<json::Text, M>(out, "denied", &self.denied)?;
+        json::put::<json::Int<i64>, M>(out, "times", &self.times)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.role = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.call = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            3 => self.denied = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.times = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::AuditTotal);
+
+impl json::Message for super::ListAuditRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "page_size",
+        "page_token",
+        "from",
+        "until",
+        "denied",
+        "trust",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "page_size" | "pageSize" => 0,
+            "page_token" | "pageToken" => 1,
+            "from" => 2,
+            "until" => 3,
+            "denied" => 4,
+            "trust" => 5,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Int<i32>, M>(out, "page_size", &self.page_size)?;
+        json::put::<json::Text, M>(out, "page_token", &self.page_token)?;
+        json::put_optional::<json::Time, M>(out, "from", &self.from)?;
+        json::put_optional::<json::Time, M>(out, "until", &self.until)?;
+        json::put::<json::Bool, M>(out, "denied", &self.denied)?;
+        json::put::<json::Text, M>(out, "trust", &self.trust)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.page_size = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
+            1 => self.page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.from = json::take::<json::Time, M>(from)?,
+            3 => self.until = json::take::<json::Time, M>(from)?,
+            4 => self.denied = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            5 => self.trust = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ListAuditRequest);
+
+impl json::Message for super::ListAuditResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "entries",
+        "next_page_token",
+        "revision",
+        "totals",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "entries" => 0,
+            "next_page_token" | "nextPageToken" => 1,
+            "revision" => 2,
+            "totals" => 3,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_list::<json::Nested<super::AuditEntry>, M>(out, "entries", &self.entries)?;
+        json::put::<json::Text, M>(out, "next_page_token", &self.next_page_token)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_list::<json::Nested<super::AuditTotal>, M>(out, "totals", &self.totals)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.entries = json::take_list::<json::Nested<super::AuditEntry>, M>(from)?,
+            1 => self.next_page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.totals = json::take_list::<json::Nested<super::AuditTotal>, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ListAuditResponse);
+
 impl json::Message for super::ExchangeTokenRequest {
     const FIELDS: &'static [&'static str] = &[
         "id_token",

@@ -9956,6 +9956,102 @@ pub struct ListActionsResponse {
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
+/// One entry of the audit trail: a change of the log, or calls that were denied.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEntry {
+    /// Its number in the log.
+    #[prost(int64, tag = "1")]
+    pub revision: i64,
+    /// When, by the clock of whoever wrote it; of several calls that were denied, the last.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The call, such as `PublishOffer`, or the engine's step, such as `propose`.
+    #[prost(string, tag = "3")]
+    pub call: ::prost::alloc::string::String,
+    /// Who: the subject of the credential. Empty where the reader may not know.
+    #[prost(string, tag = "4")]
+    pub subject: ::prost::alloc::string::String,
+    /// In which role.
+    #[prost(string, tag = "5")]
+    pub role: ::prost::alloc::string::String,
+    /// ODS code of the trust that they acted for; empty for roles of the region.
+    #[prost(string, tag = "6")]
+    pub trust: ::prost::alloc::string::String,
+    /// The id of the request; of a denied call the one that the caller was told. Empty where the reader may not know.
+    #[prost(string, tag = "7")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The coded reason for which it was denied; empty where it was done.
+    #[prost(string, tag = "8")]
+    pub denied: ::prost::alloc::string::String,
+    /// How many calls it stands for: 1, or the denied calls of one caller in a minute beyond the first ten.
+    #[prost(int64, tag = "9")]
+    pub times: i64,
+    /// The records that it wrote and that the reader may know, such as `offer/0198c2…`, at most 100.
+    #[prost(string, repeated, tag = "10")]
+    pub records: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many records those are; 0 of what was denied.
+    #[prost(int64, tag = "11")]
+    pub records_count: i64,
+}
+/// How often a call was made, or denied for one reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditTotal {
+    /// ODS code of the trust that it was made for; empty for roles of the region.
+    #[prost(string, tag = "1")]
+    pub trust: ::prost::alloc::string::String,
+    /// The role.
+    #[prost(string, tag = "2")]
+    pub role: ::prost::alloc::string::String,
+    /// The call.
+    #[prost(string, tag = "3")]
+    pub call: ::prost::alloc::string::String,
+    /// The coded reason for which it was denied; empty where it was done.
+    #[prost(string, tag = "4")]
+    pub denied: ::prost::alloc::string::String,
+    /// How often.
+    #[prost(int64, tag = "5")]
+    pub times: i64,
+}
+/// Asks for the audit trail.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAuditRequest {
+    /// 1 to 1,000, default 100.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// From the last answer; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Start. Absent = as far back as the log is kept.
+    #[prost(message, optional, tag = "3")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// End. Absent = now.
+    #[prost(message, optional, tag = "4")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only what was denied.
+    #[prost(bool, tag = "5")]
+    pub denied: bool,
+    /// ODS code: only what was done for this trust or to its records. Empty = the caller's own, or all for roles of the
+    /// region.
+    #[prost(string, tag = "6")]
+    pub trust: ::prost::alloc::string::String,
+}
+/// Holds a page of the audit trail.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAuditResponse {
+    /// The page. Empty for gold.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<AuditEntry>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The revision at which the list was begun.
+    #[prost(int64, tag = "3")]
+    pub revision: i64,
+    /// What was looked at for this page, counted by trust, role, call and reason. Pages overlap nowhere, so that totals of
+    /// several pages can be added up.
+    #[prost(message, repeated, tag = "4")]
+    pub totals: ::prost::alloc::vec::Vec<AuditTotal>,
+}
 /// Asks to exchange a token.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExchangeTokenRequest {
@@ -10801,6 +10897,36 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "ListActions"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the audit trail, newest first: who did what, and who was denied what, as far back as the store's log is kept;
+        /// what is older is in the archive. A trust's system and its site leads read what their own people and systems did or
+        /// were denied, and what others did to their trust's records; of those others they read role and trust, not the name.
+        /// An auditor reads everything. A platform administrator reads neither names nor records. Gold reads totals only.
+        /// One call looks at 1,000 changes at most: a page may be short, or empty, and still have a next one.
+        /// PERMISSION_DENIED: TRUST_MISMATCH for another trust than the caller's.
+        pub async fn list_audit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MonitorService/ListAudit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MonitorService", "ListAudit"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -11015,6 +11141,21 @@ pub mod monitor_service_server {
             request: tonic::Request<super::ListActionsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListActionsResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Lists the audit trail, newest first: who did what, and who was denied what, as far back as the store's log is kept;
+        /// what is older is in the archive. A trust's system and its site leads read what their own people and systems did or
+        /// were denied, and what others did to their trust's records; of those others they read role and trust, not the name.
+        /// An auditor reads everything. A platform administrator reads neither names nor records. Gold reads totals only.
+        /// One call looks at 1,000 changes at most: a page may be short, or empty, and still have a next one.
+        /// PERMISSION_DENIED: TRUST_MISMATCH for another trust than the caller's.
+        async fn list_audit(
+            &self,
+            request: tonic::Request<super::ListAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -11945,6 +12086,51 @@ pub mod monitor_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListActionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MonitorService/ListAudit" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAuditSvc<T: MonitorService>(pub Arc<T>);
+                    impl<
+                        T: MonitorService,
+                    > tonic::server::UnaryService<super::ListAuditRequest>
+                    for ListAuditSvc<T> {
+                        type Response = super::ListAuditResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MonitorService>::list_audit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAuditSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,6 +1,7 @@
-//! `fallow audit`: whether an archive is as it was written, and what it says.
+//! `fallow audit`: the audit trail of the services, whether an archive is as it was written, and what it says.
 
 mod export;
+pub(crate) mod mine;
 pub(super) mod progress;
 mod receipt;
 mod verify;
@@ -23,9 +24,23 @@ use crate::wiring::StartError;
 
 pub(super) use verify::settled;
 
-/// Reads archives.
+/// `fallow audit …`
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
+    /// List who did what, and who was denied what: for a trust, its own trail
+    #[command(
+        before_help = "Examples:\n  fallow audit mine\n  fallow audit mine --denied --from \"yesterday 08:00\"\n  fallow audit mine \
+                       --totals\n  fallow audit mine --limit 10000 -o csv > november.csv"
+    )]
+    Mine(mine::Mine),
+    /// Reads an archive
+    #[command(flatten)]
+    Archive(ArchiveAudit),
+}
+
+/// Reads archives.
+#[derive(Debug, Subcommand)]
+pub enum ArchiveAudit {
     /// Find any edit, deletion, insertion, reorder or truncation of an archive
     #[command(
         before_help = "Examples:\n  fallow audit verify /srv/fallow/archive --key archive-key.pub.pem\n  fallow audit verify \
@@ -111,11 +126,11 @@ impl OperateError {
 
 /// Runs the command. Exit 0 when the archive is sound, 1 when it is not.
 #[must_use]
-pub(crate) fn run(command: &AuditCommand) -> ExitCode {
+pub(crate) fn run(command: &ArchiveAudit) -> ExitCode {
     match command {
-        AuditCommand::Verify(args) => operate("AUDIT", verify::verify(args)),
-        AuditCommand::Export(args) => operate("AUDIT", std::future::ready(export::export(args))),
-        AuditCommand::Receipt(args) => operate("AUDIT", std::future::ready(receipt::receipt(args))),
+        ArchiveAudit::Verify(args) => operate("AUDIT", verify::verify(args)),
+        ArchiveAudit::Export(args) => operate("AUDIT", std::future::ready(export::export(args))),
+        ArchiveAudit::Receipt(args) => operate("AUDIT", std::future::ready(receipt::receipt(args))),
     }
 }
 

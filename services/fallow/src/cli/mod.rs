@@ -162,6 +162,9 @@ pub enum Verb {
     /// What needs two people: breaking glass, a new region file
     #[command(subcommand, display_order = 20)]
     Action(action::Actions),
+    /// `fallow audit mine`: parsed beside the commands that read archives
+    #[command(skip)]
+    AuditMine(audit::mine::Mine),
     /// Where and as whom commands act
     #[command(subcommand, display_order = 21)]
     Context(context::Contexts),
@@ -297,6 +300,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Decision(_)
         | Verb::Sitrep(_)
         | Verb::Action(_)
+        | Verb::AuditMine(_)
         | Verb::Ping => session.open().await?,
         Verb::Auth(context::Auth::Login(_) | context::Auth::Logout) => session.open_without_sign_in()?,
     }
@@ -336,6 +340,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Trend(args) => report::trend(session, args).await,
         Verb::Sitrep(args) => sitrep::run(session, args).await,
         Verb::Action(command) => action::run(session, command).await,
+        Verb::AuditMine(args) => audit::mine::run(session, args).await,
         Verb::Auth(context::Auth::Whoami) => context::whoami(session),
         Verb::Auth(context::Auth::Login(how)) => login::login(session, &how).await,
         Verb::Auth(context::Auth::Logout) => login::logout(session).await,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod actions;
+mod audit;
 mod bad_input;
 mod campaigns;
 mod capacity;

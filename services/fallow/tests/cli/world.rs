@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use clap::{CommandFactory, Parser};
 use fallow::cli::{self, Terminal};
-use fallow::root::{Command, Root};
+use fallow::root::Root;
 use fallow_host::clock::Clock;
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -82,7 +82,7 @@ impl World {
                 2
             }
             Ok(root) => {
-                let Command::Client(verb) = root.command else { panic!("not a client command: {line}") };
+                let Some(verb) = root.command.client() else { panic!("not a client command: {line}") };
                 let terminal = Terminal { out: &mut out, err: &mut err, interactive, colour: false };
                 let clock = Clock::manual(NOW.parse().unwrap());
                 cli::run(*verb, root.global, Root::command(), clock, terminal).await.code()
