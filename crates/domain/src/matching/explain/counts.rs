@@ -75,8 +75,9 @@ impl Explainer<'_> {
     pub(super) fn why_lost(&self, need: u32, offer: u32) -> NotUsed {
         let mine = self.rank(need);
         let mut at = self.pools.get(&offer).copied();
-        // A session is in no pool. Of a pool of which something is left nobody has taken anything away.
-        let of_session = self.takers.get(&offer).filter(|_| at.is_none());
+        // A session is in no pool. Of what something is left of nobody has taken anything away.
+        let is_lost = at.is_none() && self.cases_in(need, offer) == 0;
+        let of_session = self.takers.get(&offer).filter(|_| is_lost);
         let mut takers: Vec<u32> = of_session.cloned().unwrap_or_default();
         while let Some(store) = at {
             // What the trust keeps for itself may leave units of the pool untaken.

@@ -71,7 +71,7 @@ impl Explainer<'_> {
     }
 
     /// Cases of the need that fit what is left of a session.
-    fn cases_in(&self, need: u32, offer: u32) -> i64 {
+    pub(in super::super) fn cases_in(&self, need: u32, offer: u32) -> i64 {
         self.theatre.left(offer).map_or(0, |left| left.max(0) / self.size(need))
     }
 

@@ -1,10 +1,11 @@
 mod promises;
 
 use super::*;
-use crate::matching::examples::{after, labels, need, offer, problem, region};
+use crate::matching::examples::{after, labels, need, offer, problem, region, resource};
 use crate::matching::explanation::{Change, Fairness, NotUsedCount, Relaxation};
 use crate::matching::solve::Prepared;
 use crate::need::Priority;
+use crate::resource::{ResourceKind, Specialty};
 use std::sync::Arc;
 
 fn solved(problem: &Problem) -> (Prepared, Plan) {
@@ -283,4 +284,41 @@ fn nobody_is_said_to_have_taken_what_is_left() {
     assert_eq!(why(2), ("4 points more".to_owned(), "1 CHEAPER_ELSEWHERE".to_owned()));
     let lost = ("its units go to more urgent needs".to_owned(), "1 LOST_TO_HIGHER_PRIORITY".to_owned());
     assert_eq!(why(1), lost);
+}
+
+/// Nor is a session lost to others that has minutes left for the case.
+#[test]
+fn nobody_is_said_to_have_taken_the_minutes_that_are_left() {
+    let theatre = |specialties: &[u16]| {
+        let mut its = resource(ResourceKind::Theatre, "MAIN");
+        its.specialties = specialties.iter().map(|&one| Specialty::new(one).unwrap()).collect();
+        its
+    };
+    let case = |id: &str, priority, specialty| {
+        let mut case = need(id);
+        (case.priority, case.resource, case.minutes_per_case) = (priority, theatre(&[specialty]), 60.into());
+        case
+    };
+    let session = |id: &str, days: i64, minutes: u32, specialties: &[u16]| {
+        let mut session = offer(id);
+        (session.resource, session.figures.staffed) = (theatre(specialties), minutes.into());
+        session.window.from = Some(after(days * 86_400));
+        session.window.until = after((days + 1) * 86_400);
+        session
+    };
+    let why = |minutes: u32| {
+        let needs = vec![case("N1", Priority::P1A, 120), case("N2", Priority::P2, 110)];
+        let offers = vec![session("O1", 2, minutes, &[110, 120]), session("O2", 0, 60, &[110])];
+        let problem = problem(region(), needs, offers);
+        let (prepared, plan) = solved(&problem);
+        let line = plan.allocations.iter().find(|line| line.need.as_str() == "N2").unwrap();
+        assert_eq!((line.offer.as_str(), plan.allocations.len()), ("O2", 2));
+        let explainer = Explainer::new(&problem, &prepared, &plan);
+        let explanation = explainer.proposal(line, &context()).unwrap();
+        (explanation.alternatives[0].reason.clone(), counts(&explanation.not_used))
+    };
+    // A second case of an hour needs its turnover of a quarter too.
+    assert_eq!(why(135), ("4 points more".to_owned(), "1 CHEAPER_ELSEWHERE".to_owned()));
+    let lost = ("its units go to more urgent needs".to_owned(), "1 LOST_TO_HIGHER_PRIORITY".to_owned());
+    assert_eq!(why(134), lost);
 }
