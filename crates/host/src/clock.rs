@@ -1,7 +1,8 @@
 //! The one place that knows what time it is.
 //!
 //! Everything else takes the time as an argument or asks a [`Clock`]. There are three: the system's, a scaled one for
-//! the demonstration, whose hours pass in seconds, and one for tests that stands still until it is advanced.
+//! the demonstration, whose hours pass in seconds or stand still as its audience likes, and one for tests that stands
+//! still until it is advanced.
 //!
 //! Each also counts [steadily](Clock::steady), whatever it is set to: for what has to be measured and not dated.
 
@@ -22,8 +23,24 @@ pub struct Clock(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     System { started: Instant },
-    Scaled { epoch: Timestamp, started: Instant, speed: u32 },
+    Scaled { started: Instant, pace: Arc<watch::Sender<Pace>> },
     Manual { start: Timestamp, shown: Arc<watch::Sender<Timestamp>> },
+}
+
+/// How a scaled clock runs: it showed `epoch` at `since`, and `speed` times the real time has passed from then on.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    epoch: Timestamp,
+    since: Instant,
+    /// 0 = it stands still.
+    speed: u32,
+}
+
+impl Pace {
+    fn now(&self) -> Timestamp {
+        let passed = self.since.elapsed().saturating_mul(self.speed);
+        add(self.epoch, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
+    }
 }
 
 impl Clock {
@@ -37,7 +54,27 @@ impl Clock {
     /// 0 counts as 1.
     #[must_use]
     pub fn scaled(epoch: Timestamp, speed: u32) -> Self {
-        Self(Kind::Scaled { epoch, started: Instant::now(), speed: speed.max(1) })
+        let since = Instant::now();
+        let pace = Pace { epoch, since, speed: speed.max(1) };
+        Self(Kind::Scaled { started: since, pace: Arc::new(watch::Sender::new(pace)) })
+    }
+
+    /// Returns how many times the real time a scaled clock runs at, 0 while it stands still; `None` for the others, which
+    /// nobody paces.
+    #[must_use]
+    pub fn speed(&self) -> Option<u32> {
+        match &self.0 {
+            Kind::Scaled { pace, .. } => Some(pace.borrow().speed),
+            Kind::System { .. } | Kind::Manual { .. } => None,
+        }
+    }
+
+    /// Lets a scaled clock, and all its clones, run at another speed from now on; 0 stops it. The time that it shows does
+    /// not jump, and who sleeps by it sleeps on at the new speed. Nothing happens to the other clocks.
+    pub fn set_speed(&self, speed: u32) {
+        if let Kind::Scaled { pace, .. } = &self.0 {
+            pace.send_modify(|pace| *pace = Pace { epoch: pace.now(), since: Instant::now(), speed });
+        }
     }
 
     /// Returns a clock for tests that shows `start` until [`Clock::advance`] moves it.
@@ -53,10 +90,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Kind::System { .. } => Timestamp::now(),
-            Kind::Scaled { epoch, started, speed } => {
-                let passed = started.elapsed().saturating_mul(*speed);
-                add(*epoch, SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX))
-            }
+            Kind::Scaled { pace, .. } => pace.borrow().now(),
             Kind::Manual { shown, .. } => *shown.borrow(),
         }
     }
@@ -69,10 +103,23 @@ impl Clock {
                     tokio::time::sleep(left.min(LOOK_AGAIN)).await;
                 }
             }
-            Kind::Scaled { speed, .. } => {
-                while let Some(left) = self.left(deadline) {
-                    // Rounded up, so that one sleep is enough and the loop never spins.
-                    tokio::time::sleep(left / *speed + Duration::from_millis(1)).await;
+            Kind::Scaled { pace, .. } => {
+                let mut paces = pace.subscribe();
+                loop {
+                    let pace = *paces.borrow_and_update();
+                    let Some(left) = left(pace.now(), deadline) else { return };
+                    let waited = async {
+                        match left.checked_div(pace.speed) {
+                            // Rounded up, so that one sleep is enough and the loop never spins.
+                            Some(real) => tokio::time::sleep(real + Duration::from_millis(1)).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        () = waited => {}
+                        // An error means that the sender is gone; it is not, this clock holds it.
+                        _ = paces.changed() => {}
+                    }
                 }
             }
             Kind::Manual { shown, .. } => {
@@ -129,9 +176,13 @@ impl Clock {
 
     /// Returns the clock's own time left until `deadline`, if any.
     fn left(&self, deadline: Timestamp) -> Option<Duration> {
-        let left = deadline.duration_since(self.now());
-        Duration::try_from(left).ok().filter(|left| !left.is_zero())
+        left(self.now(), deadline)
     }
+}
+
+/// Returns the time from one moment to a later one, if it is later.
+fn left(now: Timestamp, deadline: Timestamp) -> Option<Duration> {
+    Duration::try_from(deadline.duration_since(now)).ok().filter(|left| !left.is_zero())
 }
 
 /// Adds, stopping at the ends of time.
@@ -175,6 +226,40 @@ mod tests {
         assert!(clock.now() >= time("2026-11-24T09:00:00Z"));
         clock.advance(SignedDuration::from_hours(1));
         assert!(clock.now() < time("2026-11-24T09:02:00Z"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_stands_still_and_goes_on_at_another_speed_without_a_jump() {
+        let clock = Clock::scaled(time("2026-11-24T08:00:00Z"), 60);
+        let clone = clock.clone();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!((clock.now(), clock.speed()), (time("2026-11-24T08:10:00Z"), Some(60)));
+        clone.set_speed(0);
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        assert_eq!((clock.now(), clock.speed()), (time("2026-11-24T08:10:00Z"), Some(0)));
+        let sleeper = clock.clone();
+        let mut sleep = std::pin::pin!(sleeper.sleep_until(time("2026-11-24T08:20:00Z")));
+        assert!(futures::poll!(&mut sleep).is_pending(), "no time passes");
+        clone.set_speed(10);
+        assert_eq!(clock.now(), time("2026-11-24T08:10:00Z"), "it goes on where it stood");
+        let started = Instant::now();
+        sleep.await;
+        let took = started.elapsed();
+        assert!((Duration::from_secs(60)..Duration::from_secs(61)).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sleeps_by_a_slow_clock_wakes_sooner_when_it_is_hurried() {
+        let clock = Clock::scaled(time("2026-11-24T08:00:00Z"), 1);
+        let (sleeper, started) = (clock.clone(), Instant::now());
+        let mut sleep = std::pin::pin!(sleeper.sleep(SignedDuration::from_hours(1)));
+        assert!(futures::poll!(&mut sleep).is_pending());
+        clock.set_speed(3_600);
+        sleep.await;
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        let system = Clock::system();
+        system.set_speed(0);
+        assert_eq!(system.speed(), None);
     }
 
     #[tokio::test]

@@ -5,13 +5,50 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fallow_host::clock::Clock;
+
+/// How many times faster than ours a demonstration's clock can be made to run; 0 stops it.
+const SPEEDS: [u32; 4] = [0, 1, 10, 60];
+
 /// What a demonstration tells the console of itself. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Demo {
     /// What is broken on purpose.
     pub faults: Faults,
-    /// How many times faster than ours its clock runs.
-    pub speed: u32,
+    /// Its clock, which everything in it goes by.
+    clock: Clock,
+    /// The speed that it began with, which one can always go back to.
+    begun_at: u32,
+}
+
+impl Demo {
+    /// Makes the switches of a demonstration that goes by `clock`, a scaled one, with nothing broken.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        let begun_at = clock.speed().unwrap_or(1);
+        Self { faults: Faults::default(), clock, begun_at }
+    }
+
+    /// Returns how many times faster than ours its clock runs; 0 while it stands still.
+    #[must_use]
+    pub fn speed(&self) -> u32 {
+        self.clock.speed().unwrap_or(1)
+    }
+
+    /// Returns the speeds that can be chosen, the slowest first.
+    #[must_use]
+    pub fn speeds(&self) -> BTreeSet<u32> {
+        SPEEDS.into_iter().chain([self.begun_at]).collect()
+    }
+
+    /// Lets its clock run at one of [`Demo::speeds`] from now on; says whether it is one of them.
+    pub fn run_at(&self, speed: u32) -> bool {
+        let is_one = self.speeds().contains(&speed);
+        if is_one {
+            self.clock.set_speed(speed);
+        }
+        is_one
+    }
 }
 
 /// One thing that can be broken, by the ODS code of the trust that it happens to.

@@ -87,6 +87,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/search", get(search::page))
         .route("/demo", get(demo::page))
         .route("/demo/fault", post(demo::fault))
+        .route("/demo/speed", post(demo::speed))
         .route("/preferences", get(preferences::page).post(preferences::keep))
         .route("/upload", get(upload::page).post(upload::preview))
         .route(

@@ -1,4 +1,4 @@
-//! The demonstration's own page: what to try, other roles, and things to break.
+//! The demonstration's own page: what to try, other roles, how fast time passes, and things to break.
 
 use askama::Template;
 use axum::response::Response;
@@ -38,6 +38,8 @@ struct Page {
     csrf: String,
     who: String,
     pace: String,
+    /// How fast time may pass: the value of the form, what the button says, and whether it does so now.
+    speeds: Vec<(u32, String, bool)>,
     steps: &'static [(&'static str, &'static str)],
     people: Vec<Choice>,
     own: String,
@@ -77,6 +79,17 @@ pub(crate) async fn fault(Posted { visit, fields }: Posted) -> Response {
     visit.done(if is_on { format!("Broken: {said}.") } else { format!("Mended: {said}.") }, "/demo")
 }
 
+/// `POST /demo/speed`: lets time pass at another speed, or stand still.
+pub(crate) async fn speed(Posted { visit, fields }: Posted) -> Response {
+    let Some(demo) = &visit.app.settings.demo else { return visit.refuse(&Problem::not_found()) };
+    let is_set = fields.text("speed").parse().is_ok_and(|speed| demo.run_at(speed));
+    if !is_set {
+        let problem = Problem::invalid("speed", "choose one of the speeds");
+        return visit.answer(show(&visit, Some(problem)).await);
+    }
+    visit.done(format!("From now on, {}.", pace(demo)), "/demo")
+}
+
 async fn show(visit: &Visit, problem: Option<Problem>) -> Result<Response, Problem> {
     let Some(demo) = &visit.app.settings.demo else { return Err(Problem::not_found()) };
     let (frame, directory) =
@@ -87,6 +100,7 @@ async fn show(visit: &Visit, problem: Option<Problem>) -> Result<Response, Probl
     let page = Page {
         who: you_are(visit, &directory),
         pace: pace(demo),
+        speeds: demo.speeds().into_iter().map(|one| (one, faster(one), one == demo.speed())).collect(),
         frame,
         problem: problem.map_or_else(String::new, |problem| summary(&problem, &[])),
         csrf: visit.signed.csrf.clone(),
@@ -121,10 +135,20 @@ pub(crate) fn you_are(visit: &Visit, directory: &Directory) -> String {
 
 /// Says how fast time passes.
 pub(crate) fn pace(demo: &Demo) -> String {
-    match demo.speed {
-        0 | 1 => "time passes as it does".to_owned(),
+    match demo.speed() {
+        0 => "time stands still".to_owned(),
+        1 => "time passes as it does".to_owned(),
         60 => "a minute passes every second".to_owned(),
         speed => format!("time passes {speed} times as fast"),
+    }
+}
+
+/// What the button of a speed says.
+fn faster(speed: u32) -> String {
+    match speed {
+        0 => "Stop the clock".to_owned(),
+        1 => "As it is".to_owned(),
+        speed => format!("{speed} times as fast"),
     }
 }
 

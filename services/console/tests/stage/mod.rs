@@ -62,7 +62,7 @@ impl Stage {
             .1,
             credential: issuer("console"),
             sign_in: SignIn::BuiltIn(people.iter().map(user).collect()),
-            demo: Some(Demo { speed: 1, ..Demo::default() }),
+            demo: Some(Demo::new(clock.clone())),
             idle: std::time::Duration::from_secs(15 * 60),
             https: false,
         };

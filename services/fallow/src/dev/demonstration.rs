@@ -143,7 +143,7 @@ impl Demonstration {
         let clock = Clock::scaled(begins_at, args.speed);
         let mut process = Process::new(config, clock.clone())?;
         process.region_file = Some(region_toml);
-        let demo = Demo { speed: args.speed, ..Demo::default() };
+        let demo = Demo::new(clock.clone());
         process.demo = Some(demo.clone());
         let provider_url = at_provider.as_ref().map(|prepared| prepared.issuer.address().to_owned());
         if let Some(provider::Prepared { issuer, listener, .. }) = at_provider {
@@ -174,7 +174,7 @@ impl Demonstration {
             let client = Client::new(&Settings::at(&grpc_url))?;
             let voices = Voices::new(client, tokens, tally.clone());
             let simulator = Simulator::new(scenario, args.seed, clock, &voices, demo.faults);
-            process.tasks.spawn("simulator", simulator.run(args.speed, process.tasks.stopping()));
+            process.tasks.spawn("simulator", simulator.run(process.tasks.stopping()));
         }
         Ok(Self {
             region_name: region.name.to_string(),
@@ -355,3 +355,6 @@ fn leave_context(
     files.write(Endpoints::All(grpc_url.to_owned()), speed, &users)?;
     Ok(users.first().map_or("", |(user, ..)| user).to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,9 +115,7 @@ impl Simulator {
     }
 
     /// Plays until `stopping` ends.
-    pub(super) async fn run(mut self, speed: u32, stopping: impl Future<Output = ()>) {
-        let own = LOOK_LEAST.saturating_mul(speed.max(1));
-        let pause = SignedDuration::try_from(own).unwrap_or(LOOK).max(LOOK);
+    pub(super) async fn run(mut self, stopping: impl Future<Output = ()>) {
         let clock = self.clock.clone();
         let playing = async {
             self.open().await;
@@ -126,7 +124,7 @@ impl Simulator {
                 self.step().await;
             }
             loop {
-                clock.sleep(pause).await;
+                clock.sleep(pause(&clock)).await;
                 self.step().await;
             }
         };
@@ -238,6 +236,12 @@ impl Simulator {
             ) => {}
         }
     }
+}
+
+/// Returns how long people wait between looks, by the clock as it runs now; a clock that stands still is waited for.
+fn pause(clock: &Clock) -> SignedDuration {
+    let own = LOOK_LEAST.saturating_mul(clock.speed().unwrap_or(1));
+    SignedDuration::try_from(own).unwrap_or(LOOK).max(LOOK)
 }
 
 /// Says whether an offer's window has passed.
