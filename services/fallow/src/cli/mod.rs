@@ -6,6 +6,7 @@
 mod action;
 mod alert;
 pub(crate) mod archive;
+mod ascii;
 pub(crate) mod audit;
 mod board;
 mod campaign;
@@ -53,6 +54,7 @@ pub use settings::{Context, DevFiles, EachEndpoint, Endpoints};
 
 pub(crate) use time::{duration, zone};
 
+use ascii::Ascii;
 use failure::Failure;
 use session::Session;
 
@@ -231,6 +233,12 @@ pub async fn run(
     clock: Clock,
     terminal: Terminal<'_>,
 ) -> Exit {
+    let is_ascii = global.ascii();
+    // What programs read stays as it is.
+    let is_for_people = matches!(global.format(), options::Format::Table | options::Format::Wide);
+    let mut out = Ascii::new(terminal.out, is_ascii && is_for_people);
+    let mut err = Ascii::new(terminal.err, is_ascii);
+    let terminal = Terminal { out: &mut out, err: &mut err, ..terminal };
     let is_sitrep = matches!(verb, Verb::Sitrep(_));
     let mut session = Session::new(global, clock, terminal);
     if session.global.format() == options::Format::Xlsx && !is_sitrep {

@@ -58,6 +58,9 @@ pub struct Global {
     /// When to use colour: auto, always or never
     #[arg(long, visible_alias = "colour", global = true, value_enum, hide_possible_values = true, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub color: Colour,
+    /// Print nothing but ASCII in tables and on the board, for old consoles
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
     /// Act in this context instead of the current one
     #[arg(long, global = true, env = "FALLOW_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,
@@ -91,6 +94,12 @@ impl Global {
     /// Returns how results are written.
     pub(crate) fn format(&self) -> Format {
         if self.quiet { Format::Id } else { self.format }
+    }
+
+    /// Says whether what people read is put into ASCII: where that is asked for, and on the consoles of Windows that came
+    /// before its terminal.
+    pub(crate) fn ascii(&self) -> bool {
+        self.ascii || (cfg!(windows) && std::env::var_os("WT_SESSION").is_none())
     }
 
     /// Returns the user's state folder, where `fallow dev` leaves its context and credentials.

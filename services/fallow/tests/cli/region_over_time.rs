@@ -192,3 +192,19 @@ async fn the_situation_report_is_of_a_time_and_signed() {
     assert!(signed.out.contains("Signed off by director (gold) at Tue 24 Nov 08:04."), "{}", signed.out);
     assert_eq!(signed.err, "signed off (revision 4)\n");
 }
+
+#[tokio::test]
+async fn what_people_read_is_put_into_ascii_and_what_programs_read_is_not() {
+    let world = World::new().await;
+    world.script.on("MonitorService/ListAlerts", |_: ListAlertsRequest| {
+        let alert = Alert { text: "Brackwater\u{2019}s feed \u{2013} silent".into(), ..silent() };
+        Ok(ListAlertsResponse { alerts: vec![alert], ..ListAlertsResponse::default() })
+    });
+    let table = world.run("alert list --ascii").await;
+    assert!(table.exit == 0 && table.out.is_ascii(), "{}", table.out);
+    assert!(table.out.contains("Brackwater's feed - silent"), "{}", table.out);
+    for line in ["alert list", "alert list --ascii -o json", "alert list --ascii -o csv"] {
+        let told = world.run(line).await;
+        assert!(told.out.contains("Brackwater\u{2019}s feed \u{2013} silent"), "{line}: {}", told.out);
+    }
+}

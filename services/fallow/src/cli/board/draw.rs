@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
+use ratatui::symbols::border;
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
 
@@ -12,8 +13,35 @@ use crate::cli::output::Tone;
 /// The widest that a column gets; what is longer is cut.
 const COLUMN_MAX: usize = 60;
 
+/// The lines of a screen that shows nothing but ASCII.
+const ASCII: border::Set<'_> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// What a screen can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Screen {
+    /// Whether words may be coloured.
+    pub(super) colour: bool,
+    /// Whether lines are drawn with what everybody has on their keys.
+    pub(super) ascii: bool,
+}
+
+impl Screen {
+    fn border(self) -> border::Set<'static> {
+        if self.ascii { ASCII } else { border::PLAIN }
+    }
+}
+
 /// Draws the board.
-pub(super) fn draw(frame: &mut Frame<'_>, board: &Board, colour: bool) {
+pub(super) fn draw(frame: &mut Frame<'_>, board: &Board, screen: Screen) {
     let lines = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
     // A border above and below, the names of the columns, and the rows.
     let heat = lines(board.pane(Place::Heat).rows.len()).saturating_add(3);
@@ -28,18 +56,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, board: &Board, colour: bool) {
     let text: Vec<Line<'_>> = board.picture.head.iter().map(|line| Line::from(line.as_str())).collect();
     frame.render_widget(Paragraph::new(Text::from(text)), head);
     for (place, area) in Place::ALL.into_iter().zip([heat, inbox, latest]) {
-        pane(frame, board, place, area, colour);
+        pane(frame, board, place, area, screen);
     }
     frame.render_widget(Paragraph::new(said(board)), foot);
     match &board.mode {
         Mode::Reading { title, lines, from } => {
             let text: Vec<Line<'_>> =
                 lines.iter().skip(*from).map(|line| Line::from(line.as_str())).collect();
-            page(frame, title, text);
+            page(frame, title, text, screen);
         }
         Mode::Help => {
             let line = |(keys, does): &(&str, &str)| Line::from(format!("{keys:<16}  {does}"));
-            page(frame, "Keys", KEYS.iter().map(line).collect());
+            page(frame, "Keys", KEYS.iter().map(line).collect(), screen);
         }
         Mode::Browse | Mode::Filter | Mode::Command(_) => {}
     }
@@ -59,7 +87,8 @@ fn said(board: &Board) -> String {
     }
 }
 
-fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, colour: bool) {
+fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, screen: Screen) {
+    let colour = screen.colour;
     let (pane, rows) = (board.pane(place), board.rows(place));
     let here = place == board.place;
     let title = if here {
@@ -67,7 +96,7 @@ fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, colour: 
     } else {
         format!("{} ({})", pane.title, rows.len())
     };
-    let block = Block::new().borders(Borders::TOP).title(title);
+    let block = Block::new().borders(Borders::TOP).border_set(screen.border()).title(title);
     if rows.is_empty() {
         frame.render_widget(Paragraph::new(format!("  {}", pane.nothing)).block(block), area);
         return;
@@ -98,11 +127,12 @@ fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, colour: 
 }
 
 /// Lays a page over the board.
-fn page(frame: &mut Frame<'_>, title: &str, lines: Vec<Line<'_>>) {
+fn page(frame: &mut Frame<'_>, title: &str, lines: Vec<Line<'_>>, screen: Screen) {
     let all = frame.area();
     let area = Rect { height: all.height.saturating_sub(1), ..all };
     frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(title.to_owned())), area);
+    let block = Block::bordered().border_set(screen.border()).title(title.to_owned());
+    frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 #[cfg(test)]
@@ -170,8 +200,21 @@ mod tests {
 
     fn screen(board: &Board, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, board, false)).unwrap();
+        terminal.draw(|frame| draw(frame, board, Screen { colour: false, ascii: false })).unwrap();
         terminal.backend().to_string()
+    }
+
+    #[test]
+    fn a_screen_of_ascii_gets_nothing_else() {
+        let mut board = Board::new(picture());
+        let mut seen = String::new();
+        for key in [KeyCode::Tab, KeyCode::Char('?')] {
+            board.key(key);
+            let mut terminal = Terminal::new(TestBackend::new(80, 14)).unwrap();
+            terminal.draw(|frame| draw(frame, &board, Screen { colour: false, ascii: true })).unwrap();
+            seen.push_str(&terminal.backend().to_string());
+        }
+        assert!(seen.is_ascii() && seen.contains("+Keys---") && seen.contains("Inbox (2)---"), "{seen}");
     }
 
     #[test]

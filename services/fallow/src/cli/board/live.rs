@@ -83,10 +83,10 @@ async fn stay(
         let ask = WatchTransfersRequest { cursor, filter: Some(on_the_way()) };
         moving.watch_transfers(ask).await.map(tonic::Response::into_inner)
     });
-    let colour = session.terminal.colour;
+    let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii() };
     let mut tick = interval(AGES_MOVE);
     loop {
-        terminal.draw(|frame| draw::draw(frame, &board, colour))?;
+        terminal.draw(|frame| draw::draw(frame, &board, screen))?;
         let notice = tokio::select! {
             event = keys.recv() => {
                 let Some(event) = event else { return Ok(Exit::Ok) };
