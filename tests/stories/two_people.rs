@@ -211,7 +211,16 @@ async fn two_people_put_a_region_file_in_force(world: &mut World) {
     let wrong = propose(&coordinator, &action("id = 7")).await;
     assert_eq!(wrong.unwrap_err().code, Code::InvalidArgument, "who proposes is told what is wrong");
     is_refused(propose(&world.user("duty-lead"), &action(&toml)).await, Code::PermissionDenied, "WRONG_SIDE");
+    let renamed = toml.replacen("name = \"North Vale\"", "name = \"New Vale\"", 1);
+    let looked = v1::ProposeActionRequest { validate_only: true, ..asking(&action(&renamed)) };
+    let looked = call!(coordinator.monitor(), propose_action, looked).unwrap().action.unwrap();
+    let told = |action: &v1::Action| {
+        action.changes.iter().map(|one| format!("{}: {}", one.path, one.after)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&looked), ["region.name: New Vale"]);
+    assert_eq!(waiting(&admin).await, [""; 0], "to look is not to ask");
     let first = propose(&coordinator, &action(&toml)).await.unwrap();
+    assert_eq!(told(&first), [""; 0], "a remark changes no value");
     let other = propose(&coordinator, &action(&format!("{toml}# another\n"))).await.unwrap();
     world.pass(SignedDuration::from_mins(1));
     assert!(!first.breaks_glass);

@@ -1,5 +1,6 @@
 //! One folder a page: handlers, view model and templates together.
 
+pub(crate) mod actions;
 pub(crate) mod alerts;
 pub(crate) mod capacity;
 pub(crate) mod demo;

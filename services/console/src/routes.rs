@@ -15,8 +15,8 @@ use tower_http::compression::CompressionLayer;
 use crate::app::{App, Update, Visit};
 use crate::assets;
 use crate::pages::{
-    alerts, capacity, demo, frame, needs, preferences, proposals, provider, reports, resume, search, sign_in,
-    sitrep, situation, timeline, transfers, trends, upload, wall, what_if,
+    actions, alerts, capacity, demo, frame, needs, preferences, proposals, provider, reports, resume, search,
+    sign_in, sitrep, situation, timeline, transfers, trends, upload, wall, what_if,
 };
 
 /// Largest form, in bytes. Ours are under two kilobytes.
@@ -73,6 +73,15 @@ pub(crate) fn router(app: App) -> Router {
         .route("/what-if", get(what_if::page))
         .route("/what-if/scenario.toml", get(what_if::scenario))
         .route("/wall", get(wall::page))
+        .route("/actions", get(actions::page))
+        .route("/actions/confirm", post(actions::confirm))
+        .route("/actions/proposal", get(actions::proposal::page))
+        .route("/actions/bypass", post(actions::proposal::bypass))
+        .route("/actions/glass", post(actions::proposal::glass))
+        .route(
+            "/actions/region",
+            post(actions::region).layer(DefaultBodyLimit::max(actions::FILE_FORM_BYTES_MAX)),
+        )
         .route("/alerts", get(alerts::page))
         .route("/alerts/take", post(alerts::take))
         .route("/alerts/close", post(alerts::close))
@@ -103,6 +112,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/f/situation", get(situation::fragment))
         .route("/f/situation/one", get(situation::one::fragment))
         .route("/f/wall", get(wall::fragment))
+        .route("/f/actions", get(actions::fragment))
         .route("/f/alerts", get(alerts::fragment))
         .route("/f/timeline", get(timeline::fragment))
         .route("/events", get(events))

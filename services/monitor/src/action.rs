@@ -22,6 +22,7 @@ use fallow_domain::policy::HoldTime;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
+use fallow_domain::region::file;
 use fallow_domain::standing::Claim;
 use fallow_ledger::record::{Record, action_key, override_claim_key, proposal_key, region_key};
 use fallow_ledger::transact::{Done, Step, View};
@@ -32,6 +33,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{self, Held};
 use crate::chronicle::may_see_action;
+use crate::diff;
+use crate::grpc::change_to_wire;
 use crate::kept::kept_of;
 use crate::timeline::zone;
 
@@ -401,9 +404,22 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
         actions: found
             .iter()
             .map(|(action, revision)| without_long_file(to_wire(call, action, *revision), &mut room))
+            .map(|action| if message.waiting { with_changes(call, action) } else { action })
             .collect(),
         revision: number_to_wire(call.live.picture().revision().0),
     }
+}
+
+/// Adds what a region file would change, where its text is told.
+pub(crate) fn with_changes(call: &Call, mut told: v1::Action) -> v1::Action {
+    if let Some(v1::action::Call::ApplyRegion(asked)) = &told.call {
+        // What this version cannot read any more has no difference, and is refused when it is confirmed.
+        let after = file::parse(&asked.toml).ok().filter(|_| told.state() == v1::action::State::Proposed);
+        let before = file::parse(&call.region.state.toml).ok();
+        let changes = after.map(|after| diff::remembered(&diff::between(before.as_ref(), &after)));
+        told.changes = changes.unwrap_or_default().into_iter().map(change_to_wire).collect();
+    }
+    told
 }
 
 /// Leaves out the text of a file that nobody confirms any more, or for which there is no room left beside newer ones.
@@ -465,6 +481,7 @@ pub(crate) fn to_wire(call: &Call, action: &Action, revision: u64) -> v1::Action
         review_by: confirmed.and_then(|one| one.review_by).map(time::to_wire),
         text: words.acted(action, call.at),
         breaks_glass: action.errand.breaks_glass(),
+        changes: Vec::new(),
     }
 }
 

@@ -347,7 +347,7 @@ impl MonitorService for Monitor {
         let (mutation, action) = action::parse(&call, &message)?;
         let now = action::propose(&call, &mutation, action).await?;
         Ok(Response::new(v1::ProposeActionResponse {
-            action: Some(action::to_wire(&call, &now.action, now.revision)),
+            action: Some(action::with_changes(&call, action::to_wire(&call, &now.action, now.revision))),
             revision: request::number_to_wire(now.revision),
         }))
     }
@@ -387,7 +387,7 @@ fn policy(version: u64) -> String {
     version.to_string()
 }
 
-fn change_to_wire(change: Change) -> v1::RegionChange {
+pub(crate) fn change_to_wire(change: Change) -> v1::RegionChange {
     let kind = match (&change.before, &change.after) {
         (None, _) => region_change::Kind::Added,
         (Some(_), None) => region_change::Kind::Removed,

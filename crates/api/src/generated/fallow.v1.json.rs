@@ -9392,6 +9392,7 @@ impl json::Message for super::Action {
         "review_by",
         "text",
         "breaks_glass",
+        "changes",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -9414,6 +9415,7 @@ impl json::Message for super::Action {
             "review_by" | "reviewBy" => 15,
             "text" => 16,
             "breaks_glass" | "breaksGlass" => 17,
+            "changes" => 18,
             _ => return None,
         })
     }
@@ -9443,6 +9445,7 @@ impl json::Message for super::Action {
         json::put_optional::<json::Time, M>(out, "review_by", &self.review_by)?;
         json::put::<json::Text, M>(out, "text", &self.text)?;
         json::put::<json::Bool, M>(out, "breaks_glass", &self.breaks_glass)?;
+        json::put_list::<json::Nested<super::RegionChange>, M>(out, "changes", &self.changes)?;
         Ok(())
     }
 
@@ -9466,6 +9469,7 @@ impl json::Message for super::Action {
             15 => self.review_by = json::take::<json::Time, M>(from)?,
             16 => self.text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             17 => self.breaks_glass = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            18 => self.changes = json::take_list::<json::Nested<super::RegionChange>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

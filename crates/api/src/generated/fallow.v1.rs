@@ -9774,7 +9774,7 @@ pub struct GetRegionResponse {
     pub revision: i64,
 }
 /// Something that two people must want.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Action {
     /// Given by the server.
     #[prost(string, tag = "1")]
@@ -9821,6 +9821,10 @@ pub struct Action {
     /// It breaks glass: somebody acts for a trust, or around it.
     #[prost(bool, tag = "18")]
     pub breaks_glass: bool,
+    /// What a region file would change in the one in force, ordered by path: all but in the largest of files. Told to who may
+    /// confirm it, by ProposeAction and in a list of what waits.
+    #[prost(message, repeated, tag = "19")]
+    pub changes: ::prost::alloc::vec::Vec<RegionChange>,
     /// What will be done on confirmation. Its own `request_id` may be empty: the confirmation's counts.
     #[prost(oneof = "action::Call", tags = "2, 3, 4")]
     pub call: ::core::option::Option<action::Call>,
@@ -9891,7 +9895,7 @@ pub mod action {
     }
 }
 /// Asks to propose an action.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProposeActionRequest {
     /// Required, a UUID.
     #[prost(string, tag = "1")]
@@ -9904,7 +9908,7 @@ pub struct ProposeActionRequest {
     pub action: ::core::option::Option<Action>,
 }
 /// Holds the action as written.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProposeActionResponse {
     /// The action as it now is.
     #[prost(message, optional, tag = "1")]
@@ -9930,7 +9934,7 @@ pub struct ConfirmActionRequest {
     pub action: ::prost::alloc::string::String,
 }
 /// Holds the action as carried out.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConfirmActionResponse {
     /// The action as it now is.
     #[prost(message, optional, tag = "1")]

@@ -23,8 +23,9 @@ use super::problem::summary;
 use crate::app::{Update, Visit};
 use crate::problem::Problem;
 use crate::routes;
+use crate::words::time::from_wire;
 
-/// How long an agreement stays on the page; the transfer page keeps it after that.
+/// How long an agreement or a bypass stays on the page; the transfer page and the timeline keep them after that.
 const AGREED_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 /// Records asked for one by one at most, when the lists did not hold them.
@@ -77,9 +78,18 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
         states: vec![proposal::State::Confirmed.into()],
         ..ProposalFilter::default()
     };
+    let bypassed = ProposalFilter {
+        trusts: ours.clone(),
+        states: vec![proposal::State::Bypassed.into()],
+        ..ProposalFilter::default()
+    };
     let transfers = TransferFilter { trusts: ours, ..TransferFilter::default() };
-    let (held, agreed, directory) =
-        tokio::join!(visit.calls.proposals(held), visit.calls.proposals(agreed), visit.directory());
+    let (held, agreed, bypassed, directory) = tokio::join!(
+        visit.calls.proposals(held),
+        visit.calls.proposals(agreed),
+        visit.calls.proposals(bypassed),
+        visit.directory()
+    );
     let mut proposals = held?;
     // What was agreed is a courtesy here; the inbox is shown without it rather than not at all.
     let agreed = agreed.unwrap_or_default().into_iter();
@@ -88,6 +98,9 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
             view::agreed_at(one).is_some_and(|at| visit.now.at.duration_since(at) <= AGREED_FOR)
         }),
     );
+    proposals.extend(bypassed.unwrap_or_default().into_iter().filter(|one| {
+        from_wire(one.ended_at.as_ref()).is_some_and(|at| visit.now.at.duration_since(at) <= AGREED_FOR)
+    }));
     // Only what is agreed has a transfer.
     let is_any_agreed = proposals.iter().any(|one| one.state() == proposal::State::Confirmed);
     let transfers = async {

@@ -205,6 +205,22 @@ pub(crate) const HOME_DECLINES: [DeclineReason; 6] = [
     DeclineReason::Other,
 ];
 
+/// Why any side may decline, in the order of the form.
+pub(crate) const DECLINES: [DeclineReason; 12] = [
+    DeclineReason::CapacityChanged,
+    DeclineReason::Staffing,
+    DeclineReason::CaseMix,
+    DeclineReason::InfectionControl,
+    DeclineReason::Equipment,
+    DeclineReason::Finance,
+    DeclineReason::PatientDeclined,
+    DeclineReason::NotFit,
+    DeclineReason::TreatedElsewhere,
+    DeclineReason::TooFarForPatient,
+    DeclineReason::NoTransport,
+    DeclineReason::Other,
+];
+
 /// Why a transfer may be called off, in the order of the form.
 pub(crate) const ABORTS: [DeclineReason; 6] = [
     DeclineReason::CapacityChanged,

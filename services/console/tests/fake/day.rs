@@ -290,6 +290,8 @@ fn region() -> Region {
         collaboratives: vec![Collaborative {
             id: "acute".to_owned(),
             name: "North Vale Acute Provider Collaborative".to_owned(),
+            members: TRUSTS.iter().map(|(ods, ..)| (*ods).to_owned()).collect(),
+            mode: Mode::Incident.into(),
             ..Collaborative::default()
         }],
         resources: ["ODP", "CRITICAL_CARE_NURSE", "ANAESTHETIST"].map(resource).to_vec(),

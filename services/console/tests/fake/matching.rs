@@ -70,6 +70,27 @@ impl MatchingService for World {
         }))
     }
 
+    async fn bypass_proposal(
+        &self,
+        request: Request<BypassProposalRequest>,
+    ) -> Result<Response<BypassProposalResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
+            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
+            expect(asked.expected_revision, records.proposals[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let proposal = &mut records.proposals[at];
+            proposal.set_state(proposal::State::Bypassed);
+            (proposal.ended_because, proposal.ended_at) = (asked.reason, Some(now));
+            proposal.revision = revision;
+            let proposal = Some(proposal.clone());
+            Ok(Response::new(BypassProposalResponse { proposal, revision, instead: None }))
+        })
+    }
+
     async fn answer_proposal(
         &self,
         request: Request<AnswerProposalRequest>,

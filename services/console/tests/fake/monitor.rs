@@ -18,7 +18,8 @@ impl MonitorService for World {
     ) -> Result<Response<GetRegionResponse>, Status> {
         self.caller(&request)?;
         let region = self.records().region.clone();
-        Ok(Response::new(GetRegionResponse { region: Some(region), ..Default::default() }))
+        let toml = format!("id = \"north-vale\"\nname = \"{}\"\n", region.name);
+        Ok(Response::new(GetRegionResponse { region: Some(region), toml, ..Default::default() }))
     }
 
     async fn get_situation(
@@ -35,8 +36,83 @@ impl MonitorService for World {
         request: Request<ListActionsRequest>,
     ) -> Result<Response<ListActionsResponse>, Status> {
         self.caller(&request)?;
-        let actions = self.records().actions.clone();
+        let waiting = request.into_inner().waiting;
+        let mut actions = self.records().actions.clone();
+        actions.retain(|action| !waiting || action.state() == action::State::Proposed);
         Ok(Response::new(ListActionsResponse { actions, ..Default::default() }))
+    }
+
+    async fn propose_action(
+        &self,
+        request: Request<ProposeActionRequest>,
+    ) -> Result<Response<ProposeActionResponse>, Status> {
+        let by = self.caller(&request)?.actor.role.to_string();
+        let ProposeActionRequest { request_id, validate_only, action } = request.into_inner();
+        let mut action = action.unwrap_or_default();
+        let now = self.now().as_second();
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        self.change(|records| {
+            action.breaks_glass = !matches!(action.call, Some(action::Call::ApplyRegion(_)));
+            match &action.call {
+                Some(action::Call::ApplyRegion(asked)) if !asked.toml.contains("id =") => {
+                    let wrong = vec![FieldViolation::new("action.apply_region.toml", "has no id")];
+                    let details = ErrorDetails::with_bad_request(wrong);
+                    return Err(Status::with_error_details(
+                        tonic::Code::InvalidArgument,
+                        "one is wrong",
+                        details,
+                    ));
+                }
+                Some(action::Call::ApplyRegion(_)) => {
+                    action.changes = vec![RegionChange {
+                        kind: region_change::Kind::Changed.into(),
+                        path: "trust.ZA1.fair_allowance".to_owned(),
+                        before: "0".to_owned(),
+                        after: "2".to_owned(),
+                    }];
+                    action.text = "A new region file is to be put in force.".to_owned();
+                }
+                Some(action::Call::AnswerProposal(_)) => {
+                    action.trusts = vec!["ZA4".to_owned(), "ZA5".to_owned()];
+                    action.text = "Break glass: somebody is to answer for Dunmere.".to_owned();
+                }
+                Some(action::Call::BypassProposal(_)) | None => {
+                    action.trusts = vec!["ZA4".to_owned(), "ZA5".to_owned()];
+                    action.text = "Break glass: a proposal is to be bypassed.".to_owned();
+                }
+            }
+            action.proposed_by = by;
+            (action.proposed_at, action.expires_at) = (at(now), at(now + 1_800));
+            action.set_state(action::State::Proposed);
+            if !validate_only {
+                action.revision = records.bump(&request_id);
+                action.id = format!("act-{}", action.revision);
+                records.actions.insert(0, action.clone());
+            }
+            let revision = action.revision;
+            Ok(Response::new(ProposeActionResponse { action: Some(action), revision }))
+        })
+    }
+
+    async fn confirm_action(
+        &self,
+        request: Request<ConfirmActionRequest>,
+    ) -> Result<Response<ConfirmActionResponse>, Status> {
+        let by = self.caller(&request)?.actor.role.to_string();
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let at = records.actions.iter().position(|one| one.id == asked.action);
+            let at = at.ok_or_else(|| Status::not_found("there is no such action"))?;
+            if records.actions[at].proposed_by == by {
+                return Err(Status::failed_precondition("somebody in another role must confirm it"));
+            }
+            let revision = records.bump(&asked.request_id);
+            let action = &mut records.actions[at];
+            (action.revision, action.confirmed_by, action.confirmed_at) = (revision, by, Some(now));
+            action.set_state(action::State::Confirmed);
+            Ok(Response::new(ConfirmActionResponse { action: Some(action.clone()), revision }))
+        })
     }
 
     async fn watch_situation(

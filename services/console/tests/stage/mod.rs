@@ -52,6 +52,8 @@ impl Stage {
             "bed-manager.ZA6",
             "site-lead.ZA4",
             "duty-lead",
+            "icb",
+            "platform-admin",
         ];
         let people = people.map(str::to_owned);
         assert!(people.iter().all(|name| built_in::names(&trusts).contains(name)));

@@ -46,6 +46,8 @@ pub(super) struct Inbox {
     answered: Vec<Card>,
     /// Those that both sides agreed a short while ago.
     agreed: Vec<Card>,
+    /// Those that gold, or two people, bypassed a short while ago: when, and why in their words.
+    bypassed: Vec<(Card, String, String)>,
 }
 
 /// One proposal.
@@ -110,6 +112,7 @@ impl Inbox {
             waiting: Vec::new(),
             answered: Vec::new(),
             agreed: Vec::new(),
+            bypassed: Vec::new(),
         };
         let mut sorted: Vec<&Proposal> = proposals.iter().collect();
         sorted.sort_by_key(|one| (from_wire(one.held_until.as_ref()), one.id.clone()));
@@ -117,6 +120,11 @@ impl Inbox {
             let card = Card::new(proposal, trust, now, known);
             match proposal.state() {
                 proposal::State::Confirmed => inbox.agreed.push(card),
+                proposal::State::Bypassed => {
+                    let at =
+                        from_wire(proposal.ended_at.as_ref()).map(|at| now.clock(at)).unwrap_or_default();
+                    inbox.bypassed.push((card, at, proposal.ended_because.clone()));
+                }
                 proposal::State::Held if card.can_answer => {
                     inbox.count += 1;
                     match &proposal.block {
@@ -132,8 +140,7 @@ impl Inbox {
                 | proposal::State::Declined
                 | proposal::State::Lapsed
                 | proposal::State::Superseded
-                | proposal::State::Withdrawn
-                | proposal::State::Bypassed => {}
+                | proposal::State::Withdrawn => {}
             }
         }
         inbox.agreed.reverse();

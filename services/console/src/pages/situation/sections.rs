@@ -15,6 +15,8 @@ pub(crate) enum Section {
     Trends,
     /// What happened and what was decided.
     Timeline,
+    /// What takes two people.
+    Actions,
     /// What was counted.
     Reports,
     /// The situation as of a time, signed.
@@ -26,13 +28,14 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Situation,
         Self::Alerts,
         Self::Unmet,
         Self::Flow,
         Self::Trends,
         Self::Timeline,
+        Self::Actions,
         Self::Reports,
         Self::Sitrep,
         Self::WhatIf,
@@ -47,6 +50,7 @@ impl Section {
             Self::Flow => "/reports?kind=flow",
             Self::Trends => "/trends",
             Self::Timeline => "/timeline",
+            Self::Actions => "/actions",
             Self::Reports => "/reports?kind=outcomes",
             Self::Sitrep => "/sitrep",
             Self::WhatIf => "/what-if",
@@ -62,6 +66,7 @@ impl Section {
             Self::Flow => "Flow",
             Self::Trends => "Trends",
             Self::Timeline => "Timeline",
+            Self::Actions => "Two people",
             Self::Reports => "Reports",
             Self::Sitrep => "Sitrep",
             Self::WhatIf => "What-if",

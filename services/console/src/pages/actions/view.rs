@@ -1,0 +1,324 @@
+//! What the page of two people shows, worked out from the records.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use fallow_api::v1::action::{Call, State};
+use fallow_api::v1::{Action, Need, OverrideReason, Proposal, RegionChange};
+use sha2::{Digest, Sha256};
+
+use crate::app::{Visit, encoded};
+use crate::directory::Directory;
+use crate::session::Viewer;
+use crate::words;
+use crate::words::codes;
+use crate::words::resource;
+use crate::words::time::{Now, from_wire};
+
+/// Live proposals that the page leads to, the first to lapse first; the rest are found by search.
+pub(super) const PROPOSALS_SHOWN: usize = 50;
+/// Changes of a file that are shown at once.
+const CHANGES_SHOWN: usize = 200;
+
+/// Who answers for a trust; a site lead for their own.
+pub(super) const ANSWER_ROLES: [&str; 4] = ["site_lead", "coordinator", "icb", "lead_provider"];
+/// Who bypasses a proposal, two of them without an incident.
+pub(super) const BYPASS_ROLES: [&str; 4] = ["gold", "coordinator", "icb", "lead_provider"];
+/// Who puts a region file in force.
+pub(super) const REGION_ROLES: [&str; 2] = ["coordinator", "platform_admin"];
+
+/// Why somebody acts for a trust, or around it, in the order of the form.
+pub(super) const OVERRIDES: [(OverrideReason, &str); 4] = [
+    (OverrideReason::SystemsDown, "The trust cannot reach Fallow"),
+    (OverrideReason::CyberIncident, "The trust\u{2019}s own systems are under attack"),
+    (OverrideReason::NobodyReachable, "Nobody who may answer can be reached"),
+    (OverrideReason::RiskToLife, "Waiting would put a life at risk"),
+];
+
+/// Says whether there is a proposal that the viewer could act on with somebody else.
+pub(super) fn takes_part_in_any(viewer: &Viewer) -> bool {
+    let role = viewer.role.as_str();
+    ANSWER_ROLES.contains(&role) || BYPASS_ROLES.contains(&role)
+}
+
+/// The part of the page that updates itself.
+#[derive(Template)]
+#[template(path = "actions/board.html")]
+pub(super) struct Board {
+    csrf: String,
+    waiting: Vec<Row>,
+    ended: Vec<Row>,
+    proposals: Vec<Choice>,
+    /// How many more live proposals there are than are shown.
+    more: usize,
+    /// Whether the viewer could act on a proposal.
+    takes_part: bool,
+}
+
+/// One action.
+struct Row {
+    id: String,
+    revision: i64,
+    text: String,
+    breaks_glass: bool,
+    /// Names of the trusts it concerns.
+    trusts: String,
+    asked: String,
+    why: String,
+    /// Until when it can be confirmed, and how long that is.
+    until: String,
+    left: Option<String>,
+    /// Address of the proposal that it is about.
+    proposal: Option<String>,
+    file: Option<FileShown>,
+    can_confirm: bool,
+    /// Why the viewer cannot.
+    cannot: String,
+    state: &'static str,
+    ended: String,
+}
+
+/// A region file and what it changes.
+pub(super) struct FileShown {
+    /// Its SHA-256, in hexadecimal groups of eight.
+    pub(super) hash: String,
+    pub(super) lines: usize,
+    pub(super) changes: Vec<Change>,
+    /// How many more changes there are.
+    pub(super) more: usize,
+}
+
+/// One change of a region file.
+pub(super) struct Change {
+    pub(super) what: String,
+    pub(super) before: String,
+    pub(super) after: String,
+}
+
+/// A live proposal to act on.
+struct Choice {
+    address: String,
+    what: String,
+    trusts: String,
+    until: String,
+}
+
+impl Board {
+    pub(super) fn new(
+        visit: &Visit,
+        directory: &Directory,
+        (waiting, all): (&[Action], &[Action]),
+        proposals: &[Proposal],
+        needs: &BTreeMap<String, Need>,
+    ) -> Self {
+        let row = |action: &Action| Row::new(action, &visit.now, visit.viewer(), directory);
+        let ended = all.iter().filter(|action| action.state() != State::Proposed);
+        let choice = |proposal: &Proposal| Choice::new(proposal, &visit.now, directory, needs);
+        Self {
+            csrf: visit.signed.csrf.clone(),
+            waiting: waiting.iter().map(row).collect(),
+            ended: ended.map(row).collect(),
+            proposals: proposals.iter().take(PROPOSALS_SHOWN).map(choice).collect(),
+            more: proposals.len().saturating_sub(PROPOSALS_SHOWN),
+            takes_part: takes_part_in_any(visit.viewer()),
+        }
+    }
+}
+
+impl Choice {
+    fn new(proposal: &Proposal, now: &Now, directory: &Directory, needs: &BTreeMap<String, Need>) -> Self {
+        let until = from_wire(proposal.held_until.as_ref());
+        Self {
+            address: address(&proposal.id),
+            what: what(proposal, needs.get(&proposal.need)),
+            trusts: between(proposal, directory),
+            until: until.map(|until| now.clock(until)).unwrap_or_default(),
+        }
+    }
+}
+
+/// Returns the page of a proposal for those above its trusts.
+fn address(proposal: &str) -> String {
+    format!("/actions/proposal?id={}", encoded(proposal))
+}
+
+/// Says what a proposal is about, as far as its need is the viewer's to know.
+pub(super) fn what(proposal: &Proposal, need: Option<&Need>) -> String {
+    match need.and_then(|need| need.resource.as_ref().map(|resource| (need, resource))) {
+        Some((need, resource)) if need.case_ref.is_empty() => resource::phrase(resource, proposal.units),
+        Some((need, resource)) => {
+            format!("{}, {}", resource::phrase(resource, proposal.units), need.case_ref)
+        }
+        None => words::count(proposal.units, "unit", "units"),
+    }
+}
+
+/// `Aldermoor supports Dunmere`.
+pub(super) fn between(proposal: &Proposal, directory: &Directory) -> String {
+    let (supporting, home) =
+        (directory.trust(&proposal.supporting_trust), directory.trust(&proposal.home_trust));
+    format!("{supporting} supports {home}")
+}
+
+impl Row {
+    fn new(action: &Action, now: &Now, viewer: &Viewer, directory: &Directory) -> Self {
+        let at = |time: Option<&prost_types::Timestamp>| {
+            from_wire(time).map(|at| now.clock(at)).unwrap_or_default()
+        };
+        let trusts: Vec<&str> = action.trusts.iter().map(|trust| directory.trust(trust)).collect();
+        let expires = from_wire(action.expires_at.as_ref());
+        let code = OVERRIDES.iter().find(|(code, _)| *code == action.code()).map_or("", |(_, words)| words);
+        let proposal = match &action.call {
+            Some(Call::AnswerProposal(asked)) => Some(&asked.proposal),
+            Some(Call::BypassProposal(asked)) => Some(&asked.proposal),
+            Some(Call::ApplyRegion(_)) | None => None,
+        };
+        let cannot = cannot(action, viewer);
+        let confirmed = format!(
+            "{} confirmed it, {}",
+            codes::role(&action.confirmed_by),
+            at(action.confirmed_at.as_ref())
+        );
+        let review = at(action.review_by.as_ref());
+        let (state, ended) = match action.state() {
+            State::Proposed | State::Unspecified => ("Waiting", String::new()),
+            State::Confirmed if review.is_empty() => ("Done", confirmed),
+            State::Confirmed => ("Done", format!("{confirmed}; to be reviewed by {review}")),
+            State::Expired => {
+                ("Not done", format!("nobody confirmed it by {}", at(action.expires_at.as_ref())))
+            }
+        };
+        Self {
+            id: action.id.clone(),
+            revision: action.revision,
+            text: action.text.clone(),
+            breaks_glass: action.breaks_glass,
+            trusts: if trusts.is_empty() { "everybody".to_owned() } else { trusts.join(" and ") },
+            asked: format!("{}, {}", codes::role(&action.proposed_by), at(action.proposed_at.as_ref())),
+            why: if code.is_empty() { action.reason.clone() } else { format!("{code}: {}", action.reason) },
+            until: expires.map(|until| now.clock(until)).unwrap_or_default(),
+            left: expires.and_then(|until| now.left(until)),
+            proposal: proposal.filter(|_| takes_part_in_any(viewer)).map(|id| address(id)),
+            file: FileShown::of(action, directory),
+            can_confirm: cannot.is_empty(),
+            cannot,
+            state,
+            ended,
+        }
+    }
+}
+
+/// Says why somebody cannot be the second person; empty when they can, as far as the page knows. The service decides.
+fn cannot(action: &Action, viewer: &Viewer) -> String {
+    let roles: &[&str] = match action.call {
+        Some(Call::AnswerProposal(_)) => &ANSWER_ROLES,
+        Some(Call::BypassProposal(_)) => &BYPASS_ROLES,
+        Some(Call::ApplyRegion(_)) => &REGION_ROLES,
+        None => &[],
+    };
+    let (role, asked) = (viewer.role.as_str(), action.proposed_by.as_str());
+    let is_of_trust = role != "site_lead" || viewer.trust.as_deref() == Some(action.for_trust.as_str());
+    if role == asked {
+        return format!("{} asked for it: somebody in another role must confirm it.", codes::role(asked));
+    }
+    if roles.contains(&role) && is_of_trust {
+        return String::new();
+    }
+    let others = roles.iter().filter(|other| **other != asked).map(|other| codes::role(other));
+    format!("It waits for one of: {}.", others.collect::<Vec<_>>().join(", ").to_lowercase())
+}
+
+impl FileShown {
+    /// Returns the region file of an action that may be confirmed by the viewer, and what it changes.
+    pub(super) fn of(action: &Action, directory: &Directory) -> Option<Self> {
+        let Some(Call::ApplyRegion(asked)) = &action.call else { return None };
+        if asked.toml.is_empty() {
+            return None;
+        }
+        let hash: Vec<String> = Sha256::digest(&asked.toml)
+            .chunks(4)
+            .map(|group| group.iter().map(|byte| format!("{byte:02x}")).collect())
+            .collect();
+        let change = |change: &RegionChange| Change {
+            what: place(&change.path, directory),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        };
+        Some(Self {
+            hash: hash.join(" "),
+            lines: asked.toml.lines().count(),
+            changes: action.changes.iter().take(CHANGES_SHOWN).map(change).collect(),
+            more: action.changes.len().saturating_sub(CHANGES_SHOWN),
+        })
+    }
+}
+
+/// Says where in the region's file a change is: `trust.ZA1.fair_allowance` is `Aldermoor (ZA1): fair allowance`.
+fn place(path: &str, directory: &Directory) -> String {
+    let mut parts = path.splitn(3, '.');
+    let (sort, code, field) = (parts.next(), parts.next(), parts.next());
+    let words = |text: &str| text.replace('_', " ").replace('.', ", ");
+    match (sort, code, field) {
+        (Some("trust"), Some(code), Some(field)) => {
+            format!("{} ({code}): {}", directory.trust(code), words(field))
+        }
+        (Some("site"), Some(code), Some(field)) => {
+            format!("{} ({code}): {}", directory.site(code), words(field))
+        }
+        (Some("collaborative"), Some(code), Some(field)) => {
+            format!("{}: {}", directory.collaborative(code), words(field))
+        }
+        (Some(sort), Some(code), Some(field)) => format!("{} {code}: {}", words(sort), words(field)),
+        (_, _, _) => words(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(proposed_by: &str, call: Call) -> Action {
+        Action {
+            call: Some(call),
+            proposed_by: proposed_by.to_owned(),
+            for_trust: "ZA1".to_owned(),
+            ..Action::default()
+        }
+    }
+
+    fn viewer(role: &str, trust: Option<&str>) -> Viewer {
+        Viewer { subject: "ana".to_owned(), role: role.to_owned(), trust: trust.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_second_person_is_in_another_role_and_one_of_those_it_takes() {
+        let answer = action("icb", Call::AnswerProposal(Default::default()));
+        assert_eq!(cannot(&answer, &viewer("coordinator", Some("ZA4"))), "");
+        assert_eq!(cannot(&answer, &viewer("site_lead", Some("ZA1"))), "");
+        assert!(cannot(&answer, &viewer("icb", None)).contains("another role"));
+        let others = cannot(&answer, &viewer("site_lead", Some("ZA4")));
+        assert_eq!(others, "It waits for one of: site lead, coordinator, lead provider.");
+        assert_eq!(cannot(&answer, &viewer("gold", None)), others, "gold never answers for a trust");
+        let bypass = action("icb", Call::BypassProposal(Default::default()));
+        assert_eq!(cannot(&bypass, &viewer("gold", None)), "");
+    }
+
+    #[test]
+    fn a_change_is_said_by_its_place() {
+        let nowhere = Directory::default();
+        assert_eq!(place("trust.ZA1.fair_allowance", &nowhere), "ZA1 (ZA1): fair allowance");
+        assert_eq!(place("policy.turnover_minutes", &nowhere), "policy, turnover minutes");
+        assert_eq!(place("travel.ZA401.ZA101", &nowhere), "travel ZA401: ZA101");
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_hash() {
+        let file = |toml: &str| {
+            let asked = fallow_api::v1::ApplyRegionRequest { toml: toml.to_owned(), ..Default::default() };
+            FileShown::of(&action("coordinator", Call::ApplyRegion(asked)), &Directory::default())
+        };
+        // FIPS 180-2: the hash of "abc".
+        assert!(file("abc").unwrap().hash.starts_with("ba7816bf 8f01cfea"));
+        assert!(file("").is_none(), "nobody is shown a file that is not theirs to confirm");
+    }
+}
