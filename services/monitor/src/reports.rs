@@ -12,12 +12,14 @@ use fallow_api::v1::{self, ReportKind};
 use fallow_domain::ids::TrustCode;
 use fallow_domain::matching::explain::Explainer;
 use fallow_domain::matching::explanation::Unlocking;
+use fallow_domain::matching::giving::COUNTED;
 use fallow_domain::matching::problem::Problem;
 use fallow_domain::matching::solve::Prepared;
 use fallow_domain::monitor::alarm;
 use fallow_domain::monitor::report::{self, Blockers, Row, Sight, Table};
 use fallow_domain::monitor::rules::{AlertPolicy, Rule};
 use fallow_domain::monitor::tally::Tally;
+use fallow_domain::monitor::theatres::theatres;
 use fallow_domain::reason::NotUsed;
 use fallow_domain::resource::ResourceKind;
 use fallow_live::RETRY_AFTER;
@@ -181,14 +183,19 @@ impl Reports {
             ReportKind::Fairness => report::fairness(tally, &moment.situation(), &call.region.region, &sight),
             ReportKind::Declines => report::declines(tally, &sight),
             ReportKind::Outcomes => report::outcomes(tally, &moment.records, call.at, &sight),
+            ReportKind::Theatres => strip(call, &moment, &asked)?,
             ReportKind::Alerts | ReportKind::Unspecified => {
                 rules(call, &moment.shelf, &asked, viewer.sees_region())?
             }
         };
-        if tally.left_out > 0 {
+        // What is read from live records misses no day of the log.
+        let is_of_records = asked.kind == ReportKind::Theatres;
+        if tally.left_out > 0 && !is_of_records {
             table.notes.push(format!("{} events found no place in the counts.", tally.left_out));
         }
-        table.notes.extend(counted.missing(&zone(&call.region.region)));
+        table.notes.extend(counted.missing(&zone(&call.region.region)).filter(|_| !is_of_records));
+        let kept_from = call.at.saturating_sub(COUNTED).unwrap_or(call.at);
+        let counted_from = if is_of_records { asked.from.max(kept_from) } else { *counted_from };
         Ok(v1::GetReportResponse {
             columns: table.columns,
             rows: table
@@ -198,7 +205,7 @@ impl Reports {
                 .collect(),
             revision: number_to_wire(moment.revision.0),
             notes: table.notes,
-            counted_from: Some(time::to_wire(*counted_from)),
+            counted_from: Some(time::to_wire(counted_from)),
         })
     }
 
@@ -242,6 +249,22 @@ impl Reports {
             Failure::Bug { trace_id }
         })
     }
+}
+
+/// The theatres of a trust, for itself; of all of them for those who see the region.
+fn strip(call: &Call, moment: &Moment, asked: &Asked) -> Result<Table, Failure> {
+    let viewer = call.viewer();
+    let is_own = |trust: TrustCode| call.actor.trust == Some(trust);
+    let sees = |trust: TrustCode| viewer.sees_region() || is_own(trust);
+    if asked.trust.is_some_and(|trust| !sees(trust)) {
+        return Err(Failure::Forbidden {
+            reason: reasons::ROLE_FORBIDS,
+            text: "how a trust uses its theatres is its own to read; gold reads all".to_owned(),
+        });
+    }
+    let sees = |trust: TrustCode| asked.trust.is_none_or(|only| only == trust) && sees(trust);
+    let region = &call.region.region;
+    Ok(theatres(&moment.records, region, &zone(region), (asked.from, call.at), &sees))
 }
 
 /// What keeps needs from being served.

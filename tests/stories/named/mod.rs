@@ -7,6 +7,7 @@ mod governance;
 mod kinds;
 mod lists;
 mod mental_health;
+mod theatres;
 mod transport;
 
 use fallow_api::v1::{self, transfer::State};

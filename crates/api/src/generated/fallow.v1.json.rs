@@ -7095,6 +7095,7 @@ impl json::Enumeration for super::ReportKind {
         ("DECLINES", 4),
         ("OUTCOMES", 5),
         ("ALERTS", 6),
+        ("THEATRES", 7),
     ];
 }
 

@@ -10194,6 +10194,9 @@ pub enum ReportKind {
     Outcomes = 5,
     /// How the rules that raise alerts have done: fired, acted on, and how often they would have fired.
     Alerts = 6,
+    /// The theatre sessions of each trust for six weeks, this one among them, and the minutes that were found for others and
+    /// lost of those that have begun, up to 28 days back. A trust reads its own; gold reads all.
+    Theatres = 7,
 }
 impl ReportKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -10209,6 +10212,7 @@ impl ReportKind {
             Self::Declines => "REPORT_KIND_DECLINES",
             Self::Outcomes => "REPORT_KIND_OUTCOMES",
             Self::Alerts => "REPORT_KIND_ALERTS",
+            Self::Theatres => "REPORT_KIND_THEATRES",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -10221,6 +10225,7 @@ impl ReportKind {
             "REPORT_KIND_DECLINES" => Some(Self::Declines),
             "REPORT_KIND_OUTCOMES" => Some(Self::Outcomes),
             "REPORT_KIND_ALERTS" => Some(Self::Alerts),
+            "REPORT_KIND_THEATRES" => Some(Self::Theatres),
             _ => None,
         }
     }

@@ -12,3 +12,4 @@ pub mod rules;
 pub mod sentence;
 pub mod spc;
 pub mod tally;
+pub mod theatres;

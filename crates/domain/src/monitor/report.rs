@@ -68,7 +68,7 @@ fn columns(names: &[&str]) -> Vec<String> {
     clippy::cast_precision_loss,
     reason = "counts of people's work stay far below what a double holds exactly"
 )]
-fn number(count: u64) -> f64 {
+pub(super) fn number(count: u64) -> f64 {
     count as f64
 }
 

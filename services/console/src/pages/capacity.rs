@@ -2,6 +2,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod offer;
+mod strip;
 mod view;
 
 use askama::Template;
@@ -25,6 +26,8 @@ struct Page {
     problem: String,
     /// The fragment that updates itself.
     board: String,
+    /// The theatres of six weeks; empty where we have none.
+    strip: String,
     csrf: String,
     /// What we offer, for the forms that concern one resource.
     own: Vec<Choice>,
@@ -56,12 +59,14 @@ pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
 
 /// Shows the page, with something to read first.
 async fn show(visit: &Visit, status: StatusCode, problem: String) -> Response {
-    let (frame, board) = tokio::join!(Frame::read(visit, Place::Capacity, "Our capacity"), read(visit));
+    let (frame, board, strip) =
+        tokio::join!(Frame::read(visit, Place::Capacity, "Our capacity"), read(visit), strip::read(visit));
     let made = board.map(|board| {
         let until = visit.now.next_hour_of_day(8, jiff::SignedDuration::from_hours(1));
         let page = Page {
             frame,
             problem,
+            strip: strip.map_or_else(String::new, |strip| rendered(&strip)),
             csrf: visit.signed.csrf.clone(),
             own: board.resources(),
             suspend_until: visit.now.control(until),

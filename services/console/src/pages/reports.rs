@@ -33,12 +33,13 @@ pub(super) enum Kind {
     Equity,
     Declines,
     Outcomes,
+    Theatres,
     Rules,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Unmet, Self::Flow, Self::Equity, Self::Declines, Self::Outcomes, Self::Rules];
+    const ALL: [Self; 7] =
+        [Self::Unmet, Self::Flow, Self::Equity, Self::Declines, Self::Outcomes, Self::Theatres, Self::Rules];
 
     const fn key(self) -> &'static str {
         match self {
@@ -47,6 +48,7 @@ impl Kind {
             Self::Equity => "equity",
             Self::Declines => "declines",
             Self::Outcomes => "outcomes",
+            Self::Theatres => "theatres",
             Self::Rules => "rules",
         }
     }
@@ -58,6 +60,7 @@ impl Kind {
             Self::Equity => "Equity by deprivation decile",
             Self::Declines => "Declines by reason",
             Self::Outcomes => "Outcomes, and harm among them",
+            Self::Theatres => "Theatres: the next six weeks, minutes found and lost",
             Self::Rules => "The rules that raise alerts",
         }
     }
@@ -69,6 +72,7 @@ impl Kind {
             Self::Equity => "Equity",
             Self::Declines => "Declines",
             Self::Outcomes => "Outcomes",
+            Self::Theatres => "Theatres",
             Self::Rules => "Alert rules",
         }
     }
@@ -80,6 +84,7 @@ impl Kind {
             Self::Equity => ReportKind::Equity,
             Self::Declines => ReportKind::Declines,
             Self::Outcomes => ReportKind::Outcomes,
+            Self::Theatres => ReportKind::Theatres,
             Self::Rules => ReportKind::Alerts,
         }
     }
@@ -88,7 +93,9 @@ impl Kind {
     const fn is_over_time(self) -> bool {
         match self {
             Self::Unmet => false,
-            Self::Flow | Self::Equity | Self::Declines | Self::Outcomes | Self::Rules => true,
+            Self::Flow | Self::Equity | Self::Declines | Self::Outcomes | Self::Theatres | Self::Rules => {
+                true
+            }
         }
     }
 
@@ -96,7 +103,7 @@ impl Kind {
         match self {
             Self::Unmet => Section::Unmet,
             Self::Flow => Section::Flow,
-            Self::Equity | Self::Declines | Self::Outcomes | Self::Rules => Section::Reports,
+            Self::Equity | Self::Declines | Self::Outcomes | Self::Theatres | Self::Rules => Section::Reports,
         }
     }
 }

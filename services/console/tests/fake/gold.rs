@@ -197,6 +197,18 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
         ],
         ReportKind::Declines => &["reason", "all", "%", "supporting trust", "home trust", "nobody answered"],
         ReportKind::Outcomes => &["outcome", "count", "units", "% of transfers agreed"],
+        ReportKind::Theatres => &[
+            "trust and week",
+            "sessions",
+            "ours",
+            "offered",
+            "held",
+            "used",
+            "closed",
+            "minutes free",
+            "minutes found",
+            "minutes lost",
+        ],
         ReportKind::Alerts | ReportKind::Unspecified => {
             &["rule", "fired 7 d", "acted on", "acted on %", "would have fired"]
         }
@@ -231,6 +243,15 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
                 "After the other side said yes, or with less than a third of the hold left.",
             ),
         ],
+        ReportKind::Theatres => &[
+            ("ZA4, week of 23 Nov", &[5.0, 0.0, 2.0, 1.0, 2.0, 0.0, 480.0, 360.0, 0.0], "..h=="),
+            ("ZA4, week of 30 Nov", &[4.0, 3.0, 1.0, 0.0, 0.0, 0.0, 240.0, 0.0, 0.0], "##.#"),
+            (
+                "ZA4, begun",
+                &[9.0, 1.0, 3.0, 0.0, 5.0, 0.0, 0.0, 1_080.0, 690.0],
+                "Sessions are released 5 weeks before their day",
+            ),
+        ],
         ReportKind::Alerts | ReportKind::Unspecified => &[
             ("trust_pressure", &[11.0, 9.0, 81.8, 11.0], "Pressure 4 or more at a trust for 15 min: on"),
             (
@@ -251,6 +272,10 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
         ReportKind::Fairness => &["20 units were agreed between trusts. Net is lent less received."],
         ReportKind::Equity => &["Deprivation is known of 91% of the needs raised."],
         ReportKind::Outcomes => &[],
+        ReportKind::Theatres => &[
+            "Of sessions that have begun, 1080 minutes were found for others and 690 were lost.",
+            "Each sign is a session: # ours, . offered, h held, = used, - closed.",
+        ],
         ReportKind::Alerts | ReportKind::Unspecified => &["Today 7 of 20 alerts."],
     };
     let row = |(name, values, note): &(&str, &[f64], &str)| get_report_response::Row {

@@ -56,6 +56,22 @@ async fn an_offer_says_who_asks_whether_it_is_still_true() {
 }
 
 #[tokio::test]
+async fn theatres_are_shown_week_by_week_beside_the_board_and_in_the_reports() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let page = visitor.get("/capacity", "").await;
+    assert!(page.contains(">Theatres, next six weeks</h2>"), "{page}");
+    for (week, signs) in [("Week of 23 Nov", "..h=="), ("Week of 30 Nov", "##.#")] {
+        let row = format!("<th scope=\"row\">{week}</th><td data-l=\"Session by session\">{signs}</td>");
+        assert!(page.contains(&row), "{page}");
+    }
+    assert!(page.contains("1080 minutes were found for others and 690 were lost"), "{page}");
+    let report = visitor.get("/reports?kind=theatres", "").await;
+    assert!(report.contains("Dunmere General Hospital, week of 23 Nov"), "{report}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
 async fn a_proposal_says_how_far_from_home_it_is_and_who_was_reminded() {
     let stage = Stage::on("127.0.0.1:0").await;
     let visitor = Visitor::signed_in(&stage).await;

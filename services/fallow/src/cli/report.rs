@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Outcomes,
     /// How the rules that raise alerts have done, and would have done
     Alerts,
+    /// Theatre sessions of six weeks, and the minutes found and lost of those that have begun
+    Theatres,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Declines => ReportKind::Declines,
             Self::Outcomes => ReportKind::Outcomes,
             Self::Alerts => ReportKind::Alerts,
+            Self::Theatres => ReportKind::Theatres,
         }
     }
 }

@@ -92,6 +92,26 @@ async fn the_timeline_is_read_and_a_decision_is_recorded() {
 }
 
 #[tokio::test]
+async fn theatres_are_reported_of_one_trust() {
+    let world = World::new().await;
+    world.script.on("MonitorService/GetReport", |ask: GetReportRequest| {
+        assert_eq!((ask.kind(), ask.trust.as_str()), (ReportKind::Theatres, "ZA1"));
+        let row = get_report_response::Row {
+            name: "ZA1, week of 23 Nov".into(),
+            values: vec![4.0, 150.0],
+            note: "..h=".into(),
+        };
+        Ok(GetReportResponse {
+            columns: vec!["trust and week".into(), "sessions".into(), "minutes free".into()],
+            rows: vec![row],
+            ..GetReportResponse::default()
+        })
+    });
+    let told = world.run("report theatres -o csv --trust za1").await;
+    assert_eq!((told.exit, told.out.lines().last()), (0, Some("\"ZA1, week of 23 Nov\",4,150,..h=")));
+}
+
+#[tokio::test]
 async fn a_report_is_a_table_with_what_it_says() {
     let world = World::new().await;
     world.script.on("MonitorService/GetReport", |ask: GetReportRequest| {

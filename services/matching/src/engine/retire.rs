@@ -1,12 +1,14 @@
 //! Records that ended more than three days ago leave the live records, so that nothing grows for ever; a transfer that was
-//! not called off stays for 28 days from when it was agreed, for what was given counts towards what is fair. The log and
-//! the archive keep them all.
+//! not called off stays for 28 days from when it was agreed, for what was given counts towards what is fair, and a theatre
+//! session for 28 days from its end. The log and the archive keep them all.
 
 use std::collections::{HashMap, HashSet};
 
 use fallow_api::status::Failure;
 use fallow_domain::ids::{NeedId, OfferId};
 use fallow_domain::matching::giving::COUNTED;
+use fallow_domain::offer::OfferState;
+use fallow_domain::resource::ResourceKind;
 use fallow_domain::transfer::TransferState;
 use fallow_ledger::picture::{Seen, Still};
 use fallow_ledger::record::{Record, case_claim_key, lease_key, need_key, offer_key, source_claim_key};
@@ -56,7 +58,7 @@ impl Retiring {
             }
             let since = known.map_or(first.1, |known| known.min(first.1));
             let is_old = at.duration_since(since) >= KEPT;
-            // A transfer that is kept for its account only keeps nothing else.
+            // What is kept to be counted only keeps nothing else.
             let is_needed = |by: &Key| !counted.contains(by);
             let is_referred_to = live.picture().referring_to(key).iter().any(is_needed);
             if is_old && !is_referred_to && !counted.contains(key) {
@@ -173,14 +175,22 @@ fn is_over(record: &Record) -> bool {
     }
 }
 
-/// Says whether a transfer that is over is kept because what it gave counts towards what is fair.
+/// Says whether a record that has ended is kept for what is counted over 28 days: a transfer for what it gave, from its
+/// agreement on; of theatres from the session on, and the session itself, for the minutes that were found and lost.
 fn is_counted(record: &Record, at: Timestamp) -> bool {
+    let is_late = |since: Timestamp| at.duration_since(since) < COUNTED;
     match record {
         Record::Transfer(transfer) => {
-            transfer.state != TransferState::Aborted && at.duration_since(transfer.agreed_at) < COUNTED
+            let is_theatre = transfer.resource.kind == ResourceKind::Theatre;
+            let session = is_theatre.then_some(transfer.due_at);
+            transfer.state != TransferState::Aborted
+                && is_late(transfer.agreed_at.max(session.unwrap_or(Timestamp::MIN)))
         }
-        Record::Offer(_)
-        | Record::Need(_)
+        Record::Offer(offer) => {
+            let was_taken_back = offer.state == OfferState::Withdrawn;
+            offer.resource.kind == ResourceKind::Theatre && !was_taken_back && is_late(offer.window.until)
+        }
+        Record::Need(_)
         | Record::Proposal(_)
         | Record::Trust(_)
         | Record::Feed(_)

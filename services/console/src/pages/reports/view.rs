@@ -66,6 +66,7 @@ impl View {
             in_words: match kind {
                 Kind::Unmet => "Biggest blocker",
                 Kind::Rules => "State",
+                Kind::Theatres => "Session by session",
                 Kind::Flow | Kind::Equity | Kind::Declines | Kind::Outcomes => "In words",
             },
             rows,
@@ -89,6 +90,10 @@ fn named(kind: Kind, name: String, note: String, directory: &Directory) -> (Stri
         }
         Kind::Rules => match note.rsplit_once(": ") {
             Some((words, state)) => (words.to_owned(), first_upper(state)),
+            None => (name, note),
+        },
+        Kind::Theatres => match name.split_once(", ") {
+            Some((code, when)) => (format!("{}, {when}", directory.trust(code)), note),
             None => (name, note),
         },
         Kind::Equity | Kind::Outcomes => (name, note),
