@@ -29,7 +29,7 @@ pub struct Facts {
     pub at: Timestamp,
     /// The revision.
     pub revision: Revision,
-    /// The region in force, with the allowances that stand now. [`Facts::set_region`] puts another.
+    /// The region in force, with the allowances that stand now.
     pub region: Arc<Region>,
     /// The same as its file and its trusts say it: with the file's allowances.
     pub(crate) as_said: Arc<Region>,
