@@ -103,7 +103,7 @@ pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
 }
 
 /// Returns the numbers of a moment that a record holds.
-fn rollup_of(record: &Record) -> Option<&Rollup> {
+pub(crate) fn rollup_of(record: &Record) -> Option<&Rollup> {
     match kept_of(record)? {
         Kept::Rollup(rollup) => Some(rollup),
         Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::SignOff(_) => None,

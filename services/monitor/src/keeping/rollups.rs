@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp, Unit, ZonedRound};
 
 use super::by_monitor;
 use crate::chronicle::{Chronicle, Entry};
+use crate::kept::rollup_of;
 use crate::past::Moment;
 use crate::timeline::zone;
 
@@ -59,7 +60,7 @@ pub(super) async fn keep(
     // The day ends with an hour of this very look, which the shelf was read too early to have.
     let mut made: BTreeMap<Timestamp, Rollup> = BTreeMap::new();
     let counts = Counts::of(chronicle);
-    for at in ended_hours(moment, began_at) {
+    for at in ended_hours(moment, began_at, &counts) {
         // What the picture does not remember is a gap in the chart, and nothing made up.
         let then = Moment::at(live.picture(), at);
         let is_fresh = moment.at.duration_since(at) <= LATE;
@@ -69,8 +70,7 @@ pub(super) async fn keep(
             (None, false) => None,
         };
         if let Some(situation) = situation {
-            let begins = at.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(at);
-            let hour = Rollup::of_hour(&situation, at, counts.over(begins, at));
+            let hour = Rollup::of_hour(&situation, at, counts.of_hour(at));
             write(live, moment.at, hour.clone()).await?;
             made.insert(at, hour);
         }
@@ -83,11 +83,13 @@ pub(super) async fn keep(
     prune(live, moment).await
 }
 
-/// Writes a roll-up where there is none.
+/// Writes a roll-up where there is none, or one without counts: of two copies the one that knows more is believed.
 async fn write(live: &Live, at: Timestamp, rollup: Rollup) -> Result<(), Failure> {
     let key = rollup_key(rollup.span, rollup.at);
     live.mutate(&by_monitor("TakeDown", at), vec![key.clone()], |view| {
-        if view.get(&key).is_some() {
+        let has_all =
+            |kept: &Record| rollup_of(kept).is_none_or(|kept| kept.tally.is_some() || rollup.tally.is_none());
+        if view.get(&key).is_some_and(has_all) {
             return Ok(Step::Answer(()));
         }
         let record = Record::Monitor(Box::new(Kept::Rollup(rollup.clone())));
@@ -98,8 +100,10 @@ async fn write(live: &Live, at: Timestamp, rollup: Rollup) -> Result<(), Failure
 }
 
 /// Returns the ends of hours that are not taken down yet, oldest first, from this copy's beginning on.
-fn ended_hours(moment: &Moment, began_at: Timestamp) -> Vec<Timestamp> {
-    let known: BTreeSet<Timestamp> = moment.shelf.hours().map(|hour| hour.at).collect();
+fn ended_hours(moment: &Moment, began_at: Timestamp, counts: &Counts) -> Vec<Timestamp> {
+    // Another copy may have taken an hour down that it could not count.
+    let has_all = |hour: &&Rollup| hour.tally.is_some() || counts.of_hour(hour.at).is_none();
+    let known: BTreeSet<Timestamp> = moment.shelf.hours().filter(has_all).map(|hour| hour.at).collect();
     let last = start_of(settled(moment), &TimeZone::UTC, Unit::Hour);
     let back = |n: i64| last.saturating_sub(SignedDuration::from_hours(n)).unwrap_or(last);
     let ends = (0..AT_ONCE).map(|n| back(i64::try_from(n).unwrap_or(0)));
@@ -126,6 +130,11 @@ impl Counts {
         let (entries, whole_from) = chronicle.all();
         let oldest = whole_from.or_else(|| entries.first().map(|entry| entry.happened.at));
         Self { entries, whole_from, oldest }
+    }
+
+    /// Counts the hour that ends at a time; `None` unless everything in it is there.
+    fn of_hour(&self, until: Timestamp) -> Option<Tally> {
+        self.over(until.saturating_sub(SignedDuration::from_hours(1)).ok()?, until)
     }
 
     /// Counts a stretch; `None` unless everything in it is there.
