@@ -54,6 +54,7 @@ async fn strict() -> String {
     let services = axum::Router::new().fallback(answer);
     let routes = tonic::service::Routes::from(services);
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    #[expect(clippy::disallowed_methods, reason = "a test's own server ends with the test")]
     tokio::spawn(tonic::transport::Server::builder().add_routes(routes).serve_with_incoming(incoming));
     address
 }
