@@ -160,6 +160,7 @@ mod tests {
         // Whoever has none any more ends the upload.
         let with = || async { Err::<Instant, _>(Problem::signed_out("over")) };
         let became = each(vec![(2, 2), (3, 3)], with, call).await;
+        assert!(matches!(became[0], (2, Became::Stopped(_))), "it is no fault of the row");
         assert!(became.iter().all(|(_, one)| !matches!(one, Became::Done(_))), "nothing was sent");
     }
 
