@@ -148,9 +148,9 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
 /// Says what a trust gave and took, what that is beside what it has staffed, and whom giving helped.
 fn fairness(fair: &Fairness, supporting: &str) -> String {
     let beside = fair.staffed_share.map(|share| format!(", with {share}% of what is staffed"));
-    let helped = fair
-        .most_deprived_share
-        .map(|share| format!(" Of all who were helped, {share}% live in the most deprived fifth of areas."));
+    let helped = fair.most_deprived_share.map(|share| {
+        format!(" Of those helped whose area is known, about {share}% live in the most deprived fifth.")
+    });
     format!(
         "28 days: {supporting} has given {} and taken {}; {}% of all giving{}.{}",
         fair.given,

@@ -1181,7 +1181,7 @@ pub mod explanation {
         #[prost(int64, optional, tag = "4")]
         pub staffed_share: ::core::option::Option<i64>,
         /// Of the people whom all transfers of 28 days helped and of whom the deprivation is known, those of the most deprived
-        /// fifth (deciles 1 and 2), whole percent. Absent where fewer than ten are known.
+        /// fifth (deciles 1 and 2), percent in steps of five. Absent where fewer than twenty are known.
         #[prost(int64, optional, tag = "5")]
         pub most_deprived_share: ::core::option::Option<i64>,
     }

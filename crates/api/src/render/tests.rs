@@ -48,7 +48,7 @@ fn a_proposal_is_explained_line_by_line() {
                 taken: 11,
                 share: 31,
                 staffed_share: Some(27),
-                most_deprived_share: Some(38),
+                most_deprived_share: Some(40),
             }),
             alternatives: vec![Alternative {
                 offer: "o9".into(),
@@ -77,7 +77,7 @@ fn a_proposal_is_explained_line_by_line() {
         "  Why this match  rank 2 of 29 open needs, P1A listed today, breach Wed 25 Nov 14:25, burden 26 (lower is better)
   Burden          travel 22 minutes = 22 | declared OPEL 2 = 4 | fairness = 0
   After this      Aldermoor has 1 free and keeps 1 for itself; pressure 2 of 4.
-  Fairness        28 days: Aldermoor has given 14 and taken 11; 31% of all giving, with 27% of what is staffed. Of all who were helped, 38% live in the most deprived fifth of areas.
+  Fairness        28 days: Aldermoor has given 14 and taken 11; 31% of all giving, with 27% of what is staffed. Of those helped whose area is known, about 40% live in the most deprived fifth.
   Runner-up       Calverleigh, burden 41: 41 minutes away
   Not used        3 stale: nobody has confirmed them (Eastholme, 3 h); 1 at a trust that is itself under pressure
   Not known       ASA grade

@@ -19,8 +19,10 @@ use crate::transfer::{Transfer, TransferState};
 /// How long what was given counts: 28 days from when it was agreed.
 pub const COUNTED: SignedDuration = SignedDuration::from_hours(28 * 24);
 
-/// Fewer people than these of known deprivation are not told of, for it would point at single ones.
-const LEAST_TOLD: u64 = 10;
+/// Fewer transfers than these of known deprivation are not told of, for it would point at single people.
+const LEAST_TOLD: u64 = 20;
+/// The share is told in steps of so many points, so that two readings do not tell of the one transfer between them.
+const STEP: u32 = 5;
 /// The last decile of the most deprived fifth.
 const MOST_DEPRIVED: u8 = 2;
 
@@ -33,7 +35,7 @@ pub struct Giving {
     given: Sums,
     taken: Sums,
     staffed: Sums,
-    /// Units that went to people of whom the decile is known, and of them those of the most deprived fifth.
+    /// Transfers of people of whom the decile is known, and of them those of the most deprived fifth.
     helped: [u64; 2],
 }
 
@@ -41,6 +43,7 @@ pub struct Giving {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Gift {
     agreed_at: Timestamp,
+    /// None of cases in theatres: fairness does not count them, and their minutes are not among what is staffed.
     units: u64,
     from: TrustCode,
     to: TrustCode,
@@ -55,7 +58,7 @@ impl Gift {
         let is_patient = !is_lent(transfer.resource.kind);
         (transfer.state != TransferState::Aborted).then(|| Self {
             agreed_at: transfer.agreed_at,
-            units: transfer.units.get().into(),
+            units: if transfer.resource.kind.is_minutes() { 0 } else { transfer.units.get().into() },
             from: transfer.supporting_trust,
             to: transfer.home_trust,
             team: transfer.team.as_ref().map(|team| (team.trust, team.units.get().into())),
@@ -106,6 +109,11 @@ fn percent(part: u64, whole: u64) -> Option<u32> {
     u32::try_from(part.checked_mul(100)?.checked_div(whole)?).ok()
 }
 
+/// Rounds a percentage to the nearest [`STEP`].
+fn to_step(percent: u32) -> u32 {
+    (percent + STEP / 2) / STEP * STEP
+}
+
 impl Giving {
     /// Counts a transfer as it is now.
     pub fn put_transfer(&mut self, transfer: &Transfer) {
@@ -117,8 +125,8 @@ impl Giving {
             self.given.add(trust, units);
         }
         if let Some(decile) = gift.decile {
-            self.helped[0] += gift.units;
-            self.helped[1] += if decile <= MOST_DEPRIVED { gift.units } else { 0 };
+            self.helped[0] += 1;
+            self.helped[1] += u64::from(decile <= MOST_DEPRIVED);
         }
         self.by_age.insert((gift.agreed_at, transfer.id.clone()));
         self.gifts.insert(transfer.id.clone(), gift);
@@ -134,8 +142,8 @@ impl Giving {
             self.given.take_off(trust, units);
         }
         if let Some(decile) = gift.decile {
-            self.helped[0] -= gift.units;
-            self.helped[1] -= if decile <= MOST_DEPRIVED { gift.units } else { 0 };
+            self.helped[0] -= 1;
+            self.helped[1] -= u64::from(decile <= MOST_DEPRIVED);
         }
     }
 
@@ -203,7 +211,7 @@ impl Giving {
             taken: small(self.taken.get(trust)),
             share: self.given.percent(trust),
             staffed: Some(self.staffed.percent(trust)),
-            most_deprived: percent(deprived, known).filter(|_| known >= LEAST_TOLD),
+            most_deprived: percent(deprived, known).filter(|_| known >= LEAST_TOLD).map(to_step),
         }
     }
 }

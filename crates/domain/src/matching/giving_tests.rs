@@ -108,21 +108,35 @@ fn what_is_staffed_is_what_offers_say_now() {
 }
 
 #[test]
-fn whom_giving_helped_is_told_of_ten_and_more() {
+fn whom_giving_helped_is_told_of_twenty_transfers_and_more_and_roughly() {
     let mut giving = Giving::default();
-    let helped = |id: &str, decile, units| Transfer { imd_decile: decile, ..transfer(id, "ZA1", units) };
-    giving.put_transfer(&helped("a", Some(2), 3));
-    giving.put_transfer(&helped("b", Some(3), 6));
-    giving.put_transfer(&helped("c", None, 9));
-    assert_eq!(giving.fairness(trust("ZA1")).most_deprived, None, "of nine it is known");
-    giving.put_transfer(&helped("d", Some(1), 1));
-    assert_eq!(giving.fairness(trust("ZA1")).most_deprived, Some(40));
-    giving.put_transfer(&helped("d", Some(7), 1));
-    assert_eq!(giving.fairness(trust("ZA1")).most_deprived, Some(30));
-    let mut staff = helped("e", Some(1), 9);
-    staff.resource = resource(ResourceKind::Staff, "ODP");
-    giving.put_transfer(&staff);
-    assert_eq!(giving.fairness(trust("ZA1")).most_deprived, Some(30), "staff are no patients");
+    let mut put = |id: usize, decile| {
+        giving.put_transfer(&Transfer { imd_decile: decile, ..transfer(&format!("t-{id}"), "ZA1", 7) });
+        giving.fairness(trust("ZA1")).most_deprived
+    };
+    for id in 0..7 {
+        assert_eq!(put(id, Some(2)), None);
+    }
+    for id in 7..19 {
+        assert_eq!(put(id, Some(3)), None, "{id} of known deprivation, whatever their units");
+    }
+    assert_eq!(put(30, None), None, "it is not known of this one");
+    assert_eq!(put(19, Some(3)), Some(35), "7 of 20");
+    assert_eq!(put(20, Some(1)), Some(40), "8 of 21 are 38%");
+    assert_eq!(put(21, Some(1)), Some(40), "9 of 22 are 40%: the last one shows nothing");
+    giving.remove_transfer(&transfer_id("t-0"));
+    giving.remove_transfer(&transfer_id("t-1"));
+    assert_eq!(giving.fairness(trust("ZA1")).most_deprived, Some(35), "7 of 20");
+}
+
+#[test]
+fn cases_in_theatres_are_no_giving_beside_beds() {
+    let mut giving = giving();
+    let mut case = transfer("t-3", "ZA4", 100);
+    case.resource = resource(ResourceKind::Theatre, "MAIN");
+    giving.put_transfer(&case);
+    assert_eq!(giving.fairness(trust("ZA4")).given, 0);
+    assert_eq!((allowance(&giving, "ZA1", None), allowance(&giving, "ZA3", None)), (4, 0), "as without it");
 }
 
 #[test]

@@ -187,7 +187,8 @@ fn is_counted(record: &Record, at: Timestamp) -> bool {
                 && is_late(transfer.agreed_at.max(session.unwrap_or(Timestamp::MIN)))
         }
         Record::Offer(offer) => {
-            let was_taken_back = offer.state == OfferState::Withdrawn;
+            // Of what was taken back nothing was found or lost, but for what others had already agreed.
+            let was_taken_back = offer.state == OfferState::Withdrawn && offer.figures.committed.is_zero();
             offer.resource.kind == ResourceKind::Theatre && !was_taken_back && is_late(offer.window.until)
         }
         Record::Need(_)
