@@ -255,12 +255,12 @@ async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), 
             Ok(ServingStatus::Serving) => {
                 findings.ok(service.name(), format!("SERVING, {took} ms"));
             }
-            Ok(other) => findings.fail(
-                service.name(),
-                Exit::Unavailable,
-                format!("{} at {address}", other.as_str_name()),
-                "ask who runs it; the log of the process says why",
-            ),
+            Ok(other) => {
+                let next = "ask who runs it; the log of the process says why";
+                let told = format!("{} at {address}", other.as_str_name());
+                findings.fail(service.name(), Exit::Unavailable, told, next);
+                findings.shared(other.as_str_name());
+            }
             Err(said) => {
                 let next = "fallow context show, which names the addresses";
                 findings.fail(service.name(), Exit::Unavailable, format!("{said} at {address}"), next);

@@ -6,6 +6,7 @@ use fallow_api::v1::situation::{CollaborativeMode, TrustSituation};
 use fallow_api::v1::{Freshness, GetSituationRequest, GetSituationResponse, Mode, Situation};
 use insta::assert_snapshot;
 use tonic::Status;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::world::{Told, World, at};
 
@@ -115,4 +116,18 @@ async fn a_bundle_repeats_nothing_that_a_failure_says() {
     let mut found = String::new();
     zip.by_name("findings.json").unwrap().read_to_string(&mut found).unwrap();
     assert!(!found.contains(TYPED) && found.contains("\"check\": \"region\""), "{found}");
+}
+
+#[tokio::test]
+async fn a_bundle_names_no_address_of_a_service_that_does_not_serve() {
+    let world = World::new().await;
+    world.script.is_of_health(ServingStatus::NotServing);
+    let file = world.folder().join("out.zip");
+    let told = world.run(&format!("doctor --bundle {}", file.display())).await;
+    assert!(told.out.contains("NOT_SERVING at http://server"), "{}", told.out);
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(&file).unwrap()).unwrap();
+    let found: serde_json::Value = serde_json::from_reader(zip.by_name("findings.json").unwrap()).unwrap();
+    let service = found["checks"].as_array().unwrap().iter().find(|check| check["check"] == "capacity");
+    // An address may have a name and a password before its host.
+    assert_eq!(service.unwrap()["detail"], "NOT_SERVING", "{found}");
 }

@@ -83,10 +83,15 @@ impl Script {
 
     /// Answers every question after the health of a service.
     pub(crate) fn serves(&self) -> &Self {
+        self.is_of_health(ServingStatus::Serving)
+    }
+
+    /// Answers every question after the health of a service by this.
+    pub(crate) fn is_of_health(&self, health: ServingStatus) -> &Self {
         self.add("grpc.health.v1.Health/Check", move |request| {
             async move {
-                let service = service_fn(|_: Request<HealthCheckRequest>| {
-                    let status = ServingStatus::Serving.into();
+                let service = service_fn(move |_: Request<HealthCheckRequest>| {
+                    let status = health.into();
                     std::future::ready(Ok(Response::new(HealthCheckResponse { status })))
                 });
                 let codec = ProstCodec::<HealthCheckResponse, HealthCheckRequest>::default();
