@@ -63,17 +63,21 @@ pub(crate) fn file_of(state_folder: &Path, context: &Context) -> PathBuf {
     state_folder.join("fallow").join("sign-ins").join(format!("{name}.json"))
 }
 
-/// Returns the credential of a sign-in, renewed when it is about to end; `None` when nobody has signed in.
+/// Returns the credential of a sign-in, renewed when it is about to end and can be; `None` when nobody has signed in.
 ///
 /// # Errors
-/// The file cannot be used, or the session has ended.
+/// The file cannot be used, or the credential has ended and there is no other.
 pub(crate) async fn credential(file: &Path, client: &Client) -> Result<Option<String>, Failure> {
     let Some(sign_in) = read(file)? else { return Ok(None) };
     if sign_in.is_fresh() {
         return Ok(Some(sign_in.credential));
     }
     let _lock = lock(file).await?;
-    renew(file, client).await
+    match renew(file, client).await {
+        // While the provider is away the old one serves as long as it lasts.
+        Err(_) if sign_in.credential_ends > Clock::system().now() => Ok(Some(sign_in.credential)),
+        renewed => renewed,
+    }
 }
 
 /// Renews the credential of a sign-in, whose file is locked, unless another command just has.
@@ -314,4 +318,45 @@ fn write(file: &Path, sign_in: &SignIn) -> Result<(), Failure> {
     opened.sync_all()?;
     fs::rename(&beside, file)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use fallow_api::client::Settings;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_credential_that_cannot_be_renewed_serves_as_long_as_it_lasts() {
+        let nowhere = || "http://127.0.0.1:1".to_owned();
+        let client = Client::new(&Settings {
+            capacity: nowhere(),
+            demand: nowhere(),
+            matching: nowhere(),
+            monitor: nowhere(),
+            token: None,
+            authority_pem: None,
+            certificate_pem: None,
+            deadline: Duration::from_millis(100),
+        })
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sign-ins").join("here.json");
+        let now = Clock::system().now();
+        let sign_in = |credential_ends| SignIn {
+            issuer: nowhere(),
+            client: "cli".to_owned(),
+            scopes: "openid".to_owned(),
+            id_token: "id".to_owned(),
+            access_token: "access".to_owned(),
+            refresh_token: Some("refresh".to_owned()),
+            tokens_end: now,
+            credential: "old".to_owned(),
+            credential_ends,
+        };
+        write(&file, &sign_in(now + RENEW_BEFORE)).unwrap();
+        assert_eq!(credential(&file, &client).await.unwrap().as_deref(), Some("old"));
+        write(&file, &sign_in(now)).unwrap();
+        assert!(credential(&file, &client).await.is_err());
+    }
 }

@@ -74,6 +74,13 @@ pub(crate) struct Claims {
     pub(crate) exp: i64,
 }
 
+impl Claims {
+    /// Returns who acts, as what and for which trust: what a newer credential of the same sign-in has too.
+    fn holder(&self) -> (&str, &str, Option<&str>) {
+        (&self.sub, &self.role, self.trust.as_deref())
+    }
+}
+
 impl<'a> Session<'a> {
     /// Begins a command; nothing is read or opened yet.
     pub(crate) fn new(global: Global, clock: Clock, terminal: Terminal<'a>) -> Self {
@@ -163,13 +170,30 @@ impl<'a> Session<'a> {
     async fn keep_credential(&mut self) -> Result<(), Failure> {
         let chosen = self.chosen()?;
         let newest = match chosen.context.token_file.as_deref() {
-            Some(file) => Some(read_token(file)?),
+            // A pipe has been read to its end.
+            Some(file) if fs::metadata(file).is_ok_and(|about| !about.is_file()) => return Ok(()),
+            Some(file) => match read_token(file) {
+                // The one that there is serves as long as it lasts.
+                Err(_) if self.claims().is_some_and(|claims| claims.exp > self.now().as_second()) => {
+                    return Ok(());
+                }
+                read => Some(read?),
+            },
             None => login::credential(&self.sign_in_file()?, &chosen.client).await?,
         };
-        match newest.filter(|newest| chosen.token.as_ref() != Some(newest)) {
-            Some(newest) => self.use_credential(&newest),
-            None => Ok(()),
+        let Some(newest) = newest.filter(|newest| chosen.token.as_ref() != Some(newest)) else {
+            return Ok(());
+        };
+        // A sign-in is everybody's who works at this account: what one began, no other shall go on with.
+        let began = self.claims();
+        if began.as_ref().map(Claims::holder) != claims_of(&newest).as_ref().map(Claims::holder) {
+            let who = began.map_or("somebody else".to_owned(), |claims| claims.sub);
+            let text = "you are signed in as somebody else now";
+            return Err(Failure::new(Exit::NotAllowed, "SIGN_IN_CHANGED", text)
+                .because(format!("this was begun by {who}, who can go on with it"))
+                .next("fallow auth whoami"));
         }
+        self.use_credential(&newest)
     }
 
     /// Returns the services.
@@ -217,9 +241,7 @@ impl<'a> Session<'a> {
 
     /// Returns what the credential says, if there is one and it can be read.
     pub(crate) fn claims(&self) -> Option<Claims> {
-        let token = self.chosen.as_ref()?.token.as_ref()?;
-        let body = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-        serde_json::from_slice(&body).ok()
+        claims_of(self.chosen.as_ref()?.token.as_ref()?)
     }
 
     /// Returns the trust that the caller acts for; `None` for roles of the region.
@@ -416,6 +438,11 @@ impl<'a> Session<'a> {
         let answer = self.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await;
         Ok(answer.ok().and_then(|answer| answer.region).as_ref().map(Names::of).unwrap_or_default())
     }
+}
+
+fn claims_of(token: &str) -> Option<Claims> {
+    let body = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&body).ok()
 }
 
 /// Reads the file with the credential.

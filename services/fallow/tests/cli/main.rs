@@ -9,6 +9,7 @@ mod bad_input;
 mod campaigns;
 mod capacity;
 mod contexts;
+mod credentials;
 mod demand;
 mod doctor;
 mod failures;

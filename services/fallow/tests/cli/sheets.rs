@@ -180,27 +180,6 @@ async fn what_was_raised_from_a_sheet_before_is_not_called_added() {
 }
 
 #[tokio::test]
-async fn a_long_sheet_goes_on_with_the_newest_credential() {
-    let world = World::new().await;
-    std::fs::write(
-        world.folder().join("needs.csv"),
-        "case_ref,resource,priority,needed_by\nLC-1,bed/cc_adult/3,P1A,16:00\nLC-2,bed/cc_adult/3,P1A,16:00\n",
-    )
-    .unwrap();
-    let file = world.folder().join("token");
-    let first = std::fs::read_to_string(&file).unwrap();
-    world.script.on("DemandService/RaiseNeed", move |ask: RaiseNeedRequest| {
-        // The first one is about to end, and is renewed meanwhile.
-        std::fs::write(&file, "e30.e30.bmV3").unwrap();
-        Ok(RaiseNeedResponse { need: ask.need, revision: 53, ..Default::default() })
-    });
-    assert_eq!(world.run(&format!("import demand {}", path(&world, "needs.csv"))).await.exit, 0);
-    let shown = world.script.take_credentials();
-    let raised = shown.iter().rev().take(2).rev().map(String::as_str).collect::<Vec<_>>();
-    assert_eq!(raised, [format!("Bearer {first}"), "Bearer e30.e30.bmV3".to_owned()]);
-}
-
-#[tokio::test]
 async fn what_is_exported_can_be_read_again() {
     let world = world(SHEET).await;
     world.script.on("DemandService/ListNeeds", |_: ListNeedsRequest| {
