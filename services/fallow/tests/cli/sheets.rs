@@ -119,6 +119,16 @@ async fn needs_are_raised_and_live_ones_stay() {
         Ok(RaiseNeedResponse { need: Some(need), revision: 53, already_live, ..Default::default() })
     });
     assert_snapshot!(told(&world, "import demand @needs.csv").await);
+    let cannot_know = "a dry run cannot know whether this file raised them before";
+    let known = told(&world, "import demand @needs.csv --dry-run").await;
+    assert!(!known.contains(cannot_know), "{known}");
+    std::fs::write(
+        world.folder().join("needs.csv"),
+        "resource,priority,needed_by\nbed/cc_adult/3,P1A,16:00\n",
+    )
+    .unwrap();
+    let unknown = told(&world, "import demand @needs.csv --dry-run").await;
+    assert!(unknown.contains(cannot_know) && unknown.ends_with("exit 0\n"), "{unknown}");
 }
 
 #[tokio::test]

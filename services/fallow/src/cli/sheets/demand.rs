@@ -31,6 +31,12 @@ pub(super) async fn run(session: &mut Session<'_>, args: &args::Sheet) -> Result
     let ended = raise(session, &sheet, &given, &args.how, site.as_deref(), &mut report).await;
     // What was done is told before what ended it.
     let exit = report.show(session, &given, Table::Needs, &args.how)?;
+    if args.how.dry_run && sheet.items.iter().any(|item| item.message.case_ref.is_empty()) {
+        session.terminal.say(
+            "rows without a case reference: a dry run cannot know whether this file raised them before; the \
+             import itself raises nothing twice",
+        )?;
+    }
     match ended {
         Ok(()) => Ok(exit),
         Err(failure) => {
