@@ -119,6 +119,7 @@ fn client(verb: cli::Verb, global: Global) -> ExitCode {
     let terminal = Terminal {
         colour: choice != anstream::ColorChoice::Never,
         interactive,
+        ascii: false,
         out: &mut out,
         err: &mut err,
     };

@@ -1,5 +1,6 @@
 //! What people read, for screens that show nothing but ASCII: `--ascii`.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Writes texts on, with what a screen cannot show put into ASCII where that is asked for.
@@ -17,9 +18,8 @@ impl<'a> Ascii<'a> {
 
 impl Write for Ascii<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Texts are written whole; what is no text is a file, and a file is not for a screen.
         match std::str::from_utf8(bytes) {
-            Ok(text) if self.is_on && !text.is_ascii() => self.to.write_all(put(text).as_bytes())?,
+            Ok(text) if self.is_on => self.to.write_all(put(text).as_bytes())?,
             Ok(_) | Err(_) => self.to.write_all(bytes)?,
         }
         Ok(bytes.len())
@@ -31,7 +31,10 @@ impl Write for Ascii<'_> {
 }
 
 /// Puts a text into ASCII: marks by what people type for them, anything else as `?`.
-fn put(text: &str) -> String {
+pub(crate) fn put(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
     let mut ascii = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -48,7 +51,7 @@ fn put(text: &str) -> String {
             _ => ascii.push('?'),
         }
     }
-    ascii
+    ascii.into()
 }
 
 #[cfg(test)]

@@ -233,12 +233,12 @@ pub async fn run(
     clock: Clock,
     terminal: Terminal<'_>,
 ) -> Exit {
-    let is_ascii = global.ascii();
-    // What programs read stays as it is.
+    // What programs read stays as it is; what is said on the side is for people wherever it goes.
     let is_for_people = matches!(global.format(), options::Format::Table | options::Format::Wide);
-    let mut out = Ascii::new(terminal.out, is_ascii && is_for_people);
-    let mut err = Ascii::new(terminal.err, is_ascii);
-    let terminal = Terminal { out: &mut out, err: &mut err, ..terminal };
+    let ascii = is_for_people && global.ascii(terminal.interactive);
+    let mut err = Ascii::new(terminal.err, global.ascii(true));
+    let Terminal { out, interactive, colour, .. } = terminal;
+    let terminal = Terminal { out, err: &mut err, interactive, colour, ascii };
     let is_sitrep = matches!(verb, Verb::Sitrep(_));
     let mut session = Session::new(global, clock, terminal);
     if session.global.format() == options::Format::Xlsx && !is_sitrep {

@@ -96,10 +96,10 @@ impl Global {
         if self.quiet { Format::Id } else { self.format }
     }
 
-    /// Says whether what people read is put into ASCII: where that is asked for, and on the consoles of Windows that came
-    /// before its terminal.
-    pub(crate) fn ascii(&self) -> bool {
-        self.ascii || (cfg!(windows) && std::env::var_os("WT_SESSION").is_none())
+    /// Says whether what people read is put into ASCII: where that is asked for, and on a screen of the consoles of Windows
+    /// that came before its terminal.
+    pub(crate) fn ascii(&self, on_a_screen: bool) -> bool {
+        self.ascii || (on_a_screen && cfg!(windows) && std::env::var_os("WT_SESSION").is_none())
     }
 
     /// Returns the user's state folder, where `fallow dev` leaves its context and credentials.

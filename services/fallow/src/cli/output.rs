@@ -1,5 +1,6 @@
 //! How records are written: tables for people, Fallow JSON, CSV, Markdown and ids for programs.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -23,6 +24,8 @@ pub struct Terminal<'a> {
     pub interactive: bool,
     /// Whether data may be coloured.
     pub colour: bool,
+    /// Whether data that people read is put into ASCII. What programs read, and files, stay as they are.
+    pub ascii: bool,
 }
 
 /// What a cell says beyond its words. The words alone always suffice.
@@ -131,10 +134,21 @@ impl Terminal<'_> {
         self.data("\x1b[H\x1b[2J")
     }
 
-    /// Writes text as data.
+    /// Writes text as data for people.
     pub(crate) fn data(&mut self, text: &str) -> Result<(), Failure> {
-        self.out.write_all(text.as_bytes())?;
+        self.out.write_all(self.words(text).as_bytes())?;
         Ok(())
+    }
+
+    /// Writes a file as data: just as it is, whatever the screen can show.
+    pub(crate) fn file(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Returns words as the screen can show them.
+    fn words<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.ascii { super::ascii::put(text) } else { text.into() }
     }
 
     /// Writes a message as Fallow JSON, indented or on one line.
@@ -209,7 +223,7 @@ impl Terminal<'_> {
                 let bytes = csv
                     .into_inner()
                     .map_err(|error| Failure::new(Exit::Failed, "OUTPUT", error.to_string()))?;
-                self.out.write_all(&bytes)?;
+                self.file(&bytes)?;
             }
             Format::Md | Format::Html | Format::Xlsx => {
                 let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -231,7 +245,9 @@ impl Terminal<'_> {
 
     fn set(&self, head: &[&str], rows: &[Vec<Cell>]) -> String {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(head.iter().map(|name| name.to_uppercase()));
+        table
+            .load_style(presets::NOTHING)
+            .set_header(head.iter().map(|name| self.words(name).to_uppercase()));
         if !self.interactive {
             table.force_no_tty();
         }
@@ -246,7 +262,8 @@ impl Terminal<'_> {
             ContentArrangement::Disabled
         });
         for row in rows {
-            table.add_row(row.iter().map(|cell| painted(cell, self.colour)));
+            // Before the columns are set, for "..." is wider than what it stands for.
+            table.add_row(row.iter().map(|cell| painted(&self.words(&cell.text), cell.tone, self.colour)));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -260,9 +277,9 @@ impl Terminal<'_> {
     }
 }
 
-fn painted(cell: &Cell, colour: bool) -> comfy_table::Cell {
-    let set = comfy_table::Cell::new(&cell.text);
-    match cell.tone {
+fn painted(words: &str, tone: Tone, colour: bool) -> comfy_table::Cell {
+    let set = comfy_table::Cell::new(words);
+    match tone {
         Tone::Warn if colour => set.fg(comfy_table::Color::Yellow),
         Tone::Bad if colour => set.fg(comfy_table::Color::Red).add_attribute(comfy_table::Attribute::Bold),
         Tone::Plain | Tone::Warn | Tone::Bad => set,
@@ -323,11 +340,22 @@ mod tests {
         let row = vec![vec![Cell::toned("STALE", Tone::Bad), "plain".into()]];
         let set = |colour| {
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let mut terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour };
+            let mut terminal =
+                Terminal { out: &mut out, err: &mut err, interactive: false, colour, ascii: false };
             terminal.table(&["fresh", "word"], row.clone(), Format::Table).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(set(false), "FRESH  WORD\nSTALE  plain\n");
         assert!(set(true).contains("\u{1b}[") && set(true).contains("STALE"));
+    }
+
+    #[test]
+    fn ascii_words_stand_in_columns_of_their_own_width() {
+        let rows = vec![vec!["wait\u{2026}".into(), "one".into()], vec!["2 \u{2192} 3".into(), "two".into()]];
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal =
+            Terminal { out: &mut out, err: &mut err, interactive: false, colour: false, ascii: true };
+        terminal.table(&["a", "b"], rows, Format::Table).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "A        B\nwait...  one\n2 -> 3   two\n");
     }
 }

@@ -8,7 +8,7 @@ use fallow_api::v1::{ApplyRegionRequest, GetRegionRequest, Mode, RegionChange, S
 
 use super::codes;
 use super::failure::{Exit, Failure};
-use super::options::{Change, Expect};
+use super::options::{Change, Expect, Format};
 use super::session::Session;
 
 /// Largest region file that the service takes, in bytes.
@@ -73,7 +73,19 @@ async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let client = session.monitor()?;
     let answer = session.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await?;
     let toml = if answer.toml.ends_with('\n') { answer.toml } else { answer.toml + "\n" };
-    session.show_message(&answer.region.unwrap_or_default(), &toml)?;
+    match session.global.format() {
+        Format::Json | Format::Jsonl => {
+            session.show_message(&answer.region.unwrap_or_default(), &toml)?;
+        }
+        // A file, which goes back as it is.
+        Format::Table
+        | Format::Wide
+        | Format::Csv
+        | Format::Md
+        | Format::Html
+        | Format::Xlsx
+        | Format::Id => session.terminal.file(toml.as_bytes())?,
+    }
     session.terminal.say(&format!("revision {}", answer.revision))?;
     Ok(Exit::Ok)
 }

@@ -61,7 +61,7 @@ impl Simulate {
 /// Runs what needs no service.
 pub(crate) fn run_apart(session: &mut Session<'_>, args: Simulate) -> Result<Exit, Failure> {
     if args.example {
-        session.terminal.data(scenario::EXAMPLE)?;
+        session.terminal.file(scenario::EXAMPLE.as_bytes())?;
         return Ok(Exit::Ok);
     }
     if args.revision.is_some() {

@@ -68,22 +68,26 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Report) -> Result<Exit,
         signatory,
     };
     let answer = session.send(&id, request, async |ask| client.clone().sign_off_sitrep(ask).await).await?;
-    show(session, &answer.sitrep.unwrap_or_default(), out)?;
-    session.say_changed("signed off", answer.revision)
+    // It is signed whether or not it can be written here, and whoever signed is told so.
+    let shown = show(session, &answer.sitrep.unwrap_or_default(), out);
+    session.say_changed("signed off", answer.revision)?;
+    shown.map_err(|failure| Failure { exit: Exit::Failed, ..failure })
 }
 
 /// Writes the report where it was asked for, else to the standard output.
 fn show(session: &mut Session<'_>, sitrep: &Sitrep, out: Option<&Path>) -> Result<Exit, Failure> {
     let zone = session.zone.clone();
     let when = |at: jiff::Timestamp| at.to_zoned(zone.clone()).strftime("%a %-d %b %H:%M").to_string();
-    let bytes = written(sitrep, &Page::of(sitrep, &when), session.global.format())?;
+    // A file keeps its letters, also where the screen could not show them.
+    let ascii = session.terminal.ascii && out.is_none();
+    let bytes = written(sitrep, &Page::of(sitrep, &when), session.global.format(), ascii)?;
     sheets::write(session, out, &bytes)?;
     Ok(Exit::Ok)
 }
 
-fn written(sitrep: &Sitrep, page: &Page, format: Format) -> Result<Vec<u8>, Failure> {
+fn written(sitrep: &Sitrep, page: &Page, format: Format, ascii: bool) -> Result<Vec<u8>, Failure> {
     let (mut bytes, mut nothing) = (Vec::new(), std::io::sink());
-    let mut file = Terminal { out: &mut bytes, err: &mut nothing, interactive: false, colour: false };
+    let mut file = Terminal { out: &mut bytes, err: &mut nothing, interactive: false, colour: false, ascii };
     match format {
         Format::Json => file.json(sitrep, true)?,
         Format::Jsonl => file.json(sitrep, false)?,

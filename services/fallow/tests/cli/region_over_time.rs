@@ -211,6 +211,12 @@ async fn the_situation_report_is_of_a_time_and_signed() {
     let signed = world.run("sitrep --at 08:00 --sign-off director").await;
     assert!(signed.out.contains("Signed off by director (gold) at Tue 24 Nov 08:04."), "{}", signed.out);
     assert_eq!(signed.err, "signed off (revision 4)\n");
+    let nowhere = world.folder().join("no such folder").join("sitrep.md");
+    let line = format!("sitrep --at 08:00 --sign-off director --out \"{}\"", nowhere.display());
+    let unwritten = world.run(&line).await;
+    assert_eq!((unwritten.exit, unwritten.calls.len()), (1, 1), "{}", unwritten.err);
+    assert!(unwritten.err.starts_with("signed off (revision 4)\n"), "{}", unwritten.err);
+    assert!(unwritten.err.contains("cannot be written"), "{}", unwritten.err);
 }
 
 #[tokio::test]

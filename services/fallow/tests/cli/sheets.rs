@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fallow_api::v1::{
     Figures, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, ListOffersRequest,
-    ListOffersResponse, Offer, PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest,
+    ListOffersResponse, Need, Offer, PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest,
     RaiseNeedResponse, Region, ReplaceOffersRequest, ReplaceOffersResponse, Resource, ResourceKind, Site,
     need,
 };
@@ -207,6 +207,13 @@ async fn what_is_exported_can_be_read_again() {
         let read = rows(&bytes, Format::of_name(name).unwrap(), table, &local).unwrap();
         assert!(read.iter().all(|row| row.json.is_ok()) && read.len() == count, "{line}: {read:?}");
     }
+    // A file keeps its letters, whatever the screen beside it can show.
+    world.script.on("DemandService/ListNeeds", |_: ListNeedsRequest| {
+        let need = Need { note: "Ren\u{e9}\u{2019}s note".into(), ..lc_118() };
+        Ok(ListNeedsResponse { needs: vec![need], ..ListNeedsResponse::default() })
+    });
+    let needs = world.run("export csv needs --ascii").await;
+    assert!(needs.exit == 0 && needs.out.contains("Ren\u{e9}\u{2019}s note"), "{}", needs.out);
     let csv = world.run("export csv offers").await;
     assert!(csv.out.starts_with("id,source_key,trust,site,resource.kind,"), "{}", csv.out);
     let refused = world.run_on_a_screen("export xlsx offers").await;

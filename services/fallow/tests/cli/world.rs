@@ -83,7 +83,8 @@ impl World {
             }
             Ok(root) => {
                 let Some(verb) = root.command.client() else { panic!("not a client command: {line}") };
-                let terminal = Terminal { out: &mut out, err: &mut err, interactive, colour: false };
+                let terminal =
+                    Terminal { out: &mut out, err: &mut err, interactive, colour: false, ascii: false };
                 let clock = Clock::manual(NOW.parse().unwrap());
                 cli::run(*verb, root.global, Root::command(), clock, terminal).await.code()
             }

@@ -1,5 +1,7 @@
 //! The board on a screen.
 
+use std::borrow::Cow;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -8,6 +10,7 @@ use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
 
 use super::state::{Board, KEYS, Mode, Place};
+use crate::cli::ascii;
 use crate::cli::output::Tone;
 
 /// The widest that a column gets; what is longer is cut.
@@ -38,6 +41,11 @@ impl Screen {
     fn border(self) -> border::Set<'static> {
         if self.ascii { ASCII } else { border::PLAIN }
     }
+
+    /// Returns words as they can be shown.
+    fn words(self, text: &str) -> Cow<'_, str> {
+        if self.ascii { ascii::put(text) } else { text.into() }
+    }
 }
 
 /// Draws the board.
@@ -53,16 +61,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, board: &Board, screen: Screen) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    let text: Vec<Line<'_>> = board.picture.head.iter().map(|line| Line::from(line.as_str())).collect();
+    let text: Vec<Line<'_>> = board.picture.head.iter().map(|line| Line::from(screen.words(line))).collect();
     frame.render_widget(Paragraph::new(Text::from(text)), head);
     for (place, area) in Place::ALL.into_iter().zip([heat, inbox, latest]) {
         pane(frame, board, place, area, screen);
     }
-    frame.render_widget(Paragraph::new(said(board)), foot);
+    frame.render_widget(Paragraph::new(screen.words(&said(board))), foot);
     match &board.mode {
         Mode::Reading { title, lines, from } => {
             let text: Vec<Line<'_>> =
-                lines.iter().skip(*from).map(|line| Line::from(line.as_str())).collect();
+                lines.iter().skip(*from).map(|line| Line::from(screen.words(line))).collect();
             page(frame, title, text, screen);
         }
         Mode::Help => {
@@ -102,8 +110,9 @@ fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, screen: 
         return;
     }
     let width = |at: usize, name: &String| {
-        let cells = rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| cell.text.chars().count());
-        let longest = cells.max().unwrap_or(0).max(name.chars().count());
+        let count = |text: &str| screen.words(text).chars().count();
+        let cells = rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| count(&cell.text));
+        let longest = cells.max().unwrap_or(0).max(count(name));
         Constraint::Length(u16::try_from(longest.min(COLUMN_MAX)).unwrap_or(u16::MAX))
     };
     let widths: Vec<Constraint> = pane.head.iter().enumerate().map(|(at, name)| width(at, name)).collect();
@@ -114,10 +123,10 @@ fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, screen: 
         Tone::Warn | Tone::Bad => Style::new().bold(),
     };
     let lines = rows.iter().map(|row| {
-        Row::new(row.cells.iter().map(|cell| Cell::from(cell.text.as_str()).style(toned(cell.tone))))
+        Row::new(row.cells.iter().map(|cell| Cell::from(screen.words(&cell.text)).style(toned(cell.tone))))
     });
     let table = Table::new(lines, widths)
-        .header(Row::new(pane.head.iter().map(|name| name.to_uppercase())))
+        .header(Row::new(pane.head.iter().map(|name| screen.words(name).to_uppercase())))
         .column_spacing(2)
         .highlight_symbol(if here { "> " } else { "  " })
         .row_highlight_style(if here { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() })
@@ -131,7 +140,7 @@ fn page(frame: &mut Frame<'_>, title: &str, lines: Vec<Line<'_>>, screen: Screen
     let all = frame.area();
     let area = Rect { height: all.height.saturating_sub(1), ..all };
     frame.render_widget(Clear, area);
-    let block = Block::bordered().border_set(screen.border()).title(title.to_owned());
+    let block = Block::bordered().border_set(screen.border()).title(screen.words(title));
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
@@ -206,15 +215,33 @@ mod tests {
 
     #[test]
     fn a_screen_of_ascii_gets_nothing_else() {
-        let mut board = Board::new(picture());
+        let mut picture = picture();
+        picture.head[0] = "Dunmere\u{2019}s vale \u{2013} now".into();
+        picture.heat.head[3] = "Level\u{a0}2".into();
+        picture.inbox.rows[0].cells[2] = "Children\u{2019}s \u{2192} HDU".into();
+        let mut board = Board::new(picture);
+        board.notice = "not live: it waits\u{2026}".into();
         let mut seen = String::new();
-        for key in [KeyCode::Tab, KeyCode::Char('?')] {
+        for key in [KeyCode::Tab, KeyCode::Char('?'), KeyCode::Esc, KeyCode::Tab] {
             board.key(key);
+            if key == KeyCode::Esc {
+                board.read("why \u{d7}", "a patient\u{2019}s bed\nand more\n");
+            }
             let mut terminal = Terminal::new(TestBackend::new(80, 14)).unwrap();
             terminal.draw(|frame| draw(frame, &board, Screen { colour: false, ascii: true })).unwrap();
             seen.push_str(&terminal.backend().to_string());
         }
         assert!(seen.is_ascii() && seen.contains("+Keys---") && seen.contains("Inbox (2)---"), "{seen}");
+        for words in [
+            "Dunmere's vale - now",
+            "LEVEL 2",
+            "Children's -> HDU",
+            "not live: it waits...",
+            "+why x---",
+            "a patient's bed",
+        ] {
+            assert!(seen.contains(words), "{words}: {seen}");
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ async fn stay(
         let ask = WatchTransfersRequest { cursor, filter: Some(on_the_way()) };
         moving.watch_transfers(ask).await.map(tonic::Response::into_inner)
     });
-    let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii() };
+    let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii(true) };
     let mut tick = interval(AGES_MOVE);
     loop {
         terminal.draw(|frame| draw::draw(frame, &board, screen))?;
@@ -154,7 +154,7 @@ async fn command(session: &Session<'_>, line: &str) -> String {
         Err(error) => return error.to_string(),
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false };
+    let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false, ascii: false };
     let mut inner = session.beside(terminal);
     let ended = {
         let acted = Box::pin(super::super::act(verb, &mut inner, Root::command()));

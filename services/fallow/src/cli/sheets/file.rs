@@ -80,7 +80,7 @@ pub(crate) fn refuse_a_screen(session: &Session<'_>, out: Option<&Path>) -> Resu
 /// Writes a file where it was asked for, else to the standard output.
 pub(crate) fn write(session: &mut Session<'_>, out: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     match out {
-        None => session.terminal.out.write_all(bytes)?,
+        None => session.terminal.file(bytes)?,
         Some(path) => {
             fs::write(path, bytes)
                 .map_err(|error| Failure::usage(format!("{} cannot be written: {error}", path.display())))?;

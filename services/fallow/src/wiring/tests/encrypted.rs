@@ -99,7 +99,13 @@ async fn doctor(contexts: &str) -> serde_json::Value {
     let root = Root::try_parse_from(words).unwrap();
     let Command::Client(verb) = root.command else { panic!("not a client command") };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let terminal = crate::cli::Terminal { out: &mut out, err: &mut err, interactive: false, colour: false };
+    let terminal = crate::cli::Terminal {
+        out: &mut out,
+        err: &mut err,
+        interactive: false,
+        colour: false,
+        ascii: false,
+    };
     crate::cli::run(*verb, root.global, Root::command(), Clock::system(), terminal).await;
     serde_json::from_slice(&out).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&err)))
 }
