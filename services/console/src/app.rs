@@ -56,6 +56,9 @@ impl Cookie {
 const BY_ITSELF: &str = "fallow_by_itself";
 
 /// The header by which a page says that its person is typing, although they have sent nothing yet.
+/// What a page that cannot set a cookie, without scripts, adds to its address when it loads itself anew.
+const BY_ITSELF_QUERY: &str = "by-itself=yes";
+
 const PRESENT: &str = "x-fallow-present";
 
 /// The console. Cheap to clone.
@@ -124,7 +127,8 @@ enum NoVisit {
 impl Visit {
     /// Finds the session of a request that a person made: a page or a form.
     pub(crate) async fn of_person(parts: &Parts, app: &App) -> Result<Self, Box<Response>> {
-        let is_by_itself = parts.method == Method::GET && cookie(parts, BY_ITSELF).is_some();
+        let says_so = cookie(parts, BY_ITSELF).is_some() || parts.uri.query() == Some(BY_ITSELF_QUERY);
+        let is_by_itself = parts.method == Method::GET && says_so;
         let presence = if is_by_itself { Presence::Page } else { Presence::Person };
         Self::of(parts, app, presence).await.map_err(|none| match none {
             NoVisit::SignedOut => {
