@@ -9,6 +9,7 @@ use fallow_host::tasks::Tasks;
 use http::header::COOKIE;
 use http::request::Parts;
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::directory::Directory;
@@ -76,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) live: Live,
     pub(crate) tasks: Tasks,
     clock: Clock,
+    /// The machine's own, whatever `clock` is.
+    real: Clock,
     zone: TimeZone,
 }
 
@@ -92,7 +95,8 @@ impl App {
         let upstream = Upstream::new(&settings.endpoints.borrow());
         let (sessions, live) = (Sessions::new(settings.idle), Live::new());
         let (parked, seal) = (Parked::default(), Seal::default());
-        Self(Arc::new(Inner { settings, upstream, sessions, parked, seal, live, tasks, clock, zone }))
+        let real = Clock::system();
+        Self(Arc::new(Inner { settings, upstream, sessions, parked, seal, live, tasks, clock, real, zone }))
     }
 
     /// Returns the moment for which a page is made.
@@ -110,6 +114,9 @@ pub(crate) struct Visit {
     pub(crate) calls: Calls,
     /// The moment for which the page is made.
     pub(crate) now: Now,
+    /// When the request came by the machine's own clock. Ids are made of it, for the clock of a demonstration may stand
+    /// still, be set or run fast.
+    pub(crate) sent_at: Timestamp,
     /// What the person prefers at this screen.
     pub(crate) preferences: Preferences,
     /// The form that they sent, to be given back if they must sign in again for it.
@@ -155,7 +162,8 @@ impl Visit {
         };
         let calls = app.upstream.as_bearer(&token).map_err(|_| NoVisit::SignedOut)?;
         let preferences = Preferences::of(parts);
-        let visit = Self { app: app.clone(), signed, calls, now: app.now(), preferences, form: None };
+        let (now, sent_at) = (app.now(), app.real.now());
+        let visit = Self { app: app.clone(), signed, calls, now, sent_at, preferences, form: None };
         match problem {
             None => Ok(visit),
             Some(problem) => Err(NoVisit::Away(Box::new(visit), problem)),
@@ -458,3 +466,46 @@ pub(crate) mod tests {
         assert_eq!(session_name(&request.into_parts().0, &app()), None);
     }
 }
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_without_scripts_keeps_no_session_alive() {
+        let wall = include_str!("pages/wall/page.html");
+        let (_, address) = wall.split_once("content=\"30; url=").expect("it loads itself anew");
+        let address = address.split('"').next().unwrap();
+        let app = app();
+        let viewer = Viewer { subject: "ana".to_owned(), role: "gold".to_owned(), trust: None };
+        let id = app.sessions.begin(viewer, Token::Given("token".to_owned()));
+        let load = async |path: &str| {
+            let cookie = format!("__Host-fallow_session={id}");
+            let request = http::Request::get(path).header("cookie", cookie).body(()).unwrap();
+            Visit::of_person(&request.into_parts().0, &app).await.is_ok()
+        };
+        tokio::time::advance(std::time::Duration::from_secs(14 * 60)).await;
+        assert!(load("/wall").await, "a person who looks is there");
+        for _ in 0..29 {
+            tokio::time::advance(std::time::Duration::from_secs(30)).await;
+            assert!(load(address).await, "the wall may be shown");
+        }
+        tokio::time::advance(std::time::Duration::from_secs(30)).await;
+        assert!(!load(address).await, "and nobody was there");
+    }
+
+    #[tokio::test]
+    async fn ids_are_made_of_a_clock_that_nobody_stops() {
+        let app = app();
+        let stopped = Clock::manual(Timestamp::UNIX_EPOCH);
+        let settings = app.settings.clone();
+        let app = App::new(settings, stopped, Tasks::new(), TimeZone::UTC);
+        let viewer = Viewer { subject: "ana".to_owned(), role: "gold".to_owned(), trust: None };
+        let id = app.sessions.begin(viewer, Token::Given("token".to_owned()));
+        let (parts, _) = sent(&id, "").into_parts();
+        let sent_at = async || Visit::of_person(&parts, &app).await.ok().unwrap().sent_at;
+        let first = sent_at().await;
+        assert_eq!(app.now().at, Timestamp::UNIX_EPOCH);
+        assert!(first > Timestamp::UNIX_EPOCH, "{first}");
+        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        while sent_at().await.as_millisecond() <= first.as_millisecond() {
+            assert!(tokio::time::Instant::now() < until, "it stands still");
+            tokio::task::yield_now().await;
+        }
+    }
+

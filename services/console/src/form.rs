@@ -71,7 +71,7 @@ impl Fields {
     }
 
     /// Returns the id of a request that may be made again later with the same words: within a minute the same form is the
-    /// same request, after that a new one.
+    /// same request, after that a new one. `at` is of the machine's own clock ([`Visit::sent_at`]).
     pub(crate) fn request_id_at(&self, at: Timestamp) -> String {
         self.request_id_with(&at.as_second().div_euclid(60).to_be_bytes())
     }

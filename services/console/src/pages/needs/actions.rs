@@ -77,7 +77,7 @@ pub(crate) async fn later(Posted { visit, fields }: Posted) -> Response {
 /// `POST /needs/ask`: asks another trust whether its figures are still true.
 pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
     let request = AskToConfirmRequest {
-        request_id: fields.request_id_at(visit.now.at),
+        request_id: fields.request_id_at(visit.sent_at),
         trust: fields.text("trust").to_owned(),
         need: fields.text("need").to_owned(),
         ..AskToConfirmRequest::default()

@@ -55,7 +55,7 @@ fn amended(visit: &Visit, fields: &Fields) -> Result<AmendCohortRequest, Problem
         return Err(Problem::invalid("needed_by", "say what is to change"));
     }
     Ok(AmendCohortRequest {
-        request_id: fields.request_id_at(visit.now.at),
+        request_id: fields.request_id_at(visit.sent_at),
         cohort: fields.text("cohort").to_owned(),
         need: Some(need),
         update_mask: Some(FieldMask { paths }),
@@ -67,7 +67,7 @@ fn amended(visit: &Visit, fields: &Fields) -> Result<AmendCohortRequest, Problem
 pub(crate) async fn withdraw(Posted { visit, fields }: Posted) -> Response {
     let reason = DeclineReason::from_str_name(fields.text("reason")).unwrap_or(DeclineReason::Unspecified);
     let request = WithdrawCohortRequest {
-        request_id: fields.request_id_at(visit.now.at),
+        request_id: fields.request_id_at(visit.sent_at),
         cohort: fields.text("cohort").to_owned(),
         reason: reason.into(),
         ..WithdrawCohortRequest::default()

@@ -66,7 +66,7 @@ pub(crate) async fn stands(Posted { visit, fields }: Posted) -> Response {
 pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
     let need = fields.text("need");
     let request = AskToValidateRequest {
-        request_id: fields.request_id_at(visit.now.at),
+        request_id: fields.request_id_at(visit.sent_at),
         needs: vec![need.to_owned()],
         ..AskToValidateRequest::default()
     };

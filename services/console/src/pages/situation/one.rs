@@ -121,7 +121,7 @@ pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
     let asked =
         Asked { trust: fields.text("trust").to_owned(), resource: fields.text("resource").to_owned() };
     let request = AskToConfirmRequest {
-        request_id: fields.request_id_at(visit.now.at),
+        request_id: fields.request_id_at(visit.sent_at),
         trust: asked.trust.clone(),
         resource: resource::from_key(&asked.resource),
         ..AskToConfirmRequest::default()
