@@ -56,10 +56,10 @@ impl Cookie {
 /// The cookie by which a page says that it loads itself anew, which nobody asked for.
 const BY_ITSELF: &str = "fallow_by_itself";
 
-/// The header by which a page says that its person is typing, although they have sent nothing yet.
 /// What a page that cannot set a cookie, without scripts, adds to its address when it loads itself anew.
 const BY_ITSELF_QUERY: &str = "by-itself=yes";
 
+/// The header by which a page says that its person is typing, although they have sent nothing yet.
 const PRESENT: &str = "x-fallow-present";
 
 /// The console. Cheap to clone.
@@ -219,11 +219,23 @@ impl Visit {
             return Some(sign_in::stronger(self, self.kept().as_deref()));
         }
         if problem.kind == Kind::SignedOut {
-            self.app.sessions.end(&self.signed.id);
-            let next = self.kept().map_or_else(|| "/".to_owned(), |name| format!("/resume/{name}"));
-            return Some(to_sign_in(&next));
+            return Some(Redirect::to(&self.to_sign_in_again()).into_response());
         }
         None
+    }
+
+    /// Ends the session and returns the address to sign in again, from where the form that was sent comes back.
+    pub(crate) fn to_sign_in_again(&self) -> String {
+        self.app.sessions.end(&self.signed.id);
+        sign_in_address(&self.kept().map_or_else(|| "/".to_owned(), |name| format!("/resume/{name}")))
+    }
+
+    /// Puts a field into the form that was sent, for when it comes back.
+    pub(crate) fn put_into_form(&mut self, name: &str, value: String) {
+        if let Some(form) = self.form.as_mut().map(Arc::make_mut) {
+            form.fields.retain(|(field, _)| field != name);
+            form.fields.push((name.to_owned(), value));
+        }
     }
 
     /// Keeps the form that was sent until its person has signed in again, and returns its name.
@@ -274,7 +286,11 @@ pub(crate) fn cookie<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 
 /// Goes to the sign-in page, and afterwards to an address of ours.
 pub(crate) fn to_sign_in(next: &str) -> Response {
-    Redirect::to(&format!("/sign-in?next={}", encoded(next))).into_response()
+    Redirect::to(&sign_in_address(next)).into_response()
+}
+
+fn sign_in_address(next: &str) -> String {
+    format!("/sign-in?next={}", encoded(next))
 }
 
 /// Encodes the value of a query.
@@ -452,20 +468,6 @@ pub(crate) mod tests {
         assert!(!load("; fallow_by_itself=1").await, "and nobody was there");
     }
 
-    #[tokio::test]
-    async fn the_cookies_of_https_are_of_this_host_alone() {
-        for (cookie, name) in
-            [(Cookie::Session, "__Host-fallow_session"), (Cookie::OnTheWay, "__Host-fallow_sign_in")]
-        {
-            // What browsers ask of the prefix: Secure, the whole host, and no domain.
-            let set = cookie.set(true, "v", Some(600));
-            assert_eq!(set, format!("{name}=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=600; Secure"));
-            assert!(!cookie.set(false, "v", None).contains("Secure"));
-        }
-        let request = http::Request::get("/").header("cookie", "fallow_session=planted").body(()).unwrap();
-        assert_eq!(session_name(&request.into_parts().0, &app()), None);
-    }
-}
     #[tokio::test(start_paused = true)]
     async fn a_wall_without_scripts_keeps_no_session_alive() {
         let wall = include_str!("pages/wall/page.html");
@@ -509,3 +511,17 @@ pub(crate) mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn the_cookies_of_https_are_of_this_host_alone() {
+        for (cookie, name) in
+            [(Cookie::Session, "__Host-fallow_session"), (Cookie::OnTheWay, "__Host-fallow_sign_in")]
+        {
+            // What browsers ask of the prefix: Secure, the whole host, and no domain.
+            let set = cookie.set(true, "v", Some(600));
+            assert_eq!(set, format!("{name}=v; Path=/; HttpOnly; SameSite=Lax; Max-Age=600; Secure"));
+            assert!(!cookie.set(false, "v", None).contains("Secure"));
+        }
+        let request = http::Request::get("/").header("cookie", "fallow_session=planted").body(()).unwrap();
+        assert_eq!(session_name(&request.into_parts().0, &app()), None);
+    }
+}

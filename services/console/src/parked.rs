@@ -7,14 +7,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::pages::upload::CONFIRMED_BYTES_MAX;
 use crate::session::Viewer;
 
 /// How long a form waits.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
-/// Bytes of a form at most; a larger one, such as a sheet, is not kept.
-const BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a form at most, that of a sheet.
+const BYTES_MAX: usize = CONFIRMED_BYTES_MAX;
+/// Bytes of a form that somebody filled in at most; a larger one is of a sheet.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// Forms at most; the oldest makes room.
 const KEPT_MAX: usize = 500;
+/// Forms of sheets at most, which are not to fill the memory; the oldest of them makes room.
+const LARGE_KEPT_MAX: usize = 16;
 
 /// A form that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,16 @@ pub(crate) struct Form {
     pub(crate) fields: Vec<(String, String)>,
 }
 
+impl Form {
+    fn bytes(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    fn is_large(&self) -> bool {
+        self.bytes() > SMALL_BYTES_MAX
+    }
+}
+
 /// All forms that wait, by a name that nobody guesses.
 #[derive(Default)]
 pub(crate) struct Parked(Mutex<HashMap<String, (Instant, Form)>>);
@@ -34,15 +49,14 @@ pub(crate) struct Parked(Mutex<HashMap<String, (Instant, Form)>>);
 impl Parked {
     /// Keeps a form and returns its name; `None` when it is too large to be kept.
     pub(crate) fn keep(&self, form: Form) -> Option<String> {
-        let bytes: usize = form.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if bytes > BYTES_MAX {
+        if form.bytes() > BYTES_MAX {
             return None;
         }
         let mut all = self.lock();
         all.retain(|_, (at, _)| at.elapsed() < KEPT_FOR);
-        let oldest = all.iter().min_by_key(|(_, (at, _))| *at).map(|(name, _)| name.clone());
-        if let (true, Some(oldest)) = (all.len() >= KEPT_MAX, oldest) {
-            all.remove(&oldest);
+        make_room(&mut all, KEPT_MAX, |_| true);
+        if form.is_large() {
+            make_room(&mut all, LARGE_KEPT_MAX, Form::is_large);
         }
         let name = Uuid::new_v4().simple().to_string();
         all.insert(name.clone(), (Instant::now(), form));
@@ -62,6 +76,16 @@ impl Parked {
     }
 }
 
+/// Removes the oldest form of a sort while there are as many as there may be, so that one more finds room.
+fn make_room(all: &mut HashMap<String, (Instant, Form)>, most: usize, is_of_sort: impl Fn(&Form) -> bool) {
+    let of_sort = || all.iter().filter(|(_, (_, form))| is_of_sort(form));
+    if of_sort().count() < most {
+        return;
+    }
+    let oldest = of_sort().min_by_key(|(_, (at, _))| *at).map(|(name, _)| name.clone());
+    oldest.and_then(|oldest| all.remove(&oldest));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +93,10 @@ mod tests {
     fn form(subject: &str) -> Form {
         let viewer = Viewer { subject: subject.to_owned(), role: "site_lead".to_owned(), trust: None };
         Form { viewer, path: "/needs/new".to_owned(), fields: Vec::new() }
+    }
+
+    fn sized(bytes: usize) -> Form {
+        Form { fields: vec![(String::new(), "x".repeat(bytes))], ..form("ana") }
     }
 
     #[tokio::test(start_paused = true)]
@@ -82,11 +110,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_form_of_a_whole_sheet_is_not_kept() {
+    async fn a_form_is_kept_up_to_the_largest_sheet() {
         let parked = Parked::default();
-        let sized = |bytes: usize| Form { fields: vec![(String::new(), "x".repeat(bytes))], ..form("ana") };
         assert!(parked.keep(sized(BYTES_MAX)).is_some());
         assert_eq!(parked.keep(sized(BYTES_MAX + 1)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sheets_make_room_for_each_other_and_push_out_nothing_that_was_typed() {
+        let parked = Parked::default();
+        let typed = parked.keep(sized(SMALL_BYTES_MAX)).unwrap();
+        let mut sheets = Vec::new();
+        for _ in 0..=LARGE_KEPT_MAX {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            sheets.push(parked.keep(sized(SMALL_BYTES_MAX + 1)).unwrap());
+        }
+        assert!(parked.find(&typed, "ana").is_some());
+        assert_eq!(parked.find(&sheets[0], "ana"), None);
+        assert!(sheets[1..].iter().all(|sheet| parked.find(sheet, "ana").is_some()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,9 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::frame::{Frame, Place, rendered};
+use super::upload::Kept;
 use crate::app::Visit;
+use crate::parked::Form;
 use crate::problem::Problem;
 use crate::routes;
 
@@ -22,6 +24,8 @@ struct Page {
     fields: Vec<(String, String)>,
     /// What they filled in, in words.
     shown: Vec<(String, String)>,
+    /// What is done of it already; empty when nothing is.
+    done: String,
     /// Whether they act now as they did then: for another trust, or in another role, it would say something else.
     is_same: bool,
 }
@@ -32,10 +36,16 @@ pub(crate) async fn page(visit: Visit, Path(name): Path<String>) -> Response {
         return visit.refuse(&Problem::not_found());
     };
     let frame = Frame::read(&visit, Place::Elsewhere, "Go on where you were").await;
-    let shown =
-        form.fields.iter().filter(|(name, value)| !HIDDEN.contains(&name.as_str()) && !value.is_empty());
-    let shown = shown.map(|(name, value)| (name.replace(['_', '.'], " "), value.clone())).collect();
+    let Kept { shown, done } =
+        Kept::of(&form).unwrap_or_else(|| Kept { shown: shown(&form), done: String::new() });
     let is_same = form.viewer == *visit.viewer();
     let (csrf, path) = (visit.signed.csrf.clone(), form.path);
-    routes::html(StatusCode::OK, rendered(&Page { frame, csrf, path, fields: form.fields, shown, is_same }))
+    let page = Page { frame, csrf, path, fields: form.fields, shown, done, is_same };
+    routes::html(StatusCode::OK, rendered(&page))
+}
+
+fn shown(form: &Form) -> Vec<(String, String)> {
+    let shown =
+        form.fields.iter().filter(|(name, value)| !HIDDEN.contains(&name.as_str()) && !value.is_empty());
+    shown.map(|(name, value)| (name.replace(['_', '.'], " "), value.clone())).collect()
 }

@@ -4,6 +4,7 @@
 //! confirmed is what was shown.
 
 mod body;
+mod done;
 mod pace;
 mod send;
 
@@ -19,16 +20,25 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use self::body::Upload;
+use self::done::Done;
 use self::send::{Carried, Sent};
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
 use crate::app::{App, Visit};
-use crate::form::Posted;
+use crate::form::{Fields, Posted};
+use crate::parked::Form;
 use crate::problem::{Kind, Problem};
 use crate::routes;
 
 /// Bytes of a confirmation at most: a thousand rows, written as a browser sends them.
 pub(crate) const CONFIRMED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Where a confirmation is sent.
+const CONFIRM: &str = "/upload/confirm";
+/// The field that says what is done of it already.
+const DONE: &str = "done";
+
+const TITLE: &str = "Upload a sheet";
 
 const CONTROLS: &[Control] = &[
     Control::new("file", "file", "File"),
@@ -107,6 +117,8 @@ struct Page {
     is_offers: bool,
     bytes_max: usize,
     rows_max: usize,
+    /// Where to sign in again and go on, when the session ended midway; the page then has no form of its own.
+    again: Option<String>,
     preview: Option<Preview>,
 }
 
@@ -123,14 +135,27 @@ async fn show(visit: &Visit, of: Of, problem: Option<&Problem>, preview: Option<
     if let Some(way) = problem.and_then(|problem| visit.way_out(problem)) {
         return way;
     }
+    let frame = Frame::read(visit, of.place(), TITLE).await;
+    shown(visit, frame, of, problem, preview, None)
+}
+
+fn shown(
+    visit: &Visit,
+    frame: Frame,
+    of: Of,
+    problem: Option<&Problem>,
+    preview: Option<Preview>,
+    again: Option<String>,
+) -> Response {
     let page = Page {
-        frame: Frame::read(visit, of.place(), "Upload a sheet").await,
+        frame,
         csrf: visit.signed.csrf.clone(),
         summary: problem.map_or_else(String::new, |problem| summary(problem, CONTROLS)),
         of: of.word(),
         is_offers: of == Of::Offers,
         bytes_max: body::FILE_BYTES_MAX / 1024,
         rows_max: send::ROWS_MAX,
+        again,
         preview,
     };
     routes::html(problem.map_or(StatusCode::OK, Problem::http_status), rendered(&page))
@@ -176,11 +201,12 @@ pub(crate) async fn confirm(Posted { visit, fields }: Posted) -> Response {
     let visit = visit.renewed().await.unwrap_or(visit);
     match made {
         // The same form again, so that what is done is not done twice.
-        Ok((Sent { differences, faults, done, stopped: Some(problem) }, carried)) => {
-            let problem = after_some(problem, &done);
+        Ok((Sent { differences, faults, mut done, stopped: Some(problem) }, mut carried)) => {
+            done.add(&carried.done);
+            carried.done = done.clone();
             let mut preview = Preview::new(&differences, faults, carried);
-            (preview.stopped, preview.done) = (true, done);
-            show(&visit, of, Some(&problem), Some(preview)).await
+            (preview.stopped, preview.done) = (true, done.in_words());
+            stopped(visit, of, after_some(problem, &done), preview).await
         }
         Ok((Sent { differences, faults, .. }, _)) if faults.is_empty() => {
             let next = if of == Of::Offers { "/capacity" } else { "/needs" };
@@ -192,6 +218,45 @@ pub(crate) async fn confirm(Posted { visit, fields }: Posted) -> Response {
             show(&visit, of, Some(&problem), Some(preview)).await
         }
         Err(problem) => show(&visit, of, Some(&problem), None).await,
+    }
+}
+
+/// Shows what is done of a confirmation that ended before the last row. It is kept in the form, too, so that whoever must
+/// sign in first is told again when they are back.
+async fn stopped(mut visit: Visit, of: Of, problem: Problem, preview: Preview) -> Response {
+    let done = &preview.carried.done;
+    if !done.is_empty() {
+        visit.put_into_form(DONE, done.field());
+        if problem.kind == Kind::SignedOut {
+            let frame = Frame::alone(&visit, TITLE);
+            let again = visit.to_sign_in_again();
+            return shown(&visit, frame, of, Some(&problem), Some(preview), Some(again));
+        }
+    }
+    show(&visit, of, Some(&problem), Some(preview)).await
+}
+
+/// What a confirmation that comes back after signing in again says of itself.
+pub(crate) struct Kept {
+    /// Which rows of what, instead of the records themselves.
+    pub(crate) shown: Vec<(String, String)>,
+    /// What is done of it already, such as `rows 2 to 21`; empty when nothing is.
+    pub(crate) done: String,
+}
+
+impl Kept {
+    /// Reads a form that was kept; `None` when it is another page's.
+    pub(crate) fn of(form: &Form) -> Option<Self> {
+        if form.path != CONFIRM {
+            return None;
+        }
+        let fields = Fields::from(form.fields.clone());
+        let of = Of::read(fields.text("of"));
+        let rows = fields.text("rows").split(',').filter_map(|row| row.split('@').next()?.parse().ok());
+        let rows = pace::rows_in_words(&rows.collect::<Vec<_>>());
+        let shown =
+            vec![("what the sheet holds".to_owned(), of.word().to_owned()), ("rows".to_owned(), rows)];
+        Some(Self { shown, done: Done::read(fields.text(DONE)).in_words() })
     }
 }
 
@@ -223,7 +288,7 @@ pub(crate) async fn template(visit: Visit, Path(kind): Path<String>) -> Response
 }
 
 /// Says a problem so that it does not claim that nothing was changed, when something was.
-fn after_some(problem: Problem, done: &str) -> Problem {
+fn after_some(problem: Problem, done: &Done) -> Problem {
     match problem.kind {
         Kind::Away if !done.is_empty() => Problem { kind: Kind::OutcomeUnknown, ..problem },
         Kind::Refused | Kind::Forbidden | Kind::ChangedMeanwhile if !done.is_empty() => {

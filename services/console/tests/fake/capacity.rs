@@ -96,6 +96,7 @@ impl CapacityService for World {
                 return Err(Status::with_error_details(tonic::Code::ResourceExhausted, text, details));
             }
             match &mut records.until_away {
+                Some(0) if records.is_over => Err(Status::unauthenticated("the session is over")),
                 Some(0) => Err(Status::unavailable("the service is away")),
                 Some(left) => {
                     *left -= 1;

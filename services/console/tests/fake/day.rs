@@ -261,6 +261,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         request_ids: Vec::new(),
         too_soon: 0,
         until_away: None,
+        is_over: false,
         kept: super::gold::winter_tuesday(now),
     };
     saturday::lend_a_team(&day, &mut records);

@@ -46,6 +46,8 @@ pub(crate) struct Records {
     pub(crate) too_soon: usize,
     /// Offers that are still published before the service is away.
     pub(crate) until_away: Option<usize>,
+    /// Whether it then says that the session is over instead.
+    pub(crate) is_over: bool,
 }
 
 impl Records {

@@ -126,6 +126,63 @@ async fn what_ends_a_confirmation_leaves_it_to_be_sent_again() {
 }
 
 #[tokio::test]
+async fn a_session_that_ends_midway_loses_nothing_of_what_was_done() {
+    const ROWS: usize = 500;
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let csrf = hidden(&visitor.get("/upload", "").await, "csrf");
+    let row = |n: usize| format!("ZA401,ward-{n},bed/cc_adult/2,3,tomorrow 20:00,4h\n");
+    let sheet = "site,source_key,resource,figures.staffed,window.until,cadence\n".to_owned();
+    let sheet = (0..ROWS).fold(sheet, |sheet, n| sheet + &row(n));
+    let seen = send(&visitor, &csrf, "sheet.csv", sheet.as_bytes()).await;
+    assert!(hidden(&seen, "records").len() > 64 * 1024, "more than what somebody fills in");
+    let before = stage.world.change(|records| {
+        (records.until_away, records.is_over) = (Some(40), true);
+        records.request_ids.len()
+    });
+
+    let ended = visitor.ask("POST", "/upload/confirm", "", &confirmation(&seen)).await;
+    assert!(ended.starts_with("HTTP/1.1 401") && ended.contains("What is done so far"), "{ended}");
+    assert!(!ended.contains("action=\"/upload"), "no form that nobody takes: {ended}");
+    let done = done_of(&ended);
+    let first = stage.world.change(|records| records.request_ids[before..].to_vec());
+    assert_eq!(first.len(), 40);
+
+    // Signed in again, it is told, and the first row ends it once more: what was done stays told.
+    let back = Visitor::signed_in(&stage).await;
+    let resumed = resume(&back, &ended, &done).await;
+    stage.world.change(|records| records.until_away = Some(0));
+    let ended = back.ask("POST", "/upload/confirm", "", &resumed).await;
+    assert_eq!(done_of(&ended), done);
+
+    let back = Visitor::signed_in(&stage).await;
+    let resumed = resume(&back, &ended, &done).await;
+    stage.world.change(|records| records.until_away = None);
+    let confirmed = back.ask("POST", "/upload/confirm", "", &resumed).await;
+    assert!(confirmed.starts_with("HTTP/1.1 303"), "{confirmed}");
+    let again = stage.world.change(|records| records.request_ids[before + first.len()..].to_vec());
+    assert_eq!(again.len(), ROWS);
+    assert!(first.iter().all(|id| again.contains(id)), "what is done is found by its request ids");
+    stage.tasks.stop();
+}
+
+/// Returns what a page says is done: `rows 2 to 21`.
+fn done_of(page: &str) -> String {
+    let (_, rest) = page.split_once("Done: rows ").unwrap_or_else(|| panic!("nothing is done in {page}"));
+    rest.split('.').next().unwrap_or_default().to_owned()
+}
+
+/// Follows a page's way through signing in again, and returns the body of the confirmation that waits there.
+async fn resume(back: &Visitor, ended: &str, done: &str) -> String {
+    let (_, way) = ended.split_once("href=\"/sign-in?next=").expect("the way to sign in again");
+    let page = back.get(way.split('"').next().unwrap_or_default(), "").await;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert_eq!(done_of(&page), done);
+    assert!(!page.contains("nothing was done") && page.contains("<dd>2 to 501</dd>"), "{page}");
+    format!("{}&done={}", confirmation(&page), encoded(&hidden(&page, "done")))
+}
+
+#[tokio::test]
 async fn a_file_that_is_none_of_ours_is_refused_in_plain_words() {
     let stage = Stage::on("127.0.0.1:0").await;
     let visitor = Visitor::signed_in(&stage).await;

@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Builder;
 
-use super::pace::{self, Became, rows_in_words};
+use super::done::Done;
+use super::pace::{self, Became};
 use super::{Of, Preview, local};
 use crate::app::Visit;
 use crate::form::Fields;
@@ -37,8 +38,7 @@ pub(super) enum Rows {
 pub(super) struct Sent {
     pub(super) differences: Vec<Difference>,
     pub(super) faults: Vec<Fault>,
-    /// Which rows or sites are done, such as `rows 2 to 21`; empty when none is.
-    pub(super) done: String,
+    pub(super) done: Done,
     /// What ended it before the last row.
     pub(super) stopped: Option<Problem>,
 }
@@ -54,6 +54,8 @@ pub(super) struct Carried {
     pub(super) sequence: i64,
     /// Whether what the sheet leaves out is withdrawn.
     pub(super) replaces: bool,
+    /// What earlier tries of the same confirmation did. It is no part of its id.
+    pub(super) done: Done,
 }
 
 impl Carried {
@@ -64,6 +66,7 @@ impl Carried {
             rows: fields.text("rows").to_owned(),
             sequence: fields.number("sequence")?.unwrap_or_default(),
             replaces: fields.text("replaces") == "yes",
+            done: Done::read(fields.text(super::DONE)),
         })
     }
 
@@ -141,7 +144,7 @@ fn read_here(bytes: &[u8], format: Format, of: Of, local: &Local) -> Result<Rows
 
 /// Asks the services what a sheet would change; nothing is changed.
 pub(super) async fn preview(visit: &Visit, rows: Rows, replaces: bool) -> Result<Preview, Problem> {
-    let sequence = visit.now.at.as_millisecond();
+    let sequence = visit.sent_at.as_millisecond();
     match rows {
         Rows::Offers(sheet) => {
             let before = before(visit).await?;
@@ -283,12 +286,12 @@ fn sent<M, R>(
     answers: Vec<(usize, Became<R>)>,
     told: impl Fn(R) -> Difference,
 ) -> Sent {
-    let (mut sent, mut done) = (Sent::default(), Vec::new());
+    let mut sent = Sent::default();
     for (row, became) in answers {
         match became {
             Became::Done(answer) => {
                 sent.differences.push(told(answer));
-                done.push(row);
+                sent.done.add_row(row);
             }
             Became::Refused(problem) => refuse(sheet, row, prefix, &problem, &mut sent.faults),
             Became::Stopped(problem) => {
@@ -296,9 +299,6 @@ fn sent<M, R>(
             }
             Became::Untried => {}
         }
-    }
-    if !done.is_empty() {
-        sent.done = format!("rows {}", rows_in_words(&done));
     }
     sent
 }
@@ -322,7 +322,7 @@ async fn replace(
     sequence: i64,
     validate_only: bool,
 ) -> Sent {
-    let (mut sent, mut done) = (Sent::default(), Vec::new());
+    let mut sent = Sent::default();
     let sites: BTreeSet<&str> = sheet.items.iter().map(|item| item.message.site.as_str()).collect();
     for site in sites {
         let items = sheet.items.iter().map(|item| &item.message).filter(|offer| offer.site == site);
@@ -342,16 +342,13 @@ async fn replace(
         match replaced.await {
             Ok(answer) => {
                 tell(answer.get_ref(), before, &local(visit), &mut sent.differences);
-                done.push(site);
+                sent.done.add_site(site);
             }
             Err(problem) => {
                 sent.stopped = Some(problem);
                 break;
             }
         }
-    }
-    if !done.is_empty() {
-        sent.done = format!("sites {}", done.join(", "));
     }
     sent
 }
