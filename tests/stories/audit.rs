@@ -5,17 +5,20 @@ use std::time::Duration;
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use fallow_api::v1;
+use fallow_host::telemetry::in_memory;
 use fallow_ledger::Revision;
 use fallow_ledger::cause::Cause;
 use fallow_live::denials::EACH;
 use tonic::Code;
 
 use crate::people::{User, call};
+use crate::trace::Trace;
 use crate::wire;
 use crate::world::{World, soon, stories};
 
 stories!(
     what_is_denied_is_in_the_log_and_nothing_of_what_was_sent,
+    a_denied_item_names_the_stream_and_its_trace,
     a_trust_reads_its_own_trail_and_nothing_of_others,
     the_trail_is_read_as_far_as_a_role_may,
 );
@@ -85,6 +88,10 @@ async fn what_is_denied_is_in_the_log_and_nothing_of_what_was_sent(world: &mut W
         let said = format!("{cause:?}");
         assert!(!said.contains("0018"), "{said}");
     }
+    // Each is dated when it was written, after it was denied.
+    for cause in &found {
+        assert!(cause.denied.as_ref().unwrap().at.is_some_and(|at| at <= cause.at), "{cause:?}");
+    }
     assert_eq!(world.records().await, before);
 
     // A storm is a few entries now, and a count when the process stops.
@@ -105,6 +112,48 @@ async fn what_is_denied_is_in_the_log_and_nothing_of_what_was_sent(world: &mut W
     assert_eq!(storm.iter().sum::<u64>(), u64::from(EACH) + 15);
     // The end of the minute may fall into it.
     assert!((each + 1..=each * 2 + 2).contains(&storm.len()), "{storm:?}");
+}
+
+async fn a_denied_item_names_the_stream_and_its_trace(world: &mut World) {
+    let (feed, list) = (world.user("trust-system.ZA1"), world.user("trust-system.ZA4"));
+    let note = format!("for {NHS_NUMBER}");
+    let offers = v1::StreamOffersRequest {
+        source_seq: 1,
+        offer: Some(v1::Offer {
+            note: note.clone(),
+            source_key: "bay 1".into(),
+            ..wire::offer("ZA101", 2, world.now())
+        }),
+        feed: "bed-state".into(),
+    };
+    let needs = v1::RaiseNeedsRequest {
+        feed: "waiting-list".into(),
+        source_seq: 1,
+        need: Some(v1::Need { note, ..wire::need("ZA401", "case 1", 1) }),
+    };
+    let _spans = in_memory();
+    let traces = [Trace::begin(), Trace::begin()];
+    let mut ids = Vec::new();
+    let items = traces[0].carry(tokio_stream::iter([offers]));
+    let answer = feed.capacity().stream_offers(items).await.unwrap();
+    ids.push(answer.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned());
+    let answer = soon("an answer", answer.into_inner().message()).await.unwrap().unwrap();
+    let Some(v1::stream_offers_response::Result::Error(_)) = answer.result else { panic!("{answer:?}") };
+    denials(world, 1).await;
+    let items = traces[1].carry(tokio_stream::iter([needs]));
+    let answer = list.demand().raise_needs(items).await.unwrap();
+    ids.push(answer.metadata().get("x-request-id").unwrap().to_str().unwrap().to_owned());
+    let answer = soon("an answer", answer.into_inner().message()).await.unwrap().unwrap();
+    let Some(v1::raise_needs_response::Result::Error(_)) = answer.result else { panic!("{answer:?}") };
+
+    let found = denials(world, 2).await;
+    let told: Vec<(&str, Option<&str>)> =
+        found.iter().map(|cause| (cause.verb.as_str(), cause.request_id.as_deref())).collect();
+    assert_eq!(told, [("StreamOffers", Some(ids[0].as_str())), ("RaiseNeeds", Some(ids[1].as_str()))]);
+    for (cause, trace) in found.iter().zip(&traces) {
+        assert_eq!(cause.denied.as_ref().unwrap().reason, reasons::PATIENT_IDENTIFIER_SUSPECTED);
+        assert!(cause.traceparent.as_ref().is_some_and(|parent| parent.contains(&trace.id)), "{cause:?}");
+    }
 }
 
 /// Reads a whole trail, in pages of a size.

@@ -20,17 +20,17 @@ const ANSWER: &str = "fallow.v1.MatchingService/AnswerProposal";
 const PROPOSE: &str = "propose";
 
 /// A trace that a client has begun, as its own telemetry would.
-struct Trace {
-    id: String,
+pub(crate) struct Trace {
+    pub(crate) id: String,
 }
 
 impl Trace {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self { id: Uuid::new_v4().simple().to_string() }
     }
 
     /// Puts a message into the trace.
-    fn carry<M>(&self, message: M) -> Request<M> {
+    pub(crate) fn carry<M>(&self, message: M) -> Request<M> {
         let mut request = Request::new(message);
         let text = format!("00-{}-{}-01", self.id, "b7ad6b7169203331");
         request.metadata_mut().insert(TRACEPARENT, text.parse().unwrap());

@@ -104,9 +104,11 @@ impl Line {
         let trust = self.trust.map(|trust| format!(" for {trust}")).unwrap_or_default();
         let mut text =
             format!("{:>8}  {at}  {} ({}){trust}  {}\n", self.revision, self.by, self.role, self.verb);
-        if let Some(Denied { reason, times }) = &self.denied {
+        if let Some(Denied { reason, times, at }) = &self.denied {
+            // It is written later than it is denied.
+            let at = at.filter(|at| Some(*at) != self.at).map(|at| format!(" at {at}")).unwrap_or_default();
             // Writing to a string does not fail.
-            let _ = writeln!(text, "          denied: {reason}{}", often(*times));
+            let _ = writeln!(text, "          denied{at}: {reason}{}", often(*times));
         }
         for told in &self.records {
             // Writing to a string does not fail.

@@ -7,6 +7,7 @@ use fallow_api::FILE_DESCRIPTOR_SET;
 use http::{Request, Response};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::{Routes, RoutesBuilder};
@@ -62,6 +63,7 @@ pub struct Running {
     pub address: SocketAddr,
     names: Vec<&'static str>,
     health: HealthReporter,
+    ended: CancellationToken,
 }
 
 /// The name by which health is asked whether changes are taken.
@@ -117,7 +119,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
 
         let (health, health_service) = tonic_health::server::health_reporter();
-        let running = Running { address, names: self.names, health };
+        let running = Running { address, names: self.names, health, ended: CancellationToken::new() };
         running.set(ServingStatus::NotServing).await;
         self.routes.add_service(health_service);
         // The descriptors are those of the whole contract; listed is what this process serves of it.
@@ -148,7 +150,10 @@ impl Server {
         let incoming = tls::incoming(listener, self.tls, tasks);
         let (stopping, drained) = (tasks.stopping(), tasks.stopping());
         let (stop_health, drain) = (running.handle(), settings.drain());
+        // However the task ends, it says so.
+        let ended = running.ended.clone().drop_guard();
         tasks.spawn_vital("gRPC server", async move {
+            let _ended = ended;
             let serving = router.serve_with_incoming_shutdown(incoming, stopping);
             tokio::select! {
                 ended = serving => {
@@ -199,6 +204,16 @@ impl Running {
     /// Returns another handle on the same server.
     #[must_use]
     pub fn handle(&self) -> Self {
-        Self { address: self.address, names: self.names.clone(), health: self.health.clone() }
+        Self {
+            address: self.address,
+            names: self.names.clone(),
+            health: self.health.clone(),
+            ended: self.ended.clone(),
+        }
+    }
+
+    /// Waits until the server serves no more: its calls have finished, or its drain time is over.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.ended.clone().cancelled_owned()
     }
 }

@@ -14,7 +14,7 @@ pub struct Cause {
     pub by: Actor,
     /// The call or the engine's step, such as `PublishOffer` or `propose`.
     pub verb: String,
-    /// When, by the clock of whoever committed.
+    /// When, by the clock of whoever committed. Of what was denied: when it was written into the log.
     pub at: Timestamp,
     /// The request id, where it was a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,10 +33,13 @@ pub struct Cause {
 /// Why a call was denied, and how often. Nothing of what was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied {
-    /// The coded reason, such as `ROLE_FORBIDS`.
+    /// The coded reason, such as `ROLE_FORBIDS`; of several calls the commonest, as the verb is.
     pub reason: String,
-    /// How many calls this entry stands for: 1, or those of a minute beyond the ones that have an entry each.
+    /// How many calls this entry stands for: 1, or those of a caller and minute beyond the ones that have an entry each.
     pub times: u64,
+    /// When the call was denied; of several the last. `None` = when it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 impl Cause {

@@ -397,12 +397,14 @@ impl Still<'_> {
     }
 
     /// Returns the last revision that was committed at or before a time, by the clocks of those who committed; `None` when
-    /// the kept changes do not reach back so far. Cost: one look at each of them.
+    /// the kept changes do not reach back so far. Denials are passed over: they change nothing, and are written when there
+    /// is time. Cost: one look at each of them.
     #[must_use]
     pub fn revision_at(&self, at: Timestamp) -> Option<Revision> {
         let recent = self.picture.recent().clone();
-        let is_before =
-            |applied: &&Arc<Applied>| Cause::decode(&applied.cause).is_some_and(|cause| cause.at <= at);
+        let is_before = |applied: &&Arc<Applied>| {
+            Cause::decode(&applied.cause).is_some_and(|cause| cause.denied.is_none() && cause.at <= at)
+        };
         recent.iter().rev().find(is_before).map(|applied| applied.revision)
     }
 

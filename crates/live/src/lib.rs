@@ -55,7 +55,7 @@ impl Live {
             picture,
             region: Arc::new(region::Cache::new(region)),
             pages: Arc::new(pages),
-            denials: Arc::new(Denials::new()),
+            denials: Arc::new(Denials::default()),
         }
     }
 

@@ -12,10 +12,12 @@ use fallow_host::clock::Clock;
 use fallow_host::identity::caller;
 use fallow_host::tasks::Tasks;
 use fallow_host::telemetry::traceparent;
+use fallow_host::wire::RequestId;
 use fallow_ledger::record::{offer_key, trust_key};
 use fallow_ledger::transact::Done;
 use fallow_live::Live;
 use fallow_live::call::Call;
+use fallow_live::denials::Denial;
 use fallow_live::mutate::Mutation;
 use fallow_live::watch::Item;
 use futures::StreamExt;
@@ -107,24 +109,32 @@ impl CapacityService for Capacity {
     ) -> Result<Response<BoxStream<v1::StreamOffersResponse>>, Status> {
         let opened = self.call(&request)?;
         opened.own_trust()?;
+        let id = request.extensions().get().map(|RequestId(id)| id.clone());
         let (service, actor) = (self.clone(), opened.actor);
         let answers = request.into_inner().then(move |item| {
-            let (service, actor) = (service.clone(), actor.clone());
+            let (service, actor, id) = (service.clone(), actor.clone(), id.clone());
             async move {
                 let item = item?;
                 // The time and the region are those of the item, not of the stream's beginning.
-                let written =
-                    match Call::new(&service.live, actor.clone(), service.clock.now(), traceparent()) {
-                        Ok(call) => stream::item(&call, &item).await,
-                        Err(failure) => Err(failure),
-                    };
+                let (at, trace) = (service.clock.now(), traceparent());
+                let written = match Call::new(&service.live, actor.clone(), at, trace.clone()) {
+                    Ok(call) => stream::item(&call, &item).await,
+                    Err(failure) => Err(failure),
+                };
                 let result = match written {
                     Ok(revision) => {
                         stream_offers_response::Result::Revision(request::number_to_wire(revision))
                     }
                     Err(failure) => {
                         let error = failure.item_error();
-                        service.live.denials().item(&actor, "StreamOffers", service.clock.now(), &error);
+                        service.live.denials().item(&error, |reason| Denial {
+                            by: actor,
+                            call: "StreamOffers",
+                            reason,
+                            request_id: id,
+                            at: service.clock.now(),
+                            traceparent: trace,
+                        });
                         stream_offers_response::Result::Error(error)
                     }
                 };

@@ -13,10 +13,12 @@ use fallow_host::clock::Clock;
 use fallow_host::identity::caller;
 use fallow_host::tasks::Tasks;
 use fallow_host::telemetry::traceparent;
+use fallow_host::wire::RequestId;
 use fallow_ledger::record::need_key;
 use fallow_ledger::transact::Done;
 use fallow_live::Live;
 use fallow_live::call::Call;
+use fallow_live::denials::Denial;
 use fallow_live::mutate::Mutation;
 use fallow_live::watch::Item;
 use futures::{StreamExt, stream};
@@ -81,27 +83,39 @@ impl DemandService for Demand {
     ) -> Result<Response<BoxStream<v1::RaiseNeedsResponse>>, Status> {
         let opened = self.call(&request)?;
         opened.own_trust()?;
+        let id = request.extensions().get().map(|RequestId(id)| id.clone());
         let state = (self.clone(), opened.actor, request.into_inner(), String::new());
-        let answers = stream::try_unfold(state, |(service, actor, mut items, mut feed)| async move {
-            let Some(item) = items.message().await? else { return Ok(None) };
-            if !item.feed.is_empty() {
-                feed.clone_from(&item.feed);
-            }
-            // The time and the region are those of the item, not of the stream's beginning.
-            let raised = match Call::new(&service.live, actor.clone(), service.clock.now(), traceparent()) {
-                Ok(call) => raise::item(&call, &item, &feed).await,
-                Err(failure) => Err(failure),
-            };
-            let result = match raised {
-                Ok(raised) => raise_needs_response::Result::Raised(raised),
-                Err(failure) => {
-                    let error = failure.item_error();
-                    service.live.denials().item(&actor, "RaiseNeeds", service.clock.now(), &error);
-                    raise_needs_response::Result::Error(error)
+        let answers = stream::try_unfold(state, move |(service, actor, mut items, mut feed)| {
+            let id = id.clone();
+            async move {
+                let Some(item) = items.message().await? else { return Ok(None) };
+                if !item.feed.is_empty() {
+                    feed.clone_from(&item.feed);
                 }
-            };
-            let answer = v1::RaiseNeedsResponse { source_seq: item.source_seq, result: Some(result) };
-            Ok(Some((answer, (service, actor, items, feed))))
+                // The time and the region are those of the item, not of the stream's beginning.
+                let (at, trace) = (service.clock.now(), traceparent());
+                let raised = match Call::new(&service.live, actor.clone(), at, trace.clone()) {
+                    Ok(call) => raise::item(&call, &item, &feed).await,
+                    Err(failure) => Err(failure),
+                };
+                let result = match raised {
+                    Ok(raised) => raise_needs_response::Result::Raised(raised),
+                    Err(failure) => {
+                        let error = failure.item_error();
+                        service.live.denials().item(&error, |reason| Denial {
+                            by: actor.clone(),
+                            call: "RaiseNeeds",
+                            reason,
+                            request_id: id,
+                            at: service.clock.now(),
+                            traceparent: trace,
+                        });
+                        raise_needs_response::Result::Error(error)
+                    }
+                };
+                let answer = v1::RaiseNeedsResponse { source_seq: item.source_seq, result: Some(result) };
+                Ok(Some((answer, (service, actor, items, feed))))
+            }
         });
         Ok(Response::new(Box::pin(answers)))
     }

@@ -246,7 +246,6 @@ impl Process {
         let wire = Wire::new(verifier, Limits::new(&config.limits), &config.server, self.clock.clone())
             .among(is_member(live.clone()))
             .noting(denied(live.denials().clone()));
-        self.keep_denials(&live);
         self.keep_certificates_fresh();
         let groups: Vec<Vec<Service>> = match ports {
             Ports::Each => services.iter().map(|service| vec![*service]).collect(),
@@ -266,6 +265,7 @@ impl Process {
             addresses.extend(group.iter().map(|service| (*service, started.address)));
             running.push(started);
         }
+        self.keep_denials(&live, &running);
         Ok(Services {
             addresses,
             live,
@@ -278,15 +278,22 @@ impl Process {
         })
     }
 
-    /// Writes into the log what callers are denied.
-    fn keep_denials(&self, live: &Live) {
+    /// Writes into the log what callers are denied, until the servers have ended.
+    fn keep_denials(&self, live: &Live, servers: &[Running]) {
         let (recorded, lost) = (live.denials().clone(), live.denials().clone());
         let about = "Calls that were denied, and are in the log.";
         telemetry::show_counter("fallow.denials.recorded", about, move || recorded.recorded());
         let about = "Calls that were denied, and could not be written into the log.";
         telemetry::show_counter("fallow.denials.lost", about, move || lost.lost());
-        let (live, stopping) = (live.clone(), self.tasks.stopping());
-        self.tasks.spawn_vital("denials", async move { live.denials().keep(live.ledger(), stopping).await });
+        let (live, clock, stopping) = (live.clone(), self.clock.clone(), self.tasks.stopping());
+        let ended: Vec<_> = servers.iter().map(Running::ended).collect();
+        let stopped = async move {
+            stopping.await;
+            futures::future::join_all(ended).await;
+        };
+        self.tasks.spawn_vital("denials", async move {
+            live.denials().keep(live.ledger(), || clock.now(), stopped).await;
+        });
     }
 
     /// Reads certificates again from time to time, where there are any.

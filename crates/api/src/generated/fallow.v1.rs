@@ -9969,7 +9969,7 @@ pub struct AuditEntry {
     /// When, by the clock of whoever wrote it; of several calls that were denied, the last.
     #[prost(message, optional, tag = "2")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
-    /// The call, such as `PublishOffer`, or the engine's step, such as `propose`.
+    /// The call, such as `PublishOffer`, or the engine's step, such as `propose`. Of several that were denied, the commonest.
     #[prost(string, tag = "3")]
     pub call: ::prost::alloc::string::String,
     /// Who: the subject of the credential. Empty where the reader may not know.
@@ -9984,10 +9984,11 @@ pub struct AuditEntry {
     /// The id of the request; of a denied call the one that the caller was told. Empty where the reader may not know.
     #[prost(string, tag = "7")]
     pub request_id: ::prost::alloc::string::String,
-    /// The coded reason for which it was denied; empty where it was done.
+    /// The coded reason for which it was denied; empty where it was done. Of several calls, the commonest.
     #[prost(string, tag = "8")]
     pub denied: ::prost::alloc::string::String,
-    /// How many calls it stands for: 1, or the denied calls of one caller in a minute beyond the first ten.
+    /// How many calls it stands for: 1, or the denied calls of one caller in a minute beyond those with an entry each, which
+    /// are ten for a caller and 100 for all callers of a process.
     #[prost(int64, tag = "9")]
     pub times: i64,
     /// The records that it wrote and that the reader may know, such as `offer/0198c2…`, at most 100.
