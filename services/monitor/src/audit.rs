@@ -15,6 +15,7 @@ use fallow_domain::actor::Role;
 use fallow_domain::ids::TrustCode;
 use fallow_domain::monitor::kept::Kept;
 use fallow_ledger::cause::Cause;
+use fallow_ledger::picture::Picture;
 use fallow_ledger::record::Record;
 use fallow_ledger::{Change, Cursor, Key, Ledger, Revision, Trouble};
 use fallow_live::RETRY_AFTER;
@@ -29,6 +30,8 @@ use crate::chronicle::{may_see_action, may_see_alert};
 const LOOKED_AT_MAX: u64 = 1_000;
 /// Changes that are read at once.
 const BLOCK: u64 = 100;
+/// How long a page waits for a picture that is behind its token.
+const CATCH_UP: Duration = Duration::from_secs(2);
 /// Records that one entry names.
 const NAMED_MAX: usize = 100;
 
@@ -89,20 +92,20 @@ pub(crate) async fn list(
         call.actor.role, call.actor.trust, request.from, request.until, filter.denied, filter.trust
     );
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
-    let not_ready = || Failure::NotReady { retry_after: RETRY_AFTER };
-    let now = call.live.picture().still().cursor().cloned().ok_or_else(not_ready)?;
+    let place = Revision(u64::try_from(page.skip).unwrap_or(u64::MAX));
+    let now = reaching(call.live.picture(), place).await?;
     let mut reader = Reader { viewer: call.viewer(), sight, filter: &filter, found: Found::default() };
     // A page goes on below the revision that its token names; the first one begins at the newest.
-    let mut below = match page.skip {
-        0 => now.revision().next(),
-        place => Revision(u64::try_from(place).unwrap_or(u64::MAX)).min(now.revision().next()),
-    };
+    let mut below = if place == Revision::ABSENT { now.revision().next() } else { place };
     let last = Revision(below.0.saturating_sub(LOOKED_AT_MAX));
     let mut is_over = false;
     while !is_over && below > last && below > Revision(1) {
         let block = block_below(call.live.ledger(), &now, below).await.map_err(trouble_failure)?;
-        // What is no longer in the store's log is in the archive.
+        // What is no longer in the store's log is in the archive, but only what is oldest goes there.
         is_over = block.is_empty();
+        if is_over && !is_kept(call.live.ledger(), &now).await.map_err(trouble_failure)? {
+            return Err(not_ready());
+        }
         let mut is_all_before = true;
         for change in block.iter().rev() {
             if reader.found.entries.len() >= page.size {
@@ -162,6 +165,30 @@ fn parse(sight: Sight, request: &v1::ListAuditRequest) -> Result<Filter, Failure
     }
 }
 
+fn not_ready() -> Failure {
+    Failure::NotReady { retry_after: RETRY_AFTER }
+}
+
+/// Returns where a picture is, once it knows what comes below a place: a token may have been given by a copy whose picture
+/// was ahead of this one's.
+async fn reaching(picture: &Picture, place: Revision) -> Result<Cursor, Failure> {
+    if !picture.reached(Revision(place.0.saturating_sub(1)), CATCH_UP).await {
+        return Err(not_ready());
+    }
+    picture.still().cursor().cloned().ok_or_else(not_ready)
+}
+
+/// Says whether the log still has the change at which the picture is. Where it has not, the picture is of another log than
+/// the ledger's, or ahead of it, and what the ledger does not have says nothing of where the log begins.
+async fn is_kept(ledger: &dyn Ledger, now: &Cursor) -> Result<bool, Trouble> {
+    let before = now.at(Revision(now.revision().0.saturating_sub(1)));
+    match ledger.changes(&before, 1, Duration::ZERO).await {
+        Ok(page) => Ok(!page.changes.is_empty()),
+        Err(Trouble::CursorGone) => Ok(false),
+        Err(trouble) => Err(trouble),
+    }
+}
+
 /// Reads the newest changes below a revision, oldest first; none when they are no longer kept.
 async fn block_below(ledger: &dyn Ledger, now: &Cursor, below: Revision) -> Result<Vec<Change>, Trouble> {
     let last = Revision(below.0.saturating_sub(1));
@@ -190,6 +217,11 @@ async fn block_below(ledger: &dyn Ledger, now: &Cursor, below: Revision) -> Resu
     Ok(Vec::new())
 }
 
+/// Returns when something was done or denied: what was denied is dated in the log when it was written.
+fn when(cause: &Cause) -> Timestamp {
+    cause.denied.as_ref().and_then(|denied| denied.at).unwrap_or(cause.at)
+}
+
 /// What was found, by trust, role, call and reason where it was denied.
 type Totals = BTreeMap<(String, String, String, String), u64>;
 
@@ -210,10 +242,12 @@ impl Reader<'_> {
     /// Takes a change, when it is one of those asked for. Says whether it was before them.
     fn take(&mut self, change: &Change) -> bool {
         let Some(cause) = Cause::decode(&change.cause) else { return false };
-        if self.filter.from.is_some_and(|from| cause.at < from) {
-            return true;
+        let at = when(&cause);
+        if self.filter.from.is_some_and(|from| at < from) {
+            // What was denied is written later, and says nothing of what is before it in the log.
+            return self.filter.from.is_some_and(|from| cause.at < from);
         }
-        let is_after = self.filter.until.is_some_and(|until| cause.at > until);
+        let is_after = self.filter.until.is_some_and(|until| at > until);
         if is_after || (self.filter.denied && cause.denied.is_none()) {
             return false;
         }
@@ -235,10 +269,13 @@ impl Reader<'_> {
     }
 
     /// Returns the records of a change that the reader may know, and whose they are. What is deleted says no more whose it
-    /// was: only who reads everything knows it.
+    /// was: only who reads everything knows it. Whose a record is, is found out only where a trust is asked for: it costs
+    /// the reading of the record.
     fn known<'c>(&self, change: &'c Change) -> Vec<(&'c Key, Vec<TrustCode>)> {
+        let is_asked_whose = self.filter.trust.is_some();
         let known = change.writes.iter().filter_map(|(key, body)| {
-            let record = body.as_ref().and_then(|body| Record::decode(key.kind, body).ok());
+            let body = body.as_ref().filter(|_| is_asked_whose);
+            let record = body.and_then(|body| Record::decode(key.kind, body).ok());
             let may_know = match self.sight {
                 Sight::Own(own) => record.as_ref().is_some_and(|record| self.is_of(own, record)),
                 Sight::Whole | Sight::Metadata | Sight::Totals => true,
@@ -281,7 +318,7 @@ impl Reader<'_> {
             cause.denied.as_ref().map_or((String::new(), 1), |denied| (denied.reason.clone(), denied.times));
         v1::AuditEntry {
             revision: number_to_wire(revision.0),
-            at: Some(time::to_wire(cause.at)),
+            at: Some(time::to_wire(when(cause))),
             call: cause.verb.clone(),
             subject: if names_people { cause.by.subject.to_string() } else { String::new() },
             role: cause.by.role.to_string(),
@@ -291,6 +328,53 @@ impl Reader<'_> {
             times: number_to_wire(times),
             records: known.iter().take(NAMED_MAX).map(|(key, _)| key.to_string()).collect(),
             records_count: i64::try_from(known.len()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fallow_ledger::follow::follow;
+    use fallow_ledger::{Commit, MemoryLedger};
+
+    use super::*;
+
+    async fn ledger(changes: usize) -> (MemoryLedger, Cursor) {
+        let ledger = MemoryLedger::new();
+        for _ in 0..changes {
+            ledger.commit(Commit::new(Timestamp::UNIX_EPOCH)).await.unwrap();
+        }
+        let (_, now) = ledger.snapshot().await.unwrap();
+        (ledger, now)
+    }
+
+    #[tokio::test]
+    async fn what_the_archive_has_is_told_from_what_the_ledger_does_not_know() {
+        let (ledger, now) = ledger(10).await;
+        ledger.forget_changes(Revision(8));
+        assert_eq!(block_below(&ledger, &now, Revision(11)).await.unwrap().len(), 2);
+        assert_eq!(block_below(&ledger, &now, Revision(9)).await.unwrap(), []);
+        assert!(is_kept(&ledger, &now).await.unwrap(), "only what is oldest is gone");
+        let another = Cursor::new("another".into(), now.revision());
+        assert!(!is_kept(&ledger, &another).await.unwrap());
+        assert!(!is_kept(&ledger, &now.at(Revision(11))).await.unwrap(), "ahead of the ledger by one");
+        assert!(!is_kept(&ledger, &now.at(Revision(50))).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_picture_behind_its_token_is_waited_for() {
+        let (ledger, _) = ledger(10).await;
+        let (ledger, picture) = (Arc::new(ledger), Arc::new(Picture::default()));
+        let asking = async {
+            assert_eq!(reaching(&picture, Revision(11)).await.unwrap().revision(), Revision(10));
+            let behind = reaching(&picture, Revision(12)).await;
+            assert!(matches!(behind, Err(Failure::NotReady { .. })), "{behind:?}");
+        };
+        tokio::select! {
+            () = follow(ledger, picture.clone()) => panic!("the follower ended"),
+            () = asking => {}
         }
     }
 }
