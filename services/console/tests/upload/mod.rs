@@ -166,6 +166,25 @@ async fn a_session_that_ends_midway_loses_nothing_of_what_was_done() {
     stage.tasks.stop();
 }
 
+#[tokio::test]
+async fn two_sheets_are_two_while_a_demonstrations_clock_stands_still() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let csrf = hidden(&visitor.get("/upload", "").await, "csrf");
+    let stopped = visitor.ask("POST", "/demo/speed", "", &format!("csrf={csrf}&speed=0")).await;
+    assert!(stopped.starts_with("HTTP/1.1 303"), "{stopped}");
+    let sequence = async || -> i64 {
+        let seen = send(&visitor, &csrf, "sheet.csv", SHEET.as_bytes()).await;
+        hidden(&seen, "sequence").parse().expect("a number")
+    };
+    let (first, until) = (sequence().await, tokio::time::Instant::now() + SOON);
+    // Both may be of the same millisecond, but not for long.
+    while sequence().await <= first {
+        assert!(tokio::time::Instant::now() < until, "the number of a later sheet is higher");
+    }
+    stage.tasks.stop();
+}
+
 /// Returns what a page says is done: `rows 2 to 21`.
 fn done_of(page: &str) -> String {
     let (_, rest) = page.split_once("Done: rows ").unwrap_or_else(|| panic!("nothing is done in {page}"));
