@@ -161,6 +161,16 @@ impl World {
         self.until("seen", |world| world.held().contains(&"z -> z".to_owned())).await;
         self.rests().await;
     }
+
+    /// Waits until the proposal has moved to the new place, or the engine has had every reason to and has left it.
+    async fn moves_only_if(&self, moves: bool, case: &str) {
+        let expected = if moves { "n -> new" } else { "n -> old" };
+        if moves {
+            self.until_held(&[expected]).await;
+        }
+        self.is_seen().await;
+        assert_eq!(self.held(), [expected, "z -> z"], "{case}");
+    }
 }
 
 /// From B it is six minutes less to A: that is enough where six points keep nothing, and not where seven do.
@@ -172,12 +182,7 @@ async fn a_proposal_that_stands_is_not_disturbed_for_less_than_keep_points_a_uni
         world.beds_with("ZA2", "old", units, true).await;
         world.until_it_has_old(units).await;
         world.beds_with("ZA1", "new", units, true).await;
-        if moves {
-            world.until_held(&["n -> new"]).await;
-        }
-        world.is_seen().await;
-        let expected = if moves { "n -> new" } else { "n -> old" };
-        assert_eq!(world.held(), [expected, "z -> z"], "{units} units, keep_points {keep}");
+        world.moves_only_if(moves, &format!("{units} units, keep_points {keep}")).await;
     }
 }
 
@@ -191,12 +196,7 @@ async fn a_proposal_that_stands_is_not_disturbed_for_what_the_need_may_not_have(
         world.until_it_has_old(units).await;
         world.beds_with("ZA1", "barred", units, false).await;
         world.beds_with("ZA2", "new", units, true).await;
-        if moves {
-            world.until_held(&["n -> new"]).await;
-        }
-        world.is_seen().await;
-        let expected = if moves { "n -> new" } else { "n -> old" };
-        assert_eq!(world.held(), [expected, "z -> z"], "{units} units, keep_points {keep}");
+        world.moves_only_if(moves, &format!("{units} units, keep_points {keep}")).await;
     }
 }
 
