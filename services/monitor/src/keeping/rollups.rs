@@ -101,13 +101,16 @@ async fn write(live: &Live, at: Timestamp, rollup: Rollup) -> Result<(), Failure
 
 /// Returns the ends of hours that are not taken down yet, oldest first, from this copy's beginning on.
 fn ended_hours(moment: &Moment, began_at: Timestamp, counts: &Counts) -> Vec<Timestamp> {
-    // Another copy may have taken an hour down that it could not count.
-    let has_all = |hour: &&Rollup| hour.tally.is_some() || counts.of_hour(hour.at).is_none();
-    let known: BTreeSet<Timestamp> = moment.shelf.hours().filter(has_all).map(|hour| hour.at).collect();
+    let kept: BTreeMap<Timestamp, &Rollup> = moment.shelf.hours().map(|hour| (hour.at, hour)).collect();
+    let is_due = |at: &Timestamp| match kept.get(at) {
+        None => true,
+        // Another copy may have taken an hour down that it could not count.
+        Some(hour) => hour.tally.is_none() && counts.of_hour(*at).is_some(),
+    };
     let last = start_of(settled(moment), &TimeZone::UTC, Unit::Hour);
     let back = |n: i64| last.saturating_sub(SignedDuration::from_hours(n)).unwrap_or(last);
     let ends = (0..AT_ONCE).map(|n| back(i64::try_from(n).unwrap_or(0)));
-    let mut due: Vec<Timestamp> = ends.filter(|at| *at > began_at && !known.contains(at)).collect();
+    let mut due: Vec<Timestamp> = ends.filter(|at| *at > began_at && is_due(at)).collect();
     due.sort_unstable();
     due
 }
