@@ -4,6 +4,7 @@
 //! under the gate that the follower closes while it applies a change.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -93,6 +94,8 @@ pub(crate) struct Gap;
 #[derive(Debug)]
 pub struct Picture {
     records: [DashMap<Arc<str>, Seen>; RecordKind::ALL.len()],
+    /// How often records of each kind were put or taken out.
+    writes: [AtomicU64; RecordKind::ALL.len()],
     unreadable: DashMap<Key, Unreadable>,
     /// Live proposals and transfers by the offer, need or proposal they refer to.
     referring: DashMap<Key, BTreeSet<Key>>,
@@ -109,6 +112,7 @@ impl Default for Picture {
     fn default() -> Self {
         Self {
             records: std::array::from_fn(|_| DashMap::new()),
+            writes: std::array::from_fn(|_| AtomicU64::new(0)),
             unreadable: DashMap::new(),
             referring: DashMap::new(),
             gate: RwLock::new(None),
@@ -138,6 +142,13 @@ impl Picture {
     #[must_use]
     pub fn still(&self) -> Still<'_> {
         Still { picture: self, cursor: self.gate.read().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    /// Returns a number that is another one after each change of a record of a kind: while it is the same, what was made of
+    /// the records of the kind still holds. It is another one before anybody is told of the change. It waits for nothing.
+    #[must_use]
+    pub fn writes(&self, kind: RecordKind) -> u64 {
+        self.writes[kind.index()].load(Ordering::Acquire)
     }
 
     /// Returns the keys of the live proposals and transfers that refer to an offer, a need or a proposal, in order.
@@ -293,6 +304,7 @@ impl Picture {
                 self.map(key.kind).remove(&key.id);
             }
         }
+        self.writes[key.kind.index()].fetch_add(1, Ordering::Release);
         for target in before.as_deref().map(refers_to).unwrap_or_default() {
             if let Some(mut keys) = self.referring.get_mut(&target) {
                 keys.remove(key);
@@ -365,9 +377,9 @@ impl Still<'_> {
     #[must_use]
     pub fn all(&self, kind: RecordKind) -> Vec<(Key, Seen)> {
         let map = self.picture.map(kind);
-        let mut all: Vec<_> =
-            map.iter().map(|e| (Key::new(kind, e.key().clone()), e.value().clone())).collect();
-        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut all = Vec::with_capacity(map.len());
+        all.extend(map.iter().map(|e| (Key::new(kind, e.key().clone()), e.value().clone())));
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
 

@@ -1,8 +1,8 @@
 //! Watching the picture: a snapshot, a mark that it is complete, then every change, each with a cursor.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec;
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -51,7 +51,10 @@ type Wants = Box<dyn Fn(&Key, &Record) -> bool + Send + Sync>;
 
 /// A watch under way.
 pub struct Watch {
-    backlog: VecDeque<Event>,
+    /// What is left of the snapshot. Freed when it is told, for a watch may last for hours after that.
+    snapshot: vec::IntoIter<(Key, Seen)>,
+    /// What is left of the changes between the cursor and the watch's beginning; freed likewise.
+    missed: vec::IntoIter<Arc<Applied>>,
     live: broadcast::Receiver<Told>,
     /// What has been told, or passed over as not wanted.
     cursor: Cursor,
@@ -78,21 +81,24 @@ impl Picture {
         let now = still.cursor().cloned().ok_or(WatchEnd::NotYet)?;
         // Subscribed while nothing can be applied: what comes next is the change after `now`.
         let live = self.subscribe();
-        let (backlog, cursor, unfinished) = match from {
+        let (snapshot, missed, cursor, unfinished) = match from {
             None => {
-                let records = kinds.iter().flat_map(|kind| still.all(*kind));
-                let backlog =
-                    records.map(|(key, seen)| Event::Record(key, seen)).chain([Event::SnapshotDone]);
+                let of_kinds = kinds.iter().map(|kind| still.all(*kind));
+                let snapshot = of_kinds.reduce(|mut all, mut more| {
+                    all.append(&mut more);
+                    all
+                });
                 // Of no ledger's history, so that whoever comes back with it starts afresh.
                 let unfinished = Cursor::new("unfinished".into(), now.revision());
-                (backlog.collect(), now, Some(unfinished))
+                (snapshot.unwrap_or_default(), Vec::new(), now, Some(unfinished))
             }
             Some(cursor) => {
                 let missed = still.since(cursor).ok_or(WatchEnd::CursorGone)?;
-                (missed.into_iter().map(Event::Change).collect(), cursor.clone(), None)
+                (Vec::new(), missed, cursor.clone(), None)
             }
         };
-        Ok(Watch { backlog, live, cursor, unfinished, wants: None, told_at: Instant::now() })
+        let (snapshot, missed) = (snapshot.into_iter(), missed.into_iter());
+        Ok(Watch { snapshot, missed, live, cursor, unfinished, wants: None, told_at: Instant::now() })
     }
 }
 
@@ -115,21 +121,34 @@ impl Watch {
     /// [`WatchEnd`]; the watch is over then.
     pub async fn next(&mut self) -> Result<(Event, Cursor), WatchEnd> {
         loop {
-            let event = match self.backlog.pop_front() {
+            let event = match self.backlog() {
                 Some(event) => event,
                 None => self.next_live().await?,
             };
             if let Event::Change(applied) = &event {
                 self.cursor = self.cursor.at(applied.revision);
             }
-            if let Event::SnapshotDone = &event {
-                self.unfinished = None;
-            }
             if self.is_wanted(&event) {
                 self.told_at = Instant::now();
                 return Ok((event, self.unfinished.as_ref().unwrap_or(&self.cursor).clone()));
             }
         }
+    }
+
+    /// Takes the next of what was to be told when the watch began.
+    fn backlog(&mut self) -> Option<Event> {
+        if let Some((key, seen)) = self.snapshot.next() {
+            return Some(Event::Record(key, seen));
+        }
+        if self.unfinished.take().is_some() {
+            self.snapshot = vec::IntoIter::default();
+            return Some(Event::SnapshotDone);
+        }
+        let change = self.missed.next().map(Event::Change);
+        if self.missed.len() == 0 {
+            self.missed = vec::IntoIter::default();
+        }
+        change
     }
 
     async fn next_live(&mut self) -> Result<Event, WatchEnd> {

@@ -24,8 +24,8 @@ pub struct InForce {
     pub state_revision: Revision,
     /// The latest revision that wrote the region's or a trust's record.
     pub revision: Revision,
-    /// How many trusts have said something of themselves.
-    trusts: usize,
+    /// Which writes of the region's and the trusts' records it was made of.
+    made_of: [u64; 2],
 }
 
 /// Keeps the last region in force, so that a file is read once and not at every call.
@@ -46,17 +46,17 @@ impl Cache {
 
     pub(crate) fn in_force(&self, picture: &Picture) -> Result<Arc<InForce>, Failure> {
         let not_ready = || Failure::NotReady { retry_after: RETRY_AFTER };
+        let made_of = || [RecordKind::Region, RecordKind::Trust].map(|kind| picture.writes(kind));
+        // Asked at each call, and for each change and watcher: nobody waits for the follower here while nothing is new.
+        if let Some(last) = self.last.load_full().filter(|last| last.made_of == made_of()) {
+            return Ok(last);
+        }
         let still = picture.still();
+        let made_of = made_of();
         let file = still.get(&region_key(&self.id)).ok_or_else(not_ready)?;
         let trusts = trusts(&still);
         let revision =
             trusts.iter().map(|(revision, _)| *revision).max().unwrap_or_default().max(file.revision);
-        if let Some(last) = self.last.load_full()
-            && last.revision == revision
-            && last.trusts == trusts.len()
-        {
-            return Ok(last);
-        }
         let Record::Region(state) = &*file.record else { return Err(not_ready()) };
         let region = lay_over(state, trusts.iter().map(|(_, trust)| trust)).map_err(|problem| {
             // Only what was checked is ever applied, so this is a file of another version of Fallow.
@@ -68,7 +68,7 @@ impl Cache {
             state: state.clone(),
             state_revision: file.revision,
             revision,
-            trusts: trusts.len(),
+            made_of,
         });
         self.last.store(Some(now.clone()));
         Ok(now)

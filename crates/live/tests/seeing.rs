@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fallow_domain::actor::{Actor, ActorKind, Role};
-use fallow_domain::ids::{Label, NeedId, OfferId, RegionId};
+use fallow_domain::ids::{Label, NeedId, OfferId, RegionId, TrustCode};
 use fallow_domain::need::{Need, Validated, Validation, ValidationAsked};
 use fallow_domain::offer::Offer;
 use fallow_domain::region::{Region, file};
-use fallow_domain::standing::{Claim, RegionState};
+use fallow_domain::standing::{Claim, Declaration, RegionState, TrustState};
 use fallow_ledger::follow::follow;
 use fallow_ledger::picture::Picture;
-use fallow_ledger::record::{Record, need_key, offer_key, region_key};
+use fallow_ledger::record::{Record, need_key, offer_key, region_key, trust_key};
 use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind};
 use fallow_live::Live;
 use fallow_live::call::Call;
@@ -218,6 +218,21 @@ async fn a_trust_that_is_not_there_or_was_merged_may_not_call() {
     for gone in ["ZZZ", "OLD"] {
         assert_eq!(call(gone).map(|_| ()).unwrap_err().reason(), "TRUST_NOT_ACTIVE", "{gone}");
     }
+}
+
+#[tokio::test]
+async fn the_region_in_force_is_made_anew_when_a_trust_has_spoken_and_not_before() {
+    let world = world().await;
+    let first = world.live.region().unwrap();
+    world.put(offer_key(&OfferId::parse("o-1").unwrap()), Record::Offer(offer())).await;
+    assert!(Arc::ptr_eq(&first, &world.live.region().unwrap()), "a figure is nothing of the region's");
+    let trust: TrustCode = "AAA".parse().unwrap();
+    let declared = Some(Declaration { opel: 4, at: AT, by: actor(Role::BedManager, Some("AAA")) });
+    let said = TrustState { ods: trust, declared, reserves: Default::default() };
+    world.put(trust_key(trust), Record::Trust(said)).await;
+    let second = world.live.region().unwrap();
+    assert_eq!((first.region.trusts[&trust].opel, second.region.trusts[&trust].opel), (None, Some(4)));
+    assert!(Arc::ptr_eq(&second, &world.live.region().unwrap()));
 }
 
 #[tokio::test]

@@ -116,6 +116,23 @@ async fn a_cursor_of_another_history_or_ahead_is_gone() {
     }
 }
 
+#[tokio::test]
+async fn whoever_hears_of_a_change_finds_its_kind_written() {
+    let world = world();
+    caught_up(&world).await;
+    let mut watch = world.picture.watch(&[RecordKind::Claim], None).unwrap();
+    assert!(matches!(watch.next().await, Ok((Event::SnapshotDone, _))));
+    let count = || [RecordKind::Claim, RecordKind::Trust].map(|kind| world.picture.writes(kind));
+    let mut before = count();
+    for record in [Some(claim("first")), Some(claim("second")), None] {
+        put(&world, key(0), record.as_ref()).await;
+        assert!(matches!(watch.next().await, Ok((Event::Change(_), _))));
+        let after = count();
+        assert!(after[0] != before[0] && after[1] == before[1], "{before:?} {after:?}");
+        before = after;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_watch_sends_bookmarks() {
     let world = world();
