@@ -73,6 +73,26 @@ pub fn reminders(proposed_at: Timestamp, held_until: Timestamp) -> [Timestamp; 2
     [6, 3].map(|part| proposed_at.checked_add(whole / part).unwrap_or(held_until))
 }
 
+/// Returns when to remind within a hold in working time that ends when all of it is over: after a sixth and after a third
+/// of the working time, so that nobody is reminded at night or on a Sunday and it counts as told. `None` of a hold on the
+/// clock, and of one that its offer ends before: those are reminded of as the clock goes ([`reminders`]).
+#[must_use]
+pub fn working_reminders(
+    proposed_at: Timestamp,
+    hold: HoldTime,
+    held_until: Timestamp,
+    calendar: &WorkingCalendar,
+) -> Option<[Timestamp; 2]> {
+    let whole = match hold {
+        HoldTime::Minutes(_) => return None,
+        HoldTime::WorkingHours(hours) => SignedDuration::from_hours(i64::from(hours)),
+        HoldTime::WorkingDays(days) => WORKING_DAY.checked_mul(i32::try_from(days).ok()?)?,
+    };
+    let is_whole = calendar.after(proposed_at, whole) == Some(held_until);
+    let [sixth, third] = [6, 3].map(|part| calendar.after(proposed_at, whole / part));
+    Some([sixth?, third?]).filter(|_| is_whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +130,19 @@ mod tests {
         assert!(WorkingCalendar::new(vec![(t("23T09:00"), t("23T09:00"))]).is_err());
         let overlapping = vec![(t("23T09:00"), t("23T17:00")), (t("23T16:00"), t("23T18:00"))];
         assert!(WorkingCalendar::new(overlapping).is_err());
+    }
+
+    #[test]
+    fn a_hold_in_working_time_is_reminded_of_in_working_time() {
+        let of = |at: &str, hold: &str, until: &str| {
+            working_reminders(t(at), hold.parse().unwrap(), t(until), &calendar())
+        };
+        // Six hours from the afternoon before a day off: not in the night, and not on the day off.
+        assert_eq!(of("23T15:00", "6wh", "25T13:00"), Some([t("23T16:00"), t("23T17:00")]));
+        assert_eq!(of("23T16:30", "6wh", "25T14:30"), Some([t("25T09:30"), t("25T10:30")]));
+        assert_eq!(of("22T10:00", "2wd", "25T17:00"), Some([t("23T11:40"), t("23T14:20")]));
+        assert_eq!(of("23T15:00", "6h", "23T21:00"), None, "the clock's");
+        assert_eq!(of("23T15:00", "6wh", "23T18:00"), None, "the offer ends before");
     }
 
     #[test]

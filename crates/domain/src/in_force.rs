@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::campaign::Block;
 use crate::codes;
-use crate::ids::{Label, TrustCode};
+use crate::ids::TrustCode;
 use crate::need::{Need, Priority};
 use crate::policy::{ApprovalRule, HoldTime, HoldTimes, Policy, StandingAgreement};
 use crate::proposal::Authority;
@@ -84,27 +84,25 @@ impl InForce<'_> {
             .map_or(Authority::NotNeeded, |rule| Authority::Pending { role: rule.role })
     }
 
-    /// Returns the agreement by which a trust has agreed beforehand to what another asks of it, or offers it.
+    /// Returns the agreement by which a trust has agreed beforehand to what another asks of it, or offers it, from a time
+    /// on: an agreement answers for nothing that begins when it is over.
     #[must_use]
     pub fn agreement_of(
         &self,
         trust: TrustCode,
         with: TrustCode,
         asked: &Matter<'_>,
-        at: Timestamp,
-    ) -> Option<Label> {
-        self.standing_agreement
-            .iter()
-            .find(|agreement| {
-                agreement.trust == trust
-                    && at < agreement.until
-                    && is_among(&agreement.with, &with)
-                    && is_among(&agreement.kinds, &asked.kind)
-                    && is_among(&agreement.codes, asked.code)
-                    && is_among(&agreement.bands, &asked.priority)
-                    && agreement.units_up_to.is_none_or(|most| asked.units <= most)
-            })
-            .map(|agreement| agreement.id.clone())
+        begins: Timestamp,
+    ) -> Option<&StandingAgreement> {
+        self.standing_agreement.iter().find(|agreement| {
+            agreement.trust == trust
+                && begins < agreement.until
+                && is_among(&agreement.with, &with)
+                && is_among(&agreement.kinds, &asked.kind)
+                && is_among(&agreement.codes, asked.code)
+                && is_among(&agreement.bands, &asked.priority)
+                && agreement.units_up_to.is_none_or(|most| asked.units <= most)
+        })
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Proposal {
     /// When the hold was first to lapse, where it has been extended since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_held_until: Option<Timestamp>,
+    /// Times that are not worked out from the hold, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Box<Schedule>>,
     /// The supporting trust's side.
     pub supporting: Side<SupportingDecline>,
     /// The home trust's side.
@@ -78,7 +81,8 @@ impl Proposal {
     /// times never change.
     #[must_use]
     pub fn reminders(&self) -> [Timestamp; 2] {
-        reminders(self.proposed_at, self.first_held_until.unwrap_or(self.held_until))
+        let by_clock = || reminders(self.proposed_at, self.first_held_until.unwrap_or(self.held_until));
+        self.schedule.as_ref().and_then(|set| set.remind_at).unwrap_or_else(by_clock)
     }
 
     /// Returns how many of its reminders are past at a time while it is held; 0 once it has ended.
@@ -105,6 +109,27 @@ impl Proposal {
             && ((trust == self.supporting_trust && is_open(self.supporting.answer.state()))
                 || (trust == self.home_trust && is_open(self.home.answer.state()))
                 || third.is_some_and(|side| is_open(side.answer.state())))
+    }
+}
+
+/// Times of a proposal that are not worked out from its hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// When to remind whoever has not answered, where the hold is in working time; otherwise the clock says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<[Timestamp; 2]>,
+    /// When the standing agreement ends by which the supporting trust has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed_until: Option<Timestamp>,
+}
+
+impl Schedule {
+    /// Makes one where there is anything to say.
+    pub(crate) fn of(
+        remind_at: Option<[Timestamp; 2]>,
+        agreed_until: Option<Timestamp>,
+    ) -> Option<Box<Self>> {
+        (remind_at.is_some() || agreed_until.is_some()).then(|| Box::new(Self { remind_at, agreed_until }))
     }
 }
 

@@ -123,6 +123,8 @@ pub mod reason {
         NO_SUCH_ITEM,
         /// The working calendar ends before the hold would.
         CALENDAR_ENDS,
+        /// The agreement by which staff or an item were lent ends before that; numbers `until`.
+        AGREEMENT_ENDS,
         /// The same was asked too short a while ago; numbers `not_before`, `retry_after_seconds`.
         RATE_LIMITED,
     );

@@ -62,6 +62,10 @@ pub struct Transfer {
     /// How and when it ends where a return is planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_plan: Option<ReturnPlan>,
+    /// When the standing agreement ends by which staff or an item are lent: they stay longer only on the lender's own word.
+    /// `None` where somebody said yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent_until: Option<Timestamp>,
     /// Each step taken, oldest first; at most one per step of the lifecycle.
     pub steps: Vec<Step>,
     /// Why it was aborted, where it was.

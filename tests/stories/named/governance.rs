@@ -1,6 +1,7 @@
 //! Who decides: approvals in proportion, agreements beforehand, a lead provider, gold command in an incident.
 
 use fallow_api::client::fresh_request_id;
+use fallow_api::convert::time::to_wire;
 use fallow_api::problem::Problem;
 use fallow_api::v1::{self, Priority, ResourceKind, answer, authority, proposal};
 use fallow_api::{reasons, v1::need};
@@ -11,11 +12,12 @@ use crate::people::{User, call};
 use crate::wire;
 use crate::world::{World, stories};
 
-use super::{case, lasting, managers, need_of, north_vale, session};
+use super::{case, lasting, managers, need_of, north_vale, session, travel, window};
 
 stories!(
     the_level_of_decision_is_proportionate,
     gold_command_coordinates_mutual_aid_in_an_incident,
+    what_gold_is_to_approve_stays_golds_when_the_incident_ends,
     gold_names_what_is_proposed_instead,
     staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date,
     a_lead_provider_approves_and_says_who_pays,
@@ -125,6 +127,27 @@ async fn gold_command_coordinates_mutual_aid_in_an_incident(world: &mut World) {
     assert_eq!(answered.reason, reasons::ALREADY_ANSWERED);
 }
 
+/// A policy that asks gold during an incident: both trusts agree in it, and it ends before gold has said yes.
+async fn what_gold_is_to_approve_stays_golds_when_the_incident_ends(world: &mut World) {
+    let rule = "[[policy.incident.approval]]\nkinds = [\"BED\"]\nrole = \"gold\"\n";
+    world.user("platform-admin").apply_region(north_vale(rule)).await;
+    let [near, home] = managers(world, ["ZA1", "ZA4"]);
+    let gold = world.user("duty-lead");
+    set_mode(&gold, v1::Mode::Incident, "flood").await.unwrap();
+    near.publish_beds("ZA101", 5).await;
+    let proposed = home.proposal_of(&home.raise(wire::need("ZA401", "case 1", 1)).await).await;
+    assert_eq!(authority_of(&proposed), (authority::State::Pending, "gold"));
+    home.accept(&proposed).await;
+    near.accept(&proposed).await;
+    set_mode(&gold, v1::Mode::Routine, "the water is down").await.unwrap();
+    world.engine_has_looked().await;
+    assert_eq!(approve(&world.user("icb"), &proposed).await.unwrap_err().reason, reasons::WRONG_SIDE);
+    assert!(approve(&gold, &proposed).await.unwrap().transfer.is_some());
+    // What is proposed from now on is routine again.
+    let next = home.proposal_of(&home.raise(wire::need("ZA401", "case 2", 1)).await).await;
+    assert_eq!(authority_of(&next), (authority::State::NotNeeded, ""));
+}
+
 async fn gold_names_what_is_proposed_instead(world: &mut World) {
     let [near, farther, farthest, home] = managers(world, ["ZA1", "ZA2", "ZA3", "ZA4"]);
     let gold = world.user("duty-lead");
@@ -175,7 +198,7 @@ async fn gold_names_what_is_proposed_instead(world: &mut World) {
 /// Brackwater lends ODPs to Aldermoor until the end of the month.
 async fn staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date(world: &mut World) {
     let agreement = "[[policy.standing_agreement]]\nid = \"odp-mou\"\ntrust = \"ZA2\"\nwith = [\"ZA1\"]\n\
-                     kinds = [\"STAFF\"]\ncodes = [\"ODP\"]\nuntil = \"2026-12-01T00:00:00Z\"\n";
+                     kinds = [\"STAFF\"]\ncodes = [\"ODP\", \"SONOGRAPHER\"]\nuntil = \"2026-12-01T00:00:00Z\"\n";
     world.user("platform-admin").apply_region(north_vale(agreement)).await;
     let [aldermoor, brackwater, calverleigh, dunmere] = managers(world, ["ZA1", "ZA2", "ZA3", "ZA4"]);
     let odp = || wire::resource(ResourceKind::Staff, "ODP");
@@ -188,7 +211,37 @@ async fn staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date(world: 
     let shift = aldermoor.raise(need_of("ZA101", "night", odp(), Priority::P2)).await;
     let proposed = aldermoor.proposal_of(&shift).await;
     assert_eq!(said(&proposed), (answer::State::Accepted, "odp-mou".to_owned()));
-    assert!(aldermoor.accept(&proposed).await.transfer.is_some());
+    let lent = aldermoor.accept(&proposed).await.transfer.unwrap();
+    // They come back when it ends, and stay longer on Brackwater's own word alone.
+    let ends: jiff::Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+    assert_eq!(lent.return_plan.as_ref().unwrap().due_at, Some(to_wire(ends)));
+    travel(&brackwater, &aldermoor, &lent).await;
+    aldermoor.advance(&lent, v1::transfer::State::Deployed, &[]).await.unwrap();
+    let stay = async |user: &User, until: jiff::Timestamp| {
+        let request = v1::ExtendTransferRequest {
+            request_id: fresh_request_id(),
+            transfer: lent.id.clone(),
+            due_at: Some(to_wire(until)),
+            ..Default::default()
+        };
+        call!(user.matching(), extend_transfer, request)
+    };
+    let day = SignedDuration::from_hours(24);
+    let refused = stay(&aldermoor, ends + day).await.unwrap_err();
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, reasons::AGREEMENT_ENDS));
+    assert_eq!(refused.numbers.get("until").map(String::as_str), Some("2026-12-01T00:00:00Z"));
+    assert!(stay(&aldermoor, ends - day).await.is_ok());
+    assert!(stay(&brackwater, ends + day).await.is_ok());
+    // A shift that begins after its end is none of the agreement's, whenever it is proposed.
+    let in_december = v1::Offer {
+        source_key: "december".into(),
+        window: Some(window(world, Some(day * 10), day * 11)),
+        ..lasting("ZA201", wire::resource(ResourceKind::Staff, "SONOGRAPHER"), 1, world)
+    };
+    brackwater.publish(in_december).await;
+    let scans = need_of("ZA101", "scans", wire::resource(ResourceKind::Staff, "SONOGRAPHER"), Priority::P2);
+    let scans = aldermoor.proposal_of(&aldermoor.raise(scans).await).await;
+    assert_eq!(said(&scans), (answer::State::Pending, String::new()));
     // With anybody else there is none.
     let other = calverleigh.raise(need_of("ZA301", "night", odp(), Priority::P2)).await;
     assert_eq!(said(&calverleigh.proposal_of(&other).await), (answer::State::Pending, String::new()));

@@ -126,6 +126,11 @@ super::section!("A rule says no":
         user: "Tell whoever runs Fallow."
         operator: "Add the coming year's holidays."
         developer: "Nothing."
+    AGREEMENT_ENDS [FailedPrecondition]
+        "The standing agreement by which staff or an item were lent ends before that."
+        user: "Ask the trust that lends them: it can put the return off itself."
+        operator: "Have a longer agreement put into the region file."
+        developer: "The number `until` is when it ends."
     OVERRIDE_REASON [FailedPrecondition]
         "Acting for another trust needs a reason from the list."
         user: "Choose the reason."

@@ -24,8 +24,8 @@ pub enum Ruling {
     },
 }
 
-/// Approves or refuses a proposal as the authority that the policy names; gold may in incident mode whoever is named:
-/// `is_incident` as [`Proposal::is_in_incident`](crate::proposal::Proposal::is_in_incident) says it.
+/// Approves or refuses a proposal as the authority that the policy names; gold may in incident mode whoever is named, and
+/// where gold is named also once the incident is over: `is_incident` as [`Proposal::is_in_incident`](crate::proposal::Proposal::is_in_incident) says it.
 /// The last yes that is needed commits the units and creates the transfer under the id given.
 ///
 /// # Errors
@@ -72,8 +72,9 @@ pub fn rule(
 
 fn check_authority(authority: &Authority, acting: Role, is_incident: bool) -> Result<(), Refusal> {
     match authority {
-        Authority::Pending { .. } if acting == Role::Gold && !is_incident => {
-            Err(Refusal::new(reason::NOT_INCIDENT_MODE, "gold approves in incident mode only"))
+        // What was proposed for gold to approve stays gold's when the incident ends: nobody else could say yes.
+        Authority::Pending { role } if acting == Role::Gold && *role != acting && !is_incident => {
+            Err(Refusal::new(reason::NOT_INCIDENT_MODE, "gold approves for others in incident mode only"))
         }
         Authority::Pending { role } if acting != *role && acting != Role::Gold => {
             Err(Refusal::new(reason::WRONG_SIDE, format!("this proposal is for {role} to approve")))

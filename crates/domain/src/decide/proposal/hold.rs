@@ -8,8 +8,8 @@ use crate::calendar::hold_until;
 use crate::decide::{holds, words};
 use crate::ids::{Note, OfferId, ProposalId};
 use crate::lifecycle::Party;
-use crate::lifecycle::proposal::{ProposalCommand, TABLE};
-use crate::proposal::{Proposal, ProposalState};
+use crate::lifecycle::proposal::{AnswerState, ProposalCommand, TABLE};
+use crate::proposal::{Authority, Proposal, ProposalState};
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
 
@@ -82,12 +82,22 @@ pub fn lapse(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) -> R
             .with("held_until", proposal.held_until));
     }
     let (need, silent) = (proposal.need.clone(), silent(proposal));
-    let because = words("Nobody answered in time.");
+    let because = words(unanswered(proposal));
     holds::end(&mut desk, id, (ProposalCommand::Lapse, by), ProposalState::Lapsed, because, at)?;
     for offer in &silent {
         holds::remember_decline(&mut desk, (&need, offer), holds::NO_ANSWER, at)?;
     }
     Ok(desk.finish())
+}
+
+/// Says who kept silent, for those who did not.
+fn unanswered(proposal: &Proposal) -> &'static str {
+    let is_approved = matches!(proposal.authority, Authority::NotNeeded | Authority::Approved { .. });
+    match (proposal.answers().all(|answer| answer == AnswerState::Accepted), proposal.is_answered()) {
+        (true, _) if !is_approved => "Every trust said yes, and nobody approved it in time.",
+        (_, true) => "Not every trust answered in time.",
+        (_, false) => "Nobody answered in time.",
+    }
 }
 
 /// Returns the offers of which the pair is to be remembered as not answered: a team's when its trust was silent, the

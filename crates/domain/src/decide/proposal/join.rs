@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::confirm::confirm_if_all_said_yes;
-use super::propose::{check_declined, check_fresh, check_reserve, hold, side};
+use super::propose::{begins, check_declined, check_fresh, check_reserve, hold, side};
 use super::{Room, Suggestion, Terms};
 use crate::actor::Actor;
 use crate::decide::holds;
@@ -54,13 +54,14 @@ pub fn propose_joined(
     let lent = lend(&mut desk, &id, team, actor, at)?;
     let priority = desk.need(&desk.proposal(&id)?.need)?.priority;
     let code = desk.offer(&lent.offer)?.resource.code.clone();
+    let starts = session_starts(&desk, &id, at)?;
     let proposal = desk.proposal_mut(&id)?;
     let asked = Matter { kind: ResourceKind::Staff, code: &code, priority, units: lent.units };
     // The team goes to the session; a session's own trust needs no agreement with itself, so the home trust stands for
     // whom its people then work for.
     let goes_to =
         if lent.trust == proposal.supporting_trust { proposal.home_trust } else { proposal.supporting_trust };
-    if lent.side.is_none() && team.in_force.agreement_of(lent.trust, goes_to, &asked, at).is_none() {
+    if lent.side.is_none() && team.in_force.agreement_of(lent.trust, goes_to, &asked, starts).is_none() {
         // Its trust may have agreed beforehand to the session, but not to send its people.
         if lent.trust == proposal.home_trust {
             proposal.home = Side::pending();
@@ -74,6 +75,12 @@ pub fn propose_joined(
     proposal.team = Some(Box::new(lent));
     confirm_if_all_said_yes(&mut desk, &id, &transfer, at)?;
     Ok(desk.finish())
+}
+
+/// Returns when the session of a proposal that was just made begins.
+fn session_starts(desk: &Desk<'_>, id: &ProposalId, at: Timestamp) -> Result<Timestamp, Refusal> {
+    let proposal = desk.proposal(id)?;
+    Ok(begins(desk.need(&proposal.need)?, desk.offer(&proposal.offer)?, at))
 }
 
 /// Holds the team for the session of a proposal that was just made.
@@ -109,6 +116,7 @@ fn lend(
     let code = &offer.resource.code;
     let asked = Matter { kind: ResourceKind::Staff, code, priority: need.priority, units: TEAM_UNITS };
     let goes_to = proposal.supporting_trust;
+    let starts = begins(need, session, at);
     let lent = LentTeam {
         offer: offer.id.clone(),
         trust: offer.trust,
@@ -116,7 +124,7 @@ fn lend(
         roles: session.team.needs.clone(),
         travel_minutes: team.travel_minutes,
         others: team.others,
-        side: is_third.then(|| side(team.in_force.agreement_of(offer.trust, goes_to, &asked, at), at)),
+        side: is_third.then(|| side(team.in_force.agreement_of(offer.trust, goes_to, &asked, starts), at)),
         generation: offer.generation,
     };
     let offer = desk.offer_mut(team.offer)?;

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::Terms;
 use super::confirm::confirm_if_all_said_yes;
 use crate::actor::Actor;
-use crate::calendar::hold_until;
+use crate::calendar::{hold_until, working_reminders};
 use crate::decide::holds;
-use crate::ids::{Label, NeedId, OfferId, ProposalId, TransferId, TrustCode};
+use crate::ids::{NeedId, OfferId, ProposalId, TransferId, TrustCode};
 use crate::in_force::Matter;
 use crate::lifecycle::Party;
 use crate::lifecycle::need::{NeedCommand, TABLE as NEEDS};
@@ -15,7 +15,8 @@ use crate::lifecycle::offer::{OfferCommand, TABLE as OFFERS};
 use crate::matching::explanation::Explanation;
 use crate::need::Need;
 use crate::offer::{Freshness, Offer, OfferState};
-use crate::proposal::{Answer, Generations, Proposal, ProposalState, Side};
+use crate::policy::StandingAgreement;
+use crate::proposal::{Answer, Generations, Proposal, ProposalState, Schedule, Side};
 use crate::quantity::Count;
 use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
@@ -140,7 +141,9 @@ pub(super) fn hold(
         priority: need.priority,
         units: suggestion.units,
     };
-    let agreement = |trust, with| terms.in_force.agreement_of(trust, with, &asked, at);
+    let begins = begins(&need, &offer, at);
+    let agreement = |trust, with| terms.in_force.agreement_of(trust, with, &asked, begins);
+    let agreed = agreement(offer.trust, need.trust);
     let proposal = Proposal {
         id: suggestion.id.clone(),
         need: need.id.clone(),
@@ -153,7 +156,11 @@ pub(super) fn hold(
         proposed_at: at,
         held_until,
         first_held_until: None,
-        supporting: side(agreement(offer.trust, need.trust), at),
+        schedule: Schedule::of(
+            working_reminders(at, hold, held_until, terms.calendar),
+            agreed.map(|agreement| agreement.until),
+        ),
+        supporting: side(agreed, at),
         home: side(agreement(need.trust, offer.trust), at),
         team: None,
         from_home: suggestion.from_home,
@@ -172,12 +179,20 @@ pub(super) fn hold(
     holds::settle(need, at)
 }
 
+/// Returns when what is proposed begins, as far as that is known: not before it is needed, nor before it is there.
+pub(super) fn begins(need: &Need, offer: &Offer, at: Timestamp) -> Timestamp {
+    [offer.window.from, need.earliest].into_iter().flatten().fold(at, Timestamp::max)
+}
+
 /// Makes a side that has agreed beforehand, or has still to answer.
-pub(super) fn side<Code>(agreement: Option<Label>, at: Timestamp) -> Side<Code> {
+pub(super) fn side<Code>(agreement: Option<&StandingAgreement>, at: Timestamp) -> Side<Code> {
     match agreement {
-        Some(agreement) => {
-            Side { answer: Answer::Accepted, at: Some(at), agreement: Some(agreement), ..Side::pending() }
-        }
+        Some(agreement) => Side {
+            answer: Answer::Accepted,
+            at: Some(at),
+            agreement: Some(agreement.id.clone()),
+            ..Side::pending()
+        },
         None => Side::pending(),
     }
 }

@@ -347,6 +347,52 @@ fn an_authority_is_asked_where_the_policy_says_and_its_yes_can_be_the_last() {
 }
 
 #[test]
+fn what_was_proposed_for_gold_to_approve_can_be_approved_when_the_incident_is_over() {
+    let mut world = World::with(5, 0, 3);
+    // As the policy of the incident said when it was proposed.
+    world.policy = toml::from_str("[[approval]]\nrole = \"gold\"").unwrap();
+    world.propose("p-1", "n-1", "o-1", 2).unwrap();
+    world.agree("p-1");
+    assert_eq!(world.rule("p-1", Ruling::Approve, false, Role::Icb), Err("WRONG_SIDE"));
+    world.rule("p-1", Ruling::Approve, false, Role::Gold).unwrap();
+    assert_eq!(world.proposal("p-1").state, ProposalState::Confirmed);
+}
+
+#[test]
+fn a_lapse_says_who_kept_silent() {
+    let because = |world: &mut World| {
+        world.at = world.proposal("p-1").held_until;
+        world.lapse("p-1").unwrap();
+        world.proposal("p-1").ended_because.as_str().to_owned()
+    };
+    assert_eq!(because(&mut proposed()), "Nobody answered in time.");
+    let mut world = proposed();
+    world.home("p-1", HOME_ALL).unwrap();
+    assert_eq!(because(&mut world), "Not every trust answered in time.");
+    let mut world = World::with(5, 0, 3);
+    world.policy = toml::from_str("[[approval]]\nrole = \"icb\"").unwrap();
+    world.propose("p-1", "n-1", "o-1", 2).unwrap();
+    world.agree("p-1");
+    assert_eq!(because(&mut world), "Every trust said yes, and nobody approved it in time.");
+}
+
+#[test]
+fn a_hold_in_working_time_is_reminded_of_while_people_are_at_work() {
+    let hour = SignedDuration::from_hours(1);
+    let mut world = World::with(5, 0, 3);
+    world.records.needs.get_mut(&need_id("n-1")).unwrap().priority = crate::need::Priority::P3;
+    // Two hours today, and the rest in three days.
+    let (now, later) = (world.at, world.at + hour * 72);
+    let at_work = vec![(now - hour, now + hour * 2), (later, later + hour * 8)];
+    world.calendar = crate::calendar::WorkingCalendar::new(at_work).unwrap();
+    world.propose("p-1", "n-1", "o-1", 2).unwrap();
+    assert_eq!(world.proposal("p-1").held_until, later + hour * 2);
+    assert_eq!(world.proposal("p-1").reminders(), [now + minutes(40), now + minutes(80)]);
+    world.extend("p-1", None, "ZA2").unwrap();
+    assert_eq!(world.proposal("p-1").reminders(), [now + minutes(40), now + minutes(80)]);
+}
+
+#[test]
 fn a_standing_agreement_answers_at_once() {
     let agreement = |trust: &str| {
         format!(

@@ -34,7 +34,7 @@ pub struct Progress {
 ///
 /// # Errors
 /// `CHECKLIST_OPEN` for READY, `NO_SUCH_ITEM`, `NOT_YET` (the engine, before a return is due), `WINDOW` (a return at a time
-/// that has passed), `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CHANGED_MEANWHILE`.
+/// that has passed), `AGREEMENT_ENDS` (a return later than the agreement, of what was lent by one), `WRONG_SIDE`, `ILLEGAL_TRANSITION`, `CHANGED_MEANWHILE`.
 pub fn advance(
     read: &Records,
     id: &TransferId,
@@ -58,6 +58,7 @@ pub fn advance(
     }
     if progress.return_plan.is_some() {
         check_return(transfer, progress.return_plan.as_ref(), at)?;
+        check_lent(transfer, progress.return_plan.as_ref().and_then(|plan| plan.due_at), by)?;
         transfer.return_plan = progress.return_plan;
     }
     if let Some(to) = progress.to {
@@ -81,6 +82,18 @@ fn check_return(transfer: &Transfer, planned: Option<&ReturnPlan>, at: Timestamp
             Err(Refusal::new(reason::WINDOW, "the time of the return has passed").with("due_at", due_at))
         }
         None => Ok(()),
+    }
+}
+
+/// What was lent by a standing agreement stays beyond its end only if the trust that lends it says so itself.
+fn check_lent(transfer: &Transfer, due_at: Option<Timestamp>, by: Party) -> Result<(), Refusal> {
+    match transfer.lent_until.filter(|until| due_at.is_some_and(|due_at| due_at > *until)) {
+        Some(until) if by != Party::Supporting => Err(Refusal::new(
+            reason::AGREEMENT_ENDS,
+            "the agreement by which they were lent ends before that: only the lender can say yes to more",
+        )
+        .with("until", until)),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -192,7 +205,8 @@ fn arrive(desk: &mut Desk<'_>, id: &TransferId, at: Timestamp) -> Result<(), Ref
 /// Gives staff, an item or a return a later or earlier due time.
 ///
 /// # Errors
-/// `WINDOW` (the time has passed), `WRONG_SIDE`, `ILLEGAL_TRANSITION` (also where no return is planned).
+/// `WINDOW` (the time has passed), `AGREEMENT_ENDS` (beyond the end of the agreement by which they were lent, and not the
+/// lender's own word), `WRONG_SIDE`, `ILLEGAL_TRANSITION` (also where no return is planned).
 pub fn extend(
     read: &Records,
     id: &TransferId,
@@ -202,10 +216,12 @@ pub fn extend(
 ) -> Result<Records, Refusal> {
     let mut desk = Desk::new(read);
     let transfer = desk.transfer_mut(id)?;
-    let edge = TABLE.edge(transfer.state, TransferCommand::Extend, party(actor, transfer))?;
+    let by = party(actor, transfer);
+    let edge = TABLE.edge(transfer.state, TransferCommand::Extend, by)?;
     if due_at <= at {
         return Err(Refusal::new(reason::WINDOW, "the new due time has passed").with("due_at", due_at));
     }
+    check_lent(transfer, Some(due_at), by)?;
     let plan = transfer.return_plan.as_mut().ok_or_else(|| {
         Refusal::new(reason::ILLEGAL_TRANSITION, "no return is planned that could be put off")
     })?;

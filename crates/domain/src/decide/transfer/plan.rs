@@ -49,6 +49,9 @@ pub(crate) fn plan(
     at: Timestamp,
 ) -> Transfer {
     let is_lent = is_lent(offer.resource.kind);
+    let is_by_agreement = is_lent && proposal.supporting.agreement.is_some();
+    let schedule = proposal.schedule.as_ref().filter(|_| is_by_agreement);
+    let lent_until = schedule.and_then(|schedule| schedule.agreed_until);
     let (from_site, to_site) = if is_lent { (offer.site, need.site) } else { (need.site, offer.site) };
     Transfer {
         id,
@@ -83,7 +86,8 @@ pub(crate) fn plan(
                 done_by: None,
             })
             .collect(),
-        return_plan: return_plan(need, offer),
+        return_plan: return_plan(need, offer, lent_until),
+        lent_until,
         steps: Vec::new(),
         aborted: None,
         note: Note::default(),
@@ -99,12 +103,14 @@ fn due_at(need: &Need, offer: &Offer, at: Timestamp) -> Timestamp {
     due.max(at)
 }
 
-/// Returns the return plan with which a transfer starts: staff and items come back when the offer ends, a patient who
+/// Returns the return plan with which a transfer starts: staff and items come back when the offer ends, or the standing
+/// agreement by which they were lent, a patient who
 /// moved for one episode comes back on a day to be agreed, and nobody comes back who was brought home, whose whole
 /// pathway moved, or who only had a test.
-fn return_plan(need: &Need, offer: &Offer) -> Option<ReturnPlan> {
+fn return_plan(need: &Need, offer: &Offer, lent_until: Option<Timestamp>) -> Option<ReturnPlan> {
     if is_lent(offer.resource.kind) {
-        return Some(ReturnPlan { due_at: Some(offer.window.until), note: Note::default() });
+        let ends = lent_until.map_or(offer.window.until, |until| until.min(offer.window.until));
+        return Some(ReturnPlan { due_at: Some(ends), note: Note::default() });
     }
     let comes_back = match (need.reason, need.scope) {
         (TransferReason::Repatriation, _) => false,
