@@ -10,7 +10,8 @@ use fallow_api::violation::Violations;
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{CollaborativeId, Label, SiteCode, TrustCode};
 use fallow_domain::proposal::ProposalState;
-use fallow_domain::region::{Collaborative, Region, file};
+use fallow_domain::region::file::{self, RegionFileError, RegionProblem};
+use fallow_domain::region::{Collaborative, Region};
 use fallow_domain::standing::RegionState;
 use fallow_host::texts::{self, Source};
 use fallow_ledger::RecordKind;
@@ -143,12 +144,24 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
 /// Reads a file for this region.
 pub(crate) fn checked(live: &Live, toml: &str, at: Timestamp) -> Result<Region, Failure> {
     let region = file::parse(toml).map_err(|error| problems(&error))?;
+    let unfit: Vec<_> = file::approvals_of_nobody(&region).into_iter().chain(unknown_zone(&region)).collect();
+    if !unfit.is_empty() {
+        return Err(problems(&RegionFileError { problems: unfit }).into());
+    }
     if region.id != *live.region_id() {
         let text = format!("must be {}, the region that this process serves", live.region_id());
         return Err(Violations::one("region: id", reasons::INVALID_REGION, text).into());
     }
     texts::check_all(words(&region, toml), at)?;
     Ok(region)
+}
+
+/// Says so where nobody knows the region's time zone: every time would be shown and read in another.
+fn unknown_zone(region: &Region) -> Option<RegionProblem> {
+    let message =
+        || format!("must be the name of a time zone, such as Europe/London, is {:?}", region.timezone);
+    let problem = || RegionProblem { path: "region: timezone".to_owned(), message: message() };
+    jiff::tz::TimeZone::get(&region.timezone).is_err().then(problem)
 }
 
 /// Returns what a file says in words, each with its place: names, codes of areas and remarks. Telephones are those of

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::{Area, Collaborative, CollaborativeKind, Mode, Region, Site, SiteKind, Trust};
+use crate::actor::Role;
 use crate::codes;
 use crate::ids::{CollaborativeId, Label, Name, RegionId, SiteCode, TrustCode};
 use crate::place::Coordinates;
@@ -202,6 +203,15 @@ pub fn parse_policy(text: &str, region: &Region) -> Result<Policy, RegionFileErr
     if check.problems.is_empty() { Ok(policy) } else { Err(RegionFileError { problems: check.problems }) }
 }
 
+/// Returns what is wrong with the approvals of a region: rules that nobody can fulfil, so that every proposal that they
+/// apply to would lapse. A file with such a rule is not to be put in force; one that is in force already can be read.
+#[must_use]
+pub fn approvals_of_nobody(region: &Region) -> Vec<RegionProblem> {
+    let mut check = Check { problems: Vec::new() };
+    check.approvals(&region.policy, region);
+    check.problems
+}
+
 struct Check {
     problems: Vec<RegionProblem>,
 }
@@ -308,6 +318,44 @@ impl Check {
                 let kinds = if agreement.kinds.is_empty() { ResourceKind::ALL } else { &agreement.kinds };
                 if !kinds.iter().any(|kind| region.knows_code(*kind, code.as_str())) {
                     self.problem(path(), format!("there is no code {code}"));
+                }
+            }
+        }
+    }
+
+    fn approvals(&mut self, policy: &Policy, region: &Region) {
+        let routine = policy.approval.iter().map(|rule| (rule, "policy: approval", false));
+        let of_incidents = policy.incident.approval.iter().flatten();
+        let of_incidents = of_incidents.map(|rule| (rule, "policy: incident: approval", true));
+        for (rule, path, is_incident) in routine.chain(of_incidents) {
+            match rule.role {
+                Role::Icb => {}
+                Role::Gold if is_incident => {}
+                Role::Gold => {
+                    self.problem(path, "gold approves in an incident only: use policy.incident.approval")
+                }
+                Role::LeadProvider => {
+                    let concerns = |one: &&Collaborative| {
+                        one.lead.is_none()
+                            && (rule.kinds.is_empty()
+                                || rule.kinds.iter().any(|kind| one.shares.contains(kind)))
+                    };
+                    for one in region.collaboratives.iter().filter(concerns) {
+                        let text = format!("collaborative {} has no lead who could approve", one.id);
+                        self.problem(path, text);
+                    }
+                }
+                Role::TrustSystem
+                | Role::BedManager
+                | Role::SiteLead
+                | Role::Coordinator
+                | Role::Engine
+                | Role::Console
+                | Role::Auditor
+                | Role::PlatformAdmin => {
+                    let text =
+                        format!("role must be icb, lead_provider or, in an incident, gold, is {}", rule.role);
+                    self.problem(path, text);
                 }
             }
         }
@@ -467,130 +515,5 @@ impl Check {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: &str = r#"
-        [region]
-        id = "Y99"
-        name = "Small"
-        resources = { STAFF = ["ODP"] }
-        [[trust]]
-        ods = "AAA"
-        name = "A"
-        opel = 2
-        reserve = { "BED/CC_ADULT/3" = 1, "STAFF/ODP" = 2 }
-        [[trust]]
-        ods = "BBB"
-        name = "B"
-        successor = "AAA"
-        [[site]]
-        code = "AAA01"
-        trust = "AAA"
-        name = "A main"
-        lat = 53.0
-        lon = -2.0
-        kind = "HOSPITAL"
-        [[site]]
-        code = "BBB01"
-        trust = "BBB"
-        name = "B main"
-        lat = 53.0
-        lon = -2.1
-        kind = "SURGICAL_HUB"
-        phone = "0555 0101"
-        [[collaborative]]
-        id = "ab"
-        name = "A and B"
-        kind = "ACUTE"
-        members = ["AAA", "BBB"]
-        lead = "AAA"
-        shares = ["BED"]
-        [[travel]]
-        from = "AAA01"
-        to = "BBB01"
-        minutes = 41
-    "#;
-
-    fn problems(text: &str) -> Vec<String> {
-        parse(text).unwrap_err().problems.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_whole_file_is_read() {
-        let region = parse(SMALL).unwrap();
-        let (a, b) = ("AAA01".parse().unwrap(), "BBB01".parse().unwrap());
-        assert_eq!(region.travel_minutes(a, b), Some(41));
-        assert_eq!(
-            region.travel_minutes(b, a),
-            Some(41),
-            "a measured time holds both ways unless both are given"
-        );
-        assert_eq!(region.travel_minutes(a, a), Some(5));
-        assert_eq!(region.joining("AAA".parse().unwrap(), "BBB".parse().unwrap()).count(), 1);
-        assert!(
-            region.knows_code(ResourceKind::Staff, "ODP") && !region.knows_code(ResourceKind::Staff, "CHEF")
-        );
-    }
-
-    #[test]
-    fn every_problem_is_named_at_once() {
-        let text = SMALL
-            .replace("opel = 2", "opel = 5")
-            .replace("\"STAFF/ODP\" = 2", "\"THEATRE/MAIN\" = 2, \"BED/CC_ADULT\" = 1, \"BED/SOFA\" = 1")
-            .replace("minutes = 41", "minutes = 4100")
-            .replace("lat = 53.0\n        lon = -2.1", "lat = 530.0\n        lon = -2.1")
-            .replace("lead = \"AAA\"", "lead = \"CCC\"");
-        let found = problems(&text).join("\n");
-        for expected in [
-            "opel",
-            "THEATRE/MAIN",
-            "needs its level",
-            "no code SOFA",
-            "at most 1440",
-            "site BBB01: lat",
-            "trust CCC",
-        ] {
-            assert!(found.contains(expected), "{expected} in\n{found}");
-        }
-    }
-
-    #[test]
-    fn two_collaboratives_of_one_id_join_only_their_own_members() {
-        let text = format!(
-            "{SMALL}\n[[trust]]\nods = \"CCC\"\nname = \"C\"\n[[collaborative]]\nid = \"ab\"\nname = \"B and C\"\n\
-             kind = \"ACUTE\"\nmembers = [\"BBB\", \"CCC\"]\nshares = [\"BED\"]\n"
-        );
-        let region = parse(&text).unwrap();
-        let joining = |a: &str, b: &str| region.joining(a.parse().unwrap(), b.parse().unwrap()).count();
-        assert_eq!((joining("AAA", "BBB"), joining("BBB", "CCC"), joining("AAA", "CCC")), (1, 1, 0));
-    }
-
-    #[test]
-    fn a_policy_is_read_by_itself() {
-        let region = parse(SMALL).unwrap();
-        for text in ["[policy]\nfair_step = 7\n", "fair_step = 7\n"] {
-            assert_eq!(parse_policy(text, &region).unwrap().fair_step, 7, "{text}");
-        }
-        for (text, wrong) in [
-            ("fair_stop = 7", "fair_stop"),
-            ("[policy]\nfair_stop = 7", "fair_stop"),
-            ("[policy]\n[region]\nid = \"Y62\"", "region"),
-            ("opel_limit = 9", "policy: opel_limit: must be 1 to 5, is 9"),
-            (
-                "[[standing_agreement]]\nid = \"a\"\ntrust = \"CCC\"\nuntil = \"2027-01-01T00:00:00Z\"",
-                "trust CCC is not in this file",
-            ),
-        ] {
-            let error = parse_policy(text, &region).unwrap_err().to_string();
-            assert!(error.contains(wrong), "{error}");
-        }
-    }
-
-    #[test]
-    fn unknown_keys_and_duplicates_are_errors() {
-        assert!(problems(&SMALL.replace("opel = 2", "opal = 2"))[0].contains("opal"));
-        let twice = format!("{SMALL}\n[[trust]]\nods = \"AAA\"\nname = \"A again\"\n");
-        assert_eq!(problems(&twice), ["trust AAA: stands twice in this file"]);
-    }
-}
+#[path = "file_tests.rs"]
+mod tests;

@@ -232,6 +232,13 @@ async fn what_is_wrong_with_a_region_file_is_named_at_once() {
             "must be 1 to 4, is 9",
         ),
         (&NORTH_VALE.replace("id = \"north-vale\"", "id = \"other\""), &["region: id"], "must be north-vale"),
+        (
+            &NORTH_VALE
+                .replace("\"Europe/London\"", "\"Europe/Londn\"")
+                .replace("\"icb\"", "\"bed_manager\""),
+            &["policy: approval", "region: timezone"],
+            "role must be icb, lead_provider or, in an incident, gold, is bed_manager",
+        ),
         (&without_site, &["site ZA101"], "cannot be left out while it has live offers (1)"),
     ] {
         let refusal = stage.apply("platform-admin", file(toml)).await.unwrap_err();
