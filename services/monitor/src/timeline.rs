@@ -123,6 +123,7 @@ impl<'a> Teller<'a> {
             | What::NeedEnded { .. }
             | What::Proposed(_)
             | What::Answered { .. }
+            | What::Extended { .. }
             | What::ProposalEnded { .. }
             | What::Agreed(_)
             | What::Moved { .. }
@@ -192,6 +193,7 @@ fn concerns(what: &What) -> (Vec<String>, Vec<String>) {
         | What::NeedEnded { .. }
         | What::Proposed(_)
         | What::Answered { .. }
+        | What::Extended { .. }
         | What::ProposalEnded { .. }
         | What::Agreed(_)
         | What::Moved { .. }

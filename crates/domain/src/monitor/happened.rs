@@ -1,5 +1,7 @@
 //! What happened: the one place where a change of records becomes something that a person would want to know.
 
+mod proposals;
+
 use jiff::Timestamp;
 
 use super::kept::{Alert, AlertState, Decision, Kept, SignOff};
@@ -11,7 +13,7 @@ use crate::lifecycle::Party;
 use crate::lifecycle::proposal::AnswerState;
 use crate::need::{Need, NeedState};
 use crate::offer::Offer;
-use crate::proposal::{Answer, Authority, Proposal, ProposalState, Side};
+use crate::proposal::{Proposal, ProposalState};
 use crate::region::Mode;
 use crate::resource::{ResourceKey, coded};
 use crate::standing::{RegionState, TrustState};
@@ -162,15 +164,24 @@ pub enum What {
         /// Whether a standing agreement answered.
         by_agreement: bool,
     },
+    /// A trust gave a proposal more time.
+    Extended {
+        /// Which proposal.
+        pair: Pair,
+        /// For which side.
+        side: Party,
+        /// Until when it is held now.
+        until: Timestamp,
+    },
     /// A proposal ended without agreement.
     ProposalEnded {
         /// Which.
         pair: Pair,
         /// How.
         state: ProposalState,
-        /// Who declined.
+        /// Who declined; the authority where it refused.
         side: Option<Party>,
-        /// Why: a decline code, `NO_ANSWER`, or empty.
+        /// Why: a decline code, `REFUSED`, `NO_ANSWER`, or empty.
         code: &'static str,
         /// In words.
         because: Note,
@@ -239,6 +250,7 @@ impl What {
             Self::NeedRaised { .. } | Self::NeedAgreed { .. } | Self::NeedEnded { .. } => Sort::Need,
             Self::Proposed(_)
             | Self::Answered { .. }
+            | Self::Extended { .. }
             | Self::ProposalEnded { .. }
             | Self::Agreed(_)
             | Self::Moved { .. }
@@ -260,6 +272,7 @@ impl What {
             }
             Self::Proposed(_)
             | Self::Answered { .. }
+            | Self::Extended { .. }
             | Self::ProposalEnded { .. }
             | Self::Agreed(_)
             | Self::Moved { .. }
@@ -279,6 +292,7 @@ impl What {
         match self {
             Self::Proposed(pair)
             | Self::Answered { pair, .. }
+            | Self::Extended { pair, .. }
             | Self::ProposalEnded { pair, .. }
             | Self::Agreed(pair)
             | Self::Moved { pair, .. }
@@ -306,6 +320,7 @@ impl What {
         match self {
             Self::Proposed(pair)
             | Self::Answered { pair, .. }
+            | Self::Extended { pair, .. }
             | Self::ProposalEnded { pair, .. }
             | Self::Agreed(pair)
             | Self::Moved { pair, .. }
@@ -332,7 +347,7 @@ pub fn of(step: &Step<'_>) -> Vec<Happened> {
         match item {
             Item::Offer(_, _) => {}
             Item::Need(before, after) => need(step, *before, *after, &mut found),
-            Item::Proposal(before, Some(after)) => proposal(step, *before, after, &mut found),
+            Item::Proposal(before, Some(after)) => proposals::told(step, *before, after, &mut found),
             Item::Transfer(before, Some(after)) => transfer(step, *before, after, &mut found),
             Item::Trust(before, Some(after)) => trust(step, *before, after, &mut found),
             Item::Region(before, Some(after)) => region(step, *before, after, &mut found),
@@ -388,131 +403,6 @@ fn need(step: &Step<'_>, before: Option<&Need>, after: Option<&Need>, found: &mu
     }
 }
 
-/// Returns the resource that a change says a proposal is about.
-fn resource_of(step: &Step<'_>, proposal: &Proposal) -> Option<ResourceKey> {
-    step.items.iter().find_map(|item| match item {
-        Item::Offer(before, after) => {
-            let offer = after.or(*before).filter(|offer| offer.id == proposal.offer);
-            offer.map(|offer| offer.resource.key())
-        }
-        Item::Need(before, after) => {
-            let need = after.or(*before).filter(|need| need.id == proposal.need);
-            need.map(|need| need.resource.key())
-        }
-        Item::Proposal(..) | Item::Transfer(..) | Item::Trust(..) | Item::Region(..) | Item::Monitor(..) => {
-            None
-        }
-    })
-}
-
-fn pair_of(step: &Step<'_>, proposal: &Proposal) -> Pair {
-    Pair {
-        proposal: proposal.id.clone(),
-        transfer: None,
-        need: proposal.need.clone(),
-        home: proposal.home_trust,
-        supporting: proposal.supporting_trust,
-        third: proposal.third_trust(),
-        resource: resource_of(step, proposal),
-        units: proposal.units.get(),
-    }
-}
-
-fn proposal(step: &Step<'_>, before: Option<&Proposal>, after: &Proposal, found: &mut Vec<What>) {
-    let pair = || pair_of(step, after);
-    let is_new = before.is_none() && after.proposed_at == step.at;
-    if is_new {
-        found.push(What::Proposed(pair()));
-    }
-    if before.is_none() && !is_new {
-        return;
-    }
-    let was = |side: fn(&Proposal) -> AnswerState| before.map_or(AnswerState::Pending, side);
-
-    let sides = [
-        (
-            Party::Supporting,
-            was(|p| p.supporting.answer.state()),
-            after.supporting.answer.state(),
-            after.supporting.agreement.is_some(),
-        ),
-        (
-            Party::Home,
-            was(|p| p.home.answer.state()),
-            after.home.answer.state(),
-            after.home.agreement.is_some(),
-        ),
-    ];
-    for (side, was, is, by_agreement) in sides {
-        // A decline ends the proposal, which is told below.
-        if was != is && is != AnswerState::Declined {
-            found.push(What::Answered { pair: pair(), side: Some(side), answer: is, by_agreement });
-        }
-    }
-    let approved = |p: &Proposal| matches!(p.authority, Authority::Approved { .. });
-    if approved(after) && !before.is_some_and(approved) {
-        let answer = AnswerState::Accepted;
-        found.push(What::Answered { pair: pair(), side: None, answer, by_agreement: false });
-    }
-    let was_ended = before.is_some_and(|before| before.state.is_ended());
-    if after.state.is_ended() && !was_ended {
-        match after.state {
-            // Told as the transfer that it made.
-            ProposalState::Confirmed | ProposalState::Held => {}
-            ProposalState::Declined
-            | ProposalState::Lapsed
-            | ProposalState::Superseded
-            | ProposalState::Withdrawn
-            | ProposalState::Bypassed => found.push(ended(step, after, pair())),
-        }
-    }
-}
-
-/// Tells how a proposal ended.
-fn ended(step: &Step<'_>, after: &Proposal, pair: Pair) -> What {
-    let supporting = declined(&after.supporting).map(|code| (Party::Supporting, code.as_str()));
-    let home = declined(&after.home).map(|code| (Party::Home, code.as_str()));
-    let team = after.team.as_ref().and_then(|team| team.side.as_ref());
-    let team = team.and_then(declined).map(|code| (Party::Team, code.as_str()));
-    let by = supporting.or(home).or(team);
-    let other_said_yes = match by {
-        Some((Party::Supporting | Party::Team, _)) => after.home.is_yes(),
-        Some((Party::Home, _)) => after.supporting.is_yes(),
-        Some((Party::Authority | Party::Gold | Party::Engine | Party::Other, _)) | None => false,
-    };
-    let (whole, left) =
-        (after.held_until.duration_since(after.proposed_at), after.held_until.duration_since(step.at));
-    let late = match by {
-        Some(_) if other_said_yes => Some(Late::ReliedOn),
-        Some(_) if left.as_secs() * 3 < whole.as_secs() => Some(Late::LittleTimeLeft),
-        Some(_) | None => None,
-    };
-    let code = match after.state {
-        ProposalState::Lapsed => "NO_ANSWER",
-        ProposalState::Held
-        | ProposalState::Confirmed
-        | ProposalState::Declined
-        | ProposalState::Superseded
-        | ProposalState::Withdrawn
-        | ProposalState::Bypassed => by.map_or("", |(_, code)| code),
-    };
-    What::ProposalEnded {
-        pair,
-        state: after.state,
-        side: by.map(|(side, _)| side),
-        code,
-        because: after.ended_because.clone(),
-        late,
-    }
-}
-
-fn declined<Code: Copy>(side: &Side<Code>) -> Option<Code> {
-    match side.answer {
-        Answer::Declined(code) => Some(code),
-        Answer::Pending | Answer::Provisional | Answer::Accepted => None,
-    }
-}
-
 fn transfer(step: &Step<'_>, before: Option<&Transfer>, after: &Transfer, found: &mut Vec<What>) {
     let pair = Pair {
         proposal: after.proposal.clone(),
@@ -527,12 +417,18 @@ fn transfer(step: &Step<'_>, before: Option<&Transfer>, after: &Transfer, found:
     match before {
         None if after.agreed_at == step.at => found.push(What::Agreed(pair)),
         None => {}
-        Some(before) if before.state == after.state => {}
+        Some(before) if before.state == after.state && !is_put_off(before, after) => {}
         Some(_) if after.state == TransferState::Aborted => {
             found.push(What::Aborted { pair, code: after.aborted });
         }
         Some(_) => found.push(What::Moved { pair, state: after.state }),
     }
+}
+
+/// Says whether a stay that had been extended before was given another end.
+fn is_put_off(before: &Transfer, after: &Transfer) -> bool {
+    let until = |one: &Transfer| one.return_plan.as_ref().and_then(|plan| plan.due_at);
+    after.state == TransferState::Extended && until(before) != until(after)
 }
 
 fn trust(step: &Step<'_>, before: Option<&TrustState>, after: &TrustState, found: &mut Vec<What>) {

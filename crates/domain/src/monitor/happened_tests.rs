@@ -129,6 +129,43 @@ fn a_decline_says_who_and_why_and_whether_it_came_late() {
 }
 
 #[test]
+fn more_time_and_the_word_of_an_authority_are_told() {
+    use crate::actor::Role;
+    use crate::decide::proposal::{self, Ruling};
+    let mut world = World::with(10, 4, 1);
+    world.policy = toml::from_str("[[approval]]\nrole = \"icb\"").unwrap();
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    let pair = "1 × General and acute, adult, from Aldermoor to Brackwater";
+    let longer = told(&mut world, |w| {
+        let id = proposal_id("p-1");
+        let changes =
+            proposal::extend(&w.records, &id, Some(minutes(5)), &w.terms(), &manager("ZA2"), w.at).unwrap();
+        w.records.apply(changes);
+    });
+    assert_eq!(longer, [format!("Brackwater took more time, until 08:25: {pair}.")]);
+    let refused = happened(&mut world, |w| {
+        let board = actor("board", Role::Icb, None);
+        let no = Ruling::Refuse { because: note("keep it in the system") };
+        let (id, transfer) = (proposal_id("p-1"), transfer_id("t-1"));
+        w.records.apply(proposal::rule(&w.records, &id, no, false, &transfer, &board, w.at).unwrap());
+    });
+    let [Happened { what: What::ProposalEnded { side, code, late, .. }, .. }] = refused.as_slice() else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((*side, *code, *late), (Some(Party::Authority), "REFUSED", None));
+    assert_eq!(said(&refused), [format!("Not approved: {pair}. Reason: keep it in the system.")]);
+}
+
+#[test]
+fn the_answer_of_a_teams_trust_is_told_like_any_other() {
+    use crate::decide::proposal::SupportingReply;
+    let mut world = World::joined();
+    let yes = told(&mut world, |w| w.lend("p-1", SupportingReply::Accept { units: None }).unwrap());
+    assert_eq!(yes.len(), 1, "{yes:?}");
+    assert!(yes[0].starts_with("ZA3 accepted: 2 × "), "{yes:?}");
+}
+
+#[test]
 fn what_is_not_known_before_is_not_made_up() {
     // The first change that is read of a record that was there long before: it says nothing of itself.
     let mut world = World::with(10, 4, 1);

@@ -73,12 +73,19 @@ impl Words<'_> {
             What::Answered { pair, side, answer, by_agreement } => {
                 self.answered(pair, *side, *answer, *by_agreement)
             }
+            What::Extended { pair, side, until } => {
+                let (who, until) = (self.side(pair, *side), (self.time)(*until));
+                format!("{who} took more time, until {until}: {}.", self.pair(pair))
+            }
             What::ProposalEnded { pair, state, side, code: why, because, late } => {
                 let who = side.map(|side| self.side(pair, side));
                 let how = match (state, who) {
+                    (ProposalState::Declined, Some(_)) if *side == Some(Party::Authority) => {
+                        "Not approved".to_owned()
+                    }
                     (ProposalState::Declined, Some(who)) => format!("{who} declined ({})", code(why)),
                     (ProposalState::Declined, None) => "Declined".to_owned(),
-                    (ProposalState::Lapsed, _) => "Lapsed without an answer".to_owned(),
+                    (ProposalState::Lapsed, _) => "Lapsed".to_owned(),
                     (ProposalState::Superseded, _) => "Replaced by a better proposal".to_owned(),
                     (ProposalState::Withdrawn, _) => "Withdrawn".to_owned(),
                     (ProposalState::Bypassed, _) => "Gold chose another way than the proposal".to_owned(),

@@ -231,6 +231,7 @@ impl Sheet {
                 What::NeedEnded { .. }
                 | What::Proposed(_)
                 | What::Answered { .. }
+                | What::Extended { .. }
                 | What::ProposalEnded { .. }
                 | What::Agreed(_)
                 | What::Moved { .. }
@@ -249,15 +250,11 @@ impl Sheet {
         if let What::ProposalEnded { state, side, code, late, .. } = what {
             let side = match side {
                 Some(Party::Home) => DeclineSide::Home,
-                Some(
-                    Party::Supporting
-                    | Party::Team
-                    | Party::Authority
-                    | Party::Gold
-                    | Party::Engine
-                    | Party::Other,
-                ) => DeclineSide::Supporting,
-                None => DeclineSide::Nobody,
+                Some(Party::Supporting | Party::Team) => DeclineSide::Supporting,
+                // What an authority refuses no trust has declined.
+                Some(Party::Authority | Party::Gold | Party::Engine | Party::Other) | None => {
+                    DeclineSide::Nobody
+                }
             };
             if matches!(state, ProposalState::Declined | ProposalState::Lapsed) {
                 let key = (pair.supporting, pair.home, side, (*code).to_owned());
@@ -359,6 +356,7 @@ fn outcome(what: &What) -> Option<Outcome> {
         | What::NeedAgreed { .. }
         | What::NeedEnded { .. }
         | What::Answered { .. }
+        | What::Extended { .. }
         | What::Declared { .. }
         | What::ModeSwitched { .. }
         | What::RegionApplied { .. }

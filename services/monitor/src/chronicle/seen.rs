@@ -139,6 +139,7 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
         | What::NeedEnded { .. }
         | What::Proposed(_)
         | What::Answered { .. }
+        | What::Extended { .. }
         | What::ProposalEnded { .. }
         | What::Agreed(_)
         | What::Moved { .. }
