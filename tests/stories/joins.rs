@@ -104,6 +104,8 @@ async fn three_trusts_agree_and_the_list_runs(world: &mut World) {
     assert_eq!((lent.trust.as_str(), lent.units, lent.others), ("ZA2", 1, 1));
     assert_eq!(lent.roles, ["ANAESTHETIST", "ODP"]);
     assert!(lent.travel_minutes > 0);
+    let phones = [&proposed.home_phone, &proposed.supporting_phone, &lent.phone];
+    assert_eq!(phones, ["0555 0104", "0555 0101", "0555 0102"], "whom to ring at each of the three");
     assert_eq!(lent.answer.as_ref().unwrap().state(), answer::State::Pending);
     let why = proposed.explanation.as_ref().unwrap();
     assert!(why.terms.iter().any(|term| term.name == "travel" && term.points == 22), "{:?}", why.terms);

@@ -3,7 +3,7 @@
 use fallow_api::convert::{codes, request};
 use fallow_api::status::Failure;
 use fallow_api::v1;
-use fallow_domain::actor::Actor;
+use fallow_domain::actor::{Actor, Role};
 use fallow_domain::ids::ProposalId;
 use fallow_domain::proposal::{Authority, Proposal, ProposalState};
 use fallow_host::clock::Clock;
@@ -115,6 +115,17 @@ pub(crate) fn waits_for(found: &Proposal, actor: &Actor) -> bool {
         Authority::Pending { role } => *role == actor.role,
         Authority::NotNeeded | Authority::Approved { .. } | Authority::Refused { .. } => false,
     };
-    (found.state == ProposalState::Held && authority)
-        || actor.trust.is_some_and(|trust| found.waits_for(trust))
+    // A lead provider and a coordinator are of a trust, but do not answer for it.
+    let trust = match actor.role {
+        Role::TrustSystem | Role::BedManager | Role::SiteLead => actor.trust,
+        Role::Coordinator
+        | Role::Icb
+        | Role::LeadProvider
+        | Role::Engine
+        | Role::Console
+        | Role::Gold
+        | Role::Auditor
+        | Role::PlatformAdmin => None,
+    };
+    (found.state == ProposalState::Held && authority) || trust.is_some_and(|trust| found.waits_for(trust))
 }

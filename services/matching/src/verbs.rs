@@ -139,7 +139,7 @@ pub(crate) fn transfer_id() -> Result<TransferId, Failure> {
         .map_err(|error| Failure::Refused(Refusal::new(reason::OUT_OF_RANGE, error.to_string())))
 }
 
-/// Writes a proposal for the wire as it is at a time, with the telephones of its two desks.
+/// Writes a proposal for the wire as it is at a time, with the telephones of its desks.
 pub(crate) fn proposal_to_wire(live: &Live, found: &Proposal, revision: u64, at: Timestamp) -> v1::Proposal {
     let (offer, need) =
         (live.picture().get(&offer_key(&found.offer)), live.picture().get(&need_key(&found.need)));
@@ -153,7 +153,10 @@ pub(crate) fn proposal_to_wire(live: &Live, found: &Proposal, revision: u64, at:
         let site = record.and_then(site_of);
         site.zip(region.as_ref()).map(|(site, region)| region.region.phone(site)).unwrap_or_default()
     };
-    v1::Proposal { home_phone: phone(needed), supporting_phone: phone(offered), ..written }
+    let lent = found.team.as_ref().and_then(|team| live.picture().get(&offer_key(&team.offer)));
+    let lent = lent.as_ref().map(|seen| &*seen.record);
+    let team = written.team.map(|team| v1::LentTeam { phone: phone(lent), ..team });
+    v1::Proposal { home_phone: phone(needed), supporting_phone: phone(offered), team, ..written }
 }
 
 /// Writes what answers a change of a proposal, with the revision to answer with.

@@ -51,6 +51,8 @@ fn team(team: &LentTeam, proposal: ProposalState) -> v1::LentTeam {
         travel_minutes: team.travel_minutes.into(),
         others: team.others.into(),
         answer: team.side.as_ref().map(|own| side(own, proposal)),
+        // Whoever knows the region and the offer fills it in.
+        phone: String::new(),
     }
 }
 

@@ -1082,6 +1082,7 @@ impl json::Message for super::LentTeam {
         "travel_minutes",
         "others",
         "answer",
+        "phone",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -1093,6 +1094,7 @@ impl json::Message for super::LentTeam {
             "travel_minutes" | "travelMinutes" => 4,
             "others" => 5,
             "answer" => 6,
+            "phone" => 7,
             _ => return None,
         })
     }
@@ -1105,6 +1107,7 @@ impl json::Message for super::LentTeam {
         json::put::<json::Int<i64>, M>(out, "travel_minutes", &self.travel_minutes)?;
         json::put::<json::Int<i64>, M>(out, "others", &self.others)?;
         json::put_optional::<json::Nested<super::Answer>, M>(out, "answer", &self.answer)?;
+        json::put::<json::Text, M>(out, "phone", &self.phone)?;
         Ok(())
     }
 
@@ -1117,6 +1120,7 @@ impl json::Message for super::LentTeam {
             4 => self.travel_minutes = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             5 => self.others = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             6 => self.answer = json::take::<json::Nested<super::Answer>, M>(from)?,
+            7 => self.phone = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

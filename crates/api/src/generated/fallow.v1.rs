@@ -91,7 +91,8 @@ pub struct Offer {
     /// Given by the server. Refused in PublishOffer; use `source_key`.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The trust's own key for this offer, 1 to 64 characters: publishing under the same key changes the same offer.
+    /// The trust's own key for this offer, at most 64 characters: publishing under the same key changes the same offer.
+    /// Empty: a new offer each time. Required in ReplaceOffers and StreamOffers.
     #[prost(string, tag = "2")]
     pub source_key: ::prost::alloc::string::String,
     /// ODS code of the trust, 3 characters. Taken from the credential; another trust's is PERMISSION_DENIED.
@@ -698,6 +699,9 @@ pub struct LentTeam {
     /// Its trust's answer. Absent where that trust is the home or the supporting one: it answers once, for all that it gives.
     #[prost(message, optional, tag = "7")]
     pub answer: ::core::option::Option<Answer>,
+    /// Telephone of the desk of the site from which the team comes, as the region file has it; empty where there is none.
+    #[prost(string, tag = "8")]
+    pub phone: ::prost::alloc::string::String,
 }
 /// The engine's suggestion: this need, that offer, these units, held until a time, with an explanation.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7331,7 +7335,8 @@ pub mod matching_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Gives staff, equipment or a return a later due time. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION.
+        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION, WINDOW; AGREEMENT_ENDS beyond the end of the standing agreement by which they
+        /// were lent, where another than the trust that lends them asks.
         pub async fn extend_transfer(
             &mut self,
             request: impl tonic::IntoRequest<super::ExtendTransferRequest>,
@@ -7568,7 +7573,8 @@ pub mod matching_service_server {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
         /// Gives staff, equipment or a return a later due time. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION.
+        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION, WINDOW; AGREEMENT_ENDS beyond the end of the standing agreement by which they
+        /// were lent, where another than the trust that lends them asks.
         async fn extend_transfer(
             &self,
             request: tonic::Request<super::ExtendTransferRequest>,

@@ -22,6 +22,7 @@ pub(crate) fn lend_a_team(day: &Day, records: &mut Records) {
         roles: vec!["ANAESTHETIST".to_owned()],
         travel_minutes: 38,
         others: 0,
+        phone: "0555 0103".to_owned(),
         answer: Some(Answer { state: answer::State::Pending.into(), ..Answer::default() }),
     });
     proposal.home = yes(day);

@@ -246,10 +246,10 @@ fn answer_of(answer: &Answer) -> answer::State {
 }
 
 /// A trust that is asked, and what it has said.
-type Asked<'p> = (&'p str, Answer);
+pub(in crate::pages) type Asked<'p> = (&'p str, Answer);
 
 /// The trusts that a proposal asks, each once: supporting, home and, where it is a third one, that of the team.
-pub(super) fn asked(proposal: &Proposal) -> impl Iterator<Item = Asked<'_>> {
+pub(in crate::pages) fn asked(proposal: &Proposal) -> impl Iterator<Item = Asked<'_>> {
     let sides = [(&proposal.supporting_trust, &proposal.supporting), (&proposal.home_trust, &proposal.home)];
     let sides = sides.map(|(trust, answer)| (trust.as_str(), answer.clone().unwrap_or_default()));
     let lender = proposal.team.as_ref().and_then(|team| Some((team.trust.as_str(), team.answer.clone()?)));
@@ -266,7 +266,8 @@ fn next(proposal: &Proposal, directory: &Directory) -> Option<String> {
 fn team(proposal: &Proposal, directory: &Directory) -> Option<String> {
     let team = proposal.team.as_ref()?;
     let roles = team.roles.join(", ").replace('_', " ").to_lowercase();
-    Some(format!("team ({roles}) from {}", directory.trust(&team.trust)))
+    let phone = if team.phone.is_empty() { String::new() } else { format!(", {}", team.phone) };
+    Some(format!("team ({roles}) from {}{phone}", directory.trust(&team.trust)))
 }
 
 fn can_undo(ours: &Answer, others: &[Asked<'_>], now: Timestamp) -> bool {
