@@ -9,6 +9,7 @@ use fallow_domain::ids::{Label, NeedId, Note};
 use fallow_domain::need::Need;
 use fallow_domain::proposal::HomeDecline;
 use fallow_domain::records::Records;
+use fallow_domain::refusal::{Refusal, reason};
 use fallow_ledger::record::need_key;
 use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::Call;
@@ -83,7 +84,8 @@ async fn change(
             let mut working = read.clone();
             let mut changes = Records::default();
             for id in &ids {
-                let change = decide(&working, id)?;
+                let change =
+                    decide(&working, id).map_err(|failure| of_case(failure, working.needs.get(id)))?;
                 working.apply(change.clone());
                 changes.apply(change);
             }
@@ -117,6 +119,18 @@ fn members(call: &Call, cohort: &Label) -> Result<Vec<NeedId>, Failure> {
         return Ok(check.finish(None)?);
     }
     Ok(ids)
+}
+
+/// Says of a refusal which case of the cohort it is about: the whole cohort stays as it was because of that one.
+fn of_case(failure: Failure, need: Option<&Need>) -> Failure {
+    match (failure, need) {
+        (Failure::Refused(refusal), Some(need)) if refusal.reason != reason::CHANGED_MEANWHILE => {
+            let case = need.case_ref.as_ref().map_or_else(|| need.id.to_string(), ToString::to_string);
+            let text = format!("{case}: {}; nothing of the cohort was changed", refusal.text);
+            Failure::Refused(Refusal { text, ..refusal }.with("need", &need.id))
+        }
+        (failure, _) => failure,
+    }
 }
 
 fn gone(id: &NeedId) -> Failure {

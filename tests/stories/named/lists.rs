@@ -124,7 +124,11 @@ async fn a_cohort_is_raised_amended_and_withdrawn_as_one(world: &mut World) {
         };
         call!(home.demand(), withdraw_cohort, request)
     };
-    assert_eq!(withdraw(&fresh_request_id()).await.unwrap_err().reason, reasons::UNITS_BOUND);
+    let bound = withdraw(&fresh_request_id()).await.unwrap_err();
+    assert_eq!(bound.reason, reasons::UNITS_BOUND);
+    // It says which of the three it is.
+    assert_eq!(bound.numbers.get("need"), Some(&served.id), "{bound:?}");
+    assert!(bound.text.starts_with(&format!("{}: ", served.case_ref)), "{bound:?}");
     assert_eq!(listed(&home, filter.clone()).await.needs.len(), 3);
     home.abort(&planned, v1::DeclineReason::TreatedElsewhere).await.unwrap();
     let withdrawn = withdraw(&id).await.unwrap();
