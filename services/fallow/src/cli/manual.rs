@@ -114,6 +114,8 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("the region on one screen", "fallow board"),
             ("every trust by every resource", "fallow situation"),
+            ("what waits for your approval", "fallow inbox"),
+            ("approve it", "fallow proposal approve 0198c3"),
             (
                 "something else instead, in an incident",
                 "fallow bypass 0198c3 --reason \"the road is closed\"",

@@ -3,8 +3,9 @@
 use clap::{Args, Subcommand};
 use fallow_api::render;
 use fallow_api::v1::{
-    AnswerProposalRequest, BypassProposalRequest, DeclineReason, GetProposalRequest, ListProposalsRequest,
-    Proposal, ProposalFilter, RetractAnswerRequest, Verdict, WatchProposalsRequest, proposal,
+    AnswerProposalRequest, ApproveProposalRequest, BypassProposalRequest, DeclineReason, ExtendHoldRequest,
+    GetProposalRequest, ListProposalsRequest, Proposal, ProposalFilter, RetractAnswerRequest, Verdict,
+    WatchProposalsRequest, proposal,
 };
 use futures::future::join_all;
 
@@ -32,6 +33,12 @@ pub(crate) enum Proposals {
     Decline(Decline),
     /// Say why this, and why not something else
     Explain(Why),
+    /// Say yes as the authority that the policy names: an integrated care board, a lead provider, or gold
+    Approve(Approve),
+    /// Say no as the authority that the policy names, with a reason that every trust of it sees
+    Refuse(Refuse),
+    /// Give your side more time to answer, once
+    Extend(Extend),
     /// End a proposal that nobody has answered, and say why; gold only, in an incident
     Bypass(Bypass),
     /// Take your own answer back within 10 seconds, while the other side has not answered
@@ -136,6 +143,56 @@ pub(crate) struct Why {
     id: String,
 }
 
+/// Approves.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow inbox\n  fallow proposal approve 0198c2\n\nWhat waits for your approval is in \
+                        fallow inbox. Gold may approve for anybody while there is an incident."
+)]
+pub(crate) struct Approve {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Refuses.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example:\n  fallow proposal refuse 0198c2 --reason \"keep it within the system tonight\""
+)]
+pub(crate) struct Refuse {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    /// Why, without patient details
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Extends a hold.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow proposal extend 0198c2\n  fallow proposal extend 0198c2 --by 15\n\nEach side may \
+                        once; a provisional yes counts."
+)]
+pub(crate) struct Extend {
+    /// Id of the proposal, or the beginning of one
+    id: String,
+    /// Minutes more, at most as long as the hold. Default: as long as the hold
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(i64).range(1..=43_200))]
+    by: Option<i64>,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
 /// Ends a proposal for gold.
 #[derive(Debug, Args)]
 #[command(
@@ -177,6 +234,15 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Proposals) -> Result
         Proposals::Accept(args) => accept(session, args).await,
         Proposals::Decline(args) => decline(session, args).await,
         Proposals::Explain(args) => explain(session, args).await,
+        Proposals::Approve(args) => {
+            let done = "approved";
+            rule(session, &args.id, None, (&args.change, &args.expect), done).await
+        }
+        Proposals::Refuse(args) => {
+            let done = "refused; every trust of it sees why";
+            rule(session, &args.id, Some(args.reason), (&args.change, &args.expect), done).await
+        }
+        Proposals::Extend(args) => extend(session, args).await,
         Proposals::Bypass(args) => bypass(session, args).await,
         Proposals::Retract(args) => retract(session, args).await,
     }
@@ -316,6 +382,46 @@ async fn retract(session: &mut Session<'_>, args: Retract) -> Result<Exit, Failu
     let client = session.matching()?;
     let answer = session.send(&id, request, async |ask| client.clone().retract_answer(ask).await).await?;
     show(session, answer.proposal, "your answer is taken back", answer.revision).await
+}
+
+/// Approves, or refuses where there is a reason to.
+async fn rule(
+    session: &mut Session<'_>,
+    typed: &str,
+    refusal: Option<String>,
+    (change, expect): (&Change, &Expect),
+    done: &str,
+) -> Result<Exit, Failure> {
+    let (proposal, id) = (find(session, typed).await?, change.request_id());
+    let request = ApproveProposalRequest {
+        request_id: id.clone(),
+        validate_only: change.dry_run,
+        expected_revision: expect.if_revision,
+        proposal: proposal.id,
+        refuse: refusal.is_some(),
+        reason: refusal.unwrap_or_default(),
+    };
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().approve_proposal(ask).await).await?;
+    let exit = show(session, answer.proposal, done, answer.revision).await?;
+    if let Some(transfer) = answer.transfer {
+        session.terminal.say(&format!("agreed by all: transfer {}", transfer.id))?;
+    }
+    Ok(exit)
+}
+
+async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure> {
+    let (proposal, id) = (find(session, &args.id).await?, args.change.request_id());
+    let request = ExtendHoldRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        proposal: proposal.id,
+        by: args.by.map(|minutes| prost_types::Duration { seconds: minutes * 60, nanos: 0 }),
+    };
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().extend_hold(ask).await).await?;
+    show(session, answer.proposal, "the hold is longer", answer.revision).await
 }
 
 /// Runs `fallow proposal bypass`.

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use fallow_api::v1::{
-    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, GetTransferRequest, ListTransfersRequest,
-    ReturnPlan, Transfer, TransferFilter, Transport, WatchTransfersRequest, transfer,
+    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest, GetTransferRequest,
+    ListTransfersRequest, ReturnPlan, Transfer, TransferFilter, Transport, WatchTransfersRequest, transfer,
 };
 
 use super::codes;
@@ -37,6 +37,8 @@ pub(crate) enum Transfers {
     },
     /// Take a transfer to its next step, or mark its checklist and transport
     Advance(Advance),
+    /// Let lent staff or a lent item, or somebody who is to come back, stay until another time
+    Extend(Extend),
     /// Stop a transfer before arrival; the units are given back
     Abort(Abort),
 }
@@ -119,6 +121,23 @@ pub(crate) struct Advance {
     expect: Expect,
 }
 
+/// Changes until when a stay lasts.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  fallow transfer extend 0198c2 --until 20:00\n  fallow transfer extend 0198c2 --until +4h"
+)]
+pub(crate) struct Extend {
+    /// Id of the transfer, or the beginning of one
+    id: String,
+    /// Until when; later or earlier than it was
+    #[arg(long, value_name = "TIME")]
+    until: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
 /// Stops a transfer.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  fallow transfer abort 0198c2 --reason not_fit")]
@@ -144,6 +163,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Transfers) -> Result
             history(session, vec![found.id, found.proposal]).await
         }
         Transfers::Advance(args) => advance(session, args).await,
+        Transfers::Extend(args) => extend(session, args).await,
         Transfers::Abort(args) => abort(session, args).await,
     }
 }
@@ -262,6 +282,22 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
     let client = session.matching()?;
     let answer = session.send(&id, request, async |ask| client.clone().advance_transfer(ask).await).await?;
     let done = args.to.map_or_else(|| "marked".to_owned(), |to| codes::word::<transfer::State>(to.into()));
+    session.show_changed(answer.transfer.as_ref(), &done, answer.revision)
+}
+
+async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure> {
+    let until = time::parse(&args.until, session.now(), &session.zone)?;
+    let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
+    let request = ExtendTransferRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        transfer: transfer.id,
+        due_at: Some(to_wire(until)),
+    };
+    let client = session.matching()?;
+    let answer = session.send(&id, request, async |ask| client.clone().extend_transfer(ask).await).await?;
+    let done = format!("stays until {}", time::show(until, session.now(), &session.zone));
     session.show_changed(answer.transfer.as_ref(), &done, answer.revision)
 }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use fallow_api::v1::{
-    AnswerProposalRequest, AnswerProposalResponse, BypassProposalRequest, BypassProposalResponse,
-    GetProposalRequest, GetProposalResponse, ListProposalsRequest, ListProposalsResponse, Proposal,
-    RetractAnswerRequest, RetractAnswerResponse,
+    AnswerProposalRequest, AnswerProposalResponse, ApproveProposalRequest, ApproveProposalResponse,
+    BypassProposalRequest, BypassProposalResponse, ExtendHoldRequest, ExtendHoldResponse, GetProposalRequest,
+    GetProposalResponse, ListProposalsRequest, ListProposalsResponse, Proposal, RetractAnswerRequest,
+    RetractAnswerResponse,
 };
 use insta::assert_snapshot;
 use tonic::{Code, Status};
@@ -132,6 +133,33 @@ async fn a_refusal_and_a_lost_answer_say_what_next() {
         },
     );
     assert_snapshot!(world.transcript(&["accept 0198c2c3", "proposal retract 0198c2c3"]).await);
+}
+
+#[tokio::test]
+async fn an_authority_approves_or_refuses_and_a_side_takes_more_time() {
+    let world = World::new().await;
+    lists(&world, vec![suggestion()]);
+    world.script.on("MatchingService/ApproveProposal", |ask: ApproveProposalRequest| {
+        let revision = if ask.validate_only { 0 } else { 44 };
+        let transfer = (!ask.refuse && !ask.validate_only).then(moving);
+        Ok(ApproveProposalResponse { proposal: Some(suggestion()), transfer, revision })
+    });
+    world.script.on("MatchingService/ExtendHold", |_: ExtendHoldRequest| {
+        Ok(ExtendHoldResponse { proposal: Some(suggestion()), revision: 44 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "proposal approve 0198c2c3 -q",
+                "proposal approve 0198c2c3 --dry-run -q",
+                "proposal refuse 0198c2c3 -q",
+                "proposal refuse 0198c2c3 --reason \"keep it in the system\" -q",
+                "proposal extend 0198c2c3 -q",
+                "proposal extend 0198c2c3 --by 15 -q",
+                "proposal extend 0198c2c3 --by 0 -q",
+            ])
+            .await
+    );
 }
 
 #[tokio::test]

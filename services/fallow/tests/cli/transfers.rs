@@ -2,8 +2,8 @@
 
 use fallow_api::v1::{
     AbortTransferRequest, AbortTransferResponse, AdvanceTransferRequest, AdvanceTransferResponse,
-    GetTransferRequest, GetTransferResponse, ListTransfersRequest, ListTransfersResponse, ReturnPlan,
-    Transfer,
+    ExtendTransferRequest, ExtendTransferResponse, GetTransferRequest, GetTransferResponse,
+    ListTransfersRequest, ListTransfersResponse, ReturnPlan, Transfer,
 };
 use insta::assert_snapshot;
 use tonic::Status;
@@ -42,6 +42,24 @@ async fn transfers_are_listed_shown_and_taken_on() {
         "transfer advance 0198c2d4 --to arived",
         "transfer abort 0198c2d4 --reason not_fit -q",
     ]).await);
+}
+
+#[tokio::test]
+async fn a_stay_is_made_longer() {
+    let world = World::new().await;
+    lists(&world);
+    world.script.on("MatchingService/ExtendTransfer", |_: ExtendTransferRequest| {
+        Ok(ExtendTransferResponse { transfer: Some(moving()), revision: 45 })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "transfer extend 0198c2d4 --until 20:00 -q",
+                "transfer extend 0198c2d4 --until soon",
+                "transfer extend 0198c2d4",
+            ])
+            .await
+    );
 }
 
 #[tokio::test]
