@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from './suite.mjs'
 
-const PAGES = ['/actions', '/actions/proposal?id=p-2']
+const PAGES = ['/actions', '/actions/proposal?id=p-2', '/approvals']
 const WAITING = '#actions article'
 
 for (const width of [320, 1280, 1920]) {

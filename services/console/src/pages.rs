@@ -2,6 +2,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod alerts;
+pub(crate) mod approvals;
 pub(crate) mod capacity;
 pub(crate) mod demo;
 pub(crate) mod frame;

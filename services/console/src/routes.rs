@@ -15,8 +15,8 @@ use tower_http::compression::CompressionLayer;
 use crate::app::{App, Update, Visit};
 use crate::assets;
 use crate::pages::{
-    actions, alerts, capacity, demo, frame, needs, preferences, proposals, provider, reports, resume, search,
-    sign_in, sitrep, situation, timeline, transfers, trends, upload, wall, what_if,
+    actions, alerts, approvals, capacity, demo, frame, needs, preferences, proposals, provider, reports,
+    resume, search, sign_in, sitrep, situation, timeline, transfers, trends, upload, wall, what_if,
 };
 
 /// Largest form, in bytes. Ours are under two kilobytes.
@@ -66,8 +66,10 @@ pub(crate) fn router(app: App) -> Router {
         .route("/proposals/extend", post(proposals::actions::extend))
         .route("/transfers", get(transfers::page))
         .route("/transfers/advance", post(transfers::actions::advance))
+        .route("/transfers/extend", post(transfers::actions::extend))
         .route("/transfers/abort", post(transfers::actions::abort))
         .route("/situation", get(situation::page))
+        .route("/situation/mode", post(situation::switch))
         .route("/situation/one", get(situation::one::page))
         .route("/situation/ask", post(situation::one::ask))
         .route("/what-if", get(what_if::page))
@@ -82,6 +84,9 @@ pub(crate) fn router(app: App) -> Router {
             "/actions/region",
             post(actions::region).layer(DefaultBodyLimit::max(actions::FILE_FORM_BYTES_MAX)),
         )
+        .route("/approvals", get(approvals::page))
+        .route("/approvals/approve", post(approvals::approve))
+        .route("/approvals/refuse", post(approvals::refuse))
         .route("/alerts", get(alerts::page))
         .route("/alerts/take", post(alerts::take))
         .route("/alerts/close", post(alerts::close))
@@ -113,6 +118,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/f/situation/one", get(situation::one::fragment))
         .route("/f/wall", get(wall::fragment))
         .route("/f/actions", get(actions::fragment))
+        .route("/f/approvals", get(approvals::fragment))
         .route("/f/alerts", get(alerts::fragment))
         .route("/f/timeline", get(timeline::fragment))
         .route("/events", get(events))

@@ -1,5 +1,6 @@
 //! The live protocol over a real socket: fragments by ETag, the stream of events, and who may have them.
 
+mod approvals;
 mod fake;
 mod records;
 mod stage;
@@ -24,8 +25,12 @@ struct Visitor {
 
 impl Visitor {
     async fn signed_in(stage: &Stage) -> Self {
+        Self::signed_in_as(stage, "bed-manager.ZA4").await
+    }
+
+    async fn signed_in_as(stage: &Stage, user: &str) -> Self {
         let mut visitor = Self { address: stage.address, cookie: String::new() };
-        let answer = visitor.ask("POST", "/sign-in", "", "user=bed-manager.ZA4").await;
+        let answer = visitor.ask("POST", "/sign-in", "", &format!("user={user}")).await;
         assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
         let cookie = header(&answer, "set-cookie").expect("a cookie");
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");

@@ -12,7 +12,9 @@ use fallow_api::v1::{
 };
 use http::{HeaderMap, StatusCode};
 
+pub(super) use self::proposal::is_incident_between;
 use self::view::{Board, FileShown};
+pub(super) use self::view::{between, what};
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
 use super::situation::sections::{Entry, Section, sections};

@@ -15,6 +15,7 @@ use crate::directory::{Desk, Directory};
 use crate::preferences::Preferences;
 use crate::problem::Problem;
 use crate::routes;
+use crate::session::Viewer;
 use crate::words::{codes, time};
 
 /// A page that the navigation leads to.
@@ -79,6 +80,11 @@ struct Entry {
     is_current: bool,
 }
 
+/// Says whether the policy can ask the viewer to approve what trusts agree, and nobody asks them for a trust's answer.
+fn may_approve(viewer: &Viewer) -> bool {
+    ["icb", "lead_provider", "gold"].contains(&viewer.role.as_str())
+}
+
 /// How long every page tells of what broke glass: until the whole of the next shift has seen it.
 const GLASS_SHOWN_FOR: SignedDuration = SignedDuration::from_hours(24);
 
@@ -106,6 +112,8 @@ pub(crate) struct Head {
     /// The page, as the fragment's address has it.
     place: &'static str,
     entries: Vec<Entry>,
+    /// How many proposals wait for the viewer to approve them.
+    approvals: usize,
     incidents: Vec<Incident>,
     /// What broke glass and is the viewer's business, in words.
     broken_glass: Vec<String>,
@@ -119,11 +127,11 @@ impl Head {
     /// Reads the counts; a page is shown without them rather than not at all.
     pub(crate) async fn read(visit: &Visit, place: Place) -> Self {
         let waiting = async {
-            if visit.viewer().trust.is_none() {
-                return Ok(0);
+            if visit.viewer().trust.is_none() && !may_approve(visit.viewer()) {
+                return Ok(Vec::new());
             }
             let filter = ProposalFilter { waiting_for_me: true, ..ProposalFilter::default() };
-            visit.calls.proposals(filter).await.map(|waiting| waiting.len())
+            visit.calls.proposals(filter).await
         };
         let situation = async {
             let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
@@ -150,7 +158,12 @@ impl Head {
         head.store_caveat = situation.store_caveat;
         head.missing = missing;
         let inbox = head.entries.iter_mut().filter(|entry| entry.path == Place::Proposals.path());
-        inbox.for_each(|entry| entry.count = waiting.as_ref().copied().unwrap_or(0));
+        let waiting = waiting.map_or(0, |waiting| waiting.len());
+        if may_approve(visit.viewer()) {
+            head.approvals = waiting;
+        } else {
+            inbox.for_each(|entry| entry.count = waiting);
+        }
         head
     }
 
@@ -168,6 +181,7 @@ impl Head {
         Self {
             place: place.path(),
             entries: own.map(entry).collect(),
+            approvals: 0,
             incidents: Vec::new(),
             broken_glass: Vec::new(),
             store_caveat: String::new(),
@@ -176,7 +190,7 @@ impl Head {
     }
 
     fn waiting(&self) -> usize {
-        self.entries.iter().map(|entry| entry.count).sum()
+        self.approvals + self.entries.iter().map(|entry| entry.count).sum::<usize>()
     }
 }
 

@@ -17,7 +17,9 @@ use futures::stream::{self, StreamExt};
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 
+pub(super) use self::view::asked;
 use self::view::{Inbox, Known};
+pub(super) use self::why::Why;
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
 use crate::app::{Update, Visit};

@@ -26,6 +26,8 @@ struct Page {
     shown: Vec<(String, String)>,
     /// What is done of it already; empty when nothing is.
     done: String,
+    /// Whether it is a sheet, of which some may be done without anybody knowing.
+    is_sheet: bool,
     /// Whether they act now as they did then: for another trust, or in another role, it would say something else.
     is_same: bool,
 }
@@ -36,11 +38,12 @@ pub(crate) async fn page(visit: Visit, Path(name): Path<String>) -> Response {
         return visit.refuse(&Problem::not_found());
     };
     let frame = Frame::read(&visit, Place::Elsewhere, "Go on where you were").await;
-    let Kept { shown, done } =
-        Kept::of(&form).unwrap_or_else(|| Kept { shown: shown(&form), done: String::new() });
+    let kept = Kept::of(&form);
+    let is_sheet = kept.is_some();
+    let Kept { shown, done } = kept.unwrap_or_else(|| Kept { shown: shown(&form), done: String::new() });
     let is_same = form.viewer == *visit.viewer();
     let (csrf, path) = (visit.signed.csrf.clone(), form.path);
-    let page = Page { frame, csrf, path, fields: form.fields, shown, done, is_same };
+    let page = Page { frame, csrf, path, fields: form.fields, shown, done, is_sheet, is_same };
     routes::html(StatusCode::OK, rendered(&page))
 }
 

@@ -35,6 +35,12 @@ fn answer_of(verdict: Verdict, reason: i32, at: prost_types::Timestamp) -> Answe
     Answer { state: state.into(), reason, at: Some(at), ..Answer::default() }
 }
 
+/// Says whether a proposal waits for a role's approval.
+fn awaits(proposal: &Proposal, role: &str) -> bool {
+    let pending = |one: &&Authority| one.state() == authority::State::Pending && one.role == role;
+    proposal.authority.as_ref().filter(pending).is_some()
+}
+
 fn all_say_yes(proposal: &Proposal) -> bool {
     let yes = |side: &Option<Answer>| side.as_ref().is_some_and(|one| one.state() == answer::State::Accepted);
     yes(&proposal.home)
@@ -49,6 +55,7 @@ impl MatchingService for World {
         request: Request<ListProposalsRequest>,
     ) -> Result<Response<ListProposalsResponse>, Status> {
         let trust = self.trust(&request)?;
+        let role = self.caller(&request)?.actor.role;
         let filter = request.into_inner().filter.unwrap_or_default();
         let held = vec![proposal::State::Held.into()];
         let states = if filter.states.is_empty() { held } else { filter.states };
@@ -60,7 +67,9 @@ impl MatchingService for World {
             let waits = side_of(one, &trust).is_none_or(|side| side.state() == answer::State::Pending);
             states.contains(&one.state)
                 && (filter.trusts.is_empty() || sides.iter().any(|side| filter.trusts.contains(side)))
-                && (!filter.waiting_for_me || (sides.contains(&&trust) && waits))
+                && (!filter.waiting_for_me
+                    || (sides.contains(&&trust) && waits)
+                    || awaits(one, role.as_str()))
         });
         let proposals = proposals.cloned().collect();
         Ok(Response::new(ListProposalsResponse {
@@ -68,6 +77,53 @@ impl MatchingService for World {
             revision: records.revision,
             ..Default::default()
         }))
+    }
+
+    async fn approve_proposal(
+        &self,
+        request: Request<ApproveProposalRequest>,
+    ) -> Result<Response<ApproveProposalResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        if asked.refuse && asked.reason.is_empty() {
+            return Err(Status::failed_precondition("every trust of the proposal sees why: give a reason"));
+        }
+        self.change(|records| {
+            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
+            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
+            expect(asked.expected_revision, records.proposals[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let proposal = &mut records.proposals[at];
+            let state = if asked.refuse { authority::State::Refused } else { authority::State::Approved };
+            if let Some(authority) = &mut proposal.authority {
+                (authority.state, authority.reason) = (state.into(), asked.reason);
+            }
+            if asked.refuse {
+                proposal.set_state(proposal::State::Declined);
+            }
+            proposal.revision = revision;
+            let proposal = Some(proposal.clone());
+            Ok(Response::new(ApproveProposalResponse { proposal, revision, transfer: None }))
+        })
+    }
+
+    async fn extend_transfer(
+        &self,
+        request: Request<ExtendTransferRequest>,
+    ) -> Result<Response<ExtendTransferResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            let at = records.transfers.iter().position(|one| one.id == asked.transfer);
+            let at = at.ok_or_else(|| Status::not_found("there is no such transfer"))?;
+            expect(asked.expected_revision, records.transfers[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let transfer = &mut records.transfers[at];
+            transfer.set_state(transfer::State::Extended);
+            transfer.return_plan = Some(ReturnPlan { due_at: asked.due_at, note: String::new() });
+            transfer.revision = revision;
+            Ok(Response::new(ExtendTransferResponse { transfer: Some(transfer.clone()), revision }))
+        })
     }
 
     async fn bypass_proposal(

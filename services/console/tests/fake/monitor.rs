@@ -31,6 +31,24 @@ impl MonitorService for World {
         Ok(Response::new(GetSituationResponse { situation: Some(situation), ..Default::default() }))
     }
 
+    async fn set_mode(&self, request: Request<SetModeRequest>) -> Result<Response<SetModeResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            let revision = records.bump(&asked.request_id);
+            let all = &mut records.region.collaboratives;
+            let one = all.iter_mut().find(|one| one.id == asked.collaborative);
+            one.ok_or_else(|| Status::not_found("there is no such collaborative"))?.mode = asked.mode;
+            let mode = situation::CollaborativeMode {
+                collaborative: asked.collaborative,
+                mode: asked.mode,
+                reason: asked.reason,
+                ..Default::default()
+            };
+            Ok(Response::new(SetModeResponse { mode: Some(mode), revision }))
+        })
+    }
+
     async fn list_actions(
         &self,
         request: Request<ListActionsRequest>,

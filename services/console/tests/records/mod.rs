@@ -25,7 +25,7 @@ fn clock(at: Option<Timestamp>) -> String {
 }
 
 /// Sends a form of a page: the fields that it has for everybody, and those that are given.
-async fn press(visitor: &Visitor, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
+pub(crate) async fn press(visitor: &Visitor, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
     let mut body = format!("csrf={}", encoded(&hidden(page, "csrf")));
     for (name, value) in fields {
         body.push_str(&format!("&{name}={}", encoded(value)));

@@ -250,7 +250,7 @@ fn code_key(code: OverrideReason) -> &'static str {
 }
 
 /// Says whether a collaborative of both trusts is in incident mode. The service decides.
-fn is_incident_between(region: &Region, proposal: &Proposal) -> bool {
+pub(in crate::pages) fn is_incident_between(region: &Region, proposal: &Proposal) -> bool {
     region.collaboratives.iter().any(|one| {
         codes::is_incident(one.mode())
             && one.members.contains(&proposal.home_trust)

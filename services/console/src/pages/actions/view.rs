@@ -143,7 +143,7 @@ fn address(proposal: &str) -> String {
 }
 
 /// Says what a proposal is about, as far as its need is the viewer's to know.
-pub(super) fn what(proposal: &Proposal, need: Option<&Need>) -> String {
+pub(in crate::pages) fn what(proposal: &Proposal, need: Option<&Need>) -> String {
     match need.and_then(|need| need.resource.as_ref().map(|resource| (need, resource))) {
         Some((need, resource)) if need.case_ref.is_empty() => resource::phrase(resource, proposal.units),
         Some((need, resource)) => {
@@ -154,7 +154,7 @@ pub(super) fn what(proposal: &Proposal, need: Option<&Need>) -> String {
 }
 
 /// `Aldermoor supports Dunmere`.
-pub(super) fn between(proposal: &Proposal, directory: &Directory) -> String {
+pub(in crate::pages) fn between(proposal: &Proposal, directory: &Directory) -> String {
     let (supporting, home) =
         (directory.trust(&proposal.supporting_trust), directory.trust(&proposal.home_trust));
     format!("{supporting} supports {home}")

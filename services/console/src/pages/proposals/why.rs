@@ -7,16 +7,16 @@ use crate::directory::Directory;
 use crate::words::time::Now;
 
 /// An explanation: the line that says most, and the others.
-pub(super) struct Why {
+pub(in crate::pages) struct Why {
     /// Place in the queue and burden.
-    pub(super) headline: String,
+    pub(in crate::pages) headline: String,
     /// What else there is to say, line by line.
-    pub(super) lines: Vec<Line>,
+    pub(in crate::pages) lines: Vec<Line>,
 }
 
 impl Why {
     /// Explains a proposal; `None` when the engine gave no explanation.
-    pub(super) fn new(proposal: &Proposal, now: &Now, directory: &Directory) -> Option<Self> {
+    pub(in crate::pages) fn new(proposal: &Proposal, now: &Now, directory: &Directory) -> Option<Self> {
         let mut lines = render::proposal(proposal, directory.names(), &now.zone).into_iter();
         let headline = lines.next()?.text;
         Some(Self { headline, lines: lines.collect() })

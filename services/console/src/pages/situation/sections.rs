@@ -15,6 +15,8 @@ pub(crate) enum Section {
     Trends,
     /// What happened and what was decided.
     Timeline,
+    /// What somebody above the trusts must agree to.
+    Approvals,
     /// What takes two people.
     Actions,
     /// What was counted.
@@ -28,13 +30,14 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Situation,
         Self::Alerts,
         Self::Unmet,
         Self::Flow,
         Self::Trends,
         Self::Timeline,
+        Self::Approvals,
         Self::Actions,
         Self::Reports,
         Self::Sitrep,
@@ -50,6 +53,7 @@ impl Section {
             Self::Flow => "/reports?kind=flow",
             Self::Trends => "/trends",
             Self::Timeline => "/timeline",
+            Self::Approvals => "/approvals",
             Self::Actions => "/actions",
             Self::Reports => "/reports?kind=outcomes",
             Self::Sitrep => "/sitrep",
@@ -66,6 +70,7 @@ impl Section {
             Self::Flow => "Flow",
             Self::Trends => "Trends",
             Self::Timeline => "Timeline",
+            Self::Approvals => "Approvals",
             Self::Actions => "Two people",
             Self::Reports => "Reports",
             Self::Sitrep => "Sitrep",

@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use fallow_api::v1::{
-    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ReturnPlan, Transfer, Transport, transfer,
+    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest, ReturnPlan, Transfer,
+    Transport, transfer,
 };
 
 use super::super::problem::Control;
@@ -19,6 +20,7 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("transport.provider", "way-provider", "Who carries"),
     Control::new("return_plan.due_at", "way-due", "Back by"),
     Control::new("return_plan.note", "way-note", "What was agreed"),
+    Control::new("due_at", "way-until", "Until"),
 ];
 
 /// `POST /transfers/advance`: to the next state, one item of the checklist done, or the way there or back as it is known.
@@ -81,6 +83,30 @@ fn said(fields: &Fields, to: transfer::State, now: &Transfer) -> String {
         _ => "The checklist is updated.",
     };
     kept.to_owned()
+}
+
+/// `POST /transfers/extend`: staff or an item stay longer, or go back earlier, than was planned.
+pub(crate) async fn extend(Posted { visit, fields }: Posted) -> Response {
+    let made = async {
+        let until = visit.now.read_control(fields.text("until"));
+        let until = until.ok_or_else(|| Problem::invalid("due_at", "must be a date and a time"))?;
+        let request = ExtendTransferRequest {
+            request_id: fields.request_id(),
+            expected_revision: fields.revision(),
+            transfer: fields.text("transfer").to_owned(),
+            due_at: Some(to_wire(until)),
+            ..ExtendTransferRequest::default()
+        };
+        let now = visit.calls.matching().extend_transfer(request).await?.into_inner().transfer;
+        Ok::<_, Problem>((until, now.unwrap_or_default().id))
+    };
+    match made.await {
+        Ok((until, id)) => {
+            let said = format!("They stay until {}. Both trusts see it.", visit.now.clock(until));
+            visit.done(said, &format!("/transfers?open={id}#transfer-{id}"))
+        }
+        Err(problem) => show_problem(&visit, &problem).await,
+    }
 }
 
 /// `POST /transfers/abort`

@@ -80,6 +80,8 @@ struct Row {
     /// What the forms about the way there and the way back hold; `None` where the viewer has nothing to say about them.
     way_there: Option<WayThere>,
     way_back: Option<WayBack>,
+    /// Until when lent staff or a lent item stay, as the control's value, where the viewer may change that.
+    stay: Option<String>,
     column: usize,
 }
 
@@ -175,7 +177,7 @@ impl Row {
             &transfer.home_trust
         };
         let resource = transfer.resource.clone().unwrap_or_default();
-        let is_lent = matches!(resource.kind(), ResourceKind::Staff | ResourceKind::Equipment);
+        let is_lent = is_lent(resource.kind());
         let sides = Sides {
             home: trust == Some(transfer.home_trust.as_str()),
             supporting: trust == Some(transfer.supporting_trust.as_str()),
@@ -215,6 +217,8 @@ impl Row {
             facts: facts(transfer, now, directory),
             way_there: (is_ours && can_abort(state)).then(|| WayThere::of(transfer)),
             way_back: (is_ours && !is_lent && comes_back(state)).then(|| WayBack::of(transfer, now)),
+            stay: ((sides.home || sides.supporting) && is_at_work(state))
+                .then(|| WayBack::of(transfer, now).due),
             column,
         }
     }
@@ -273,11 +277,14 @@ fn facts(transfer: &Transfer, now: &Now, directory: &Directory) -> Vec<String> {
     }
     if let Some(plan) = &transfer.return_plan {
         let due = from_wire(plan.due_at.as_ref());
-        let is_late = comes_back(transfer.state()) && due.is_some_and(|due| due < now.at);
+        let is_lent = transfer.resource.as_ref().is_some_and(|resource| is_lent(resource.kind()));
+        let is_away = comes_back(transfer.state()) || is_at_work(transfer.state());
+        let is_late = is_away && due.is_some_and(|due| due < now.at);
         let due = due.map_or_else(|| "not known when".to_owned(), |due| now.clock(due));
         let late = if is_late { ", late" } else { "" };
         let note = if plan.note.is_empty() { String::new() } else { format!(": {}", plan.note) };
-        facts.push(format!("back home {due}{late}{note}"));
+        let whither = if is_lent { "back at the lender\u{2019}s" } else { "back home" };
+        facts.push(format!("{whither} {due}{late}{note}"));
     }
     facts
 }
@@ -299,6 +306,16 @@ fn comes_back(state: transfer::State) -> bool {
         | transfer::State::Extended
         | transfer::State::Returned => false,
     }
+}
+
+/// Says whether what moves is lent and comes back: staff and items, not patients.
+fn is_lent(kind: ResourceKind) -> bool {
+    matches!(kind, ResourceKind::Staff | ResourceKind::Equipment)
+}
+
+/// Says whether lent staff or a lent item are at work, so that their stay can be made longer or shorter.
+fn is_at_work(state: transfer::State) -> bool {
+    matches!(state, transfer::State::Deployed | transfer::State::Extended)
 }
 
 /// Begins a text with a capital.
