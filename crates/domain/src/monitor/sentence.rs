@@ -61,10 +61,14 @@ impl Words<'_> {
             What::NeedAgreed { need, minutes, in_time } => {
                 let after = minutes.map(|n| format!(", {n} min after it was raised")).unwrap_or_default();
                 let late = if *in_time { "" } else { ", past its needed-by" };
-                format!("All of {}'s need is agreed: {}{after}{late}.", self.trust(need.trust), of_need(need))
+                format!(
+                    "All of {} need is agreed: {}{after}{late}.",
+                    whose(&self.trust(need.trust)),
+                    of_need(need)
+                )
             }
             What::NeedEnded { need, state } => {
-                format!("{}'s need {}: {}.", self.trust(need.trust), need_end(*state), of_need(need))
+                format!("{} need {}: {}.", whose(&self.trust(need.trust)), need_end(*state), of_need(need))
             }
             What::Proposed(pair) => {
                 let third = pair.third.map(|third| format!(", with a team of {}", self.trust(third)));
@@ -198,6 +202,11 @@ impl Words<'_> {
         };
         format!("{who} {did}: {}.", self.pair(pair))
     }
+}
+
+/// "Dunmere's", "Calverleigh Hospitals'"
+fn whose(name: &str) -> String {
+    if name.ends_with('s') { format!("{name}'") } else { format!("{name}'s") }
 }
 
 fn of_need(need: &OfNeed) -> String {

@@ -34,6 +34,11 @@ fn an_alert_is_told_as_it_lives() {
 }
 
 #[test]
+fn what_is_whose_is_written_as_people_write_it() {
+    assert_eq!([whose("Dunmere"), whose("Calverleigh Hospitals")], ["Dunmere's", "Calverleigh Hospitals'"]);
+}
+
+#[test]
 fn a_sentence_ends_once() {
     assert_eq!(
         (sentence(" Open it"), sentence("Open it."), sentence("Open?")),
