@@ -42,6 +42,8 @@ async fn a_care_board_approves_or_refuses_what_waits_for_it() {
     }
     assert!(!page.contains(&format!("id=\"approval-{others}\"")), "{page}");
     assert!(page.contains("Waiting for somebody else (1)"), "{page}");
+    let desk = stage.world.records().proposals.iter().find(|one| one.id == first).unwrap().home_phone.clone();
+    assert!(!desk.is_empty() && page.contains(&format!(">{desk}</a>")), "whom to ring: {page}");
 
     let done = press(&board, &page, "/approvals/approve", &[("proposal", &first)]).await;
     assert!(done.starts_with("HTTP/1.1 303"), "{done}");

@@ -8,7 +8,7 @@ use fallow_api::v1::{Need, Proposal, Region};
 use super::super::actions::{between, is_incident_between, what};
 use super::super::proposals::{Why, asked};
 use crate::app::Visit;
-use crate::directory::Directory;
+use crate::directory::{Desk, Directory};
 use crate::words::codes::{self, Tag};
 use crate::words::time::from_wire;
 
@@ -38,8 +38,8 @@ struct Row {
     needed_by: Option<String>,
     /// Who pays, where the need says so.
     funding: String,
-    /// What each trust has said.
-    sides: Vec<(String, Tag)>,
+    /// What each trust has said, and whom to ring there.
+    sides: Vec<(String, Tag, Option<Desk>)>,
     why: Option<Why>,
     /// Whether it is for another role, and gold may decide because there is an incident.
     is_for_gold: bool,
@@ -79,7 +79,14 @@ impl Row {
         let paid = need.map(|need| [need.funding_route.as_str(), need.cost_centre.as_str()]);
         let paid: Vec<&str> = paid.into_iter().flatten().filter(|one| !one.is_empty()).collect();
         let said = |(trust, answer): (&str, fallow_api::v1::Answer)| {
-            (directory.trust(trust).to_owned(), codes::answer_state(answer.state()))
+            let phone = match &proposal.team {
+                _ if trust == proposal.home_trust => &proposal.home_phone,
+                _ if trust == proposal.supporting_trust => &proposal.supporting_phone,
+                Some(team) => &team.phone,
+                None => "",
+            };
+            let desk = Desk::new(directory.trust(trust), phone);
+            (directory.trust(trust).to_owned(), codes::answer_state(answer.state()), desk)
         };
         Self {
             id: proposal.id.clone(),
