@@ -6,7 +6,7 @@ mod find;
 use fallow_api::render;
 use fallow_api::v1::{
     AdjustOfferRequest, AskToConfirmRequest, ConfirmOffersRequest, Figures, Freshness, Limits,
-    ListOffersRequest, Offer, OfferFilter, OfferSelection, PublishOfferRequest, Resource,
+    ListOffersRequest, Offer, OfferFilter, OfferSelection, PublishOfferRequest, Resource, ResourceKind,
     ResumeOffersRequest, SetReserveRequest, SuspendOffersRequest, Team, WatchOffersRequest, Window,
     WithdrawOfferRequest,
 };
@@ -76,6 +76,11 @@ fn offer_of(session: &Session<'_>, args: &Publish) -> Result<Offer, Failure> {
     let terms = &args.terms;
     let (now, zone) = (session.now(), &session.zone);
     let from = terms.from.as_deref().map(|text| time::parse(text, now, zone)).transpose()?;
+    let is_timed = matches!(args.resource.kind(), ResourceKind::Theatre | ResourceKind::Diagnostic);
+    if is_timed && from.is_none() {
+        return Err(Failure::usage("when does it start? What has started already is proposed to nobody")
+            .next("say --from TIME, such as --from +2h or --from \"thu 13:30\""));
+    }
     let until = time::parse(&terms.until, now, zone)?;
     let site = session.site(terms.site.as_deref())?;
     let resource = Resource { specialties: terms.specialty.clone(), ..args.resource.clone() };

@@ -147,7 +147,9 @@ impl From<Problem> for Failure {
             problem.reason.as_str()
         };
         let mut failure = Self::new(Exit::of(problem.code), reason, problem.text.clone());
-        failure.why.extend(problem.violations.iter().map(|wrong| format!("{}: {}", wrong.field, wrong.text)));
+        // What is about no field has been said already.
+        let of_fields = problem.violations.iter().filter(|wrong| !wrong.field.is_empty());
+        failure.why.extend(of_fields.map(|wrong| format!("{}: {}", wrong.field, wrong.text)));
         failure.why.extend(problem.numbers.iter().map(|(name, value)| format!("{name} = {value}")));
         if let Some(wait) = problem.retry_after {
             failure.next.push(format!("wait {} s, then the same command", wait.as_secs_f64().ceil()));

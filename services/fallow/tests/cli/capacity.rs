@@ -24,6 +24,20 @@ fn lists(world: &World, offers: Vec<Offer>) {
 }
 
 #[tokio::test]
+async fn slots_and_sessions_say_when_they_start() {
+    let world = World::new().await;
+    for what in ["free 6 mri --until 20:00", "free 240 theatre --specialty 110 --until 20:00"] {
+        let told = world.run(what).await;
+        assert_eq!((told.exit, told.calls.len()), (2, 0), "{what}: {}", told.err);
+        assert!(
+            told.err.contains("when does it start?") && told.err.contains("say --from TIME"),
+            "{}",
+            told.err
+        );
+    }
+}
+
+#[tokio::test]
 async fn free_publishes_and_says_so() {
     let world = World::new().await;
     world.script.on("CapacityService/PublishOffer", |ask: PublishOfferRequest| {

@@ -91,7 +91,7 @@ pub(super) struct Terms {
     /// Until when: 20:00, +4h, "tomorrow 08:00", RFC 3339
     #[arg(long)]
     pub(super) until: String,
-    /// From when; a session needs it. Default: now
+    /// From when; sessions and slots need it. Default: now
     #[arg(long)]
     pub(super) from: Option<String>,
     /// ODS site code. Default: the context's
