@@ -20,6 +20,7 @@ mod compact;
 mod keys;
 pub mod provider;
 pub mod sessions;
+mod signed;
 pub mod systems;
 pub mod tls;
 mod token;

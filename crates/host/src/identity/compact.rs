@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::token::TOKEN_BYTES_MAX;
 
-const MALFORMED: &str = "the token is no signed token of at most 8 KiB";
+pub(super) const MALFORMED: &str = "the token is no signed token of at most 8 KiB";
 
 /// Headers that bring or point to a key, which is how forgers bring their own, or that change how the rest is read.
 const NEVER: [&str; 5] = ["jku", "jwk", "x5u", "x5c", "crit"];

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::assurance::Assurance;
-use super::compact::{Compact, lacks, refuse};
+use super::compact::{Compact, MALFORMED, lacks, refuse};
 use super::keys::{KeyError, KeySet, SigningKey};
 use super::sessions::{self, EndedSessions};
+use super::signed::Signed;
 use super::{Caller, no_credentials};
 use crate::clock::Clock;
 
@@ -29,7 +30,7 @@ pub(super) const LEEWAY_SECONDS_MAX: u32 = 30;
 
 /// The claims as they stand in a token. All optional here, so that what is missing can be named.
 #[derive(Default, Serialize, Deserialize)]
-struct Claims {
+pub(super) struct Claims {
     iss: Option<String>,
     aud: Option<Value>,
     sub: Option<String>,
@@ -112,6 +113,7 @@ pub struct Verifier {
     leeway_seconds: i64,
     clock: Clock,
     ended: Option<Arc<EndedSessions>>,
+    signed: Arc<Signed>,
 }
 
 impl fmt::Debug for Verifier {
@@ -142,6 +144,7 @@ impl Verifier {
             leeway_seconds,
             clock,
             ended: None,
+            signed: Arc::default(),
         }
     }
 
@@ -182,7 +185,7 @@ impl Verifier {
     pub fn verify(&self, token: &str) -> Result<Caller, Failure> {
         let claims = self.signed_claims(token)?;
         self.check_end(&claims)?;
-        let caller = self.told(claims)?;
+        let caller = self.told(&claims)?;
         self.check_session(&caller)?;
         Ok(caller)
     }
@@ -193,11 +196,11 @@ impl Verifier {
     /// # Errors
     /// As [`Verifier::verify`], but `TOKEN_EXPIRED` and `SESSION_ENDED`.
     pub fn once_held_by(&self, token: &str) -> Result<Caller, Failure> {
-        self.told(self.signed_claims(token)?)
+        self.told(&*self.signed_claims(token)?)
     }
 
     /// Reads who the claims of a token speak for.
-    fn told(&self, claims: Claims) -> Result<Caller, Failure> {
+    fn told(&self, claims: &Claims) -> Result<Caller, Failure> {
         if claims.iss.as_deref() != Some(&self.issuer) {
             return refuse(reasons::TOKEN_ISSUER, "the token comes from another issuer");
         }
@@ -208,7 +211,7 @@ impl Verifier {
                 "the token is meant for another audience, or for more than one",
             );
         }
-        self.check_times(&claims)?;
+        self.check_times(claims)?;
         let subject = claims.sub.as_deref().unwrap_or_default();
         let Some(region) = claims.region.as_deref() else { return lacks("region") };
         if region != self.region.as_str() {
@@ -269,13 +272,19 @@ impl Verifier {
         Ok(())
     }
 
-    /// Returns the claims of a token whose signature holds.
-    fn signed_claims(&self, token: &str) -> Result<Claims, Failure> {
-        let compact = Compact::read(token, Algorithm::EdDSA)?;
-        let claims = compact.verified(self.keys.find(&compact.key_id), Algorithm::EdDSA)?;
-        // A claim of the wrong type is an error of the deserialiser.
-        serde_json::from_value(Value::Object(claims))
-            .or_else(|_| refuse(reasons::TOKEN_MALFORMED, "a claim of the token is of the wrong kind"))
+    /// Returns the claims of a token whose signature holds. The keys are those of the verifier as long as it lives, so that
+    /// what was signed by one of them stays so.
+    fn signed_claims(&self, token: &str) -> Result<Arc<Claims>, Failure> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return refuse(reasons::TOKEN_MALFORMED, MALFORMED);
+        }
+        self.signed.claims_of(token, || {
+            let compact = Compact::read(token, Algorithm::EdDSA)?;
+            let claims = compact.verified(self.keys.find(&compact.key_id), Algorithm::EdDSA)?;
+            // A claim of the wrong type is an error of the deserialiser.
+            serde_json::from_value(Value::Object(claims))
+                .or_else(|_| refuse(reasons::TOKEN_MALFORMED, "a claim of the token is of the wrong kind"))
+        })
     }
 
     /// Refuses a token that has ended. One that does not say when it ends is refused as such.

@@ -161,6 +161,21 @@ fn one_algorithm_and_known_keys_alone() {
 }
 
 #[test]
+fn what_is_known_of_one_token_says_nothing_of_another() {
+    let world = world();
+    let token = world.signer.sign(&world.claims()).unwrap();
+    assert!(world.verifier.verify(&token).is_ok());
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let other = world.signer.sign(&json!({ "sub": "somebody else" })).unwrap();
+    let (_, others) = other.rsplit_once('.').unwrap();
+    assert_ne!(signature, others);
+    for _ in 0..2 {
+        assert_eq!(world.reason_of(&format!("{message}.{others}")), reasons::TOKEN_KEY);
+        assert!(world.verifier.verify(&token).is_ok());
+    }
+}
+
+#[test]
 fn what_is_no_token_is_malformed() {
     let world = world();
     let token = world.signer.sign(&world.claims()).unwrap();
