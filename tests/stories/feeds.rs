@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fallow_api::problem::Problem;
 use fallow_api::{reasons, v1};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
@@ -16,6 +17,7 @@ stories!(
     the_largest_whole_state_replaces_another,
     what_is_promised_is_not_withdrawn_by_being_left_out,
     a_stream_goes_on_after_a_break,
+    a_stream_that_comes_at_once_is_answered_in_order,
     a_waiting_list_goes_on_after_a_break,
     a_watch_goes_on_from_its_cursor,
 );
@@ -159,6 +161,50 @@ async fn a_stream_goes_on_after_a_break(world: &mut World) {
     assert_eq!(error.reason, reasons::OUT_OF_ORDER_FEED);
     assert!(matches!(late[1].result, Some(Came::Revision(_))), "{late:?}");
     assert_eq!(world.records().await.offers.len(), 3);
+}
+
+async fn a_stream_that_comes_at_once_is_answered_in_order(world: &mut World) {
+    use v1::stream_offers_response::Result as Came;
+    const BAYS: i64 = 100;
+    const ITEMS: i64 = 3 * BAYS;
+    /// Items, counted from 0, of which one is wrong in itself and one older than what was said of its bay.
+    const WRONG: i64 = 70;
+    const LATE: i64 = 200;
+    let feed = world.user("trust-system.ZA1");
+    // Each bay comes three times.
+    let item = |number: i64| v1::StreamOffersRequest {
+        feed: "bed-state".into(),
+        source_seq: if number == LATE { 1 } else { 1_000 + number },
+        offer: bays(world, &[(&format!("bay {}", number % BAYS), 1 + number / BAYS)]).pop(),
+    };
+    let mut items: Vec<_> = (0..ITEMS).map(item).collect();
+    items[WRONG as usize].offer.as_mut().unwrap().site = "ZA201".into();
+    let sent: Vec<_> = items.iter().map(|item| item.source_seq).collect();
+    let answers = feed.capacity().stream_offers(tokio_stream::iter(items)).await.unwrap().into_inner();
+    let answers: Vec<_> = answers.collect::<Result<_, _>>().await.unwrap();
+    assert_eq!(answers.iter().map(|answer| answer.source_seq).collect::<Vec<_>>(), sent);
+
+    let (mut revisions, mut refused) = (Vec::new(), Vec::new());
+    for (number, answer) in answers.iter().enumerate() {
+        match &answer.result {
+            Some(Came::Revision(revision)) => revisions.push(*revision),
+            Some(Came::Error(error)) => refused.push((number as i64, Code::from(error.code))),
+            None => panic!("an item without an answer"),
+        }
+    }
+    assert_eq!(refused, [(WRONG, Code::InvalidArgument), (LATE, Code::Aborted)]);
+    assert!(revisions.is_sorted(), "{revisions:?}");
+    revisions.dedup();
+    assert!(revisions.len() < 100, "many go into one commit: {}", revisions.len());
+    let offers = world.records().await.offers;
+    assert_eq!(offers.len() as i64, BAYS);
+    for offer in offers.values() {
+        let key = offer.source_key.as_ref().unwrap().as_str();
+        let bay: i64 = key.trim_start_matches("bay ").parse().unwrap();
+        // The last that was taken of a bay is what stands.
+        let taken = (0..3).map(|time| bay + time * BAYS).filter(|number| ![WRONG, LATE].contains(number));
+        assert_eq!(i64::from(offer.figures.staffed.get()), 1 + taken.max().unwrap() / BAYS, "{key}");
+    }
 }
 
 async fn a_waiting_list_goes_on_after_a_break(world: &mut World) {

@@ -5,6 +5,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::capacity_service_server::{CapacityService, CapacityServiceServer};
 use fallow_api::v1::{self, stream_offers_response, watch_offers_response};
+use fallow_domain::actor::Actor;
 use fallow_domain::ids::{Label, Note, OfferId};
 use fallow_domain::offer::{Offer, Source};
 use fallow_domain::resource::ResourceKind;
@@ -49,6 +50,40 @@ impl Capacity {
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
         Call::new(&self.live, caller(request)?.actor, self.clock.now(), traceparent())
+    }
+
+    /// Publishes items of a stream and returns an answer to each.
+    async fn acknowledge(
+        &self,
+        actor: Actor,
+        request_id: Option<String>,
+        items: Vec<v1::StreamOffersRequest>,
+    ) -> Vec<v1::StreamOffersResponse> {
+        // The time and the region are those of the items, not of the stream's beginning.
+        let trace = traceparent();
+        let ends = match Call::new(&self.live, actor.clone(), self.clock.now(), trace.clone()) {
+            Ok(call) => stream::items(&call, &items).await,
+            Err(failure) => items.iter().map(|_| Err(failure.clone())).collect(),
+        };
+        let answer = |(item, end): (v1::StreamOffersRequest, Result<u64, Failure>)| {
+            let result = match end {
+                Ok(revision) => stream_offers_response::Result::Revision(request::number_to_wire(revision)),
+                Err(failure) => {
+                    let error = failure.item_error();
+                    self.live.denials().item(&error, |reason| Denial {
+                        by: actor.clone(),
+                        call: "StreamOffers",
+                        reason,
+                        request_id: request_id.clone(),
+                        at: self.clock.now(),
+                        traceparent: trace.clone(),
+                    });
+                    stream_offers_response::Result::Error(error)
+                }
+            };
+            v1::StreamOffersResponse { source_seq: item.source_seq, result: Some(result) }
+        };
+        items.into_iter().zip(ends).map(answer).collect()
     }
 }
 
@@ -111,36 +146,20 @@ impl CapacityService for Capacity {
         opened.own_trust()?;
         let id = request.extensions().get().map(|RequestId(id)| id.clone());
         let (service, actor) = (self.clone(), opened.actor);
-        let answers = request.into_inner().then(move |item| {
+        let come = request.into_inner().ready_chunks(stream::TOGETHER);
+        let answers = come.then(move |come| {
             let (service, actor, id) = (service.clone(), actor.clone(), id.clone());
             async move {
-                let item = item?;
-                // The time and the region are those of the item, not of the stream's beginning.
-                let (at, trace) = (service.clock.now(), traceparent());
-                let written = match Call::new(&service.live, actor.clone(), at, trace.clone()) {
-                    Ok(call) => stream::item(&call, &item).await,
-                    Err(failure) => Err(failure),
-                };
-                let result = match written {
-                    Ok(revision) => {
-                        stream_offers_response::Result::Revision(request::number_to_wire(revision))
-                    }
-                    Err(failure) => {
-                        let error = failure.item_error();
-                        service.live.denials().item(&error, |reason| Denial {
-                            by: actor,
-                            call: "StreamOffers",
-                            reason,
-                            request_id: id,
-                            at: service.clock.now(),
-                            traceparent: trace,
-                        });
-                        stream_offers_response::Result::Error(error)
-                    }
-                };
-                Ok(v1::StreamOffersResponse { source_seq: item.source_seq, result: Some(result) })
+                let whole = come.iter().position(Result::is_err).unwrap_or(come.len());
+                let mut come = come.into_iter();
+                let items: Vec<_> = come.by_ref().take(whole).flatten().collect();
+                let answers = service.acknowledge(actor, id, items).await.into_iter().map(Ok);
+                // What cannot be read ends the stream, behind the answers to what could.
+                let end = come.next().and_then(Result::err).map(Err);
+                futures::stream::iter(answers.chain(end).collect::<Vec<_>>())
             }
         });
+        let answers = answers.flatten();
         Ok(Response::new(Box::pin(answers)))
     }
 

@@ -1,17 +1,58 @@
-//! `PublishOffer`: a new offer, or the same one again by the trust's own key.
+//! `PublishOffer`: a new offer, or the same one again by the trust's own key. Also several at once, as a stream brings them.
 
 use fallow_api::status::Failure;
 use fallow_domain::decide::offer::{OfferReport, publish};
 use fallow_domain::ids::{Label, OfferId};
 use fallow_domain::offer::Offer;
+use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::standing::Claim;
 use fallow_ledger::Key;
+use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, offer_key, source_claim_key};
 use fallow_ledger::transact::{Done, Step, View};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
+
+/// A report that is to be published, with the id of its offer should it be a new one.
+struct Publishing<'a> {
+    report: &'a OfferReport,
+    claim: Option<Key>,
+    fresh: OfferId,
+}
+
+impl<'a> Publishing<'a> {
+    fn new(report: &'a OfferReport) -> Result<Self, Failure> {
+        let claim = report.source_key.as_ref().map(|key| source_claim_key(report.trust, key.as_str()));
+        Ok(Self { report, claim, fresh: offer_id(&new_id())? })
+    }
+
+    /// Returns the keys that it will have to be decided on, as far as the picture knows.
+    fn first(&self, picture: &Picture) -> Vec<Key> {
+        let Some(claim) = &self.claim else { return Vec::new() };
+        let known = picture.get(claim).and_then(|seen| holder(&seen.record));
+        let around = known.into_iter().flat_map(|id| neighbours::around(picture, &[offer_key(&id)]));
+        around.chain([claim.clone()]).collect()
+    }
+
+    /// Returns the offer that holds its source key.
+    fn known(&self, view: &View) -> Option<OfferId> {
+        self.claim.as_ref().and_then(|claim| view.get(claim)).and_then(holder)
+    }
+
+    /// Returns the offer that it is about. An ended offer is history: the same key then begins a new one.
+    fn offer(&self, view: &View) -> OfferId {
+        let known = self.known(view).filter(|id| is_live(view, &offer_key(id)));
+        known.unwrap_or_else(|| self.fresh.clone())
+    }
+
+    /// Returns the claim on its source key that has to be written with the offer, if it is a new one.
+    fn new_claim(&self, id: &OfferId) -> Result<Option<(Key, Option<Record>)>, Failure> {
+        let Some(claim) = self.claim.as_ref().filter(|_| *id == self.fresh) else { return Ok(None) };
+        Ok(Some((claim.clone(), Some(Record::Claim(Claim { holder: label(id)? })))))
+    }
+}
 
 /// Publishes an offer and answers with it as it then is.
 ///
@@ -23,34 +64,15 @@ pub(crate) async fn run(
     report: &OfferReport,
     confirm_large_change: bool,
 ) -> Result<Done<Offer>, Failure> {
-    let fresh = offer_id(&new_id())?;
-    let claim = report.source_key.as_ref().map(|key| source_claim_key(report.trust, key.as_str()));
+    let publishing = Publishing::new(report)?;
     let picture = call.live.picture();
-    let first: Vec<Key> = claim
-        .iter()
-        .flat_map(|claim| {
-            let known = picture.get(claim).and_then(|seen| holder(&seen.record));
-            known
-                .into_iter()
-                .flat_map(|id| neighbours::around(picture, &[offer_key(&id)]))
-                .chain([claim.clone()])
-        })
-        .collect();
     call.live
-        .mutate(mutation, first, |view| {
-            let id = match claim.as_ref().and_then(|claim| view.get(claim)).and_then(holder) {
-                Some(known) => {
-                    let roots = [offer_key(&known)];
-                    let missing = neighbours::missing(view, picture, &roots);
-                    if !missing.is_empty() {
-                        return Ok(Step::Read(missing));
-                    }
-                    // An ended offer is history: the same key then begins a new one.
-                    if is_live(view, &roots[0]) { known } else { fresh.clone() }
-                }
-                None => fresh.clone(),
-            };
-            let read = neighbours::records(view);
+        .mutate(mutation, publishing.first(picture), |view| {
+            let missing = missing(std::slice::from_ref(&publishing), view, picture);
+            if !missing.is_empty() {
+                return Ok(Step::Read(missing));
+            }
+            let (id, read) = (publishing.offer(view), neighbours::records(view));
             let changes = publish(&read, &id, report.clone(), confirm_large_change, &call.actor, call.at)?;
             let Some(offer) = changes.offers.get(&id).or_else(|| read.offers.get(&id)).cloned() else {
                 return Ok(Step::ReadAgain);
@@ -59,12 +81,73 @@ pub(crate) async fn run(
                 return Ok(Step::Answer(offer));
             }
             let mut writes = neighbours::writes(changes);
-            if let (Some(claim), true) = (&claim, id == fresh) {
-                writes.push((claim.clone(), Some(Record::Claim(Claim { holder: label(&id)? }))));
-            }
+            writes.extend(publishing.new_claim(&id)?);
             Ok(Step::Write { writes, answer: offer })
         })
         .await
+}
+
+/// Publishes reports of different source keys in one commit, each decided on what those before it made. One that is
+/// refused changes nothing and holds up none of the others. Returns for each the revision at which its offer stands.
+///
+/// # Errors
+/// The store's troubles and lost races, which are of all of them: then nothing was published.
+pub(crate) async fn run_all(
+    call: &Call,
+    mutation: &Mutation,
+    reports: &[OfferReport],
+) -> Result<Vec<Result<u64, Failure>>, Failure> {
+    let all = reports.iter().map(Publishing::new).collect::<Result<Vec<_>, Failure>>()?;
+    let picture = call.live.picture();
+    let first = all.iter().flat_map(|publishing| publishing.first(picture)).collect();
+    // As the last attempt decided: the offer, and whether anything was to be written of it.
+    let mut ends: Vec<Result<(OfferId, bool), Failure>> = Vec::with_capacity(all.len());
+    let done = call
+        .live
+        .mutate(mutation, first, |view| {
+            ends.clear();
+            let missing = missing(&all, view, picture);
+            if !missing.is_empty() {
+                return Ok(Step::Read(missing));
+            }
+            let (mut now, mut changed) = (neighbours::records(view), Records::default());
+            let mut claims = Vec::new();
+            for publishing in &all {
+                let (id, report) = (publishing.offer(view), publishing.report.clone());
+                match publish(&now, &id, report, false, &call.actor, call.at) {
+                    Ok(changes) => {
+                        if !changes.is_empty() {
+                            claims.extend(publishing.new_claim(&id)?);
+                            now.apply(changes.clone());
+                        }
+                        ends.push(Ok((id, !changes.is_empty())));
+                        changed.apply(changes);
+                    }
+                    // What was read does not hang together, and so nothing of it is decided.
+                    Err(torn) if torn.reason == reason::CHANGED_MEANWHILE => return Err(torn.into()),
+                    Err(refusal) => ends.push(Err(refusal.into())),
+                }
+            }
+            if changed.is_empty() {
+                return Ok(Step::Answer(()));
+            }
+            let mut writes = neighbours::writes(changed);
+            writes.extend(claims);
+            Ok(Step::Write { writes, answer: () })
+        })
+        .await?;
+    let revision = |(id, is_written): (OfferId, bool)| match is_written {
+        true => done.revision.0,
+        false => picture.get(&offer_key(&id)).map_or(0, |seen| seen.revision.0),
+    };
+    Ok(ends.into_iter().map(|end| end.map(revision)).collect())
+}
+
+/// Returns the keys that have still to be read before these can be decided on.
+fn missing(all: &[Publishing<'_>], view: &View, picture: &Picture) -> Vec<Key> {
+    let roots: Vec<Key> =
+        all.iter().filter_map(|publishing| publishing.known(view)).map(|id| offer_key(&id)).collect();
+    neighbours::missing(view, picture, &roots)
 }
 
 fn is_live(view: &View, key: &Key) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! An item is known by its source key and number: one that the offer already carries is acknowledged again without a
 //! write, so a feed may go on from its last acknowledgement after any break.
+//!
+//! Items that have come by the time the last ones are written go into one commit: each is parsed, looked at and decided on
+//! by itself and in order, but they are written, and waited for, once.
 
 use fallow_api::convert::{self, Check};
 use fallow_api::status::Failure;
@@ -16,33 +19,76 @@ use fallow_live::call::Call;
 use crate::publish::{self, holder};
 use crate::selection::offer_of;
 
-/// Publishes one item and returns the revision to acknowledge it with.
-///
-/// # Errors
-/// Every violation of the item; what publishing refuses; `OUT_OF_ORDER_FEED` when the offer carries a later number.
-pub(crate) async fn item(call: &Call, item: &v1::StreamOffersRequest) -> Result<u64, Failure> {
-    texts::check_item("/fallow.v1.CapacityService/StreamOffers", item, call.at)?;
-    let report = parse(call, item)?;
-    let picture = call.live.picture();
-    if let Some(claim) = report.source_key.as_ref().map(|key| source_claim_key(report.trust, key.as_str()))
-        && let Some(id) = picture.get(&claim).and_then(|seen| holder(&seen.record))
-        && let Some(seen) = picture.get(&offer_key(&id))
-        && let Some(offer) = offer_of(&seen.record)
-        && let (Some(last), Some(now)) = (offer.source_seq, report.source_seq)
-    {
-        if now == last {
-            return Ok(seen.revision.0);
-        }
-        if now < last {
-            let text = "this feed has reported the offer under a later number";
-            return Err(Refusal::new(reason::OUT_OF_ORDER_FEED, text).with("last", last).into());
+/// Most items of one commit: some milliseconds of the store's time, in which nothing else of the region is written.
+pub(crate) const TOGETHER: usize = 128;
+
+/// The revision to acknowledge an item with, or every violation of it; what publishing refuses; `OUT_OF_ORDER_FEED` when
+/// the offer carries a later number.
+type End = Result<u64, Failure>;
+
+/// Publishes items in order and returns what became of each.
+pub(crate) async fn items(call: &Call, items: &[v1::StreamOffersRequest]) -> Vec<End> {
+    let mut ends = Vec::with_capacity(items.len());
+    let mut waiting: Vec<(usize, OfferReport)> = Vec::with_capacity(items.len());
+    for (place, item) in items.iter().enumerate() {
+        match parse(call, item) {
+            Ok(report) => {
+                // An item is held against what those before it made of the same offer.
+                if waiting.iter().any(|(_, before)| before.source_key == report.source_key) {
+                    publish_all(call, &mut waiting, &mut ends).await;
+                }
+                match told_before(call, &report) {
+                    Some(end) => ends.push((place, end)),
+                    None => waiting.push((place, report)),
+                }
+            }
+            Err(failure) => ends.push((place, Err(failure))),
         }
     }
-    let done = publish::run(call, &call.unnamed("StreamOffers", false), &report, false).await?;
-    Ok(call.revision(&done, &offer_key(&done.answer.id), false))
+    publish_all(call, &mut waiting, &mut ends).await;
+    ends.sort_unstable_by_key(|(place, _)| *place);
+    ends.into_iter().map(|(_, end)| end).collect()
+}
+
+/// Publishes what waits, in one commit where that can be: what is too much for one, or loses every race together, goes one
+/// by one.
+async fn publish_all(call: &Call, waiting: &mut Vec<(usize, OfferReport)>, ends: &mut Vec<(usize, End)>) {
+    let (places, reports): (Vec<usize>, Vec<OfferReport>) = waiting.drain(..).unzip();
+    if reports.is_empty() {
+        return;
+    }
+    let mutation = call.unnamed("StreamOffers", false);
+    match publish::run_all(call, &mutation, &reports).await {
+        Ok(each) => ends.extend(places.into_iter().zip(each)),
+        Err(Failure::Limited { .. } | Failure::ChangedMeanwhile { .. }) if reports.len() > 1 => {
+            for (place, report) in places.into_iter().zip(&reports) {
+                let alone = publish::run_all(call, &mutation, std::slice::from_ref(report)).await;
+                let end = alone.unwrap_or_else(|failure| vec![Err(failure)]);
+                ends.extend(end.into_iter().map(|end| (place, end)));
+            }
+        }
+        Err(failure) => ends.extend(places.into_iter().map(|place| (place, Err(failure.clone())))),
+    }
+}
+
+/// Says what an item comes to whose offer carries its number already, or a later one.
+fn told_before(call: &Call, report: &OfferReport) -> Option<End> {
+    let picture = call.live.picture();
+    let claim = source_claim_key(report.trust, report.source_key.as_ref()?.as_str());
+    let id = picture.get(&claim).and_then(|seen| holder(&seen.record))?;
+    let seen = picture.get(&offer_key(&id))?;
+    let (last, now) = (offer_of(&seen.record)?.source_seq?, report.source_seq?);
+    if now == last {
+        return Some(Ok(seen.revision.0));
+    }
+    (now < last).then(|| {
+        let text = "this feed has reported the offer under a later number";
+        Err(Refusal::new(reason::OUT_OF_ORDER_FEED, text).with("last", last).into())
+    })
 }
 
 fn parse(call: &Call, item: &v1::StreamOffersRequest) -> Result<OfferReport, Failure> {
+    texts::check_item("/fallow.v1.CapacityService/StreamOffers", item, call.at)?;
     let mut check = Check::new("");
     let seq = convert::request::source_seq(&mut check, item.source_seq);
     let offer = check.required("offer", item.offer.as_ref());
