@@ -18,6 +18,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod beside;
 pub mod clock;
 pub mod config;
 pub mod identity;

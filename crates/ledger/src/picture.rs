@@ -325,6 +325,12 @@ impl Picture {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns how many watch now.
+    #[must_use]
+    pub fn watchers(&self) -> usize {
+        self.told.receiver_count()
+    }
+
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Told> {
         self.told.subscribe()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::vec;
 
 use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 
 use crate::cursor::{Cursor, Revision};
@@ -125,14 +125,55 @@ impl Watch {
                 Some(event) => event,
                 None => self.next_live().await?,
             };
-            if let Event::Change(applied) = &event {
-                self.cursor = self.cursor.at(applied.revision);
-            }
-            if self.is_wanted(&event) {
-                self.told_at = Instant::now();
+            if self.takes(&event) {
                 return Ok((event, self.unfinished.as_ref().unwrap_or(&self.cursor).clone()));
             }
         }
+    }
+
+    /// Returns what has happened already, without waiting; `None` when that was all. Told like what [`next`](Self::next)
+    /// returns, with the cursor that [`cursor`](Self::cursor) then has.
+    ///
+    /// # Errors
+    /// [`WatchEnd`]; the watch is over then.
+    pub fn at_hand(&mut self) -> Result<Option<Event>, WatchEnd> {
+        loop {
+            let event = match self.backlog() {
+                Some(event) => event,
+                None => match self.live.try_recv() {
+                    Ok(Told::Change(applied)) => Event::Change(applied),
+                    Err(TryRecvError::Empty) => return Ok(None),
+                    Ok(Told::Redrawn) => return Err(WatchEnd::CursorGone),
+                    Err(TryRecvError::Lagged(_)) => return Err(self.too_slow()),
+                    Err(TryRecvError::Closed) => return Err(WatchEnd::NotYet),
+                },
+            };
+            if self.takes(&event) {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// Notes an event as told, or as passed over; says whether it is wanted.
+    fn takes(&mut self, event: &Event) -> bool {
+        if let Event::Change(applied) = event {
+            self.cursor = self.cursor.at(applied.revision);
+        }
+        let is_wanted = self.is_wanted(event);
+        if is_wanted {
+            self.told_at = Instant::now();
+        }
+        is_wanted
+    }
+
+    fn too_slow(&self) -> WatchEnd {
+        WatchEnd::TooSlow { cursor: self.cursor.clone() }
+    }
+
+    /// Returns from where to go on after what was told last; `None` while the snapshot is not complete.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.unfinished.is_none().then_some(&self.cursor)
     }
 
     /// Takes the next of what was to be told when the watch began.
@@ -161,7 +202,7 @@ impl Watch {
             Err(_elapsed) => Ok(Event::Bookmark),
             Ok(Ok(Told::Change(applied))) => Ok(Event::Change(applied)),
             Ok(Ok(Told::Redrawn)) => Err(WatchEnd::CursorGone),
-            Ok(Err(RecvError::Lagged(_))) => Err(WatchEnd::TooSlow { cursor: self.cursor.clone() }),
+            Ok(Err(RecvError::Lagged(_))) => Err(self.too_slow()),
             Ok(Err(RecvError::Closed)) => Err(WatchEnd::NotYet),
         }
     }

@@ -4,6 +4,7 @@
 //! It knows the wire only to speak of failures and to number requests; it knows no process: who calls and what time it
 //! is are arguments. The console and the bridge have no part in it.
 
+pub mod audience;
 pub mod call;
 pub mod denials;
 pub mod mutate;
@@ -12,6 +13,7 @@ pub mod pages;
 pub mod region;
 pub mod visibility;
 pub mod watch;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -79,9 +79,9 @@ impl Joined {
     }
 }
 
-/// How far a role sees.
-#[derive(PartialEq, Eq)]
-enum Reach {
+/// How far somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
     /// Every record of the region.
     Region,
     /// What concerns a trust and the trusts it shares a collaborative with.
@@ -90,19 +90,54 @@ enum Reach {
     Nothing,
 }
 
-impl Viewer<'_> {
-    fn reach(&self) -> Reach {
-        match self.actor.role {
+impl Reach {
+    /// Returns how far somebody sees.
+    #[must_use]
+    pub fn of(actor: &Actor) -> Self {
+        match actor.role {
             Role::Engine | Role::Gold | Role::Auditor | Role::Icb => Reach::Region,
             Role::TrustSystem
             | Role::BedManager
             | Role::SiteLead
             | Role::Coordinator
-            | Role::LeadProvider => self.actor.trust.map_or(Reach::Nothing, Reach::Trust),
+            | Role::LeadProvider => actor.trust.map_or(Reach::Nothing, Reach::Trust),
             // The console's own connection learns revisions, never records: each page is read with its user's rights.
             // Whoever runs the platform needs no patient flow to do so.
             Role::Console | Role::PlatformAdmin => Reach::Nothing,
         }
+    }
+
+    /// Shows an offer to its own trust, to trusts it is shared with, and to roles above trusts. Whoever sees as far sees the
+    /// same of every offer: nothing else of a viewer is asked.
+    #[must_use]
+    pub fn offer(self, region: &Region, offer: &Offer) -> Option<Visible<Offer>> {
+        let seen = match self {
+            Reach::Region => true,
+            Reach::Nothing => false,
+            Reach::Trust(own) => {
+                own == offer.trust
+                    || region.joining(own, offer.trust).any(|collaborative| {
+                        collaborative.shares.contains(&offer.resource.kind)
+                            && (offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id))
+                    })
+            }
+        };
+        seen.then(|| {
+            let mut offer = offer.clone();
+            if let Reach::Trust(own) = self
+                && own != offer.trust
+            {
+                // Who else has asked, and for which need, is between those two.
+                offer.recent.asked.retain(|asked| asked.by.trust == Some(own));
+            }
+            Visible(offer)
+        })
+    }
+}
+
+impl Viewer<'_> {
+    fn reach(&self) -> Reach {
+        Reach::of(self.actor)
     }
 
     /// Says whether the viewer sees every record of the region.
@@ -140,30 +175,10 @@ impl Viewer<'_> {
         }
     }
 
-    /// Shows an offer to its own trust, to trusts it is shared with, and to roles above trusts.
+    /// Shows an offer as far as the viewer sees.
     #[must_use]
     pub fn offer(&self, offer: &Offer) -> Option<Visible<Offer>> {
-        let seen = match self.reach() {
-            Reach::Region => true,
-            Reach::Nothing => false,
-            Reach::Trust(own) => {
-                own == offer.trust
-                    || self.region.joining(own, offer.trust).any(|collaborative| {
-                        collaborative.shares.contains(&offer.resource.kind)
-                            && (offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id))
-                    })
-            }
-        };
-        seen.then(|| {
-            let mut offer = offer.clone();
-            if let Reach::Trust(own) = self.reach()
-                && own != offer.trust
-            {
-                // Who else has asked, and for which need, is between those two.
-                offer.recent.asked.retain(|asked| asked.by.trust == Some(own));
-            }
-            Visible(offer)
-        })
+        self.reach().offer(self.region, offer)
     }
 
     /// Shows a need to its own trust whole; to trusts of a collaborative that shares the kind, and to roles above

@@ -4,7 +4,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::violation::Violations;
 use fallow_domain::actor::Role;
-use fallow_ledger::picture::Picture;
+use fallow_ledger::picture::{Applied, Picture};
 use fallow_ledger::record::Record;
 use fallow_ledger::watch::{BOOKMARK_EVERY, Event, Watch, WatchEnd};
 use fallow_ledger::{Cursor, RecordKind, Revision};
@@ -45,13 +45,13 @@ pub enum Item<T> {
 /// A watch of one kind of record by one caller. `see` says what the caller sees of a record; it is asked again at each
 /// change, so that a change of rights or of the region holds from the next message on.
 pub struct Watching<T, F> {
-    watch: Watch,
-    kind: RecordKind,
-    see: F,
+    pub(crate) watch: Watch,
+    pub(crate) kind: RecordKind,
+    pub(crate) see: F,
     ready: VecDeque<Told<T>>,
     /// The cursor of the last change told in full.
     cursor: String,
-    told_at: Instant,
+    pub(crate) told_at: Instant,
     /// Whether a change that the watcher may not see is told at once, by its revision alone.
     tells_hidden: bool,
 }
@@ -100,10 +100,10 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
         loop {
             if let Some(told) = self.ready.pop_front() {
                 self.told_at = Instant::now();
+                self.cursor.clone_from(&told.cursor);
                 return Ok(told);
             }
             let (event, cursor) = self.watch.next().await.map_err(ended)?;
-            let cursor = cursor.to_string();
             match event {
                 Event::Record(_, seen) => {
                     if let Some(item) = (self.see)(&seen.record, seen.revision) {
@@ -116,47 +116,66 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
                     }
                 }
                 Event::SnapshotDone => {
-                    self.cursor.clone_from(&cursor);
-                    return Ok(Told { item: Item::SnapshotDone, cursor, revision: self.watch.revision() });
+                    self.cursor = cursor.to_string();
+                    return Ok(self.told(Item::SnapshotDone));
                 }
                 Event::Bookmark => {
-                    return Ok(Told { item: Item::Bookmark, cursor, revision: self.watch.revision() });
+                    self.cursor = cursor.to_string();
+                    return Ok(self.told(Item::Bookmark));
                 }
                 Event::Change(applied) => {
-                    let revision = applied.revision;
-                    for item in applied.items.iter().filter(|item| item.key.kind == self.kind) {
-                        let now = item.after.as_deref().and_then(|record| (self.see)(record, revision));
-                        let item = match now {
-                            Some(now) => Item::Now(now),
-                            None if item
-                                .before
-                                .as_deref()
-                                .is_some_and(|r| (self.see)(r, revision).is_some()) =>
-                            {
-                                Item::Removed(item.key.id.to_string())
-                            }
-                            None => continue,
-                        };
-                        // Only the last message of a change moves the cursor on: a watcher that goes away in between
-                        // is told the whole change again.
-                        self.ready.push_back(Told { item, cursor: self.cursor.clone(), revision });
-                    }
-                    if let Some(last) = self.ready.back_mut() {
-                        last.cursor.clone_from(&cursor);
-                    }
-                    self.cursor = cursor;
-                    // Changes that this watcher may not see are no reason to be silent.
-                    let is_of_kind = applied.items.iter().any(|item| item.key.kind == self.kind);
-                    let is_due =
-                        self.told_at.elapsed() >= BOOKMARK_EVERY || (self.tells_hidden && is_of_kind);
-                    if self.ready.is_empty() && is_due {
-                        self.told_at = Instant::now();
-                        return Ok(Told { item: Item::Bookmark, cursor: self.cursor.clone(), revision });
+                    self.ready.extend(meanings(&applied, self.kind, &cursor, &mut self.see));
+                    if self.ready.is_empty() {
+                        self.cursor = cursor.to_string();
+                        // Changes that this watcher may not see are no reason to be silent.
+                        if self.told_at.elapsed() >= BOOKMARK_EVERY || self.tells_hidden(&applied) {
+                            self.told_at = Instant::now();
+                            return Ok(self.told(Item::Bookmark));
+                        }
                     }
                 }
             }
         }
     }
+
+    /// Says whether a change is to be told by its revision although it may not be seen.
+    pub(crate) fn tells_hidden(&self, applied: &Applied) -> bool {
+        self.tells_hidden && applied.items.iter().any(|item| item.key.kind == self.kind)
+    }
+
+    /// Makes a message of where the watch now is.
+    fn told(&self, item: Item<T>) -> Told<T> {
+        Told { item, cursor: self.cursor.clone(), revision: self.watch.revision() }
+    }
+}
+
+/// Returns what a change means to a watcher of a kind; `cursor` is that of the change. Only the last message moves the
+/// cursor on: a watcher that goes away in between is told the whole change again.
+pub(crate) fn meanings<T>(
+    applied: &Applied,
+    kind: RecordKind,
+    cursor: &Cursor,
+    see: &mut impl FnMut(&Record, Revision) -> Option<T>,
+) -> Vec<Told<T>> {
+    let revision = applied.revision;
+    let mut told = Vec::new();
+    for item in applied.items.iter().filter(|item| item.key.kind == kind) {
+        let is = item.after.as_deref().and_then(|record| see(record, revision));
+        let item = match is {
+            Some(is) => Item::Now(is),
+            None if item.before.as_deref().is_some_and(|was| see(was, revision).is_some()) => {
+                Item::Removed(item.key.id.to_string())
+            }
+            None => continue,
+        };
+        // The log is dense: a watcher had the change before this one.
+        let before = cursor.at(Revision(revision.0.saturating_sub(1)));
+        told.push(Told { item, cursor: before.to_string(), revision });
+    }
+    if let Some(last) = told.last_mut() {
+        last.cursor = cursor.to_string();
+    }
+    told
 }
 
 impl<T, F> Watching<T, F>
@@ -175,9 +194,7 @@ where
             let next = tokio::select! {
                 biased;
                 () = &mut stopping => {
-                    let moved =
-                        Told { item: Item::Moved, cursor: watching.cursor.clone(), revision: watching.watch.revision() };
-                    return Some((Ok(moved), None));
+                    return Some((Ok(watching.told(Item::Moved)), None));
                 }
                 next = watching.next() => next,
             };
@@ -189,7 +206,7 @@ where
     }
 }
 
-fn ended(end: WatchEnd) -> Failure {
+pub(crate) fn ended(end: WatchEnd) -> Failure {
     match end {
         WatchEnd::CursorGone => Failure::CursorGone,
         WatchEnd::NotYet => Failure::NotReady { retry_after: RETRY_AFTER },

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "also helpers of tests say what failed by their line")]
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fallow_api::status::Failure;
+use fallow_api::v1::{WatchOffersResponse, watch_offers_response};
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::{Label, NeedId, OfferId, RegionId, TrustCode};
 use fallow_domain::need::{Need, Validated, Validation, ValidationAsked};
@@ -12,18 +15,23 @@ use fallow_domain::offer::Offer;
 use fallow_domain::region::{Region, file};
 use fallow_domain::standing::{Claim, Declaration, RegionState, TrustState};
 use fallow_ledger::follow::follow;
-use fallow_ledger::picture::Picture;
+use fallow_ledger::picture::{Picture, WATCHER_BUFFER};
 use fallow_ledger::record::{Record, need_key, offer_key, region_key, trust_key};
-use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind};
+use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind, Revision};
 use fallow_live::Live;
+use fallow_live::audience::{Audience, Audiences};
 use fallow_live::call::Call;
 use fallow_live::pages::PageKey;
-use fallow_live::visibility::{Joined, Viewer};
-use fallow_live::watch::{Item, Watching};
+use fallow_live::visibility::{Joined, Reach, Viewer};
+use fallow_live::watch::{Item, Told, Watching};
+use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
+use prost::Message as _;
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
 const SOON: Duration = Duration::from_secs(5);
+/// What has happened is told at once.
+const AT_HAND: Duration = Duration::from_millis(20);
 const REGION: &str = r#"
     region = { id = "Y99", name = "Small" }
     trust = [{ ods = "AAA", name = "A" }, { ods = "BBB", name = "B" }, { ods = "CCC", name = "C" },
@@ -299,4 +307,149 @@ async fn a_watcher_is_told_what_it_may_see_and_when_it_no_longer_may() {
     };
     assert_eq!(refused("nonsense").reason(), "BAD_CURSOR");
     assert_eq!(refused("elsewhere.1").reason(), "CURSOR_GONE");
+}
+
+/// What somebody is told of offers: how many are staffed.
+fn staffed(live: &Live, reach: Reach) -> impl Fn(&Record, Revision) -> Option<u32> + Send + use<> {
+    let live = live.clone();
+    move |record, _| {
+        let region = live.region().ok()?;
+        let Record::Offer(offer) = record else { return None };
+        Some(reach.offer(&region.region, offer)?.get().figures.staffed.get())
+    }
+}
+
+/// A message of what is told, be it what it may.
+fn wire(told: Told<u32>) -> WatchOffersResponse {
+    let item = watch_offers_response::Item::Removed(format!("{:?}", told.item));
+    let revision = i64::try_from(told.revision.0).unwrap();
+    WatchOffersResponse { item: Some(item), cursor: told.cursor, revision }
+}
+
+fn unwritten(mut piece: &[u8]) -> Vec<WatchOffersResponse> {
+    let mut messages = Vec::new();
+    while let [0, a, b, c, d, rest @ ..] = piece {
+        let (message, after) = rest.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+        messages.push(WatchOffersResponse::decode(message).unwrap());
+        piece = after;
+    }
+    assert!(piece.is_empty(), "{piece:?} is no message");
+    messages
+}
+
+type Pieces = Pin<Box<dyn Stream<Item = Result<bytes::Bytes, Failure>> + Send>>;
+
+/// Takes all that is told until now.
+async fn so_far(pieces: &mut Pieces) -> Vec<WatchOffersResponse> {
+    let mut told = Vec::new();
+    while let Ok(piece) = tokio::time::timeout(AT_HAND, pieces.next()).await {
+        told.extend(unwritten(&piece.expect("the watch goes on").unwrap()));
+    }
+    but_for_bookmarks(told)
+}
+
+/// On a machine that is slow enough there are some.
+fn but_for_bookmarks(mut told: Vec<WatchOffersResponse>) -> Vec<WatchOffersResponse> {
+    told.retain(|message| !format!("{message:?}").contains("Bookmark"));
+    told
+}
+
+async fn so_far_alone<F>(watching: &mut Watching<u32, F>) -> Vec<WatchOffersResponse>
+where
+    F: FnMut(&Record, Revision) -> Option<u32>,
+{
+    let mut told = Vec::new();
+    while let Ok(next) = tokio::time::timeout(AT_HAND, watching.next()).await {
+        told.push(wire(next.unwrap()));
+    }
+    but_for_bookmarks(told)
+}
+
+impl World {
+    fn pieces(&self, audience: &Arc<Audience>, reach: Reach) -> Pieces {
+        let (picture, see) = (self.live.picture().clone(), staffed(&self.live, reach));
+        let watching = Watching::start(&picture, RecordKind::Offer, "", see).unwrap();
+        Box::pin(watching.into_written(picture, audience.clone(), wire, std::future::pending()))
+    }
+
+    /// Changes two offers of a trust in one commit, and one of them again.
+    async fn offers(&self, first: u32) {
+        let id = |name: &str| OfferId::parse(name).unwrap();
+        let with = |name: &str, staffed: u32| {
+            let mut offer = Offer { id: id(name), ..offer() };
+            offer.figures.staffed = staffed.into();
+            Record::Offer(offer)
+        };
+        let both = Commit::new(AT)
+            .writing(offer_key(&id("o-1")), with("o-1", first).encode())
+            .writing(offer_key(&id("o-2")), with("o-2", first + 1).encode());
+        self.ledger.commit(both).await.unwrap();
+        self.put(offer_key(&id("o-1")), with("o-1", first + 2)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_once_for_many_is_what_each_is_told_alone_under_the_region_in_force() {
+    let world = world().await;
+    let audiences = Audiences::default();
+    let trust = |ods: &str| Reach::Trust(ods.parse().unwrap());
+    let all = [trust("AAA"), trust("BBB"), trust("CCC"), Reach::Region, Reach::Nothing];
+    let mut watchers = Vec::new();
+    for reach in all {
+        let audience = audiences.join(reach);
+        let alone = Watching::start(world.live.picture(), RecordKind::Offer, "", staffed(&world.live, reach));
+        let pieces = [(); 3].map(|()| world.pieces(&audience, reach));
+        watchers.push((reach, alone.unwrap(), pieces));
+    }
+    world.offers(10).await;
+    for (reach, alone, [first, second, _]) in &mut watchers {
+        let told = so_far_alone(alone).await;
+        let sees = *reach != trust("CCC") && *reach != Reach::Nothing;
+        // The snapshot's end, and three offers where they are seen.
+        assert_eq!(told.len(), if sees { 4 } else { 1 }, "{reach:?}");
+        assert_eq!(so_far(first).await, told, "{reach:?}");
+        assert_eq!(so_far(second).await, told, "{reach:?}");
+    }
+    // Beds are no longer shared: what was written for those who saw them is told to nobody who comes to it now.
+    let id = world.live.region_id().clone();
+    let state = RegionState {
+        toml: REGION.replace("shares = [\"BED\"]", "shares = [\"STAFF\"]"),
+        version: 2,
+        modes: Default::default(),
+        applied_at: AT,
+        applied_by: actor(Role::PlatformAdmin, None),
+    };
+    world.put(region_key(&id), Record::Region(state)).await;
+    world.offers(20).await;
+    for (reach, alone, [first, second, late]) in &mut watchers {
+        let told = so_far_alone(alone).await;
+        assert_eq!(so_far(first).await, told, "{reach:?}");
+        assert_eq!(so_far(second).await, told, "{reach:?}");
+        let late = so_far(late).await;
+        let seen = late.iter().filter(|message| format!("{message:?}").contains("Now")).count();
+        let expected = if *reach == trust("AAA") || *reach == Reach::Region { 6 } else { 0 };
+        assert_eq!(seen, expected, "{reach:?}: {late:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_written_watch_tells_what_it_has_before_it_says_why_it_ends() {
+    let world = world().await;
+    let audience = Audiences::default().join(0);
+    let mut pieces = world.pieces(&audience, Reach::Region);
+    let done = so_far(&mut pieces).await;
+    assert_eq!(done.len(), 1);
+    world.offers(1).await;
+    let told = so_far(&mut pieces).await;
+    for number in 0..=u32::try_from(WATCHER_BUFFER).unwrap() {
+        let mut offer = offer();
+        offer.figures.staffed = number.into();
+        let commit = Commit::new(AT).writing(offer_key(&offer.id.clone()), Record::Offer(offer).encode());
+        world.ledger.commit(commit).await.unwrap();
+    }
+    world.offers(1).await;
+    let ended = pieces.next().await.unwrap().unwrap_err();
+    assert_eq!(ended.reason(), "SLOW_CONSUMER");
+    assert!(ended.to_string().ends_with(&told.last().unwrap().cursor), "{ended}");
+    assert!(pieces.next().await.is_none());
 }

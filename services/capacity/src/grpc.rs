@@ -1,14 +1,17 @@
 //! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
 
+use std::sync::Arc;
+
 use fallow_api::convert::{self, Check, offer, region, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::capacity_service_server::{CapacityService, CapacityServiceServer};
-use fallow_api::v1::{self, stream_offers_response, watch_offers_response};
+use fallow_api::v1::{self, stream_offers_response};
 use fallow_domain::actor::Actor;
 use fallow_domain::ids::{Label, Note, OfferId};
 use fallow_domain::offer::{Offer, Source};
 use fallow_domain::resource::ResourceKind;
+use fallow_host::beside::{self, Beside, Written};
 use fallow_host::clock::Clock;
 use fallow_host::identity::caller;
 use fallow_host::tasks::Tasks;
@@ -20,7 +23,6 @@ use fallow_live::Live;
 use fallow_live::call::Call;
 use fallow_live::denials::Denial;
 use fallow_live::mutate::Mutation;
-use fallow_live::watch::Item;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
@@ -39,13 +41,30 @@ pub struct Capacity {
     live: Live,
     clock: Clock,
     tasks: Tasks,
+    audiences: Arc<read::Audiences>,
 }
+
+/// The call that is answered by messages written already.
+const WATCH: &str = "/fallow.v1.CapacityService/WatchOffers";
 
 impl Capacity {
     /// Makes the service, ready to be added to a server.
     #[must_use]
-    pub fn server(live: Live, clock: Clock, tasks: Tasks) -> CapacityServiceServer<Self> {
-        CapacityServiceServer::new(Self { live, clock, tasks })
+    pub fn server(
+        live: Live,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> Beside<CapacityServiceServer<Self>, v1::WatchOffersRequest> {
+        let capacity = Self { live, clock, tasks, audiences: Arc::default() };
+        let watching = capacity.clone();
+        Beside::new(CapacityServiceServer::new(capacity), WATCH, move |request| watching.watched(request))
+    }
+
+    /// Answers a watch.
+    fn watched(&self, request: Request<v1::WatchOffersRequest>) -> Result<Written, Status> {
+        let call = self.call(&request)?;
+        let pieces = read::watch(&call, request.into_inner(), &self.audiences, self.tasks.stopping())?;
+        Ok(Box::pin(pieces.map(|piece| piece.map_err(Status::from))))
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call, Failure> {
@@ -315,23 +334,8 @@ impl CapacityService for Capacity {
         &self,
         request: Request<v1::WatchOffersRequest>,
     ) -> Result<Response<BoxStream<v1::WatchOffersResponse>>, Status> {
-        let call = self.call(&request)?;
-        let watching = read::watch(call, request.into_inner(), self.tasks.stopping())?;
-        let answers = watching.map(|told| {
-            let told = told.map_err(Status::from)?;
-            Ok(v1::WatchOffersResponse {
-                item: Some(match told.item {
-                    Item::Now(offer) => watch_offers_response::Item::Offer(offer),
-                    Item::Removed(id) => watch_offers_response::Item::Removed(id),
-                    Item::SnapshotDone => watch_offers_response::Item::SnapshotDone(v1::SnapshotDone {}),
-                    Item::Bookmark => watch_offers_response::Item::Bookmark(v1::Bookmark {}),
-                    Item::Moved => watch_offers_response::Item::Moved(v1::Moved {}),
-                }),
-                cursor: told.cursor,
-                revision: request::number_to_wire(told.revision.0),
-            })
-        });
-        Ok(Response::new(Box::pin(answers)))
+        // Over the wire its messages go as they are written, beside the service: see `server`.
+        Ok(Response::new(Box::pin(beside::messages(self.watched(request)?))))
     }
 }
 

@@ -1,15 +1,19 @@
 //! Reading offers: one at once, lists at one revision, watches.
 
+use bytes::Bytes;
 use fallow_api::convert::{codes, offer};
 use fallow_api::status::Failure;
-use fallow_api::v1;
+use fallow_api::v1::{self, watch_offers_response};
 use fallow_domain::ids::OfferId;
 use fallow_domain::offer::Offer;
 use fallow_ledger::record::{Record, offer_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::call::Call;
-use fallow_live::watch::{Told, Watching};
+use fallow_live::visibility::Reach;
+use fallow_live::watch::{Item, Told, Watching};
 use futures::Stream;
+use jiff::Timestamp;
+use prost::Message;
 
 use crate::selection::offer_of;
 
@@ -36,36 +40,67 @@ pub(crate) fn list(call: &Call, request: &v1::ListOffersRequest) -> Result<v1::L
     Ok(v1::ListOffersResponse { offers, next_page_token, revision: number(revision) })
 }
 
-/// Starts a watch of offers.
-pub(crate) fn watch(
-    call: Call,
+/// Watchers of offers who are told the same.
+pub(crate) type Audiences = fallow_live::audience::Audiences<ToldBy>;
+
+/// Everything that decides what a watcher of offers is told of a change: how far it sees, what it asked for, and when,
+/// where it asked for how old figures are.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ToldBy {
+    reach: Reach,
+    filter: Vec<u8>,
+    at: Option<Timestamp>,
+}
+
+/// Starts a watch of offers: pieces of its answer, of messages written already.
+pub(crate) fn watch<S: Future<Output = ()> + Send + 'static>(
+    call: &Call,
     request: v1::WatchOffersRequest,
-    stopping: impl Future<Output = ()> + Send + 'static,
-) -> Result<impl Stream<Item = Result<Told<v1::Offer>, Failure>> + Send, Failure> {
+    audiences: &Audiences,
+    stopping: S,
+) -> Result<impl Stream<Item = Result<Bytes, Failure>> + Send + use<S>, Failure> {
     let picture = call.live.picture().clone();
-    let role = call.actor.role;
-    let see = seeing_owned(call, request.filter.unwrap_or_default());
-    let watching = Watching::start(&picture, RecordKind::Offer, &request.cursor, see)?.for_role(role);
-    Ok(watching.into_stream(stopping))
+    let filter = request.filter.unwrap_or_default();
+    let told_by = ToldBy {
+        reach: Reach::of(&call.actor),
+        filter: filter.encode_to_vec(),
+        at: (!filter.freshness.is_empty()).then_some(call.at),
+    };
+    let watching = Watching::start(&picture, RecordKind::Offer, &request.cursor, seeing(call, filter))?;
+    let audience = audiences.join(told_by);
+    Ok(watching.for_role(call.actor.role).into_written(picture, audience, to_wire, stopping))
 }
 
-fn seeing(call: &Call, filter: v1::OfferFilter) -> impl Fn(&Record, Revision) -> Option<v1::Offer> {
-    seeing_owned(call.clone(), filter)
-}
-
-/// Returns what of a record the caller sees and asked for. The region in force is looked at each time, for a watch
-/// outlives it.
-fn seeing_owned(call: Call, filter: v1::OfferFilter) -> impl Fn(&Record, Revision) -> Option<v1::Offer> {
-    move |record, revision| {
-        let found = offer_of(record)?;
-        let region = call.live.region().ok()?;
-        let viewer = fallow_live::visibility::Viewer { actor: &call.actor, region: &region.region };
-        let visible = viewer.offer(found)?;
-        fits(&filter, visible.get(), &call).then(|| offer::seen(visible.get(), revision.0, &region.region))
+fn to_wire(told: Told<v1::Offer>) -> v1::WatchOffersResponse {
+    v1::WatchOffersResponse {
+        item: Some(match told.item {
+            Item::Now(offer) => watch_offers_response::Item::Offer(offer),
+            Item::Removed(id) => watch_offers_response::Item::Removed(id),
+            Item::SnapshotDone => watch_offers_response::Item::SnapshotDone(v1::SnapshotDone {}),
+            Item::Bookmark => watch_offers_response::Item::Bookmark(v1::Bookmark {}),
+            Item::Moved => watch_offers_response::Item::Moved(v1::Moved {}),
+        }),
+        cursor: told.cursor,
+        revision: number(told.revision),
     }
 }
 
-fn fits(filter: &v1::OfferFilter, offer: &Offer, call: &Call) -> bool {
+/// Returns what of a record the caller sees and asked for; of the caller, only what [`ToldBy`] has. The region in force is
+/// looked at each time, for a watch outlives it.
+fn seeing(
+    call: &Call,
+    filter: v1::OfferFilter,
+) -> impl Fn(&Record, Revision) -> Option<v1::Offer> + Send + use<> {
+    let (live, reach, at) = (call.live.clone(), Reach::of(&call.actor), call.at);
+    move |record, revision| {
+        let found = offer_of(record)?;
+        let region = live.region().ok()?;
+        let visible = reach.offer(&region.region, found)?;
+        fits(&filter, visible.get(), at).then(|| offer::seen(visible.get(), revision.0, &region.region))
+    }
+}
+
+fn fits(filter: &v1::OfferFilter, offer: &Offer, at: Timestamp) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     let coded = |wanted: &[i32], is: i32| wanted.is_empty() || wanted.contains(&is);
     let is_live = !offer.state.is_ended();
@@ -78,7 +113,7 @@ fn fits(filter: &v1::OfferFilter, offer: &Offer, call: &Call) -> bool {
         } else {
             coded(&filter.states, codes::Coded::to_wire(offer.state))
         }
-        && coded(&filter.freshness, codes::Coded::to_wire(offer.freshness(call.at)))
+        && coded(&filter.freshness, codes::Coded::to_wire(offer.freshness(at)))
 }
 
 fn number(revision: Revision) -> i64 {

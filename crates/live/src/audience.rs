@@ -1,0 +1,155 @@
+//! Watchers who are told the same: what a change means to them is found and written once, not once for each.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use fallow_ledger::picture::Picture;
+use fallow_ledger::{RecordKind, Revision};
+
+/// So many of the latest changes are kept for the watchers of an audience that come to them a little later than the
+/// first; who is further behind writes for itself.
+const KEPT: usize = 256;
+
+/// The audiences of a process for one kind of watch, by everything that decides what a watcher is told: how far it sees,
+/// and what it asked for.
+#[derive(Debug)]
+pub struct Audiences<K>(Mutex<HashMap<K, Weak<Audience>>>);
+
+impl<K> Default for Audiences<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Audiences<K> {
+    /// Joins those who are told the same. A watcher leaves by dropping what it gets.
+    pub fn join(&self, told_by: K) -> Arc<Audience> {
+        let mut all = locked(&self.0);
+        if let Some(audience) = all.get(&told_by).and_then(Weak::upgrade) {
+            return audience;
+        }
+        // Whoever begins an audience clears away those that everybody has left: there are never more than watchers were.
+        all.retain(|_, audience| audience.strong_count() > 0);
+        let audience = Arc::new(Audience::default());
+        all.insert(told_by, Arc::downgrade(&audience));
+        audience
+    }
+}
+
+/// Watchers of one picture who are told the same.
+#[derive(Debug, Default)]
+pub struct Audience(Mutex<VecDeque<Written>>);
+
+/// What a change means, as it goes over the wire; nothing when they may not see it.
+#[derive(Debug)]
+struct Written {
+    revision: Revision,
+    region: Standing,
+    messages: Bytes,
+}
+
+/// Which region and trusts something was written under.
+pub(crate) type Standing = [u64; 2];
+
+/// Returns which region and trusts are in force: another answer after each change of theirs.
+pub(crate) fn standing(picture: &Picture) -> Standing {
+    [RecordKind::Region, RecordKind::Trust].map(|kind| picture.writes(kind))
+}
+
+impl Audience {
+    /// Returns what the change at a revision means under a region: what another watcher has written, else what `write`
+    /// returns. What was written under another region is written again.
+    pub(crate) fn written(
+        self: &Arc<Self>,
+        revision: Revision,
+        region: Standing,
+        write: impl FnOnce() -> Bytes,
+    ) -> Bytes {
+        // One alone keeps nothing for others.
+        if Arc::strong_count(self) == 1 {
+            return write();
+        }
+        let mut kept = locked(&self.0);
+        let first = kept.front().map_or(revision, |written| written.revision);
+        let place = revision.0.checked_sub(first.0).and_then(|place| usize::try_from(place).ok());
+        // Further behind than what is kept.
+        let Some(place) = place else { return write() };
+        if let Some(written) = kept.get_mut(place) {
+            if written.region != region {
+                *written = Written { revision, region, messages: write() };
+            }
+            return written.messages.clone();
+        }
+        // The kept changes are dense, so that a change's place follows from its number.
+        if place > kept.len() {
+            kept.clear();
+        } else if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        let messages = write();
+        kept.push_back(Written { revision, region, messages: messages.clone() });
+        messages
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(audience: &Arc<Audience>, asked: &[(u64, u64)]) -> Vec<String> {
+        let mut number = 0;
+        let text = |(revision, region): &(u64, u64)| {
+            let written = audience.written(Revision(*revision), [*region, 0], || {
+                number += 1;
+                Bytes::from(format!("{revision} under {region}, written as number {number}"))
+            });
+            String::from_utf8(written.to_vec()).unwrap()
+        };
+        asked.iter().map(text).collect()
+    }
+
+    #[test]
+    fn those_who_are_told_the_same_write_it_once() {
+        let all = Audiences::default();
+        let (first, second) = (all.join("beds"), all.join("beds"));
+        assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &all.join("theatres")));
+        let told = texts(&first, &[(7, 1), (8, 1), (7, 1), (8, 1), (8, 2), (8, 2), (9, 2)]);
+        let expected = [
+            "7 under 1, written as number 1",
+            "8 under 1, written as number 2",
+            "7 under 1, written as number 1",
+            "8 under 1, written as number 2",
+            "8 under 2, written as number 3",
+            "8 under 2, written as number 3",
+            "9 under 2, written as number 4",
+        ];
+        assert_eq!(told, expected);
+        drop((first, second));
+        assert_eq!(locked(&all.join("staff").0).len(), 0);
+        assert_eq!(locked(&all.0).len(), 1, "those whom everybody has left are forgotten");
+    }
+
+    #[test]
+    fn whoever_is_behind_or_alone_writes_for_itself_and_gaps_are_not_filled() {
+        let all = Audiences::default();
+        let (first, second) = (all.join(1), all.join(1));
+        let last = 10 + u64::try_from(KEPT).unwrap();
+        let in_order: Vec<(u64, u64)> = (10..=last).map(|revision| (revision, 1)).collect();
+        assert_eq!(texts(&first, &in_order).len(), KEPT + 1);
+        assert_eq!(locked(&first.0).len(), KEPT);
+        let told = texts(&second, &[(10, 1), (11, 1), (last + 5, 1), (last, 1), (last + 5, 1)]);
+        assert_eq!(told[0], "10 under 1, written as number 1");
+        assert!(told[1].starts_with("11 under 1, written as number 2"), "{}", told[1]);
+        assert_eq!(told[2], format!("{} under 1, written as number 2", last + 5));
+        assert_eq!(told[3], format!("{last} under 1, written as number 3"));
+        assert_eq!(told[4], told[2]);
+        drop(second);
+        assert_eq!(texts(&first, &[(last + 5, 1)])[0], format!("{} under 1, written as number 1", last + 5));
+    }
+}
