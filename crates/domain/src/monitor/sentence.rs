@@ -12,6 +12,7 @@ use crate::ids::TrustCode;
 use crate::lifecycle::Party;
 use crate::lifecycle::proposal::AnswerState;
 use crate::need::NeedState;
+use crate::policy::{HoldTime, Policy};
 use crate::proposal::ProposalState;
 use crate::region::{Mode, Region};
 use crate::resource::ResourceKey;
@@ -118,7 +119,10 @@ impl Words<'_> {
                 let named = all.find(|one| one.id == *collaborative);
                 let name = named.map_or_else(|| collaborative.to_string(), |one| one.name.to_string());
                 match mode {
-                    Mode::Incident => format!("Gold declared an incident in {name}. Reason: {reason}."),
+                    Mode::Incident => {
+                        let changed = of_incidents(&self.region.policy);
+                        format!("Gold declared an incident in {name}. Reason: {reason}.{changed}")
+                    }
                     Mode::Routine => format!("Gold ended the incident in {name}. Reason: {reason}."),
                 }
             }
@@ -201,6 +205,42 @@ impl Words<'_> {
             (AnswerState::Declined, _) => "declined",
         };
         format!("{who} {did}: {}.", self.pair(pair))
+    }
+}
+
+/// Says what an incident changes between the trusts of its collaborative; nothing where it changes nothing.
+fn of_incidents(policy: &Policy) -> String {
+    let incident = &policy.incident;
+    let mut changed = Vec::new();
+    match incident.opel_limit.filter(|limit| *limit != policy.opel_limit) {
+        Some(limit @ ..=4) => changed.push(format!("trusts at OPEL {limit} or more are not asked")),
+        Some(_) => changed.push("trusts are asked whatever OPEL they have declared".to_owned()),
+        None => {}
+    }
+    if let Some(hold) = incident.hold.filter(|hold| *hold != policy.hold) {
+        let bands = [("P1A", hold.p1a), ("P1B", hold.p1b), ("P2", hold.p2), ("P3", hold.p3), ("P4", hold.p4)];
+        let bands: Vec<String> =
+            bands.iter().map(|(band, time)| format!("{band} {}", length(*time))).collect();
+        changed.push(format!("the time to answer is {}", bands.join(", ")));
+    }
+    match incident.approval.as_ref().filter(|rules| **rules != policy.approval) {
+        Some(rules) if rules.is_empty() => changed.push("nobody above the trusts approves".to_owned()),
+        Some(_) => changed.push("others approve".to_owned()),
+        None => {}
+    }
+    if incident.standing_agreement.as_ref().is_some_and(|agreed| *agreed != policy.standing_agreement) {
+        changed.push("other standing agreements hold".to_owned());
+    }
+    if changed.is_empty() { String::new() } else { format!(" While it lasts: {}.", changed.join("; ")) }
+}
+
+/// "5 min", "2 working hours"
+fn length(time: HoldTime) -> String {
+    let counted = |number: u32, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    match time {
+        HoldTime::Minutes(minutes) => format!("{minutes} min"),
+        HoldTime::WorkingHours(hours) => counted(hours, "working hour"),
+        HoldTime::WorkingDays(days) => counted(days, "working day"),
     }
 }
 

@@ -39,6 +39,26 @@ fn what_is_whose_is_written_as_people_write_it() {
 }
 
 #[test]
+fn an_incident_says_what_it_changes() {
+    let said = |text: &str| of_incidents(&toml::from_str(text).unwrap());
+    assert_eq!(said(""), "");
+    assert_eq!(said("[incident]\nopel_limit = 4"), "", "as in routine");
+    assert_eq!(
+        said("[incident]\nopel_limit = 5\nhold = { P1A = \"5m\", P4 = \"1wd\" }\napproval = []"),
+        " While it lasts: trusts are asked whatever OPEL they have declared; the time to answer is P1A 5 min, P1B 20 min, P2 60 \
+         min, P3 4 working hours, P4 1 working day.",
+    );
+    let rule = "[[approval]]\nrole = \"icb\"\n";
+    assert_eq!(
+        said(&format!("{rule}[incident]\nopel_limit = 3\napproval = []")),
+        " While it lasts: trusts at OPEL 3 or more are not asked; nobody above the trusts approves."
+    );
+    let agreed =
+        "[[incident.standing_agreement]]\nid = \"a\"\ntrust = \"ZA1\"\nuntil = \"2027-01-01T00:00:00Z\"";
+    assert_eq!(said(agreed), " While it lasts: other standing agreements hold.");
+}
+
+#[test]
 fn a_sentence_ends_once() {
     assert_eq!(
         (sentence(" Open it"), sentence("Open it."), sentence("Open?")),
