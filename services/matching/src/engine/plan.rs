@@ -308,8 +308,7 @@ impl Planning<'_> {
             }
         }
         for ((_, need), lines) in by_need {
-            if self.placements.len() >= self.question.at_most && !self.is_of_begun(&lines) {
-                self.is_cut = true;
+            if !self.is_of_begun(&lines) && self.is_full() {
                 continue;
             }
             let mut supersede = Vec::new();
@@ -334,6 +333,13 @@ impl Planning<'_> {
                 self.placements.push(Placement { need, supersede, because, suggest });
             }
         }
+    }
+
+    /// Says whether as much is placed as may be at a time; what is left is then left for when this is done.
+    pub(super) fn is_full(&mut self) -> bool {
+        let is_full = self.placements.len() >= self.question.at_most;
+        self.is_cut |= is_full;
+        is_full
     }
 
     /// Says whether lines take something of a block that is begun.

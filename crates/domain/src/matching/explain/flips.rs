@@ -4,6 +4,8 @@
 //! the same offer (or, for a trust's OPEL, the same trust) for the need. For theatre cases the rest of the plan stays as it
 //! lies.
 
+use std::sync::PoisonError;
+
 use crate::matching::burden::opel_points;
 use crate::matching::eligible;
 use crate::matching::explanation::Flip;
@@ -16,6 +18,8 @@ use super::Explainer;
 
 /// Dearer than any need that goes unserved: a pool made so much dearer is used by nobody.
 const FORBIDDEN: i128 = 1 << 100;
+/// So many changed plans are kept for the next who asks: more, for all of England, would be much memory for little.
+const KEPT: usize = 64;
 
 impl Explainer<'_> {
     /// What would have led to another proposal than this line of the plan.
@@ -120,15 +124,39 @@ impl Explainer<'_> {
             if by <= 0 {
                 return None;
             }
-            let mut trial = self.residual.trial();
-            pools.iter().for_each(|&pool| trial.make_dearer(pool, by));
-            if !pools.iter().all(|&pool| trial.never_uses(demand, pool)) {
-                return None;
-            }
-            let asked = self.asked_then(&trial, need, demand);
-            let change = format!("{} declares OPEL {opel}", self.trust_name(its));
-            Some(Flip { change, then: self.asked(need, &asked, trial.always_serves(demand)) })
+            let trial = self.made_dearer(&pools, by);
+            let is_left = pools.iter().all(|&pool| trial.never_uses(demand, pool));
+            let flip = is_left.then(|| {
+                let asked = self.asked_then(&trial, need, demand);
+                let change = format!("{} declares OPEL {opel}", self.trust_name(its));
+                Flip { change, then: self.asked(need, &asked, trial.always_serves(demand)) }
+            });
+            self.put_back(&pools, by, trial);
+            flip
         })
+    }
+
+    /// The plan after some pools have become dearer, which is the same for whoever asks. Everybody who uses them is moved
+    /// unit by unit, and each of many needs that are proposed the same trust asks what would become of it: so it is put
+    /// back for the next.
+    fn made_dearer(&self, pools: &[u32], by: i128) -> Trial<'_, '_> {
+        let known = self.dearer.lock().unwrap_or_else(PoisonError::into_inner).remove(&(pools.to_vec(), by));
+        known.map_or_else(
+            || {
+                let mut trial = self.residual.trial();
+                pools.iter().for_each(|&pool| trial.make_dearer(pool, by));
+                trial
+            },
+            |changed| self.residual.again(changed),
+        )
+    }
+
+    fn put_back(&self, pools: &[u32], by: i128, trial: Trial<'_, '_>) {
+        let mut kept = self.dearer.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert((pools.to_vec(), by), trial.into_changed());
     }
 
     /// Where a case would go if it could not have its session and everything else stayed.

@@ -22,7 +22,7 @@ use crate::resource::{Code, ResourceKey, ResourceKind};
 
 use super::model::Model;
 use super::network::position;
-use super::network::residual::Residual;
+use super::network::residual::{Changed, Residual};
 use super::problem::Problem;
 use super::rank::Rank;
 use super::solve::{Plan, flows_of};
@@ -59,6 +59,8 @@ pub struct Explainer<'a> {
     fair: HashMap<TrustCode, u32>,
     /// What changes that concern everybody would do; the same one is asked about for many needs.
     tried: Mutex<HashMap<relax::Edit, Arc<Tried>>>,
+    /// The plan after some pools have become so much dearer, which is asked about for all who use them.
+    dearer: Mutex<HashMap<(Vec<u32>, i128), Changed>>,
     /// Who would wait for each session once some codes no longer object.
     hopeful: Mutex<Hopeful>,
     /// Units that each trust looks for, and that it has staffed, of each resource.
@@ -133,6 +135,7 @@ impl<'a> Explainer<'a> {
             asking,
             queues,
             tried: Mutex::new(HashMap::new()),
+            dearer: Mutex::new(HashMap::new()),
             hopeful: Mutex::new(HashMap::new()),
             own: own(problem),
         }

@@ -4,17 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fallow_domain::ids::{NeedId, OfferId, ProposalId};
-use fallow_domain::matching::eligible::iter_objections;
-use fallow_domain::matching::kept::KeptPlan;
 use fallow_domain::need::{Need, Priority};
 use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
-use fallow_domain::reason::NotUsed;
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::standing::Decline;
 
 use super::Kept;
-use crate::engine::better::is_better_by_enough;
+use crate::engine::better::{alike, is_better_among, is_better_by_enough, might_use};
 use crate::engine::chores::{Timed, timed};
 use crate::engine::parts::{Part, PartKey, Parts, Shelf, is_asking, shelf};
 use crate::facts::Facts;
@@ -158,10 +155,13 @@ impl Kept {
         let Some(part) = self.parts.get(&key) else { return };
         let todo = self.look.parts.entry(key).or_default();
         // Others might do better with it.
+        let (free, bare, setting) = (alike(offers.iter()), self.plan.bare(), self.plan.setting());
         let might = part.unanswered().filter(|hold| {
             let pair = self.facts.holds.get(*hold).and_then(|hold| pair(&self.facts, hold));
-            let is_better = |need, held, other| is_better_by_enough(self.plan.bare(), need, held, other);
-            pair.is_some_and(|(need, held)| offers.iter().any(|other| is_better(need, held, other)))
+            pair.is_some_and(|(need, held)| {
+                let might_use = |other: &Offer| might_use(bare, setting, need, other);
+                free.iter().any(|alike| is_better_among(bare, need, held, alike, might_use))
+            })
         });
         todo.restless.extend(might.cloned());
         // Of units that are free the kept plan knows.
@@ -176,7 +176,7 @@ impl Kept {
             let fits = is_theatre && need.minutes_per_case <= free;
             let may_fit = !is_theatre || need.minutes_per_case <= most;
             let may_come_in = fits || (may_fit && latest.is_some_and(|band| need.priority < band));
-            if may_come_in && offers.iter().any(|offer| might_use(&self.plan, need, offer)) {
+            if may_come_in && offers.iter().any(|offer| might_use(bare, setting, need, offer)) {
                 todo.wait(&need.id);
             }
         }
@@ -192,7 +192,9 @@ impl Kept {
                 pair(&self.facts, hold).is_some_and(|(its, held)| {
                     its.priority > need.priority
                         && self.shelf(&shelf(held)).any(|id| {
-                            self.facts.offers.get(id).is_some_and(|offer| might_use(&self.plan, need, offer))
+                            self.facts.offers.get(id).is_some_and(|offer| {
+                                might_use(self.plan.bare(), self.plan.setting(), need, offer)
+                            })
                         })
                 })
             });
@@ -226,10 +228,4 @@ fn latest_band(facts: &Facts, parts: &Parts, shelf: &Shelf) -> Option<Priority> 
     let holds = shelf.flat_map(|offer| parts.holds_on(offer)).filter_map(|hold| facts.holds.get(hold));
     let needs = holds.filter(|hold| !hold.is_answered()).filter_map(|hold| facts.needs.get(&hold.need));
     needs.map(|need| need.priority).max()
-}
-
-/// Says whether a need might use an offer if it, and its trust, had enough free.
-fn might_use(plan: &KeptPlan, need: &Need, offer: &Offer) -> bool {
-    let mut objections = iter_objections(plan.bare(), plan.setting(), need, offer);
-    objections.all(|code| code == NotUsed::BelowReserve || code == NotUsed::TooShort)
 }

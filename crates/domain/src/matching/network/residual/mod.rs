@@ -6,7 +6,7 @@ mod trial;
 
 use super::{Flow, Network, Price, level, position};
 use lists::Lists;
-pub(crate) use trial::{Added, Trial};
+pub(crate) use trial::{Added, Changed, Trial};
 
 /// Levels and points in one ordered number: a level outweighs any points.
 type Cost = i128;
@@ -168,7 +168,12 @@ impl<'a> Residual<'a> {
 
     /// Starts to try a change.
     pub(crate) fn trial(&self) -> Trial<'_, 'a> {
-        Trial::new(self)
+        Trial::new(self, Changed::default())
+    }
+
+    /// Goes on with a change that was tried on this plan before.
+    pub(crate) fn again(&self, changed: Changed) -> Trial<'_, 'a> {
+        Trial::new(self, changed)
     }
 }
 

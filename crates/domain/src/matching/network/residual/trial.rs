@@ -21,6 +21,12 @@ pub(crate) struct Added {
 /// A best plan under a change.
 pub(crate) struct Trial<'r, 'a> {
     base: &'r Residual<'a>,
+    changed: Changed,
+}
+
+/// What a change makes otherwise than in the plan.
+#[derive(Default)]
+pub(crate) struct Changed {
     added: Vec<Store>,
     added_askers: FxHashMap<u32, Vec<(u32, u32)>>,
     added_arcs: FxHashMap<u32, Vec<Arc>>,
@@ -43,46 +49,34 @@ pub(crate) struct Trial<'r, 'a> {
 }
 
 impl<'r, 'a> Trial<'r, 'a> {
-    pub(super) fn new(base: &'r Residual<'a>) -> Self {
-        Self {
-            base,
-            added: Vec::new(),
-            added_askers: FxHashMap::default(),
-            added_arcs: FxHashMap::default(),
-            added_children: FxHashMap::default(),
-            barred: None,
-            closed: Vec::new(),
-            dearer: FxHashMap::default(),
-            units: FxHashMap::default(),
-            rooms: FxHashMap::default(),
-            prices: FxHashMap::default(),
-            taken: FxHashMap::default(),
-            served: FxHashMap::default(),
-            holdings: FxHashMap::default(),
-            takers: FxHashMap::default(),
-            cost: 0,
-            placed: 0,
-        }
+    pub(super) fn new(base: &'r Residual<'a>, changed: Changed) -> Self {
+        Self { base, changed }
+    }
+
+    /// Returns what was changed, to be asked about again: see [`Residual::again`].
+    pub(crate) fn into_changed(self) -> Changed {
+        self.changed
     }
 
     /// Gives a need no more units than it has, whatever else the change does.
     pub(crate) fn bar(&mut self, need: u32) {
-        self.barred = Some(need);
+        self.changed.barred = Some(need);
     }
 
     /// Units served beyond the plan's.
     pub(crate) fn placed(&self) -> i64 {
-        self.placed
+        self.changed.placed
     }
 
     /// What the changed plan costs beyond the plan: levels and points in one ordered number.
     pub(crate) fn cost(&self) -> i128 {
-        self.cost
+        self.changed.cost
     }
 
     /// The needs that have more units than in the plan, and how many more.
     pub(crate) fn gaining(&self) -> Vec<(u32, i64)> {
-        let more = self.served.iter().map(|(&need, units)| (need, units - self.base.served[need as usize]));
+        let more =
+            self.changed.served.iter().map(|(&need, units)| (need, units - self.base.served[need as usize]));
         let mut gaining: Vec<(u32, i64)> = more.filter(|(_, more)| *more > 0).collect();
         gaining.sort_unstable();
         gaining
@@ -90,26 +84,26 @@ impl<'r, 'a> Trial<'r, 'a> {
 
     /// The pools that a need has units of now.
     fn pools_of(&self, need: u32) -> &[(u32, i64)] {
-        self.holdings.get(&need).map_or_else(|| self.base.holdings.of(need), Vec::as_slice)
+        self.changed.holdings.get(&need).map_or_else(|| self.base.holdings.of(need), Vec::as_slice)
     }
 
     /// Adds a store and returns its position. Units of one that needs may use are put in one by one.
     pub(crate) fn add(&mut self, added: Added) -> u32 {
-        let at = position(self.base.network.stores.len() + self.added.len());
+        let at = position(self.base.network.stores.len() + self.changed.added.len());
         let Store { parent, room, fairness } = added.store;
         let outside = parent.map_or_else(|| fairness.map_or(0, |f| f.of_unit(1).into()), |p| self.price(p));
         let dearest = added.askers.iter().map(|&(need, cost)| self.price(need | NEED) - Cost::from(cost));
         let price = dearest.fold(outside, Cost::max);
-        self.prices.insert(at, price);
+        self.changed.prices.insert(at, price);
         for &(need, cost) in &added.askers {
-            self.added_arcs.entry(need).or_default().push(Arc { store: at, cost });
+            self.changed.added_arcs.entry(need).or_default().push(Arc { store: at, cost });
         }
         if let Some(parent) = parent {
-            self.added_children.entry(parent).or_default().push(at);
+            self.changed.added_children.entry(parent).or_default().push(at);
         }
         let has_askers = !added.askers.is_empty();
-        self.added_askers.insert(at, added.askers);
-        self.added.push(Store { parent, room: if has_askers { 0 } else { room }, fairness });
+        self.changed.added_askers.insert(at, added.askers);
+        self.changed.added.push(Store { parent, room: if has_askers { 0 } else { room }, fairness });
         if has_askers {
             self.raise(at, room);
         }
@@ -120,19 +114,19 @@ impl<'r, 'a> Trial<'r, 'a> {
     pub(crate) fn raise(&mut self, store: u32, room: i64) {
         while self.room(store) < room && self.taken(store) >= self.room(store) {
             let raised = self.room(store) + 1;
-            self.rooms.insert(store, raised);
+            self.changed.rooms.insert(store, raised);
             if !self.fill(store) {
                 break;
             }
         }
-        self.rooms.insert(store, room);
+        self.changed.rooms.insert(store, room);
     }
 
     /// Makes the units of a pool dearer for all who use it; whoever can do better moves away.
     pub(crate) fn make_dearer(&mut self, pool: u32, by: i128) {
-        *self.dearer.entry(pool).or_default() += by;
+        *self.changed.dearer.entry(pool).or_default() += by;
         let price = self.price(pool) - by;
-        self.prices.insert(pool, price);
+        self.changed.prices.insert(pool, price);
         let outside = self.store(pool).parent.unwrap_or(GROUND);
         while self.taken(pool) > 0 {
             let gain = self.cost_of_last(pool) - self.price(pool);
@@ -143,7 +137,7 @@ impl<'r, 'a> Trial<'r, 'a> {
         if self.taken(pool) == 0 {
             // Whoever left it may have gained less than it has become dearer: a unit of it is worth what it is elsewhere.
             let price = self.price(pool).max(self.price(pool) + self.cost_out(pool));
-            self.prices.insert(pool, price);
+            self.changed.prices.insert(pool, price);
         }
     }
 
@@ -198,9 +192,9 @@ impl<'r, 'a> Trial<'r, 'a> {
     /// Takes a need out of the plan, whose units go to whom they serve best.
     pub(crate) fn take_out(&mut self, need: u32) {
         let without = self.units(need) - self.served_now(need);
-        self.cost -= unserved(self.class(need)) * Cost::from(without);
+        self.changed.cost -= unserved(self.class(need)) * Cost::from(without);
         while self.served_now(need) > 0 {
-            self.units.insert(need, self.served_now(need) - 1);
+            self.changed.units.insert(need, self.served_now(need) - 1);
             let back = self.search(Way::Back, need | NEED, &[GROUND], Cost::MAX);
             if back.goal.is_none() {
                 break;
@@ -209,20 +203,20 @@ impl<'r, 'a> Trial<'r, 'a> {
             self.apply(&back.moves_to(GROUND));
             self.count(need, -1);
         }
-        self.units.insert(need, 0);
+        self.changed.units.insert(need, 0);
     }
 
     /// Lets a need that was taken out use more pools.
     pub(crate) fn widen(&mut self, need: u32, arcs: impl IntoIterator<Item = Arc>) {
         for arc in arcs {
-            self.added_arcs.entry(need).or_default().push(arc);
-            self.added_askers.entry(arc.store).or_default().push((need, arc.cost));
+            self.changed.added_arcs.entry(need).or_default().push(arc);
+            self.changed.added_askers.entry(arc.store).or_default().push((need, arc.cost));
         }
     }
 
     /// Lets a need that was taken out use a pool no longer.
     pub(crate) fn close(&mut self, need: u32, store: u32) {
-        self.closed.push((need, store));
+        self.changed.closed.push((need, store));
     }
 
     /// Puts a need that was taken out back with so many units, and returns what each further unit cost.
@@ -230,23 +224,23 @@ impl<'r, 'a> Trial<'r, 'a> {
         let worth = self.arcs(need).map(|arc| self.price(arc.store) + self.cost_by(arc));
         let worth = worth.fold(unserved(self.class(need)), Cost::min);
         if self.units(need) == 0 {
-            self.prices.insert(need | NEED, worth);
+            self.changed.prices.insert(need | NEED, worth);
         }
         (0..units)
             .map(|_| {
-                let before = self.cost;
-                *self.units.entry(need).or_default() += 1;
+                let before = self.changed.cost;
+                *self.changed.units.entry(need).or_default() += 1;
                 // By its own moves only: that it goes without is the last of them.
                 let on = self.search(Way::On, need | NEED, &[GROUND], Cost::MAX);
                 self.reprice(&on);
                 let moves = on.moves_to(GROUND);
                 if moves.as_slice() == [(need | NEED, GROUND)] {
-                    self.cost += unserved(self.class(need));
+                    self.changed.cost += unserved(self.class(need));
                 } else {
                     self.apply(&moves);
                     self.count(need, 1);
                 }
-                self.cost - before
+                self.changed.cost - before
             })
             .collect()
     }
@@ -329,22 +323,22 @@ impl<'r, 'a> Trial<'r, 'a> {
     }
 
     fn serve(&mut self, need: u32, units: i64) {
-        self.cost -= unserved(self.class(need)) * Cost::from(units);
+        self.changed.cost -= unserved(self.class(need)) * Cost::from(units);
         self.count(need, units);
     }
 
     fn count(&mut self, need: u32, units: i64) {
-        *self.served.entry(need).or_insert(self.base.served[need as usize]) += units;
-        self.placed += units;
+        *self.changed.served.entry(need).or_insert(self.base.served[need as usize]) += units;
+        self.changed.placed += units;
     }
 
     fn give(&mut self, need: u32, store: u32, units: i64) {
         let cost = self.arcs(need).find(|arc| arc.store == store).map_or(0, |arc| self.cost_by(arc));
-        self.cost += cost * Cost::from(units);
+        self.changed.cost += cost * Cost::from(units);
         let base = self.base;
-        let holdings = self.holdings.entry(need).or_insert_with(|| base.holdings.of(need).to_vec());
+        let holdings = self.changed.holdings.entry(need).or_insert_with(|| base.holdings.of(need).to_vec());
         change(holdings, store, units);
-        let takers = self.takers.entry(store).or_insert_with(|| base.takers_of(store).to_vec());
+        let takers = self.changed.takers.entry(store).or_insert_with(|| base.takers_of(store).to_vec());
         change(takers, need, units);
     }
 
@@ -354,9 +348,9 @@ impl<'r, 'a> Trial<'r, 'a> {
         let (store, units) = if inwards { (to, -1) } else { (from, 1) };
         let taken = self.taken(store);
         if let (None, Some(fairness)) = (self.store(store).parent, self.store(store).fairness) {
-            self.cost += Cost::from(fairness.of_units(taken + units) - fairness.of_units(taken));
+            self.changed.cost += Cost::from(fairness.of_units(taken + units) - fairness.of_units(taken));
         }
-        self.taken.insert(store, taken + units);
+        self.changed.taken.insert(store, taken + units);
     }
 
     /// Moves the prices so that the way just found costs nothing above them.
@@ -364,12 +358,12 @@ impl<'r, 'a> Trial<'r, 'a> {
         let by: Vec<(Node, Cost)> = reach.nearer().filter(|(node, _)| *node != GROUND).collect();
         for (node, by) in by {
             let price = self.price(node);
-            self.prices.insert(node, reach.moved(price, by));
+            self.changed.prices.insert(node, reach.moved(price, by));
         }
     }
 
     fn price(&self, node: Node) -> Cost {
-        if let Some(price) = self.prices.get(&node) {
+        if let Some(price) = self.changed.prices.get(&node) {
             return *price;
         }
         match node {
@@ -390,7 +384,7 @@ impl<'r, 'a> Trial<'r, 'a> {
 
     /// What an arc costs a unit, with what has been made dearer.
     fn cost_by(&self, arc: Arc) -> Cost {
-        Cost::from(arc.cost) + self.dearer.get(&arc.store).copied().unwrap_or(0)
+        Cost::from(arc.cost) + self.changed.dearer.get(&arc.store).copied().unwrap_or(0)
     }
 
     /// What a unit more out of a full or half-full store costs beyond its price.
@@ -405,16 +399,16 @@ impl<'r, 'a> Trial<'r, 'a> {
 
     fn store(&self, at: u32) -> Store {
         let stores = &self.base.network.stores;
-        stores.get(at as usize).copied().unwrap_or_else(|| self.added[at as usize - stores.len()])
+        stores.get(at as usize).copied().unwrap_or_else(|| self.changed.added[at as usize - stores.len()])
     }
 
     fn room(&self, store: u32) -> i64 {
-        self.rooms.get(&store).copied().unwrap_or_else(|| self.store(store).room)
+        self.changed.rooms.get(&store).copied().unwrap_or_else(|| self.store(store).room)
     }
 
     fn taken(&self, store: u32) -> i64 {
         let base = || self.base.taken.get(store as usize).copied().unwrap_or(0);
-        self.taken.get(&store).copied().unwrap_or_else(base)
+        self.changed.taken.get(&store).copied().unwrap_or_else(base)
     }
 
     fn class(&self, need: u32) -> u64 {
@@ -422,38 +416,42 @@ impl<'r, 'a> Trial<'r, 'a> {
     }
 
     fn units(&self, need: u32) -> i64 {
-        self.units.get(&need).copied().unwrap_or_else(|| self.base.network.demands()[need as usize].units)
+        self.changed
+            .units
+            .get(&need)
+            .copied()
+            .unwrap_or_else(|| self.base.network.demands()[need as usize].units)
     }
 
     /// The units that a need may have; one that is barred may get back what it has lost, but no more.
     fn most_of(&self, need: u32) -> i64 {
         let units = self.units(need);
-        if self.barred == Some(need) { units.min(self.base.served[need as usize]) } else { units }
+        if self.changed.barred == Some(need) { units.min(self.base.served[need as usize]) } else { units }
     }
 
     fn served_now(&self, need: u32) -> i64 {
-        self.served.get(&need).copied().unwrap_or(self.base.served[need as usize])
+        self.changed.served.get(&need).copied().unwrap_or(self.base.served[need as usize])
     }
 
     fn children(&self, store: u32) -> impl Iterator<Item = u32> {
-        let added = self.added_children.get(&store).into_iter().flatten();
+        let added = self.changed.added_children.get(&store).into_iter().flatten();
         self.base.children_of(store).iter().chain(added).copied()
     }
 
     fn takers(&self, store: u32) -> &[(u32, i64)] {
-        self.takers.get(&store).map_or_else(|| self.base.takers_of(store), Vec::as_slice)
+        self.changed.takers.get(&store).map_or_else(|| self.base.takers_of(store), Vec::as_slice)
     }
 
     fn arcs(&self, need: u32) -> impl Iterator<Item = Arc> {
-        let added = self.added_arcs.get(&need).into_iter().flatten();
+        let added = self.changed.added_arcs.get(&need).into_iter().flatten();
         let all = self.base.network.arcs_of(need as usize).iter().chain(added).copied();
-        all.filter(move |arc| !self.closed.contains(&(need, arc.store)))
+        all.filter(move |arc| !self.changed.closed.contains(&(need, arc.store)))
     }
 
     fn askers(&self, store: u32) -> impl Iterator<Item = (u32, u32)> {
-        let added = self.added_askers.get(&store).into_iter().flatten();
+        let added = self.changed.added_askers.get(&store).into_iter().flatten();
         let all = self.base.askers_of(store).iter().chain(added).copied();
-        all.filter(move |(need, _)| !self.closed.contains(&(*need, store)))
+        all.filter(move |(need, _)| !self.changed.closed.contains(&(*need, store)))
     }
 }
 
