@@ -2,6 +2,7 @@
 //!
 //! It outlives every connection: what was seen once is held against whatever server is found later.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,11 @@ struct Memory {
     told: Option<Standing>,
     /// Why it was closed when it was last looked at.
     closed: Option<String>,
+    /// The history in which the known epoch was last seen.
+    history: Option<Arc<str>>,
+    /// The furthest revision that was read on a line, by history, while it was not the known one. Who is asked for it later
+    /// finds it on the known line or among those that have ended, unless it was lost.
+    strange: BTreeMap<(Arc<str>, String), u64>,
 }
 
 /// The process as a witness.
@@ -89,8 +95,9 @@ impl Presence {
         true
     }
 
-    /// Notes what was read: the epoch of the ledger, its last revision, and the last of it that is known to be kept.
-    pub(crate) fn read(&self, epoch: Option<&str>, head: Revision, kept: Revision) {
+    /// Notes what was read: the history and the epoch of the ledger, its last revision, and the last of it that is known to
+    /// be kept.
+    pub(crate) fn read(&self, history: &Arc<str>, epoch: Option<&str>, head: Revision, kept: Revision) {
         let mut memory = self.memory();
         match &mut memory.known {
             Some(known) if epoch == Some(&*known.line) => {
@@ -98,12 +105,28 @@ impl Presence {
                     known.revision = known.revision.max(kept.0);
                 }
                 memory.shown = memory.shown.max(head.0);
+                if memory.history.as_ref() != Some(history) {
+                    memory.history = Some(history.clone());
+                }
             }
             Some(_) | None => {
                 memory.open = false;
+                let line = (history.clone(), epoch.unwrap_or_default().to_owned());
+                let furthest = memory.strange.entry(line).or_default();
+                *furthest = head.0.max(*furthest);
                 self.stirred.notify_one();
             }
         }
+    }
+
+    /// Says whether what this process was shown in a history is what the ledger has in an epoch: a revision of it then names
+    /// what this process takes it for. It is not when the history is another by now, and may not be when the process has read
+    /// of a line that it never saw open, some of which may be gone again.
+    pub(crate) fn vouches(&self, epoch: &str, history: &Arc<str>) -> bool {
+        let memory = self.memory();
+        memory.known.as_ref().is_some_and(|known| known.line == epoch)
+            && memory.history.as_ref() == Some(history)
+            && !memory.strange.keys().any(|(strange, _)| strange == history)
     }
 
     /// Notes that the store is not what it was, or may not be.
@@ -186,6 +209,12 @@ impl Presence {
                 memory.registered = witness.writes;
                 memory.waiting = None;
                 memory.closed = None;
+                // A new history has a name that the next read tells.
+                memory.history = found.history.as_deref().filter(|_| !ruling.renews_history).map(Arc::from);
+                memory.strange.retain(|(_, line), furthest| {
+                    let has_it = |ended: &seal::Ended| ended.line == *line && *furthest <= ended.end;
+                    *line != seal.epoch && !seal.ended.iter().any(has_it)
+                });
             }
             Standing::Waiting(why) => {
                 memory.open = false;
@@ -432,5 +461,40 @@ mod tests {
         let ruling = seal::attest(&reopened, &witness, "d");
         assert!(calm.learn(&reopened, Revision(7), &witness, &ruling));
         assert_eq!(calm.witness(true).knows, known("r1-b", 7));
+    }
+
+    #[test]
+    fn what_was_read_of_a_line_that_was_lost_is_not_vouched_for() {
+        let presence = Presence::new("");
+        let history: Arc<str> = "h".into();
+        let vouches = |epoch: &str, history: &str| presence.vouches(epoch, &history.into());
+        let read = |epoch: &str, head: u64| {
+            presence.read(&history, Some(epoch), Revision(head), Revision(head));
+        };
+        let learn = |replid: &str, epoch: &str, head: u64, ended: &[(&str, u64)]| {
+            let ended = ended.iter().map(|(line, end)| seal::Ended { line: (*line).into(), end: *end });
+            let seal = Seal { epoch: epoch.into(), ended: ended.collect(), ..Seal::default() };
+            let found = Found { replid: replid.into(), history: Some("h".into()), head, seal };
+            let open = Ruling { standing: Standing::Open, seal: None, renews_history: false };
+            assert!(presence.learn(&found, Revision(head), &presence.witness(true), &open));
+        };
+        presence.begin("r0-a".to_owned(), 7);
+        assert!(!vouches("r0-a", "h"), "its history was not read yet");
+        read("r0-a", 7);
+        assert!(vouches("r0-a", "h"));
+        assert!(!vouches("r0-a", "g") && !vouches("r1-b", "h"));
+
+        read("r1-b", 9);
+        assert!(!vouches("r0-a", "h"), "this process has not seen r1-b open");
+        learn("r1", "r1-b", 9, &[("r0-a", 7)]);
+        assert!(vouches("r1-b", "h"));
+
+        // Some of r2-c was shown, and the ledger went on without it.
+        read("r2-c", 12);
+        learn("r3", "r3-d", 10, &[("r0-a", 7), ("r1-b", 9)]);
+        read("r3-d", 13);
+        assert!(!vouches("r3-d", "h"));
+        presence.read(&"g".into(), Some("r3-d"), Revision(13), Revision(13));
+        assert!(vouches("r3-d", "g"), "what is shown of another history is of that one");
     }
 }

@@ -227,8 +227,9 @@ impl Store {
             None if self.options.replicas > 0 => Revision::ABSENT,
             Some(_) | None => revision,
         };
-        self.presence.read(epoch.as_deref(), revision, kept);
-        Ok(Some((history.into(), revision)))
+        let history: Arc<str> = history.into();
+        self.presence.read(&history, epoch.as_deref(), revision, kept);
+        Ok(Some((history, revision)))
     }
 
     /// Whether an answer that writes nothing is to leave a mark all the same, so that a wait for replicas covers what it

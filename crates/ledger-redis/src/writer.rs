@@ -157,6 +157,10 @@ impl Writer {
                 return Vec::new();
             }
         };
+        let batch = self.tell_of_other_histories(batch);
+        if batch.is_empty() {
+            return batch;
+        }
         match self.send(&mut line, &batch).await {
             Ok((answers, held)) => self.tell(&mut line, batch, answers, held, may_try_again).await,
             Err(error) => {
@@ -171,6 +175,22 @@ impl Writer {
                 again.into_iter().map(|job| Job { sent_before: true, ..job }).collect()
             }
         }
+    }
+
+    /// Answers those whose revisions were seen in another history than that of the epoch that the batch will name: they
+    /// conflict. Gives the others. The store takes the batch in that epoch alone, and what this process has been shown in the
+    /// epoch's history is what the store has.
+    fn tell_of_other_histories(&self, batch: Vec<Job>) -> Vec<Job> {
+        let is_of_another = |job: &Job| {
+            let seen_in = job.commit.seen_in.as_ref();
+            seen_in.is_some_and(|history| !self.store.presence.vouches(&self.epoch, history))
+        };
+        let (others, batch): (Vec<Job>, Vec<Job>) = batch.into_iter().partition(is_of_another);
+        for job in others {
+            let keys = job.commit.expects.keys().cloned().collect();
+            job.tell(Ok(Said::Outcome(Outcome::Conflict { keys })));
+        }
+        batch
     }
 
     /// Says why commits have waited too long for their turn: for a ledger that was closed, or for a slow store.

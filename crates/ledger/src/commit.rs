@@ -59,6 +59,9 @@ pub struct Commit {
     pub request: Option<RequestKey>,
     /// The revision that each record must still have; [`Revision::ABSENT`] when it must not be there.
     pub expects: BTreeMap<Key, Revision>,
+    /// The history in which those revisions were seen, when they were not read from the ledger itself: a revision names one
+    /// content within a history only. Of another one than the ledger's, the commit conflicts, whatever else it is.
+    pub seen_in: Option<Arc<str>>,
     /// What to write.
     pub writes: Writes,
     /// Why: who did what, see [`crate::cause::Cause`].
@@ -82,7 +85,8 @@ pub enum Outcome {
         /// The answer of the first commit.
         answer: Bytes,
     },
-    /// These records (in key order, at least one) no longer have the expected revision. Nothing was written.
+    /// These records (in key order) no longer have the expected revision, or all of them were seen in another history:
+    /// read them again. At least one, but where a commit of another history expects nothing. Nothing was written.
     Conflict {
         /// The records that differ.
         keys: Vec<Key>,
@@ -118,6 +122,7 @@ impl Commit {
             at,
             request: None,
             expects: BTreeMap::new(),
+            seen_in: None,
             writes: Writes::new(),
             cause: Bytes::new(),
             answer: Bytes::new(),
@@ -134,6 +139,12 @@ impl Commit {
     /// Says which revision a record must still have.
     pub fn expecting(mut self, key: Key, revision: Revision) -> Commit {
         self.expects.insert(key, revision);
+        self
+    }
+
+    /// Says in which history the expected revisions were seen, see [`Commit::seen_in`].
+    pub fn seen_in(mut self, history: Arc<str>) -> Commit {
+        self.seen_in = Some(history);
         self
     }
 

@@ -161,6 +161,9 @@ impl Ledger for MemoryLedger {
     async fn commit(&self, commit: Commit) -> Result<Outcome, Trouble> {
         commit.check()?;
         let mut state = self.state();
+        if commit.seen_in.as_ref().is_some_and(|history| *history != state.history) {
+            return Ok(Outcome::Conflict { keys: commit.expects.into_keys().collect() });
+        }
         if let Some(outcome) = state.requests.find(commit.request.as_ref()) {
             return Ok(outcome);
         }

@@ -217,7 +217,8 @@ impl Picture {
         let is_first = gate.is_none();
         let live: HashSet<Key> = snapshot.iter().map(|record| record.key.clone()).collect();
         for Versioned { key, revision, body } in snapshot {
-            self.put(&key, revision, Some(&body));
+            let record = read(&key, &body);
+            self.put(&key, revision, Some(record));
         }
         for gone in self.keys().into_iter().filter(|key| !live.contains(key)) {
             self.put(&gone, cursor.revision(), None);
@@ -245,6 +246,15 @@ impl Picture {
     /// # Errors
     /// [`Gap`] when it is not the next one: the picture must be drawn afresh.
     pub(crate) fn apply(&self, change: Change) -> Result<(), Gap> {
+        // Read before the gate is closed, for whoever looks waits for it.
+        let writes: Vec<_> = change
+            .writes
+            .into_iter()
+            .map(|(key, body)| {
+                let record = body.map(|body| read(&key, &body));
+                (key, record)
+            })
+            .collect();
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let Some(cursor) = gate.as_ref() else { return Err(Gap) };
         if change.revision <= cursor.revision() {
@@ -253,11 +263,10 @@ impl Picture {
         if change.revision != cursor.revision().next() && !planted::on("follower-skips") {
             return Err(Gap);
         }
-        let items = change
-            .writes
+        let items = writes
             .into_iter()
-            .map(|(key, body)| {
-                let (before, after) = self.put(&key, change.revision, body.as_ref());
+            .map(|(key, record)| {
+                let (before, after) = self.put(&key, change.revision, record);
                 AppliedItem { key, before, after }
             })
             .collect();
@@ -284,12 +293,12 @@ impl Picture {
         &self,
         key: &Key,
         revision: Revision,
-        body: Option<&Bytes>,
+        record: Option<Result<Arc<Record>, Unreadable>>,
     ) -> (Option<Arc<Record>>, Option<Arc<Record>>) {
         let before = self.map(key.kind).get(&key.id).map(|seen| seen.record.clone());
         self.unreadable.remove(key);
-        let after = body.and_then(|body| match Record::decode(key.kind, body) {
-            Ok(record) => Some(Arc::new(record)),
+        let after = record.and_then(|record| match record {
+            Ok(record) => Some(record),
             Err(unreadable) => {
                 tracing::error!(key = %key, error = %unreadable, "a record cannot be read and is set apart");
                 self.unreadable.insert(key.clone(), unreadable);
@@ -334,6 +343,10 @@ impl Picture {
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Told> {
         self.told.subscribe()
     }
+}
+
+fn read(key: &Key, body: &Bytes) -> Result<Arc<Record>, Unreadable> {
+    Record::decode(key.kind, body).map(Arc::new)
 }
 
 /// Returns what a live proposal or transfer refers to; an ended proposal and every other record refer to nothing.

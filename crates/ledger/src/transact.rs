@@ -5,6 +5,10 @@
 //!
 //! What a decision sees is always of one revision: when it asks for more, everything is read again at once. Even a
 //! refusal, which no commit checks, therefore rests on records that were there together.
+//!
+//! At first it sees what the picture shows, which costs nothing. That may be behind, and only the commit finds out: so
+//! whatever is not committed (a refusal, an answer without a change, a mere check) is decided again on what the ledger
+//! itself says, as is every attempt after the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +38,8 @@ const CATCH_UP: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub struct View {
     records: BTreeMap<Key, Option<(Revision, Arc<Record>)>>,
+    /// The history of the picture that it is of; `None` when it is of the ledger.
+    glanced_in: Option<Arc<str>>,
 }
 
 impl View {
@@ -136,12 +142,31 @@ pub async fn transact<A, E>(
 where
     A: Serialize + DeserializeOwned,
 {
+    let mut may_glance = !order.validate_only;
     for _ in 0..ATTEMPTS {
         let mut wanted: BTreeSet<Key> = first.iter().cloned().collect();
         let mut view;
         loop {
-            view = read(ledger, &wanted).await?;
+            let glance = if may_glance { glance(picture, &wanted) } else { None };
+            view = match glance {
+                Some(glance) => glance,
+                None => read(ledger, &wanted).await?,
+            };
+            let is_glance = view.glanced_in.is_some();
             let step = match decide(&view) {
+                Ok(Step::Read(more)) => {
+                    let known = wanted.len();
+                    wanted.extend(more);
+                    if wanted.len() == known {
+                        // It asks for what it has: the records do not hang together.
+                        break;
+                    }
+                    continue;
+                }
+                Ok(Step::Answer(_) | Step::ReadAgain) | Err(_) if is_glance => {
+                    may_glance = false;
+                    continue;
+                }
                 Ok(step) => step,
                 Err(refusal) => {
                     return match first_answer(ledger, &order).await? {
@@ -151,15 +176,7 @@ where
                 }
             };
             match step {
-                Step::Read(more) => {
-                    let known = wanted.len();
-                    wanted.extend(more);
-                    if wanted.len() == known {
-                        // It asks for what it has: the records do not hang together.
-                        break;
-                    }
-                }
-                Step::ReadAgain => break,
+                Step::Read(_) | Step::ReadAgain => break,
                 Step::Answer(answer) => {
                     let now = Done { answer, revision: Revision::ABSENT, replayed: false };
                     return Ok(first_answer(ledger, &order).await?.unwrap_or(now));
@@ -179,10 +196,20 @@ where
                 }
             }
         }
+        may_glance = false;
         catch_up(picture, &view).await;
     }
     // An attempt need not have come as far as the commit that looks its request id up.
     first_answer(ledger, &order).await?.ok_or(Fault::ChangedMeanwhile)
+}
+
+/// Looks at records in the picture, at one revision; `None` while it is not drawn.
+fn glance(picture: &Picture, wanted: &BTreeSet<Key>) -> Option<View> {
+    let still = picture.still();
+    let history = still.cursor()?.history().clone();
+    let found = |key: &Key| still.get(key).map(|seen| (seen.revision, seen.record));
+    let records = wanted.iter().map(|key| (key.clone(), found(key))).collect();
+    Some(View { records, glanced_in: Some(history) })
 }
 
 /// Reads records at one revision.
@@ -196,7 +223,7 @@ async fn read(ledger: &dyn Ledger, wanted: &BTreeSet<Key>) -> Result<View, Troub
             Err(unreadable) => Err(Trouble::Corrupt { key: Some(key), detail: unreadable.to_string() }),
         }
     });
-    Ok(View { records: records.collect::<Result<_, _>>()? })
+    Ok(View { records: records.collect::<Result<_, _>>()?, glanced_in: None })
 }
 
 /// Returns what the request id answered when it was first used, or `None` when it was not.
@@ -249,8 +276,13 @@ fn commit<A: Serialize>(
     writes: Vec<(Key, Option<Record>)>,
     answer: &A,
 ) -> Result<Commit, Trouble> {
-    let answer =
-        serde_json::to_vec(answer).map_err(|e| Trouble::Corrupt { key: None, detail: e.to_string() })?;
+    // Only what may be asked again is remembered.
+    let answer = match &order.request {
+        Some(_) => {
+            serde_json::to_vec(answer).map_err(|e| Trouble::Corrupt { key: None, detail: e.to_string() })?
+        }
+        None => Vec::new(),
+    };
     // What was read is expected as it was; what is written unread is expected to be absent, as its revision says.
     let involved = view.records.keys().chain(writes.iter().map(|(key, _)| key));
     let expects = involved.map(|key| (key.clone(), view.revision(key)));
@@ -262,9 +294,10 @@ fn commit<A: Serialize>(
         at: order.cause.at,
         request: order.request.clone(),
         expects,
+        seen_in: view.glanced_in.clone(),
         writes,
         cause: order.cause.encode(),
-        answer: if order.request.is_some() { answer.into() } else { bytes::Bytes::new() },
+        answer: answer.into(),
     })
 }
 

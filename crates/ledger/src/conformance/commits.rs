@@ -50,6 +50,25 @@ pub async fn nothing_is_written_if_any_record_has_changed(maker: &dyn Maker) -> 
     Ok(())
 }
 
+/// What was seen in another history is worth nothing, even where the revisions are the same.
+pub async fn what_was_seen_in_another_history_conflicts(maker: &dyn Maker) -> Verdict {
+    let (ledger, other) = (maker.fresh().await, maker.fresh().await);
+    for ledger in [&ledger, &other] {
+        committed(&**ledger, draft().writing(key("a"), "1")).await?;
+    }
+    let (before, elsewhere) = (ledger.snapshot().await?, other.snapshot().await?.1);
+    let commit = || draft().expecting(key("a"), Revision(1)).writing(key("a"), "2");
+    same!(
+        ledger.commit(commit().seen_in(elsewhere.history().clone())).await?,
+        Outcome::Conflict { keys: vec![key("a")] },
+        "a commit on what was seen in another history"
+    );
+    same!(ledger.snapshot().await?, before, "the snapshot after that");
+    let own = commit().seen_in(before.1.history().clone());
+    same!(committed(&*ledger, own).await?, Revision(2), "a commit on what was seen in this history");
+    Ok(())
+}
+
 /// A conflict names every record that differs, in key order.
 pub async fn a_conflict_names_every_record_that_differs(maker: &dyn Maker) -> Verdict {
     let ledger = maker.fresh().await;

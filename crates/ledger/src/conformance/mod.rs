@@ -100,6 +100,7 @@ macro_rules! with_checks {
             a_cursor_before_what_is_kept_is_gone
             all_of_it_is_written
             nothing_is_written_if_any_record_has_changed
+            what_was_seen_in_another_history_conflicts
             a_conflict_names_every_record_that_differs
             an_expected_absence_is_compared
             a_deleted_record_is_absent

@@ -143,7 +143,14 @@ impl<'a> Twins<'a> {
             let answer = self.body();
             commit = commit.requested(RequestKey::new(scope, id, body.as_bytes()), answer);
         }
-        let (one, two) = (self.one.commit(commit.clone()).await, self.two.commit(commit.clone()).await);
+        let (mut for_one, mut for_two) = (commit.clone(), commit.clone());
+        if self.dice.once_in(3) {
+            let (one, two) = (self.starts.0.history().clone(), self.starts.1.history().clone());
+            // Sometimes what is expected was seen in the other's history.
+            let (one, two) = if self.dice.once_in(4) { (two, one) } else { (one, two) };
+            (for_one, for_two) = (for_one.seen_in(one), for_two.seen_in(two));
+        }
+        let (one, two) = (self.one.commit(for_one).await, self.two.commit(for_two).await);
         agree(&one, &two, "commit", &commit)?;
         if let Ok(Outcome::Committed { revision }) = one {
             self.head = revision;

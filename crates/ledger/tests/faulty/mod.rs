@@ -35,6 +35,7 @@ pub(crate) enum Bug {
     NeverWoken,
     AlwaysWaits,
     OtherHistoryTaken,
+    OtherHistoryCommitted,
     AheadTaken,
     SnapshotTornFromCursor,
     SnapshotUnordered,
@@ -45,7 +46,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug, with the check that must find it.
-    pub(crate) const ALL: [(Bug, &'static str); 28] = [
+    pub(crate) const ALL: [(Bug, &'static str); 29] = [
         (Bug::VersionNotCompared, "of_32_racers_on_one_record_one_wins"),
         (Bug::OnlyFirstVersionCompared, "nothing_is_written_if_any_record_has_changed"),
         (Bug::AbsenceNotCompared, "an_expected_absence_is_compared"),
@@ -68,6 +69,7 @@ impl Bug {
         (Bug::NeverWoken, "a_commit_wakes_a_waiting_call"),
         (Bug::AlwaysWaits, "with_changes_it_returns_at_once"),
         (Bug::OtherHistoryTaken, "a_cursor_of_another_history_is_gone"),
+        (Bug::OtherHistoryCommitted, "what_was_seen_in_another_history_conflicts"),
         (Bug::AheadTaken, "a_cursor_ahead_of_the_ledger_is_gone"),
         (Bug::SnapshotTornFromCursor, "changes_go_on_from_a_snapshot_without_gap_or_repeat"),
         (Bug::SnapshotUnordered, "a_snapshot_gives_everything_live_in_key_order"),
@@ -119,6 +121,7 @@ impl Faulty {
                 }
             }
             Bug::RequestIdForgotten => commit.request = None,
+            Bug::OtherHistoryCommitted => commit.seen_in = None,
             Bug::RequestIdForgottenEarly => {
                 let since = commit.at.duration_since(Timestamp::UNIX_EPOCH);
                 commit.at = Timestamp::UNIX_EPOCH + since * 2;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fallow_domain::actor::{Actor, ActorKind, Role};
 use fallow_domain::ids::Label;
 use fallow_ledger::cause::Cause;
+use fallow_ledger::picture::Picture;
 use fallow_ledger::transact::{Done, Fault, Order, Step, transact};
 use fallow_ledger::{Commit, Ledger, MemoryLedger, RequestKey, Revision, Trouble};
 
@@ -105,7 +106,9 @@ async fn a_decision_that_asks_for_more_still_sees_one_revision() {
     // Both are changed together between the first and the second reading.
     let both = Commit::new(AT).writing(key(0), claim("2").encode()).writing(key(1), claim("2").encode());
     world.ledger.commit_before_second_read(both);
-    let done = transact(&*world.ledger, &world.picture, order(None), vec![key(0)], |view| {
+    // Of a picture that is not drawn nothing is seen at a glance.
+    let nothing = Picture::default();
+    let done = transact(&*world.ledger, &nothing, order(None), vec![key(0)], |view| {
         if !view.has_read(&key(1)) {
             return Ok(Step::Read(vec![key(1)]));
         }
@@ -118,6 +121,43 @@ async fn a_decision_that_asks_for_more_still_sees_one_revision() {
     })
     .await;
     assert_eq!(done.unwrap().revision, Revision::ABSENT);
+}
+
+#[tokio::test]
+async fn what_a_picture_that_is_behind_shows_is_not_written_upon() {
+    let mut world = world();
+    caught_up(&world).await;
+    world.stop_following().await;
+    put(&world, key(0), Some(&claim("other"))).await;
+    assert!(matches!(take(&world, "me", None).await, Err(Fault::Refused(why)) if why == "taken by other"));
+    put(&world, key(0), None).await;
+    assert_eq!(take(&world, "me", None).await.unwrap().revision, Revision(3));
+}
+
+#[tokio::test]
+async fn nothing_is_refused_by_a_picture_that_is_behind() {
+    let mut world = world();
+    put(&world, key(0), Some(&claim("other"))).await;
+    caught_up(&world).await;
+    world.stop_following().await;
+    put(&world, key(0), None).await;
+    assert_eq!(take(&world, "me", None).await.unwrap().revision, Revision(3));
+}
+
+#[tokio::test]
+async fn what_was_seen_of_a_ledger_before_it_was_replaced_is_not_written_upon() {
+    let mut world = world();
+    put(&world, key(0), Some(&claim("before"))).await;
+    caught_up(&world).await;
+    world.stop_following().await;
+    // The same record at the same revision, and another content.
+    world.ledger.replace(MemoryLedger::new());
+    put(&world, key(0), Some(&claim("after"))).await;
+    let mark = transact(&*world.ledger, &world.picture, order(None), vec![key(0)], |view| {
+        let marked = format!("{}, marked", view.get(&key(0)).map(holder).unwrap_or_default());
+        Ok::<_, ()>(Step::Write { writes: vec![(key(0), Some(claim(&marked)))], answer: marked })
+    });
+    assert_eq!(mark.await.unwrap().answer, "after, marked");
 }
 
 #[tokio::test]

@@ -22,6 +22,15 @@ pub(crate) struct World {
     follower: tokio::task::JoinHandle<()>,
 }
 
+impl World {
+    /// Stops the follower: from now on the picture shows what this process itself does, and nothing else.
+    pub(crate) async fn stop_following(&mut self) {
+        self.follower.abort();
+        // It was aborted, which is no failure.
+        let _ = (&mut self.follower).await;
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.follower.abort();
