@@ -7,6 +7,7 @@
 pub mod audience;
 pub mod call;
 pub mod denials;
+pub mod lists;
 pub mod mutate;
 pub mod neighbours;
 pub mod pages;

@@ -9,6 +9,7 @@ use fallow_domain::offer::Offer;
 use fallow_ledger::record::{Record, offer_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::call::Call;
+use fallow_live::lists::{self, Asked};
 use fallow_live::visibility::Reach;
 use fallow_live::watch::{Item, Told, Watching};
 use futures::Stream;
@@ -28,13 +29,14 @@ pub(crate) fn get(call: &Call, id: &OfferId) -> Result<(v1::Offer, u64), Failure
 /// Lists a page of offers, in order of id, with the token of the next page and the revision of the list.
 pub(crate) fn list(call: &Call, request: &v1::ListOffersRequest) -> Result<v1::ListOffersResponse, Failure> {
     let filter = request.filter.clone().unwrap_or_default();
-    let query = format!("ListOffers {:?} {:?} {filter:?}", call.actor.role, call.actor.trust);
+    let asked = Asked::parse(&filter.ids, request.as_of.as_ref(), call.at, OfferId::parse, offer_key)?;
+    let query =
+        format!("ListOffers {:?} {:?} {filter:?} {:?}", call.actor.role, call.actor.trust, asked.as_of);
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
-    let see = seeing(call, filter);
-    let (records, revision) = {
-        let still = call.live.picture().still();
-        (still.all(RecordKind::Offer), still.revision())
-    };
+    let (records, revision) = asked.records(&call.live, RecordKind::Offer)?;
+    let mut then = call.clone();
+    then.at = asked.as_of.unwrap_or(call.at);
+    let see = seeing(&then, filter);
     let offers = records.iter().filter_map(|(_, seen)| see(&seen.record, seen.revision)).collect();
     let (offers, next_page_token) = call.live.pages().cut(&page, &query, offers);
     Ok(v1::ListOffersResponse { offers, next_page_token, revision: number(revision) })
@@ -61,6 +63,7 @@ pub(crate) fn watch<S: Future<Output = ()> + Send + 'static>(
 ) -> Result<impl Stream<Item = Result<Bytes, Failure>> + Send + use<S>, Failure> {
     let picture = call.live.picture().clone();
     let filter = request.filter.unwrap_or_default();
+    lists::check_ids(&filter.ids, OfferId::parse)?;
     let told_by = ToldBy {
         reach: Reach::of(&call.actor),
         filter: filter.encode_to_vec(),
@@ -103,13 +106,15 @@ fn seeing(
 fn fits(filter: &v1::OfferFilter, offer: &Offer, at: Timestamp) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     let coded = |wanted: &[i32], is: i32| wanted.is_empty() || wanted.contains(&is);
-    let is_live = !offer.state.is_ended();
-    any(&filter.trusts, offer.trust.as_str())
+    // What is named is found whatever became of it.
+    let is_shown = !offer.state.is_ended() || !filter.ids.is_empty();
+    any(&filter.ids, offer.id.as_str())
+        && any(&filter.trusts, offer.trust.as_str())
         && any(&filter.sites, offer.site.as_str())
         && any(&filter.codes, offer.resource.code.as_str())
         && coded(&filter.kinds, codes::Coded::to_wire(offer.resource.kind))
         && if filter.states.is_empty() {
-            is_live
+            is_shown
         } else {
             coded(&filter.states, codes::Coded::to_wire(offer.state))
         }

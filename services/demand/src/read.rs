@@ -13,6 +13,7 @@ use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::call::Call;
+use fallow_live::lists::{self, Asked};
 use fallow_live::visibility::{Joined, Viewer};
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
@@ -30,12 +31,13 @@ pub(crate) fn get(call: &Call, id: &NeedId) -> Result<(v1::Need, u64), Failure> 
 /// Lists a page of the waiting list, most urgent first.
 pub(crate) fn list(call: &Call, request: &v1::ListNeedsRequest) -> Result<v1::ListNeedsResponse, Failure> {
     let filter = request.filter.clone().unwrap_or_default();
-    let query = format!("ListNeeds {:?} {:?} {filter:?}", call.actor.role, call.actor.trust);
+    let asked = Asked::parse(&filter.ids, request.as_of.as_ref(), call.at, NeedId::parse, need_key)?;
+    let query =
+        format!("ListNeeds {:?} {:?} {filter:?} {:?}", call.actor.role, call.actor.trust, asked.as_of);
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
-    let (records, revision) = {
-        let still = call.live.picture().still();
-        (still.all(RecordKind::Need), still.revision())
-    };
+    let (records, revision) = asked.records(&call.live, RecordKind::Need)?;
+    let mut call = call.clone();
+    call.at = asked.as_of.unwrap_or(call.at);
     let mut needs: Vec<_> = records
         .iter()
         .filter_map(|(_, seen)| need_of(&seen.record).map(|need| (need, seen.revision)))
@@ -45,7 +47,7 @@ pub(crate) fn list(call: &Call, request: &v1::ListNeedsRequest) -> Result<v1::Li
     needs.sort_by(|(a, x, _), (b, y, _)| a.cmp(b).then_with(|| x.id.cmp(&y.id)));
     let seen = needs.iter().filter_map(|(rank, need, revision)| {
         let wire = see(&call.live, call.viewer(), need, *revision)?;
-        Some((wire, standing(call, need, *rank)))
+        Some((wire, standing(&call, need, *rank)))
     });
     let ranked =
         seen.zip(1_i64..).map(|((need, standing), position)| (need, NeedStanding { position, ..standing }));
@@ -83,6 +85,7 @@ pub(crate) fn watch(
 ) -> Result<impl Stream<Item = Result<Told<v1::Need>, Failure>> + Send, Failure> {
     let picture = call.live.picture().clone();
     let filter = request.filter.unwrap_or_default();
+    lists::check_ids(&filter.ids, NeedId::parse)?;
     let (live, actor): (Live, Actor) = (call.live, call.actor);
     let role = actor.role;
     // The region in force is looked at each time, for a watch outlives it.
@@ -108,7 +111,8 @@ fn see(live: &Live, viewer: Viewer<'_>, found: &Need, revision: Revision) -> Opt
 fn fits(filter: &v1::NeedFilter, need: &Need) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     let coded = |wanted: &[i32], is: i32| wanted.is_empty() || wanted.contains(&is);
-    any(&filter.trusts, need.trust.as_str())
+    any(&filter.ids, need.id.as_str())
+        && any(&filter.trusts, need.trust.as_str())
         && any(&filter.sites, need.site.as_str())
         && any(&filter.codes, need.resource.code.as_str())
         && any(&filter.cohorts, need.cohort.as_str())
@@ -116,7 +120,8 @@ fn fits(filter: &v1::NeedFilter, need: &Need) -> bool {
         && coded(&filter.kinds, codes::Coded::to_wire(need.resource.kind))
         && coded(&filter.priorities, codes::Coded::to_wire(need.priority))
         && if filter.states.is_empty() {
-            !need.state.is_ended()
+            // What is named is found whatever became of it.
+            !need.state.is_ended() || !filter.ids.is_empty()
         } else {
             coded(&filter.states, codes::Coded::to_wire(need.state))
         }

@@ -468,10 +468,12 @@ fn texts(on: &Ground) -> Vec<Row> {
 /// B91: pages.
 fn pages(_: &Ground) -> Vec<Row> {
     let offers = |page_size, page_token: &str| {
-        Sent::ListOffers(v1::ListOffersRequest { page_size, page_token: page_token.into(), filter: None })
+        let page_token = page_token.into();
+        Sent::ListOffers(v1::ListOffersRequest { page_size, page_token, ..Default::default() })
     };
     let needs = |page_size, page_token: &str| {
-        Sent::ListNeeds(v1::ListNeedsRequest { page_size, page_token: page_token.into(), filter: None })
+        let page_token = page_token.into();
+        Sent::ListNeeds(v1::ListNeedsRequest { page_size, page_token, ..Default::default() })
     };
     let proposals = |page_size, page_token: &str| {
         let page_token = page_token.into();

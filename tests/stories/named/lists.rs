@@ -20,6 +20,7 @@ stories!(
     a_case_on_the_list_is_validated,
     a_risk_score_ranks_within_its_band,
     health_inequalities_weigh_within_a_band,
+    a_list_takes_ids_and_a_time,
     a_fragile_service_is_marked_and_a_challenged_trust_is_spared,
 );
 
@@ -240,4 +241,69 @@ async fn a_fragile_service_is_marked_and_a_challenged_trust_is_spared(world: &mu
     assert_eq!(refused(world, &home, &raised).await, [(Objection::BelowReserve, 1)]);
     challenged.try_adjust(&offer, 1).await.unwrap();
     assert_eq!(home.proposal_of(&raised).await.offer, offer.id);
+}
+
+async fn a_list_takes_ids_and_a_time(world: &mut World) {
+    let [aldermoor, dunmere] = managers(world, ["ZA1", "ZA4"]);
+    let offer = aldermoor.publish_beds("ZA101", 4).await;
+    let other = aldermoor.publish_beds("ZA102", 1).await;
+    // Of another kind, so that nothing is held meanwhile.
+    let other_bed = |name: &str| v1::Need {
+        resource: Some(wire::resource(v1::ResourceKind::Bed, "GA_ADULT")),
+        ..wire::need("ZA401", name, 1)
+    };
+    let need = dunmere.raise(other_bed("LC-118")).await;
+    dunmere.raise(other_bed("LC-119")).await;
+    world.pass(SignedDuration::from_mins(1));
+    let before = world.now();
+    world.pass(SignedDuration::from_mins(1));
+    aldermoor.adjust(&offer, -3).await;
+    aldermoor.try_withdraw(&other).await.unwrap();
+
+    let offers = async |ids: &[&str], as_of: Option<jiff::Timestamp>| {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        let filter = Some(v1::OfferFilter { ids, ..Default::default() });
+        let request = v1::ListOffersRequest { filter, as_of: as_of.map(to_wire), ..Default::default() };
+        call!(aldermoor.capacity(), list_offers, request).map(|listed| listed.offers)
+    };
+    let free = |offers: &[v1::Offer]| -> Vec<i64> {
+        offers.iter().map(|one| one.figures.unwrap_or_default().free).collect()
+    };
+    // What is named is found in whatever state; the live list has the other one alone.
+    let mut named = offers(&[&other.id, &offer.id], None).await.unwrap();
+    named.sort_by_key(|one| one.id != offer.id);
+    assert_eq!(
+        named.iter().map(|one| one.state()).collect::<Vec<_>>(),
+        [v1::offer::State::Open, v1::offer::State::Withdrawn]
+    );
+    assert_eq!(free(&offers(&[], None).await.unwrap()), [1]);
+    // Then both were live, with what they had.
+    let mut then = free(&offers(&[], Some(before)).await.unwrap());
+    then.sort_unstable();
+    assert_eq!(then, [1, 4]);
+    assert_eq!(free(&offers(&[&offer.id], Some(before)).await.unwrap()), [4]);
+
+    let needs = listed(&dunmere, v1::NeedFilter { ids: vec![need.id.clone()], ..Default::default() }).await;
+    assert_eq!(needs.needs.iter().map(|one| one.case_ref.as_str()).collect::<Vec<_>>(), ["LC-118"]);
+    let raised_since = v1::ListNeedsRequest { as_of: Some(to_wire(before)), ..Default::default() };
+    let watch = v1::WatchNeedsRequest {
+        filter: Some(v1::NeedFilter { ids: vec!["not an id".into()], ..Default::default() }),
+        ..Default::default()
+    };
+    dunmere.raise(other_bed("LC-120")).await;
+    assert_eq!(call!(dunmere.demand(), list_needs, raised_since).unwrap().needs.len(), 2);
+
+    // Each limit names the field.
+    let wrong = |problem: Problem| (problem.reason.clone(), problem.violations[0].field.clone());
+    let said = |reason: &str, field: &str| (reason.to_owned(), field.to_owned());
+    let refused = offers(&["not an id"], None).await.unwrap_err();
+    assert_eq!(wrong(refused), said(reasons::BAD_ID, "filter.ids[0]"));
+    let refused = offers(&vec![offer.id.as_str(); 1_001], None).await.unwrap_err();
+    assert_eq!(wrong(refused), said(reasons::TOO_MANY, "filter.ids"));
+    let ahead = offers(&[], Some(world.now() + SignedDuration::from_hours(1))).await.unwrap_err();
+    assert_eq!(wrong(ahead), said(reasons::WINDOW, "as_of"));
+    let refused = Problem::from(&dunmere.demand().watch_needs(watch).await.unwrap_err());
+    assert_eq!(wrong(refused), said(reasons::BAD_ID, "filter.ids[0]"));
+    let gone = offers(&[], Some(before - SignedDuration::from_hours(1_000))).await.unwrap_err();
+    assert_eq!((gone.code, gone.reason.as_str()), (Code::OutOfRange, reasons::REVISION_GONE));
 }

@@ -3451,6 +3451,7 @@ impl json::Message for super::OfferFilter {
         "codes",
         "states",
         "freshness",
+        "ids",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -3461,6 +3462,7 @@ impl json::Message for super::OfferFilter {
             "codes" => 3,
             "states" => 4,
             "freshness" => 5,
+            "ids" => 6,
             _ => return None,
         })
     }
@@ -3472,6 +3474,7 @@ impl json::Message for super::OfferFilter {
         json::put_list::<json::Text, M>(out, "codes", &self.codes)?;
         json::put_list::<json::Enum<super::offer::State>, M>(out, "states", &self.states)?;
         json::put_list::<json::Enum<super::Freshness>, M>(out, "freshness", &self.freshness)?;
+        json::put_list::<json::Text, M>(out, "ids", &self.ids)?;
         Ok(())
     }
 
@@ -3483,6 +3486,7 @@ impl json::Message for super::OfferFilter {
             3 => self.codes = json::take_list::<json::Text, M>(from)?,
             4 => self.states = json::take_list::<json::Enum<super::offer::State>, M>(from)?,
             5 => self.freshness = json::take_list::<json::Enum<super::Freshness>, M>(from)?,
+            6 => self.ids = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -3496,6 +3500,7 @@ impl json::Message for super::ListOffersRequest {
         "page_size",
         "page_token",
         "filter",
+        "as_of",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -3503,6 +3508,7 @@ impl json::Message for super::ListOffersRequest {
             "page_size" | "pageSize" => 0,
             "page_token" | "pageToken" => 1,
             "filter" => 2,
+            "as_of" | "asOf" => 3,
             _ => return None,
         })
     }
@@ -3511,6 +3517,7 @@ impl json::Message for super::ListOffersRequest {
         json::put::<json::Int<i32>, M>(out, "page_size", &self.page_size)?;
         json::put::<json::Text, M>(out, "page_token", &self.page_token)?;
         json::put_optional::<json::Nested<super::OfferFilter>, M>(out, "filter", &self.filter)?;
+        json::put_optional::<json::Time, M>(out, "as_of", &self.as_of)?;
         Ok(())
     }
 
@@ -3519,6 +3526,7 @@ impl json::Message for super::ListOffersRequest {
             0 => self.page_size = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
             1 => self.page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.filter = json::take::<json::Nested<super::OfferFilter>, M>(from)?,
+            3 => self.as_of = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -4591,6 +4599,7 @@ impl json::Message for super::NeedFilter {
         "priorities",
         "case_refs",
         "cohorts",
+        "ids",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -4603,6 +4612,7 @@ impl json::Message for super::NeedFilter {
             "priorities" => 5,
             "case_refs" | "caseRefs" => 6,
             "cohorts" => 7,
+            "ids" => 8,
             _ => return None,
         })
     }
@@ -4616,6 +4626,7 @@ impl json::Message for super::NeedFilter {
         json::put_list::<json::Enum<super::Priority>, M>(out, "priorities", &self.priorities)?;
         json::put_list::<json::Text, M>(out, "case_refs", &self.case_refs)?;
         json::put_list::<json::Text, M>(out, "cohorts", &self.cohorts)?;
+        json::put_list::<json::Text, M>(out, "ids", &self.ids)?;
         Ok(())
     }
 
@@ -4629,6 +4640,7 @@ impl json::Message for super::NeedFilter {
             5 => self.priorities = json::take_list::<json::Enum<super::Priority>, M>(from)?,
             6 => self.case_refs = json::take_list::<json::Text, M>(from)?,
             7 => self.cohorts = json::take_list::<json::Text, M>(from)?,
+            8 => self.ids = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -4642,6 +4654,7 @@ impl json::Message for super::ListNeedsRequest {
         "page_size",
         "page_token",
         "filter",
+        "as_of",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -4649,6 +4662,7 @@ impl json::Message for super::ListNeedsRequest {
             "page_size" | "pageSize" => 0,
             "page_token" | "pageToken" => 1,
             "filter" => 2,
+            "as_of" | "asOf" => 3,
             _ => return None,
         })
     }
@@ -4657,6 +4671,7 @@ impl json::Message for super::ListNeedsRequest {
         json::put::<json::Int<i32>, M>(out, "page_size", &self.page_size)?;
         json::put::<json::Text, M>(out, "page_token", &self.page_token)?;
         json::put_optional::<json::Nested<super::NeedFilter>, M>(out, "filter", &self.filter)?;
+        json::put_optional::<json::Time, M>(out, "as_of", &self.as_of)?;
         Ok(())
     }
 
@@ -4665,6 +4680,7 @@ impl json::Message for super::ListNeedsRequest {
             0 => self.page_size = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
             1 => self.page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.filter = json::take::<json::Nested<super::NeedFilter>, M>(from)?,
+            3 => self.as_of = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

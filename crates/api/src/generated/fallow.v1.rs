@@ -2458,9 +2458,12 @@ pub struct OfferFilter {
     /// States; empty = the live ones, OPEN and SUSPENDED.
     #[prost(enumeration = "offer::State", repeated, tag = "5")]
     pub states: ::prost::alloc::vec::Vec<i32>,
-    /// Freshness now.
+    /// Freshness at the time of the list.
     #[prost(enumeration = "Freshness", repeated, tag = "6")]
     pub freshness: ::prost::alloc::vec::Vec<i32>,
+    /// Ids, at most 1,000. Named offers are found in any state, unless `states` says which.
+    #[prost(string, repeated, tag = "7")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for a page of offers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2474,6 +2477,10 @@ pub struct ListOffersRequest {
     /// Which.
     #[prost(message, optional, tag = "3")]
     pub filter: ::core::option::Option<OfferFilter>,
+    /// The time as of which; none = now. Not in the future, and only as far back as the service still keeps changes: before
+    /// that, OUT_OF_RANGE / REVISION_GONE. The revisions of the records are those of today.
+    #[prost(message, optional, tag = "4")]
+    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Holds a page of offers.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4300,6 +4307,9 @@ pub struct NeedFilter {
     /// Cohorts.
     #[prost(string, repeated, tag = "8")]
     pub cohorts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Ids, at most 1,000. Named needs are found in any state, unless `states` says which.
+    #[prost(string, repeated, tag = "9")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks for a page of needs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4313,6 +4323,11 @@ pub struct ListNeedsRequest {
     /// Which.
     #[prost(message, optional, tag = "3")]
     pub filter: ::core::option::Option<NeedFilter>,
+    /// The time as of which; none = now. Not in the future, and only as far back as the service still keeps changes: before
+    /// that, OUT_OF_RANGE / REVISION_GONE. What the caller sees of a need is decided by today's proposals and
+    /// transfers, and the revisions of the records are those of today.
+    #[prost(message, optional, tag = "4")]
+    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Holds a page of needs.
 #[derive(Clone, PartialEq, ::prost::Message)]
