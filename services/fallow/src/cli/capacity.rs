@@ -11,6 +11,7 @@ use fallow_api::v1::{
     WithdrawOfferRequest,
 };
 use fallow_tabular::difference;
+use jiff::Timestamp;
 
 pub(crate) use self::args::{Adjust, Capacity, Confirm, Free, List, Publish, Take};
 use self::args::{Ask, Reserve, Resume, Suspend, Withdraw};
@@ -273,6 +274,7 @@ fn filter_of(session: &Session<'_>, args: &List) -> OfferFilter {
         codes: args.resource.iter().map(|resource| resource.code.clone()).collect(),
         states: args.state.iter().map(|state| i32::from(*state)).collect(),
         freshness: if args.stale { vec![Freshness::Stale.into()] } else { Vec::new() },
+        ..OfferFilter::default()
     }
 }
 
@@ -287,9 +289,19 @@ async fn draw(session: &mut Session<'_>, filter: &OfferFilter) -> Result<Exit, F
 
 /// Lists every offer that fits.
 pub(crate) async fn all(session: &Session<'_>, filter: &OfferFilter) -> Result<Vec<Offer>, Failure> {
+    all_at(session, filter, None).await
+}
+
+/// Lists every offer that fits, as of a time; `None` = now.
+pub(crate) async fn all_at(
+    session: &Session<'_>,
+    filter: &OfferFilter,
+    at: Option<Timestamp>,
+) -> Result<Vec<Offer>, Failure> {
     let client = session.capacity()?;
     pages(async |page_size, page_token| {
-        let request = ListOffersRequest { page_size, page_token, filter: Some(filter.clone()) };
+        let request =
+            ListOffersRequest { page_size, page_token, filter: Some(filter.clone()), as_of: at.map(to_wire) };
         let answer = session.call(request, async |ask| client.clone().list_offers(ask).await).await?;
         Ok((answer.offers, answer.next_page_token))
     })

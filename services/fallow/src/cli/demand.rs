@@ -6,6 +6,9 @@ mod park;
 mod validate;
 mod wait;
 
+use std::collections::BTreeSet;
+
+use fallow_api::convert::request::SELECTION_MAX;
 use fallow_api::v1::{
     AmendNeedRequest, DeclineReason, GetNeedRequest, ListNeedsRequest, Need, NeedFilter, Patient, Priority,
     RaiseNeedRequest, ResolveNeedOutsideRequest, Resource, WatchNeedsRequest, WithdrawNeedRequest, need,
@@ -289,13 +292,33 @@ async fn draw(session: &mut Session<'_>, filter: &NeedFilter) -> Result<Exit, Fa
 
 /// Lists every need that fits.
 pub(crate) async fn all(session: &Session<'_>, filter: &NeedFilter) -> Result<Vec<Need>, Failure> {
+    all_at(session, filter, None).await
+}
+
+/// Lists every need that fits, as of a time; `None` = now.
+pub(crate) async fn all_at(
+    session: &Session<'_>,
+    filter: &NeedFilter,
+    at: Option<Timestamp>,
+) -> Result<Vec<Need>, Failure> {
     let client = session.demand()?;
     pages(async |page_size, page_token| {
-        let request = ListNeedsRequest { page_size, page_token, filter: Some(filter.clone()) };
+        let request =
+            ListNeedsRequest { page_size, page_token, filter: Some(filter.clone()), as_of: at.map(to_wire) };
         let answer = session.call(request, async |ask| client.clone().list_needs(ask).await).await?;
         Ok((answer.needs, answer.next_page_token))
     })
     .await
+}
+
+/// Reads the needs with these ids, in whatever state.
+pub(crate) async fn named(session: &Session<'_>, ids: BTreeSet<String>) -> Result<Vec<Need>, Failure> {
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut found = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(SELECTION_MAX) {
+        found.extend(all(session, &NeedFilter { ids: ids.to_vec(), ..NeedFilter::default() }).await?);
+    }
+    Ok(found)
 }
 
 /// Reads one need by its id.

@@ -7,7 +7,6 @@ use fallow_api::v1::{
     GetProposalRequest, ListProposalsRequest, Proposal, ProposalFilter, RetractAnswerRequest, Verdict,
     WatchProposalsRequest, proposal,
 };
-use futures::future::join_all;
 
 use super::codes;
 use super::demand;
@@ -279,12 +278,15 @@ pub(crate) async fn suggestions(
     session: &Session<'_>,
     filter: &ProposalFilter,
 ) -> Result<Vec<Suggestion>, Failure> {
-    let with_need = all(session, filter).await?.into_iter().map(async |proposal| {
-        // A need that cannot be read leaves its columns empty; the proposal stands.
-        let need = demand::get(session, &proposal.need).await.ok();
+    let proposals = all(session, filter).await?;
+    let ids = proposals.iter().map(|proposal| proposal.need.clone()).collect();
+    // A need that cannot be read leaves its columns empty; the proposal stands.
+    let needs = demand::named(session, ids).await.unwrap_or_default();
+    let with_need = |proposal: Proposal| {
+        let need = needs.iter().find(|need| need.id == proposal.need).cloned();
         Suggestion { proposal, need }
-    });
-    Ok(join_all(with_need).await)
+    };
+    Ok(proposals.into_iter().map(with_need).collect())
 }
 
 /// Reads every proposal that was ever made of an offer, as far as the services still know it.

@@ -104,7 +104,10 @@ pub(crate) enum Kind {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Export {
     /// Comma-separated, with a head; times by the clock in London
-    #[command(before_help = "Example:\n  fallow export csv offers > offers.csv")]
+    #[command(
+        before_help = "Examples:\n  fallow export csv offers > offers.csv\n  fallow export csv needs --at 08:00 --out \
+                       needs.csv"
+    )]
     Csv(What),
     /// A workbook
     #[command(before_help = "Example:\n  fallow export xlsx needs --out needs.xlsx")]
@@ -120,6 +123,9 @@ pub(crate) struct What {
     /// Those of every trust that you may see, instead of your own
     #[arg(long)]
     pub(super) everyone: bool,
+    /// As of when: 08:00, yesterday 20:00, -30m or a date with a time. Default: now
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) at: Option<String>,
     /// Write it here instead of to the standard output
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,

@@ -8,6 +8,7 @@ use super::args::{Export, Records, What};
 use super::file;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
+use crate::cli::time::past;
 use crate::cli::{capacity, demand};
 
 /// Runs `fallow export csv` and `fallow export xlsx`.
@@ -22,9 +23,11 @@ pub(super) async fn run(session: &mut Session<'_>, command: Export) -> Result<Ex
     let local = file::local(session);
     let trusts: Vec<String> =
         if what.everyone { Vec::new() } else { session.own_trust().into_iter().collect() };
+    let at = what.at.as_deref().map(|text| past(text, session.now(), &session.zone)).transpose()?;
     let bytes = match what.records {
         Records::Offers => {
-            let offers = capacity::all(session, &OfferFilter { trusts, ..OfferFilter::default() }).await?;
+            let offers = OfferFilter { trusts, ..OfferFilter::default() };
+            let offers = capacity::all_at(session, &offers, at).await?;
             if is_workbook {
                 xlsx(&offers, Table::Offers, &local)
             } else {
@@ -32,7 +35,8 @@ pub(super) async fn run(session: &mut Session<'_>, command: Export) -> Result<Ex
             }
         }
         Records::Needs => {
-            let needs = demand::all(session, &NeedFilter { trusts, ..NeedFilter::default() }).await?;
+            let needs = NeedFilter { trusts, ..NeedFilter::default() };
+            let needs = demand::all_at(session, &needs, at).await?;
             if is_workbook { xlsx(&needs, Table::Needs, &local) } else { csv(&needs, Table::Needs, &local) }
         }
     };
