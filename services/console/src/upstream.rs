@@ -1,8 +1,10 @@
 //! The services behind the pages, called with a person's own credential.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fallow_api::convert::request::SELECTION_MAX;
 use fallow_api::v1::capacity_service_client::CapacityServiceClient;
 use fallow_api::v1::demand_service_client::DemandServiceClient;
 use fallow_api::v1::identity_service_client::IdentityServiceClient;
@@ -12,6 +14,7 @@ use fallow_api::v1::{
     ListNeedsRequest, ListOffersRequest, ListProposalsRequest, ListTransfersRequest, Need, NeedFilter, Offer,
     OfferFilter, Proposal, ProposalFilter, Transfer, TransferFilter,
 };
+use futures::future::join_all;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -184,8 +187,12 @@ impl Calls {
     pub(crate) async fn offers(&self, filter: OfferFilter) -> Result<Vec<Offer>, Problem> {
         let (mut all, mut page_token) = (Vec::new(), String::new());
         for _ in 0..PAGES_MAX {
-            let request =
-                ListOffersRequest { page_size: PAGE_SIZE, page_token, filter: Some(filter.clone()) };
+            let request = ListOffersRequest {
+                page_size: PAGE_SIZE,
+                page_token,
+                filter: Some(filter.clone()),
+                as_of: None,
+            };
             let page = self.capacity().list_offers(request).await?.into_inner();
             all.extend(page.offers);
             page_token = page.next_page_token;
@@ -200,7 +207,12 @@ impl Calls {
     pub(crate) async fn needs(&self, filter: NeedFilter) -> Result<Vec<Need>, Problem> {
         let (mut all, mut page_token) = (Vec::new(), String::new());
         for _ in 0..PAGES_MAX {
-            let request = ListNeedsRequest { page_size: PAGE_SIZE, page_token, filter: Some(filter.clone()) };
+            let request = ListNeedsRequest {
+                page_size: PAGE_SIZE,
+                page_token,
+                filter: Some(filter.clone()),
+                as_of: None,
+            };
             let page = self.demand().list_needs(request).await?.into_inner();
             all.extend(page.needs);
             page_token = page.next_page_token;
@@ -209,6 +221,20 @@ impl Calls {
             }
         }
         Ok(all)
+    }
+
+    /// Reads the needs with these ids, in whatever state; what cannot be read is left out.
+    pub(crate) async fn needs_named(&self, ids: BTreeSet<&str>) -> BTreeMap<String, Need> {
+        let reads = in_parts(&ids).map(|ids| self.needs(NeedFilter { ids, ..NeedFilter::default() }));
+        let found = join_all(reads).await.into_iter().filter_map(Result::ok).flatten();
+        found.map(|one| (one.id.clone(), one)).collect()
+    }
+
+    /// Reads the offers with these ids, in the same way.
+    pub(crate) async fn offers_named(&self, ids: BTreeSet<&str>) -> BTreeMap<String, Offer> {
+        let reads = in_parts(&ids).map(|ids| self.offers(OfferFilter { ids, ..OfferFilter::default() }));
+        let found = join_all(reads).await.into_iter().filter_map(Result::ok).flatten();
+        found.map(|one| (one.id.clone(), one)).collect()
     }
 
     /// Reads all proposals that fit, first to lapse first, up to 10,000.
@@ -242,4 +268,11 @@ impl Calls {
         }
         Ok(all)
     }
+}
+
+/// Parts ids into lists that one call takes.
+fn in_parts(ids: &BTreeSet<&str>) -> impl Iterator<Item = Vec<String>> {
+    let ids: Vec<String> = ids.iter().filter(|id| !id.is_empty()).map(|id| (*id).to_owned()).collect();
+    let parts: Vec<Vec<String>> = ids.chunks(SELECTION_MAX).map(<[String]>::to_vec).collect();
+    parts.into_iter()
 }

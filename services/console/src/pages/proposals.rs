@@ -5,15 +5,11 @@ mod block;
 mod view;
 mod why;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::response::Response;
-use fallow_api::v1::{
-    GetNeedRequest, GetOfferRequest, Need, NeedFilter, Offer, OfferFilter, Proposal, ProposalFilter,
-    TransferFilter, need, proposal,
-};
-use futures::stream::{self, StreamExt};
+use fallow_api::v1::{Need, Offer, Proposal, ProposalFilter, TransferFilter, proposal};
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 
@@ -29,9 +25,6 @@ use crate::words::time::from_wire;
 
 /// How long an agreement or a bypass stays on the page; the transfer page and the timeline keep them after that.
 const AGREED_FOR: SignedDuration = SignedDuration::from_hours(2);
-
-/// Records asked for one by one at most, when the lists did not hold them.
-const SINGLY_MAX: usize = 16;
 
 #[derive(Template)]
 #[template(path = "proposals/page.html")]
@@ -114,47 +107,12 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
     Ok(Inbox::new(&visit.signed.csrf, !visit.preferences.is_compact, &visit.now, trust, &proposals, &known))
 }
 
-/// Reads the needs behind proposals: by a list of those that proposals can belong to, then singly what is missing.
+/// Reads the needs behind proposals.
 pub(super) async fn needs_of(visit: &Visit, proposals: &[Proposal]) -> BTreeMap<String, Need> {
-    if proposals.is_empty() {
-        return BTreeMap::new();
-    }
-    let homes: BTreeSet<&String> = proposals.iter().map(|one| &one.home_trust).collect();
-    let joined = [need::State::Proposed, need::State::PartAgreed, need::State::Agreed];
-    let filter = NeedFilter {
-        trusts: homes.into_iter().cloned().collect(),
-        states: joined.into_iter().map(Into::into).collect(),
-        ..NeedFilter::default()
-    };
-    let listed = visit.calls.needs(filter).await.unwrap_or_default();
-    let mut known: BTreeMap<String, Need> = listed.into_iter().map(|one| (one.id.clone(), one)).collect();
-    let missing: BTreeSet<String> =
-        proposals.iter().map(|one| one.need.clone()).filter(|id| !known.contains_key(id)).collect();
-    let singly = stream::iter(missing.into_iter().take(SINGLY_MAX)).map(|need| async move {
-        let answer = visit.calls.demand().get_need(GetNeedRequest { need }).await;
-        answer.ok().and_then(|answer| answer.into_inner().need)
-    });
-    let found: Vec<Option<Need>> = singly.buffer_unordered(SINGLY_MAX).collect().await;
-    known.extend(found.into_iter().flatten().map(|one| (one.id.clone(), one)));
-    known
+    visit.calls.needs_named(proposals.iter().map(|one| one.need.as_str()).collect()).await
 }
 
-/// Reads the offers behind proposals, in the same way.
-pub(super) async fn offers_of(visit: &Visit, proposals: &[Proposal]) -> BTreeMap<String, Offer> {
-    if proposals.is_empty() {
-        return BTreeMap::new();
-    }
-    let supporting: BTreeSet<&String> = proposals.iter().map(|one| &one.supporting_trust).collect();
-    let filter = OfferFilter { trusts: supporting.into_iter().cloned().collect(), ..OfferFilter::default() };
-    let listed = visit.calls.offers(filter).await.unwrap_or_default();
-    let mut known: BTreeMap<String, Offer> = listed.into_iter().map(|one| (one.id.clone(), one)).collect();
-    let missing: BTreeSet<String> =
-        proposals.iter().map(|one| one.offer.clone()).filter(|id| !known.contains_key(id)).collect();
-    let singly = stream::iter(missing.into_iter().take(SINGLY_MAX)).map(|offer| async move {
-        let answer = visit.calls.capacity().get_offer(GetOfferRequest { offer }).await;
-        answer.ok().and_then(|answer| answer.into_inner().offer)
-    });
-    let found: Vec<Option<Offer>> = singly.buffer_unordered(SINGLY_MAX).collect().await;
-    known.extend(found.into_iter().flatten().map(|one| (one.id.clone(), one)));
-    known
+/// Reads the offers behind proposals.
+async fn offers_of(visit: &Visit, proposals: &[Proposal]) -> BTreeMap<String, Offer> {
+    visit.calls.offers_named(proposals.iter().map(|one| one.offer.as_str()).collect()).await
 }

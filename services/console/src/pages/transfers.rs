@@ -10,8 +10,7 @@ use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
 use fallow_api::v1::{
-    GetNeedRequest, GetProposalRequest, GetTransferRequest, Need, NeedFilter, Transfer, TransferFilter, need,
-    transfer,
+    GetNeedRequest, GetProposalRequest, GetTransferRequest, Need, Transfer, TransferFilter, transfer,
 };
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
@@ -150,24 +149,7 @@ async fn read(visit: &Visit, shown: &Shown) -> Result<Tracker, Problem> {
 
 /// Reads the needs behind transfers, for their references.
 async fn needs_of(visit: &Visit, transfers: &[Transfer]) -> BTreeMap<String, Need> {
-    if transfers.is_empty() {
-        return BTreeMap::new();
-    }
-    let homes: BTreeSet<&String> = transfers.iter().map(|one| &one.home_trust).collect();
-    let joined = [
-        need::State::Open,
-        need::State::Proposed,
-        need::State::PartAgreed,
-        need::State::Agreed,
-        need::State::Met,
-    ];
-    let filter = NeedFilter {
-        trusts: homes.into_iter().cloned().collect(),
-        states: joined.into_iter().map(Into::into).collect(),
-        ..NeedFilter::default()
-    };
-    let listed = visit.calls.needs(filter).await.unwrap_or_default();
-    listed.into_iter().map(|one| (one.id.clone(), one)).collect()
+    visit.calls.needs_named(transfers.iter().map(|one| one.need.as_str()).collect()).await
 }
 
 /// Reads what happened to one transfer: its need, its proposal and its own steps.

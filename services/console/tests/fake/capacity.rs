@@ -26,7 +26,9 @@ impl CapacityService for World {
         let records = self.records();
         let live = [offer::State::Open, offer::State::Suspended];
         let offers = records.offers.iter().filter(|one| {
-            (filter.trusts.is_empty() || filter.trusts.contains(&one.trust)) && live.contains(&one.state())
+            (filter.trusts.is_empty() || filter.trusts.contains(&one.trust))
+                && (filter.ids.is_empty() || filter.ids.contains(&one.id))
+                && (live.contains(&one.state()) || !filter.ids.is_empty())
         });
         let offers = offers.cloned().collect();
         Ok(Response::new(ListOffersResponse { offers, revision: records.revision, ..Default::default() }))

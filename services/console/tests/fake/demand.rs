@@ -20,7 +20,12 @@ impl DemandService for World {
         let records = self.records();
         let needs = records.needs.iter().filter(|one| {
             (filter.trusts.is_empty() || filter.trusts.contains(&one.trust))
-                && if filter.states.is_empty() { is_live(one) } else { filter.states.contains(&one.state) }
+                && (filter.ids.is_empty() || filter.ids.contains(&one.id))
+                && if filter.states.is_empty() {
+                    is_live(one) || !filter.ids.is_empty()
+                } else {
+                    filter.states.contains(&one.state)
+                }
                 && (filter.cohorts.is_empty() || filter.cohorts.contains(&one.cohort))
         });
         let needs = needs.cloned().collect();
