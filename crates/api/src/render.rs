@@ -73,7 +73,8 @@ pub fn resource(resource: &Resource) -> String {
         },
         (ResourceKind::Bed, "PICU") => "PICU".to_owned(),
         (ResourceKind::Theatre, "MAIN") => "Theatre".to_owned(),
-        (_, code @ ("MRI" | "CT")) => code.to_owned(),
+        (_, code @ ("MRI" | "CT" | "ODP")) => code.to_owned(),
+        (_, "CPAP_DEVICE") => "CPAP device".to_owned(),
         (ResourceKind::Bed, code) if code.starts_with("MH_") => code.replace('_', " "),
         (_, code) => sentence_case(code),
     };

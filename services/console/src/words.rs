@@ -11,6 +11,12 @@ pub(crate) fn count(number: i64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// Returns a text as a sentence or a head of a table begins: `minutes free` is `Minutes free`.
+pub(crate) fn first_upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Returns a signed number with a real minus sign, and a plus sign above zero: `+6`, `0`, `−7`.
 pub(crate) fn signed(number: i64) -> String {
     match number {

@@ -137,9 +137,10 @@ fn of_cells<'a>(
             cause: format!("{trust} {key}"),
             level: pressure.into(),
             text: format!(
-                "{}: pressure {pressure} of 4 for {}, {of_trust:+} spare.",
+                "{}: pressure {pressure} of 4 for {}, {}.",
                 names(trust),
-                sentence::resource(key)
+                sentence::resource(key),
+                sentence::spare(key, of_trust)
             ),
             trusts: vec![trust],
             resource: Some(key.clone()),
@@ -152,7 +153,7 @@ fn of_cells<'a>(
             rule: Rule::RegionNet,
             cause: key.to_string(),
             level: net.saturating_neg(),
-            text: format!("The region is short of {}: {net:+} in all.", sentence::resource(key)),
+            text: format!("Across the region: {}, {}.", sentence::resource(key), sentence::spare(key, net)),
             trusts: Vec::new(),
             resource: Some(key.clone()),
             subjects: Vec::new(),

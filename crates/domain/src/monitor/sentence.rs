@@ -15,7 +15,7 @@ use crate::need::NeedState;
 use crate::policy::{HoldTime, Policy};
 use crate::proposal::ProposalState;
 use crate::region::{Mode, Region};
-use crate::resource::ResourceKey;
+use crate::resource::{ResourceKey, ResourceKind};
 use crate::transfer::TransferState;
 
 /// What words need: the names of the region, and how a time is written.
@@ -31,10 +31,47 @@ pub struct Words<'a> {
 pub fn resource(key: &ResourceKey) -> String {
     let code = key.code.as_str();
     let name = codes::name_of(key.kind, code);
-    let name = name.map_or_else(|| code.replace('_', " ").to_lowercase(), str::to_owned);
+    let name = name.map_or_else(
+        || match key.kind {
+            // Wards have the names of conditions: of "frailty" alone nobody is short.
+            ResourceKind::VirtualWard => format!("virtual ward for {}", self::code(code)),
+            ResourceKind::Bed
+            | ResourceKind::Theatre
+            | ResourceKind::Diagnostic
+            | ResourceKind::Staff
+            | ResourceKind::Equipment => self::code(code),
+        },
+        str::to_owned,
+    );
     match key.level {
         Some(level) => format!("{name}, level {}", level.get()),
         None => name,
+    }
+}
+
+/// Says how much of a resource is spare or missing: "short by 18", "120 minutes to spare", "none to spare".
+#[must_use]
+pub fn spare(key: &ResourceKey, net: i64) -> String {
+    let unit = if key.kind.is_minutes() { " minutes" } else { "" };
+    match net {
+        ..0 => format!("short by {}{unit}", net.unsigned_abs()),
+        0 => "none to spare".to_owned(),
+        1.. => format!("{net}{unit} to spare"),
+    }
+}
+
+/// Says whose something is: "Brackwater's", "Dunmere Hospitals'".
+fn whose(name: &str) -> String {
+    format!("{name}{}", if name.ends_with('s') { "'" } else { "'s" })
+}
+
+/// Says how long something took: "7 min", "5 h 44 min", "3 d".
+fn lasting(minutes: u64) -> String {
+    match (minutes / (24 * 60), minutes / 60, minutes % 60) {
+        (2.., _, _) => format!("{} d", minutes / (24 * 60)),
+        (_, 1.., 0) => format!("{} h", minutes / 60),
+        (_, 1.., rest) => format!("{} h {rest} min", minutes / 60),
+        (_, _, _) => format!("{minutes} min"),
     }
 }
 
@@ -60,7 +97,8 @@ impl Words<'_> {
                 format!("{} raised a need: {}{by}.", self.trust(need.trust), of_need(need))
             }
             What::NeedAgreed { need, minutes, in_time } => {
-                let after = minutes.map(|n| format!(", {n} min after it was raised")).unwrap_or_default();
+                let after =
+                    minutes.map(|n| format!(", {} after it was raised", lasting(n))).unwrap_or_default();
                 let late = if *in_time { "" } else { ", past its needed-by" };
                 format!(
                     "All of {} need is agreed: {}{after}{late}.",
@@ -96,6 +134,8 @@ impl Words<'_> {
                     (ProposalState::Bypassed, _) => "Gold chose another way than the proposal".to_owned(),
                     (ProposalState::Held | ProposalState::Confirmed, _) => "Ended".to_owned(),
                 };
+                // Some are sentences and some are not; each ends once.
+                let because = because.as_str().trim_end_matches('.');
                 let because = if because.is_empty() { String::new() } else { format!(" Reason: {because}.") };
                 let late = match late {
                     Some(Late::ReliedOn) => " Late: the other side relied on it.",

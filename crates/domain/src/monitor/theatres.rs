@@ -55,7 +55,8 @@ struct Session {
     free: u64,
     /// Minutes agreed for other trusts' cases.
     found: u64,
-    /// Minutes that were on offer and unused when it began.
+    /// Minutes that were on offer and unused when it began: a session is no bed, in which somebody can be placed while it
+    /// lasts ([`ResourceKind::is_open_while_it_lasts`]).
     lost: u64,
 }
 
@@ -142,14 +143,15 @@ pub fn theatres(
             "closed",
             "minutes free",
             "minutes found",
-            "minutes lost",
+            "minutes lost at the start",
         ]
         .map(str::to_owned)
         .to_vec(),
         rows,
         notes: vec![
             format!(
-                "Of sessions that have begun, {all_found} minutes were found for others and {all_lost} were lost."
+                "Of sessions that have begun, {all_found} minutes were found for others and {all_lost} were lost: \
+                 nobody can be placed in a session once it has begun."
             ),
             "Each sign is a session: # ours, . offered, h held, = used, - closed.".to_owned(),
         ],

@@ -207,7 +207,7 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
             "closed",
             "minutes free",
             "minutes found",
-            "minutes lost",
+            "minutes lost at the start",
         ],
         ReportKind::Alerts | ReportKind::Unspecified => {
             &["rule", "fired 7 d", "acted on", "acted on %", "would have fired"]

@@ -4,6 +4,7 @@ use askama::Template;
 use fallow_api::v1::{GetReportRequest, ReportKind};
 
 use crate::app::Visit;
+use crate::words::first_upper;
 
 /// What the monitor counts of our theatres.
 #[derive(Template)]
@@ -41,6 +42,6 @@ pub(super) async fn read(visit: &Visit) -> Option<Strip> {
             in_words: row.note,
         })
         .collect();
-    let columns = report.columns.into_iter().skip(1).collect();
+    let columns = report.columns.iter().skip(1).map(|column| first_upper(column)).collect();
     (!rows.is_empty()).then_some(Strip { columns, rows, notes: report.notes })
 }
