@@ -2,6 +2,7 @@
 
 use rust_xlsxwriter::{Format as Style, Workbook, Worksheet, XlsxError};
 
+use crate::cell::guarded;
 use crate::write::WriteError;
 
 /// Width of the first column and of the others, in characters.
@@ -68,6 +69,22 @@ pub fn workbook(
     }
     sheet.write_string_with_format(row + 2, 0, last_line, &bold)?;
     Ok(workbook.save_to_buffer()?)
+}
+
+/// Writes one table of a report as comma-separated text, for pasting. What a spreadsheet would take for a formula goes out
+/// as a text, what is a number as a number.
+///
+/// # Errors
+/// When a row has more or fewer cells than the head.
+pub fn csv(head: &[String], rows: &[Vec<String>]) -> Result<Vec<u8>, WriteError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(head)?;
+    for row in rows {
+        let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+        let cell = |text: &String| if is_number(text) { text.clone() } else { guarded(text).into_owned() };
+        writer.write_record(row.iter().map(cell))?;
+    }
+    writer.into_inner().map_err(|error| WriteError::Csv(error.into_error().into()))
 }
 
 /// Writes a cell. A text is written as a text whatever it begins with: nothing in a report is a formula.

@@ -6,8 +6,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tower_http::compression::CompressionLayer;
@@ -18,6 +18,7 @@ use crate::pages::{
     actions, alerts, approvals, capacity, demo, frame, needs, preferences, proposals, provider, reports,
     resume, search, sign_in, sitrep, situation, timeline, transfers, trends, upload, wall, what_if,
 };
+use crate::problem::Problem;
 
 /// Largest form, in bytes. Ours are under two kilobytes.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -94,6 +95,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/reports", get(reports::page))
         .route("/timeline", get(timeline::page))
         .route("/timeline/decision", post(timeline::decide))
+        .route("/reports/report.csv", get(reports::file))
+        .route("/timeline/timeline.csv", get(timeline::file))
         .route("/sitrep", get(sitrep::page))
         .route("/sitrep/sign", post(sitrep::sign))
         .route("/sitrep/sitrep.md", get(sitrep::markdown))
@@ -136,7 +139,7 @@ async fn home(visit: Visit) -> Redirect {
 }
 
 async fn nothing_here(visit: Visit) -> Response {
-    visit.refuse(&crate::problem::Problem::not_found())
+    visit.refuse(&Problem::not_found())
 }
 
 /// Streams what changed. Whoever may not read a fragment learns here only that a revision number grew.
@@ -177,6 +180,20 @@ async fn with_headers(request: Request, next: Next) -> Response {
 /// Answers with a page.
 pub(crate) fn html(status: StatusCode, text: String) -> Response {
     (status, [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], text).into_response()
+}
+
+/// Answers with a table as a file of comma-separated text.
+///
+/// # Errors
+/// When the table cannot be written, which no reader can mend.
+pub(crate) fn csv(name: &str, head: &[String], rows: &[Vec<String>]) -> Result<Response, Problem> {
+    let bytes = fallow_tabular::report::csv(head, rows)
+        .map_err(|error| Problem::invalid("file", &error.to_string()))?;
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    Ok((headers, bytes).into_response())
 }
 
 /// Answers with a fragment, or with 304 when the browser already shows it.

@@ -14,7 +14,7 @@ use self::view::View;
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
 use super::situation::sections::{Entry, Section, sections};
-use crate::app::Visit;
+use crate::app::{Visit, encoded};
 use crate::problem::Problem;
 use crate::routes;
 use crate::words::time::to_wire;
@@ -137,21 +137,54 @@ struct Page {
     /// Code, name, whether it is chosen.
     trusts: Vec<(String, String, bool)>,
     thresholds: String,
+    /// Address of the same as a file.
+    file: String,
     view: Option<View>,
+}
+
+impl Asked {
+    fn kind(&self) -> Kind {
+        Kind::ALL.into_iter().find(|kind| kind.key() == self.kind).unwrap_or(Kind::Outcomes)
+    }
+
+    fn days(&self) -> i64 {
+        self.days.parse().ok().filter(|days| DAYS.contains(days)).unwrap_or(USUAL_DAYS)
+    }
+
+    fn request(&self, visit: &Visit) -> GetReportRequest {
+        let over = SignedDuration::from_hours(self.days() * 24);
+        let from = visit.now.at.saturating_sub(over).unwrap_or(visit.now.at);
+        GetReportRequest {
+            kind: self.kind().wire().into(),
+            from: Some(to_wire(from)),
+            trust: self.trust.clone(),
+            alerts_toml: if self.kind() == Kind::Rules { self.thresholds.clone() } else { String::new() },
+            ..GetReportRequest::default()
+        }
+    }
+
+    /// Returns the address of the same as a file.
+    fn file(&self) -> String {
+        let (kind, days, trust) = (self.kind().key(), self.days(), encoded(&self.trust));
+        format!("/reports/report.csv?kind={kind}&days={days}&trust={trust}")
+    }
+}
+
+/// `GET /reports/report.csv`: the same for pasting.
+pub(crate) async fn file(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let read = async {
+        let mut monitor = visit.calls.patient().monitor();
+        let report = monitor.get_report(asked.request(&visit)).await?.into_inner();
+        let view = View::new(asked.kind(), report, &visit.directory().await.unwrap_or_default(), &visit.now);
+        let (head, rows) = view.table();
+        routes::csv(&format!("{}.csv", asked.kind().key()), &head, &rows)
+    };
+    visit.answer(read.await)
 }
 
 /// `GET /reports`
 pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
-    let kind = Kind::ALL.into_iter().find(|kind| kind.key() == asked.kind).unwrap_or(Kind::Outcomes);
-    let days = asked.days.parse().ok().filter(|days| DAYS.contains(days)).unwrap_or(USUAL_DAYS);
-    let from = visit.now.at.saturating_sub(SignedDuration::from_hours(days * 24)).unwrap_or(visit.now.at);
-    let request = GetReportRequest {
-        kind: kind.wire().into(),
-        from: Some(to_wire(from)),
-        trust: asked.trust.clone(),
-        alerts_toml: if kind == Kind::Rules { asked.thresholds.clone() } else { String::new() },
-        ..GetReportRequest::default()
-    };
+    let (kind, days, request, file) = (asked.kind(), asked.days(), asked.request(&visit), asked.file());
     let mut monitor = visit.calls.patient().monitor();
     let (frame, directory, answer) = tokio::join!(
         Frame::read(&visit, Place::Situation, kind.title()),
@@ -178,6 +211,7 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
         trusts: directory.trusts().map(trust).collect(),
         thresholds: asked.thresholds,
         is_of_rules: kind == Kind::Rules,
+        file,
         kind,
         view,
     };

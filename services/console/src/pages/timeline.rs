@@ -19,6 +19,8 @@ use crate::words::time::{Now, from_wire, to_wire};
 
 /// Entries of one page.
 const SHOWN: i32 = 100;
+/// Entries of a file: what the service gives at once.
+const FILED: i32 = 1_000;
 /// The kinds that can be looked at alone, each with the name of its link.
 const KINDS: [(TimelineKind, &str); 7] = [
     (TimelineKind::Decision, "Decisions"),
@@ -51,6 +53,15 @@ pub(crate) struct Asked {
 impl Asked {
     fn kind(&self) -> Option<TimelineKind> {
         KINDS.into_iter().map(|(kind, _)| kind).find(|kind| kind.as_str_name() == self.kind)
+    }
+
+    fn request(&self) -> ListTimelineRequest {
+        ListTimelineRequest {
+            page_size: SHOWN,
+            page_token: self.page.clone(),
+            kinds: self.kind().map(i32::from).into_iter().collect(),
+            ..ListTimelineRequest::default()
+        }
     }
 }
 
@@ -85,6 +96,8 @@ struct Filled {
 struct Log {
     /// The fragment's own address.
     query: String,
+    /// Address of the same as a file.
+    file: String,
     entries: Vec<Line>,
     /// Address of what is older.
     older: Option<String>,
@@ -114,6 +127,25 @@ pub(crate) async fn fragment(
         Ok(log) => routes::fragment(&headers, rendered(&log)),
         Err(problem) => visit.refuse(&problem),
     }
+}
+
+/// `GET /timeline/timeline.csv`: the newest of a kind, or of all, for the record of an incident.
+pub(crate) async fn file(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let read = async {
+        let request = ListTimelineRequest { page_size: FILED, ..asked.request() };
+        let entries = visit.calls.monitor().list_timeline(request).await?.into_inner().entries;
+        let head = ["Time", "Kind", "What happened", "Of a decision"].map(str::to_owned);
+        let rows: Vec<Vec<String>> = entries
+            .into_iter()
+            .map(|entry| {
+                let at = from_wire(entry.at.as_ref()).map(|at| visit.now.stamp(at)).unwrap_or_default();
+                let line = Line::new(entry, &visit.now);
+                vec![at, line.tag.text.into(), line.text, line.details.join(". ")]
+            })
+            .collect();
+        routes::csv("timeline.csv", &head, &rows)
+    };
+    visit.answer(read.await)
 }
 
 /// `POST /timeline/decision`: writes a decision of gold down.
@@ -179,18 +211,13 @@ async fn show(visit: &Visit, asked: &Asked, fields: &Fields, problem: Option<Pro
 
 async fn read(visit: &Visit, asked: &Asked) -> Result<Log, Problem> {
     let kind = asked.kind();
-    let request = ListTimelineRequest {
-        page_size: SHOWN,
-        page_token: asked.page.clone(),
-        kinds: kind.map(i32::from).into_iter().collect(),
-        ..ListTimelineRequest::default()
-    };
-    let answer = visit.calls.monitor().list_timeline(request).await?.into_inner();
+    let answer = visit.calls.monitor().list_timeline(asked.request()).await?.into_inner();
     let of_kind = kind.map_or_else(String::new, |kind| format!("kind={}&", kind.as_str_name()));
     let older = (!answer.next_page_token.is_empty())
         .then(|| format!("/timeline?{of_kind}page={}", encoded(&answer.next_page_token)));
     Ok(Log {
         query: format!("{of_kind}page={}", encoded(&asked.page)),
+        file: format!("/timeline/timeline.csv?{}", of_kind.trim_end_matches('&')),
         entries: answer.entries.into_iter().map(|entry| Line::new(entry, &visit.now)).collect(),
         older,
     })

@@ -52,6 +52,11 @@ impl Now {
         (until > self.at).then(|| span(until.duration_since(self.at)))
     }
 
+    /// Writes a time as a spreadsheet sorts it: `2026-11-24 14:31`, by the clock here.
+    pub(crate) fn stamp(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// Writes a time as the value of a `datetime-local` control.
     pub(crate) fn control(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()

@@ -5,10 +5,12 @@ use fallow_api::v1::{DeclineReason, GetReportResponse};
 use super::Kind;
 use crate::directory::Directory;
 use crate::words::time::{Now, from_wire};
-use crate::words::{codes, resource};
+use crate::words::{codes, first_upper, resource};
 
 /// Width of the longest bar, in the units of its drawing.
 const BAR: f64 = 60.0;
+/// What a screen shows for no needs, so that those there are stand out.
+const NOTHING: &str = "\u{b7}";
 
 /// The report.
 pub(super) struct View {
@@ -43,7 +45,7 @@ impl View {
     pub(super) fn new(kind: Kind, report: GetReportResponse, directory: &Directory, now: &Now) -> Self {
         let longest = report.rows.iter().flat_map(|row| row.values.iter().copied()).fold(0.0, f64::max);
         let cell = |value: f64| Cell {
-            text: if kind == Kind::Unmet && value == 0.0 { "\u{b7}".to_owned() } else { number(value) },
+            text: if kind == Kind::Unmet && value == 0.0 { NOTHING.to_owned() } else { number(value) },
             bar: (kind == Kind::Unmet && value > 0.0 && longest > 0.0)
                 .then(|| format!("{:.1}", (value / longest * BAR).max(1.0))),
         };
@@ -76,6 +78,25 @@ impl View {
     }
 }
 
+impl View {
+    /// Returns the head and the rows as a file has them, with every number as a number.
+    pub(super) fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let mut head = self.columns.clone();
+        if self.has_notes {
+            head.push(self.in_words.to_owned());
+        }
+        let row = |row: &Row| {
+            let numbers = row
+                .cells
+                .iter()
+                .map(|cell| if cell.text == NOTHING { "0".to_owned() } else { cell.text.clone() });
+            let note = self.has_notes.then(|| row.note.clone());
+            std::iter::once(row.name.clone()).chain(numbers).chain(note).collect()
+        };
+        (head, self.rows.iter().map(row).collect())
+    }
+}
+
 /// Names a row as people do, and leaves out words that would only say the name again.
 fn named(kind: Kind, name: String, note: String, directory: &Directory) -> (String, String) {
     match kind {
@@ -103,11 +124,6 @@ fn named(kind: Kind, name: String, note: String, directory: &Directory) -> (Stri
 /// Writes a number without what it does not have.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
-}
-
-fn first_upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
