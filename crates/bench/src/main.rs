@@ -42,6 +42,8 @@ enum Task {
     Wire(wire::Options),
     /// Measures what others notice while a caller floods a service.
     WireAbuse(wire::abuse::Options),
+    /// Measures what one service weighs, and how soon it serves again with many live offers.
+    Restart(wire::restart::Options),
     /// Serves the bare handler; `wire` starts it.
     #[command(hide = true)]
     WireBare(wire::BareOptions),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Task::Ledger(options) => ledger::run(&options),
         Task::Wire(options) => wire::run(&options),
         Task::WireAbuse(options) => wire::abuse::run(&options),
+        Task::Restart(options) => wire::restart::run(&options),
         Task::WireBare(options) => wire::run_bare(&options),
     };
     match outcome {

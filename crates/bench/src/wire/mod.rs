@@ -6,6 +6,7 @@ mod bare;
 mod feed;
 mod fleet;
 mod proposing;
+pub(crate) mod restart;
 mod watching;
 
 use std::path::PathBuf;
