@@ -59,7 +59,7 @@ for (const scripts of [true, false]) {
     await admin.page.fill('#toml', 'name = "without its name"')
     await admin.page.fill('#reason', 'Ewe Cross joins.')
     await admin.page.click('text=Show what it changes')
-    await admin.page.waitForSelector('.error-summary a[href="#toml"]')
+    await admin.page.waitForSelector('.nhsuk-error-summary a[href="#toml"]')
     assert.equal(await admin.page.inputValue('#reason'), 'Ewe Cross joins.', 'what was typed is kept')
     await admin.page.fill('#toml', 'id = "north-vale"')
     await admin.page.click('text=Show what it changes')

@@ -62,7 +62,7 @@ for (const scripts of [true, false]) {
     await who.page.click('summary:has-text("Record a decision")')
     await who.page.fill('#rationale', 'Three boarders since noon.')
     await who.page.click('text=Record this decision')
-    await who.page.waitForSelector('.error-summary a[href="#decision"]')
+    await who.page.waitForSelector('.nhsuk-error-summary a[href="#decision"]')
     assert.equal(await who.page.inputValue('#rationale'), 'Three boarders since noon.', 'what was typed is kept')
     await who.page.fill('#decision', 'Escalate to the regional team.')
     await who.page.fill('#consulted', 'ICB, site leads')

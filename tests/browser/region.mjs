@@ -112,8 +112,8 @@ for (const scripts of [true, false]) {
     await who.page.click('text=Ask to confirm')
     await who.page.waitForSelector('.flash:has-text("Asked to confirm 2 offers.")')
     await who.page.click('text=Ask to confirm')
-    await who.page.waitForSelector('.error-summary')
-    assert.match(await who.text('.error-summary'), /Too much at once.*was asked a short while ago; ring its desk/)
+    await who.page.waitForSelector('.nhsuk-error-summary')
+    assert.match(await who.text('.nhsuk-error-summary'), /Too much at once.*was asked a short while ago; ring its desk/)
   })
 
   test(`gold reads everybody\u2019s needs and why each is not served, ${how}`, async ({ person }) => {
@@ -165,6 +165,6 @@ for (const scripts of [true, false]) {
     assert.equal(await who.page.$('li:has-text("every travel limit")'), null)
     await who.page.fill('#minutes', 'an hour')
     await who.page.click('text=Set limit')
-    await who.page.waitForSelector('.error-summary a[href="#minutes"]')
+    await who.page.waitForSelector('.nhsuk-error-summary a[href="#minutes"]')
   })
 }

@@ -103,12 +103,12 @@ for (const scripts of [true, false]) {
     await who.page.fill('#count', '0')
     await who.page.fill('#until', '2020-01-01T10:00')
     await who.page.click('text=Publish')
-    await who.page.waitForSelector('.error-summary')
-    const links = await who.page.$$eval('.error-summary a', (all) => all.map((one) => one.getAttribute('href')))
+    await who.page.waitForSelector('.nhsuk-error-summary')
+    const links = await who.page.$$eval('.nhsuk-error-summary a', (all) => all.map((one) => one.getAttribute('href')))
     assert.ok(links.includes('#count') && links.includes('#until'), `${links}`)
     assert.equal(await who.page.inputValue('#count'), '0', 'what was typed is kept')
     if (scripts) {
-      assert.equal(await who.page.evaluate(() => document.activeElement.className), 'error-summary')
+      assert.equal(await who.page.evaluate(() => document.activeElement.className), 'nhsuk-error-summary')
       assert.deepEqual(await who.axe(), [])
     }
   }, { anyWorld: true })

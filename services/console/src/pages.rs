@@ -25,4 +25,6 @@ pub(crate) mod wall;
 pub(crate) mod what_if;
 
 #[cfg(test)]
+mod components;
+#[cfg(test)]
 mod forms;

@@ -98,6 +98,7 @@ fn crates(profile: &str) -> Result<Tally> {
     }
     if !fast {
         command.env("FALLOW_VALKEY_SERVER", valkey()?);
+        command.env("FALLOW_NHSUK_FRONTEND", nhsuk_frontend()?);
     }
     let mut tally = count(runner, &mut command)?;
     if !fast {
@@ -120,6 +121,16 @@ fn valkey() -> Result<PathBuf> {
         bail!("{} has no valkey-server for this machine", environment.display());
     }
     Ok(path)
+}
+
+/// Fetches the package whose fixtures the console's components are compared with, and returns its folder.
+fn nhsuk_frontend() -> Result<PathBuf> {
+    shell::run(program("npm", "tests/browser").args(["ci", "--no-audit", "--no-fund"]))?;
+    let folder = shell::root().join("tests/browser/node_modules/nhsuk-frontend");
+    if !folder.is_dir() {
+        bail!("npm ci brought no {}", folder.display());
+    }
+    Ok(folder)
 }
 
 /// Plays the short set of fault rounds; each counts as a test.

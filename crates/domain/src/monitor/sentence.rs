@@ -60,11 +60,6 @@ pub fn spare(key: &ResourceKey, net: i64) -> String {
     }
 }
 
-/// Says whose something is: "Brackwater's", "Dunmere Hospitals'".
-fn whose(name: &str) -> String {
-    format!("{name}{}", if name.ends_with('s') { "'" } else { "'s" })
-}
-
 /// Says how long something took: "7 min", "5 h 44 min", "3 d".
 fn lasting(minutes: u64) -> String {
     match (minutes / (24 * 60), minutes / 60, minutes % 60) {

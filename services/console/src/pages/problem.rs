@@ -7,6 +7,7 @@ use super::frame::{Frame, rendered};
 use crate::app::Visit;
 use crate::problem::{Kind, Problem};
 use crate::routes;
+use crate::words::first_upper;
 
 /// A control that a violation can point at.
 #[derive(Debug, Clone, Copy)]
@@ -30,19 +31,13 @@ impl Control {
     }
 }
 
-/// One line of a summary.
-struct Line {
-    /// The id of the control to mend, where there is one.
-    id: Option<&'static str>,
-    text: String,
-}
-
 #[derive(Template)]
 #[template(path = "problem/summary.html")]
 struct Summary<'a> {
     problem: &'a Problem,
     is_change: bool,
-    lines: Vec<Line>,
+    /// Each with the id of the control to mend, empty where there is none.
+    lines: Vec<(&'static str, String)>,
 }
 
 /// Writes the summary that stands on top of a page whose form was refused.
@@ -50,7 +45,7 @@ pub(crate) fn summary(problem: &Problem, controls: &[Control]) -> String {
     let lines = problem.violations.iter().map(|violation| {
         let control = controls.iter().find(|control| control.is_meant_by(&violation.field));
         let name = control.map_or(violation.field.as_str(), |control| control.name);
-        Line { id: control.map(|control| control.id), text: format!("{name}: {}", violation.text) }
+        (control.map_or("", |control| control.id), format!("{name}: {}", violation.text))
     });
     let lines = lines.collect();
     rendered(&Summary { problem, is_change: problem.kind == Kind::ChangedMeanwhile, lines })
@@ -60,7 +55,7 @@ pub(crate) fn summary(problem: &Problem, controls: &[Control]) -> String {
 pub(crate) fn error_of(problem: Option<&Problem>, controls: &[Control], id: &str) -> Option<String> {
     let control = controls.iter().find(|control| control.id == id)?;
     let mut wrong = problem?.violations.iter().filter(|violation| control.is_meant_by(&violation.field));
-    wrong.next().map(|violation| violation.text.clone())
+    wrong.next().map(|violation| first_upper(&violation.text))
 }
 
 #[derive(Template)]
@@ -87,7 +82,7 @@ mod tests {
             Control::new("resource", "resource", "Resource"),
         ];
         let mut problem = Problem::invalid("offer.window.until", "must be later than from");
-        assert_eq!(error_of(Some(&problem), CONTROLS, "until").as_deref(), Some("must be later than from"));
+        assert_eq!(error_of(Some(&problem), CONTROLS, "until").as_deref(), Some("Must be later than from"));
         assert_eq!(error_of(Some(&problem), CONTROLS, "resource"), None);
         problem.violations.extend(Problem::invalid("offer.resource.code", "is not known").violations);
         problem.violations.extend(Problem::invalid("offer.note", "names a <person>").violations);

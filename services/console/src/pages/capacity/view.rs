@@ -193,7 +193,11 @@ impl Row {
             blocked: figures.blocked,
             short: figures.short,
             unit: resource::units(resource.kind()).1,
-            until: until.map_or_else(String::new, |until| now.until(until)),
+            // A slot is of a time; a bed is there until one, or from one that is still to come.
+            until: match from {
+                Some(from) if from > now.at || resource.kind() == ResourceKind::Diagnostic => session.clone(),
+                Some(_) | None => until.map_or_else(String::new, |until| now.until(until)),
+            },
             session,
             starts: from,
             team,

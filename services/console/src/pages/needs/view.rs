@@ -221,17 +221,27 @@ fn best(need: &Need, proposals: &[Proposal], now: &Now, directory: &Directory) -
     if need.units > 1 && need.units_committed > 0 {
         texts.push(format!("{} of {} placed", need.units_committed, need.units));
     }
+    // Of those who are asked more than once, the hold that ends first is told: they stand in that order.
+    let mut told: Vec<(String, usize, String)> = Vec::new();
     for proposal in proposals.iter().filter(|proposal| proposal.need == need.id) {
         let left = from_wire(proposal.held_until.as_ref()).and_then(|until| now.left(until));
         let left = left.map_or_else(|| "hold over".to_owned(), |left| format!("{left} left"));
         let asked = directory.trust(&proposal.supporting_trust);
-        texts.push(match &proposal.team {
+        let who = match &proposal.team {
             Some(team) if team.answer.is_some() => {
-                format!("{asked} asked, and {} for the team, {left}", directory.trust(&team.trust))
+                format!("{asked} asked, and {} for the team", directory.trust(&team.trust))
             }
-            Some(_) | None => format!("{asked} asked, {left}"),
-        });
+            Some(_) | None => format!("{asked} asked"),
+        };
+        match told.iter_mut().find(|one| one.0 == who) {
+            Some(one) => one.1 += 1,
+            None => told.push((who, 1, left)),
+        }
     }
+    texts.extend(told.into_iter().map(|(who, times, left)| match times {
+        1 => format!("{who}, {left}"),
+        _ => format!("{who} {times} times, first {left}"),
+    }));
     if texts.is_empty() {
         match need.state() {
             need::State::Open => "Nothing fits yet".to_owned(),
