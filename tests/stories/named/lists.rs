@@ -298,7 +298,7 @@ async fn a_list_takes_ids_and_a_time(world: &mut World) {
     let said = |reason: &str, field: &str| (reason.to_owned(), field.to_owned());
     let refused = offers(&["not an id"], None).await.unwrap_err();
     assert_eq!(wrong(refused), said(reasons::BAD_ID, "filter.ids[0]"));
-    let refused = offers(&vec![offer.id.as_str(); 1_001], None).await.unwrap_err();
+    let refused = offers(&[offer.id.as_str(); 1_001], None).await.unwrap_err();
     assert_eq!(wrong(refused), said(reasons::TOO_MANY, "filter.ids"));
     let ahead = offers(&[], Some(world.now() + SignedDuration::from_hours(1))).await.unwrap_err();
     assert_eq!(wrong(ahead), said(reasons::WINDOW, "as_of"));

@@ -95,7 +95,7 @@ async fn started(ground: &Ground, token: &str, rounds: usize) -> Result<(f64, f6
         let client = served.client()?;
         let one = ListOffersRequest { page_size: 1, ..ListOffersRequest::default() };
         while client.capacity().list_offers(one.clone()).await.is_err() {
-            if watch.spent().wall_ns > PATIENCE.as_nanos() as u64 {
+            if Duration::from_nanos(watch.spent().wall_ns) > PATIENCE {
                 bail!("it did not serve within {PATIENCE:?}");
             }
             sleep(ASKED_EVERY).await;
@@ -118,10 +118,12 @@ async fn fill(served: &Served, token: &str, site: &str, offers: u64) -> Result<(
     let mut answers = served.client_of(token)?.capacity().stream_offers(items).await?.into_inner();
     let mut taken = 0;
     while let Some(answer) = answers.message().await? {
-        match answer.result {
-            Some(Ack::Revision(_)) => taken += 1,
-            other => bail!("an item was not taken: {other:?}"),
-        }
+        ensure!(
+            matches!(answer.result, Some(Ack::Revision(_))),
+            "an item was not taken: {:?}",
+            answer.result
+        );
+        taken += 1;
     }
     ensure!(taken == offers, "{taken} of {offers} offers were taken");
     Ok(())
