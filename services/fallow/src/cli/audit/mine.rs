@@ -53,6 +53,10 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Mine) -> Result<Exit, F
         trust: args.trust.map(|trust| trust.to_uppercase()).unwrap_or_default(),
         ..ListAuditRequest::default()
     };
+    if let Some(claims) = session.claims() {
+        let whose = whose(&claims.role, claims.trust.as_deref(), &ask.trust);
+        session.terminal.say(&whose)?;
+    }
     let client = session.monitor()?;
     let (mut entries, mut totals) = (Vec::new(), BTreeMap::new());
     for _ in 0..PAGES_MAX {
@@ -82,6 +86,25 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Mine) -> Result<Exit, F
         session.terminal.say("there is more: --until goes further back, --limit shows more at once")?;
     }
     Ok(exit)
+}
+
+/// Says whose trail somebody reads, and how much of it.
+fn whose(role: &str, own: Option<&str>, asked: &str) -> String {
+    let region = match asked {
+        "" => "the whole region's audit trail".to_owned(),
+        trust => format!("the audit trail of {trust}"),
+    };
+    match (role, own) {
+        ("platform_admin", _) => format!(
+            "{region}, without persons and records: a platform administrator belongs to no trust and reads neither. An \
+             auditor reads both; a trust reads its own by `fallow audit mine` as its site lead or system."
+        ),
+        ("gold", _) => format!("{region}, in totals: gold reads no entries. An auditor reads them."),
+        (_, Some(own)) => format!(
+            "the audit trail of {own}: what its people and systems did or were denied, and what others did to its records"
+        ),
+        (_, None) => region,
+    }
 }
 
 /// What is said where the trail is empty.
@@ -120,12 +143,19 @@ impl Record for AuditEntry {
             self.call.as_str().into(),
             outcome(&self.denied),
             self.times.to_string().into(),
-            self.records_count.to_string().into(),
+            records_told(self).into(),
             self.records.join(" ").into(),
             self.request_id.as_str().into(),
             self.revision.to_string().into(),
         ]
     }
+}
+
+/// How many records the reader is told of; nothing where something was done and they may know of none, for that it wrote
+/// none is not so.
+fn records_told(entry: &AuditEntry) -> String {
+    let is_hidden = entry.denied.is_empty() && entry.records_count == 0;
+    if is_hidden { String::new() } else { entry.records_count.to_string() }
 }
 
 impl Record for AuditTotal {
@@ -144,5 +174,28 @@ impl Record for AuditTotal {
             outcome(&self.denied),
             self.times.to_string().into(),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_is_told_whose_trail_they_read() {
+        assert!(whose("site_lead", Some("ZA4"), "").starts_with("the audit trail of ZA4: what its people"));
+        assert_eq!(whose("auditor", None, ""), "the whole region's audit trail");
+        assert_eq!(whose("auditor", None, "ZA1"), "the audit trail of ZA1");
+        let admin = whose("platform_admin", None, "");
+        assert!(admin.contains("belongs to no trust") && admin.contains("as its site lead"), "{admin}");
+        assert!(whose("gold", None, "").contains("in totals"));
+    }
+
+    #[test]
+    fn records_that_are_not_told_are_no_nought() {
+        let done = AuditEntry::default();
+        let denied = AuditEntry { denied: "ROLE_FORBIDS".into(), ..AuditEntry::default() };
+        let known = AuditEntry { records_count: 2, ..AuditEntry::default() };
+        assert_eq!([done, denied, known].map(|one| records_told(&one)), ["", "0", "2"]);
     }
 }
