@@ -10,6 +10,7 @@ use fallow_api::v1::{self, need};
 use fallow_archive::archivist::{Archivist, Keep};
 use fallow_archive::auditor::Auditor;
 use fallow_archive::export::Line;
+use fallow_archive::identifiers::{Look, Suspicion};
 use fallow_archive::verify::{Against, Report, Told, Witness, verify};
 use fallow_archive::{Disk, Settings, SigningKey};
 use fallow_ledger::record::Record;
@@ -119,7 +120,22 @@ async fn an_archive_says_what_happened(world: World) {
     let proposed = lines.iter().find(|line| line.text().contains("HELD")).expect("a line for the hold");
     assert!(proposed.concerns("ZA4".parse().unwrap()) && proposed.concerns("ZA1".parse().unwrap()));
     assert!(lines.iter().any(|line| line.text().contains("-> ")), "what changed is told");
+    let (found, texts) = looked(folder.path());
+    assert_eq!(found, [], "nothing that services write looks like a patient");
+    assert!(texts > 50, "the region file alone has as many: {texts}");
     world.finish().await;
+}
+
+/// Looks for what could identify a patient.
+fn looked(folder: &Path) -> (Vec<Suspicion>, u64) {
+    let mut look = Look::default();
+    let report = verify(folder, &Against::default(), &mut |told| match told {
+        Told::Segment { .. } => {}
+        Told::Snapshot(drawn) => look.snapshot(drawn),
+        Told::Change { change, .. } => look.change(change),
+    });
+    assert_eq!(report.unwrap().findings, []);
+    look.end()
 }
 
 fn exported(folder: &Path) -> Vec<Line> {

@@ -192,7 +192,16 @@ fn kept_in_words(kept: &Kept) -> String {
             let people = [Some(by(&action.proposed_by)), action.confirmed.as_ref().map(|one| by(&one.by))];
             let people: Vec<String> = people.into_iter().flatten().collect();
             let code = action.code.map(|code| format!("{code}: ")).unwrap_or_default();
-            format!("for two people, by {}. Why: {code}{}", people.join(" and "), action.reason)
+            let said = [("refused", &action.refused), ("reviewed", &action.reviewed)].map(|(what, said)| {
+                let said = said.as_ref();
+                said.map(|said| format!(" {what} by {}: {}", by(&said.by), said.note)).unwrap_or_default()
+            });
+            format!(
+                "for two people, by {}. Why: {code}{}{}",
+                people.join(" and "),
+                action.reason,
+                said.concat()
+            )
         }
         Kept::SignOff(sign_off) => {
             format!("as of {}, by {} {}", sign_off.as_of, sign_off.by.role, sign_off.signatory)

@@ -44,6 +44,7 @@ pub mod export;
 mod finding;
 pub mod folder;
 mod frame;
+pub mod identifiers;
 mod keys;
 mod segment;
 pub mod verify;

@@ -6,6 +6,7 @@ mod attacker;
 mod attesting;
 mod auditing;
 mod crashing;
+mod identifying;
 mod keeping_up;
 mod staged;
 mod tampering;

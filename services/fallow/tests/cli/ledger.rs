@@ -248,6 +248,30 @@ async fn a_store_is_verified_against_its_archive() {
 }
 
 #[tokio::test]
+async fn an_archive_is_looked_through_for_patients() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, key) = (folder.path().join("archive"), SigningKey::generate().unwrap());
+    let server = RedisServer::start_durable().await;
+    let store = open(&server.url()).await;
+    put(&store, RecordKind::Trust, "ZA1", TRUST.to_owned()).await;
+    archived(&server.url(), &archive, &key).await;
+    let look = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fallow"));
+        command.args(["audit", "verify", archive.to_str().unwrap(), "--identifiers"]).env_clear();
+        command.output().unwrap()
+    };
+    let said = says(&look(), 0);
+    assert!(said.contains("looked at: nothing that could identify a patient"), "{said}");
+    // As if one had come past every entrance.
+    let body = r#"{"v":1,"r":{"holder":"943 476 5919"}}"#;
+    put(&store, RecordKind::Claim, "offer/ZA1/ward", body.to_owned()).await;
+    archived(&server.url(), &archive, &key).await;
+    let said = says(&look(), 1);
+    assert!(said.contains("sound\n") && said.contains("claim/offer, r.holder: looks like an NHS"), "{said}");
+    assert!(!said.contains("943"), "what was found is not repeated: {said}");
+}
+
+#[tokio::test]
 async fn the_users_of_a_folder_deploy_and_look_each_as_they_may() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use fallow_archive::verify::{Against, Report, Witness, verify as read};
+use fallow_archive::identifiers::{Look, Suspicion};
+use fallow_archive::verify::{Against, Report, Told, Witness, verify as read};
 use fallow_archive::{Flaw, folder};
 use fallow_ledger::state::hex;
 use fallow_ledger::{Cursor, Reach};
@@ -30,6 +31,9 @@ pub struct VerifyArgs {
     /// Settings that name the store, which knows how far the archive went
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Look, too, at every text for what could identify a patient. What is found is told by its place alone
+    #[arg(long)]
+    identifiers: bool,
     /// Ask the store that the environment names (FALLOW__STORE__URL), where there is no --config
     #[arg(long)]
     store: bool,
@@ -47,8 +51,43 @@ pub(super) async fn verify(args: &VerifyArgs) -> Result<Exit, OperateError> {
         reach = Some(found);
     }
     let report = settled(&args.folder, &against).await?;
-    std::io::stdout().write_all(told(&report, &against, reach.as_ref()).as_bytes())?;
-    Ok(if report.findings.is_empty() { Exit::Ok } else { Exit::Failed })
+    let mut text = told(&report, &against, reach.as_ref());
+    let mut is_clean = true;
+    if args.identifiers {
+        let failed = |source| OperateError::File { path: args.folder.clone(), source };
+        let (found, texts) = looked(&args.folder, &against).map_err(failed)?;
+        is_clean = found.is_empty();
+        text.push_str(&suspected(&found, texts));
+    }
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(if report.findings.is_empty() && is_clean { Exit::Ok } else { Exit::Failed })
+}
+
+/// Looks at every text of an archive that a checkpoint covers.
+fn looked(path: &std::path::Path, against: &Against) -> std::io::Result<(Vec<Suspicion>, u64)> {
+    let mut look = Look::default();
+    read(path, against, &mut |told| match told {
+        Told::Change { change, .. } => look.change(change),
+        Told::Snapshot(state) => look.snapshot(state),
+        Told::Segment { .. } => {}
+    })?;
+    Ok(look.end())
+}
+
+/// Says what could identify a patient, by its place alone.
+fn suspected(found: &[Suspicion], texts: u64) -> String {
+    let mut text = String::new();
+    for one in found {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "PATIENT?  {one}");
+    }
+    let end = match found.len() {
+        0 => "nothing that could identify a patient".to_owned(),
+        1 => "1 place that could identify a patient".to_owned(),
+        more => format!("{more} places that could identify a patient"),
+    };
+    let _ = writeln!(text, "texts     {texts} different ones were looked at: {end}");
+    text
 }
 
 /// Reads an archive. One that is being written may end in the middle of a batch: then it is read again.
