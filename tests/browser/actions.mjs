@@ -39,7 +39,7 @@ for (const scripts of [true, false]) {
     assert.match(await icb.text(WAITING), /(29|30) min left ?Breaks glass ?Break glass: somebody is to answer for Dunmere/)
     assert.match(await icb.text(WAITING), /The trust cannot reach Fallow: Their network is down\./)
     assert.match(await icb.text(WAITING), /Integrated care board asked for it: somebody in another role must confirm it\./)
-    assert.equal(await icb.page.$(`${WAITING} button`), null, 'nobody confirms what they asked for')
+    assert.equal(await icb.page.$(`${WAITING} button:has-text("Confirm")`), null, 'nobody confirms what they asked for')
     if (scripts) assert.deepEqual(await icb.axe(), [])
 
     const lead = await person({ user: 'site-lead.ZA4', scripts })
@@ -47,8 +47,37 @@ for (const scripts of [true, false]) {
     assert.match(await lead.text('.glass'), /somebody is to answer for Dunmere/, 'every page of both trusts tells of it')
     await lead.page.click(`${WAITING} button:has-text("Confirm, and do it now")`)
     await lead.page.waitForSelector('.flash:has-text("Confirmed and done.")')
-    await lead.page.click('summary:has-text("The last two weeks")')
-    assert.match(await lead.text('#actions'), /Done ?Site lead confirmed it/)
+    assert.match(await lead.text('#actions'), /To be reviewed \(1\)/)
+    assert.match(await lead.text(WAITING), /Since then ?Site lead confirmed it/)
+
+    // A third person looks at it again.
+    const gold = await person({ user: 'duty-lead', scripts })
+    await gold.go('/actions')
+    await gold.page.click(`${WAITING} summary:has-text("Write down the review")`)
+    await gold.page.fill(`${WAITING} input[name=note]`, 'Rang the ward: it was right.')
+    await gold.page.click(`${WAITING} button:has-text("Keep the review")`)
+    await gold.page.waitForSelector('.flash:has-text("The review is kept.")')
+    await gold.page.click('summary:has-text("The last two weeks")')
+    assert.match(await gold.text('#actions'), /Done ?Site lead confirmed it.* Gold command reviewed it.*: Rang the ward: it was right\./)
+  })
+
+  test(`a second person refuses, and the first reads why, ${how}`, async ({ person }) => {
+    const icb = await person({ user: 'icb', scripts })
+    await icb.go('/actions/proposal?id=p-2')
+    await icb.page.check('input[value=accept]')
+    await icb.page.fill('input[name=reason]', 'Their network is down.')
+    await icb.page.selectOption('#code', 'SYSTEMS_DOWN')
+    await icb.page.click('text=Ask a second person')
+    await icb.page.waitForSelector('.flash:has-text("Nothing is done until a second person")')
+    const lead = await person({ user: 'site-lead.ZA4', scripts })
+    await lead.go('/actions')
+    await lead.page.click(`${WAITING} summary:has-text("Refuse it")`)
+    await lead.page.fill(`${WAITING} input[name=reason]`, 'Our lines are up again.')
+    await lead.page.click(`${WAITING} details button:has-text("Refuse")`)
+    await lead.page.waitForSelector('.flash:has-text("Nothing is done.")')
+    await icb.go('/actions')
+    await icb.page.click('summary:has-text("The last two weeks")')
+    assert.match(await icb.text('#actions'), /Refused ?Site lead refused it.*: Our lines are up again\./)
   })
 
   test(`a region file is looked at and asked for, ${how}`, async ({ person }) => {

@@ -9,13 +9,18 @@ use v1::action::Call;
 
 use crate::people::{User, call};
 use crate::wire;
-use crate::world::{World, stories};
+use crate::world::{World, soon, stories};
+
+/// How often a story asks whether the monitor has looked: a little longer than the monitor waits between two looks.
+const A_LOOK: std::time::Duration = std::time::Duration::from_millis(250);
 
 stories!(
     two_people_answer_for_a_trust_that_cannot,
     glass_is_broken_with_a_reason_in_time_and_not_too_often,
     two_people_bypass_a_proposal_without_an_incident,
     two_people_put_a_region_file_in_force,
+    a_second_person_refuses_and_says_why,
+    broken_glass_is_alarmed_of_until_a_third_person_reviews_it,
 );
 
 fn answer_for(trust: &str, proposal: &str) -> v1::Action {
@@ -49,6 +54,48 @@ async fn confirm(user: &User, action: &v1::Action) -> Result<v1::Action, Problem
         ..Default::default()
     };
     call!(user.monitor(), confirm_action, request).map(|answer| answer.action.unwrap())
+}
+
+async fn refuse(user: &User, action: &v1::Action, why: &str) -> Result<v1::Action, Problem> {
+    let request = v1::RefuseActionRequest {
+        request_id: fresh_request_id(),
+        action: action.id.clone(),
+        reason: why.into(),
+        ..Default::default()
+    };
+    call!(user.monitor(), refuse_action, request).map(|answer| answer.action.unwrap())
+}
+
+async fn review(user: &User, action: &v1::Action, note: &str) -> Result<v1::Action, Problem> {
+    let request = v1::ReviewActionRequest {
+        request_id: fresh_request_id(),
+        action: action.id.clone(),
+        note: note.into(),
+        ..Default::default()
+    };
+    call!(user.monitor(), review_action, request).map(|answer| answer.action.unwrap())
+}
+
+async fn get(user: &User, action: &v1::Action) -> Result<v1::Action, Problem> {
+    let request = v1::GetActionRequest { action: action.id.clone() };
+    call!(user.monitor(), get_action, request).map(|answer| answer.action.unwrap())
+}
+
+/// The texts of open alerts of a rule that somebody sees.
+async fn alerts(user: &User, rule: &str) -> Vec<String> {
+    let listed = call!(user.monitor(), list_alerts, v1::ListAlertsRequest::default()).unwrap().alerts;
+    listed.into_iter().filter(|alert| alert.rule == rule).map(|alert| alert.text).collect()
+}
+
+/// Lets minutes pass one by one until somebody sees so many open alerts of a rule.
+async fn until_alerts(world: &World, user: &User, rule: &str, count: usize) {
+    let so_many = async {
+        while alerts(user, rule).await.len() != count {
+            world.pass(SignedDuration::from_mins(1));
+            tokio::time::sleep(A_LOOK).await;
+        }
+    };
+    soon(&format!("{count} open alerts of {rule}"), so_many).await;
 }
 
 async fn waiting(user: &User) -> Vec<String> {
@@ -234,4 +281,93 @@ async fn two_people_put_a_region_file_in_force(world: &mut World) {
     is_refused(confirm(&admin, &other).await, Code::Aborted, "CHANGED_MEANWHILE");
     let after = call!(admin.monitor(), get_region, v1::GetRegionRequest {}).unwrap();
     assert_eq!(after.toml, toml);
+}
+
+async fn a_second_person_refuses_and_says_why(world: &mut World) {
+    let found = proposed(world, "case 1").await;
+    let (icb, coordinator) = (world.user("icb"), world.acting("coordinator", "ZA1"));
+    let first = propose(&icb, &answer_for("ZA1", &found.id)).await.unwrap();
+    let why = "their lines are up again";
+    // Who is none of the two refuses nothing, and to somebody elsewhere it is not there.
+    is_refused(refuse(&world.user("duty-lead"), &first, why).await, Code::PermissionDenied, "WRONG_SIDE");
+    let manager = world.user("bed-manager.ZA1");
+    is_refused(refuse(&manager, &first, why).await, Code::PermissionDenied, reasons::ROLE_FORBIDS);
+    let elsewhere = world.user("site-lead.ZA2");
+    is_refused(refuse(&elsewhere, &first, why).await, Code::NotFound, reasons::NOT_FOUND);
+    is_refused(get(&elsewhere, &first).await, Code::NotFound, reasons::NOT_FOUND);
+    is_refused(refuse(&coordinator, &first, " ").await, Code::InvalidArgument, reasons::REQUIRED);
+    let patient = refuse(&coordinator, &first, "Mrs Ada Example went home").await;
+    is_refused(patient, Code::InvalidArgument, reasons::PATIENT_IDENTIFIER_SUSPECTED);
+
+    let request = v1::RefuseActionRequest {
+        request_id: fresh_request_id(),
+        action: first.id.clone(),
+        reason: why.into(),
+        ..Default::default()
+    };
+    let check =
+        v1::RefuseActionRequest { validate_only: true, request_id: fresh_request_id(), ..request.clone() };
+    assert_eq!(call!(coordinator.monitor(), refuse_action, check).unwrap().revision, 0);
+    let refused = call!(coordinator.monitor(), refuse_action, request.clone()).unwrap();
+    let again = call!(coordinator.monitor(), refuse_action, request).unwrap();
+    assert_eq!((&again.action, again.revision), (&refused.action, refused.revision), "one effect");
+    // The first person reads who, in which role, and why; so does everybody whom it concerns.
+    for user in [&icb, &manager, &world.user("bed-manager.ZA4")] {
+        let told = get(user, &first).await.unwrap();
+        assert_eq!((told.state(), told.refused_by.as_str()), (v1::action::State::Refused, "coordinator"));
+        assert_eq!(told.refused_because, why);
+        assert!(told.text.contains("coordinator refused it: their lines are up again."), "{}", told.text);
+        assert!(told.refused_at.is_some() && told.confirmed_by.is_empty());
+    }
+    is_refused(confirm(&coordinator, &first).await, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
+    is_refused(refuse(&coordinator, &first, why).await, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
+    assert_eq!(waiting(&icb).await, [""; 0]);
+    let unanswered = read(&manager, &found.id).await;
+    assert_eq!(unanswered.supporting.unwrap().state(), v1::answer::State::Pending, "nothing was done");
+    // Who asked takes it back; it counts as one of their two all the same.
+    let second = propose(&icb, &answer_for("ZA1", &found.id)).await.unwrap();
+    let back = refuse(&icb, &second, "asked too soon").await.unwrap();
+    assert!(back.text.contains("Taken back: asked too soon."), "{}", back.text);
+    let third = propose(&icb, &answer_for("ZA1", &found.id)).await;
+    is_refused(third, Code::FailedPrecondition, "OVERRIDE_LIMIT");
+}
+
+async fn broken_glass_is_alarmed_of_until_a_third_person_reviews_it(world: &mut World) {
+    let found = proposed(world, "case 1").await;
+    let (icb, coordinator, gold) =
+        (world.user("icb"), world.acting("coordinator", "ZA1"), world.user("duty-lead"));
+    let first = propose(&icb, &answer_for("ZA1", &found.id)).await.unwrap();
+    let told = ["bed-manager.ZA1", "bed-manager.ZA4", "icb", "duty-lead"].map(|name| world.user(name));
+    let others = world.user("bed-manager.ZA2");
+    until_alerts(world, &gold, "action_waits", 1).await;
+    for user in told.iter().chain([&coordinator]) {
+        let [text] = &alerts(user, "action_waits").await[..] else { panic!("one is to be told") };
+        assert!(
+            text.starts_with("Break glass: integrated care board asks")
+                || text.starts_with("Break glass: icb asks"),
+            "{text}"
+        );
+    }
+    assert_eq!(alerts(&others, "action_waits").await, [""; 0], "it is none of their business");
+    confirm(&coordinator, &first).await.unwrap();
+    until_alerts(world, &gold, "glass_broken", 1).await;
+    until_alerts(world, &gold, "action_waits", 0).await;
+    for user in &told {
+        let [text] = &alerts(user, "glass_broken").await[..] else { panic!("one is to be told") };
+        assert!(text.contains("To be reviewed by"), "{text}");
+    }
+    assert_eq!(alerts(&others, "glass_broken").await, [""; 0]);
+    // Neither of the two reviews it, nor somebody whose business it is not.
+    let note = "rang the ward: it was right";
+    for one in [&icb, &coordinator] {
+        is_refused(review(one, &first, note).await, Code::FailedPrecondition, "SECOND_PERSON_REQUIRED");
+    }
+    is_refused(review(&world.user("site-lead.ZA2"), &first, note).await, Code::NotFound, reasons::NOT_FOUND);
+    let admin = world.user("platform-admin");
+    is_refused(review(&admin, &first, note).await, Code::PermissionDenied, reasons::ROLE_FORBIDS);
+    let reviewed = review(&world.user("site-lead.ZA4"), &first, note).await.unwrap();
+    assert_eq!((reviewed.reviewed_by.as_str(), reviewed.review_note.as_str()), ("site_lead", note));
+    assert_eq!(get(&icb, &first).await.unwrap(), reviewed, "the two read what was found");
+    is_refused(review(&gold, &first, note).await, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
+    until_alerts(world, &gold, "glass_broken", 0).await;
 }

@@ -41,6 +41,8 @@ coded!(
         Confirmed = "CONFIRMED",
         /// Nobody confirmed it in time. Ends.
         Expired = "EXPIRED",
+        /// Somebody who could have confirmed it refused it, or who asked for it took it back. Ends.
+        Refused = "REFUSED",
     }
 );
 
@@ -132,6 +134,12 @@ pub struct Action {
     /// Who confirmed it, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
+    /// Who refused it, when and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Said>,
+    /// Who looked at it again after it was done, when, and what they found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<Said>,
 }
 
 /// The second person's word.
@@ -146,17 +154,36 @@ pub struct Confirmed {
     pub review_by: Option<Timestamp>,
 }
 
+/// What somebody said of an action, in words that everybody concerned sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub note: Note,
+}
+
 impl Action {
     /// Returns where it is at a time.
     #[must_use]
     pub fn state(&self, at: Timestamp) -> ActionState {
         if self.confirmed.is_some() {
             ActionState::Confirmed
+        } else if self.refused.is_some() {
+            ActionState::Refused
         } else if at < self.expires_at {
             ActionState::Proposed
         } else {
             ActionState::Expired
         }
+    }
+
+    /// Says whether it broke glass and nobody has looked at it again.
+    #[must_use]
+    pub const fn awaits_review(&self) -> bool {
+        self.errand.breaks_glass() && self.confirmed.is_some() && self.reviewed.is_none()
     }
 
     /// Returns the trust that somebody acts for.

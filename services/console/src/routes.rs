@@ -78,6 +78,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/wall", get(wall::page))
         .route("/actions", get(actions::page))
         .route("/actions/confirm", post(actions::confirm))
+        .route("/actions/refuse", post(actions::refuse))
+        .route("/actions/review", post(actions::review))
         .route("/actions/proposal", get(actions::proposal::page))
         .route("/actions/bypass", post(actions::proposal::bypass))
         .route("/actions/glass", post(actions::proposal::glass))

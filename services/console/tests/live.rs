@@ -230,6 +230,7 @@ async fn every_page_tells_of_broken_glass_for_a_day() {
     let hidden = [
         glass("Break glass: too long ago", State::Confirmed, 24),
         glass("Break glass: in vain", State::Expired, 0),
+        glass("Break glass: refused", State::Refused, 0),
         glass("Two people: a region file", State::Confirmed, 0),
     ];
     let all = shown.iter().chain(&hidden).cloned().collect();

@@ -1,7 +1,11 @@
 //! Actions that need two people: one proposes, another in another role confirms, and it is done in the same commit.
 //!
+//! A second person may refuse it instead, and what broke glass is looked at again by a third: [`verdict`].
+//!
 //! What breaks glass (answering for a trust, bypassing a proposal without an incident) is decided by the same functions
 //! as the trust's own answer; only who may, and how it is told, differ.
+
+pub(crate) mod verdict;
 
 use fallow_api::convert::answer::{self, Speaks};
 use fallow_api::convert::codes::Coded;
@@ -10,7 +14,7 @@ use fallow_api::convert::{Check, time};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
-use fallow_domain::action::{Action, ActionState, CONFIRM_WITHIN, Errand, OverrideReason};
+use fallow_domain::action::{Action, ActionState, CONFIRM_WITHIN, Errand, OverrideReason, Said};
 use fallow_domain::actor::{Actor, Role};
 use fallow_domain::calendar::{WorkingCalendar, hold_until};
 use fallow_domain::decide::action as decide;
@@ -24,19 +28,20 @@ use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::region::file;
 use fallow_domain::standing::Claim;
+use fallow_ledger::picture::Seen;
 use fallow_ledger::record::{Record, action_key, override_claim_key, proposal_key, region_key};
 use fallow_ledger::transact::{Done, Step, View};
 use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::apply::{self, Held};
 use crate::chronicle::may_see_action;
 use crate::diff;
 use crate::grpc::change_to_wire;
-use crate::kept::kept_of;
-use crate::timeline::zone;
+use crate::kept::action_of;
+use crate::timeline::clock;
 
 /// Longest region file of an action, in bytes: it is kept with the action, and the limit of a record holds.
 const FILE_BYTES_MAX: usize = 512 * 1024;
@@ -88,6 +93,8 @@ pub(crate) fn parse(call: &Call, message: &v1::ProposeActionRequest) -> Result<(
         expires_at: call.at.saturating_add(CONFIRM_WITHIN).unwrap_or(call.at),
         previous: None,
         confirmed: None,
+        refused: None,
+        reviewed: None,
     };
     Ok((mutation, action))
 }
@@ -263,13 +270,6 @@ fn kept(action: &Action) -> Record {
     Record::Monitor(Box::new(Kept::Action(Box::new(action.clone()))))
 }
 
-fn action_of(record: &Record) -> Option<&Action> {
-    match kept_of(record)? {
-        Kept::Action(action) => Some(action),
-        Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
-    }
-}
-
 /// Parses a confirmation, and finds the action that the caller may know.
 ///
 /// # Errors
@@ -282,12 +282,33 @@ pub(crate) async fn parse_confirm(
     let id = check.id("action", &message.action, ActionId::parse);
     let mutation = call.asked("ConfirmAction", &mut check, message, id.as_ref().map(action_key));
     let (mutation, id) = check.finish(mutation.zip(id))?;
-    call.live.hear_of(&action_key(&id)).await?;
-    let (found, _) = call.live.find("action", &action_key(&id), action_of)?;
+    let (found, _) = known(call, &id).await?;
+    Ok((mutation, found))
+}
+
+/// Finds an action that the caller may know, and the record it is in.
+///
+/// # Errors
+/// [`Failure::NotFound`], whether it is not there or not theirs.
+async fn known(call: &Call, id: &ActionId) -> Result<(Action, Seen), Failure> {
+    call.live.hear_of(&action_key(id)).await?;
+    let (found, seen) = call.live.find("action", &action_key(id), action_of)?;
     if !may_know(call, &found) {
         return Err(Failure::NotFound { record: "action", id: id.to_string() });
     }
-    Ok((mutation, found))
+    Ok((found, seen))
+}
+
+/// Reads one action.
+///
+/// # Errors
+/// Violations; [`Failure::NotFound`].
+pub(crate) async fn get(call: &Call, message: &v1::GetActionRequest) -> Result<v1::Action, Failure> {
+    let mut check = Check::new("");
+    let id = check.id("action", &message.action, ActionId::parse);
+    let id = check.finish(id)?;
+    let (found, seen) = known(call, &id).await?;
+    Ok(with_changes(call, to_wire(call, &found, seen.revision.0)))
 }
 
 /// Confirms an action and carries it out, in one commit.
@@ -393,6 +414,7 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
         let Some(action) = action_of(&seen.record) else { continue };
         let is_waiting = action.state(call.at) == ActionState::Proposed;
         let is_listed = call.at.duration_since(action.proposed_at) <= LISTED_FOR;
+        let is_listed = is_listed || action.awaits_review();
         if is_listed && (is_waiting || !message.waiting) && may_know(call, action) {
             found.push((action.clone(), seen.revision.0));
         }
@@ -445,8 +467,7 @@ fn may_know(call: &Call, action: &Action) -> bool {
 /// Writes an action for the wire as it is at the time of a call. A file is shown to those who may confirm it.
 pub(crate) fn to_wire(call: &Call, action: &Action, revision: u64) -> v1::Action {
     use v1::action::Call as Wire;
-    let zone = zone(&call.region.region);
-    let clock = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %-d %b %H:%M").to_string();
+    let clock = clock(&call.region.region);
     let words = Words { region: &call.region.region, time: &clock };
     let wire = match &action.errand {
         Errand::Answer { proposal, reply, note, .. } => {
@@ -464,6 +485,9 @@ pub(crate) fn to_wire(call: &Call, action: &Action, revision: u64) -> v1::Action
         }
     };
     let confirmed = action.confirmed.as_ref();
+    let (refused, reviewed) = (action.refused.as_ref(), action.reviewed.as_ref());
+    let role = |said: Option<&Said>| said.map(|said| said.by.role.to_string()).unwrap_or_default();
+    let note = |said: Option<&Said>| said.map(|said| said.note.to_string()).unwrap_or_default();
     v1::Action {
         id: action.id.to_string(),
         call: Some(wire),
@@ -482,6 +506,12 @@ pub(crate) fn to_wire(call: &Call, action: &Action, revision: u64) -> v1::Action
         text: words.acted(action, call.at),
         breaks_glass: action.errand.breaks_glass(),
         changes: Vec::new(),
+        refused_by: role(refused),
+        refused_at: refused.map(|said| time::to_wire(said.at)),
+        refused_because: note(refused),
+        reviewed_by: role(reviewed),
+        reviewed_at: reviewed.map(|said| time::to_wire(said.at)),
+        review_note: note(reviewed),
     }
 }
 

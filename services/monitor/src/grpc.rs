@@ -365,6 +365,40 @@ impl MonitorService for Monitor {
         }))
     }
 
+    async fn refuse_action(
+        &self,
+        request: Request<v1::RefuseActionRequest>,
+    ) -> Result<Response<v1::RefuseActionResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let now = action::verdict::refuse(&call, &message).await?;
+        Ok(Response::new(v1::RefuseActionResponse {
+            action: Some(action::to_wire(&call, &now.action, now.revision)),
+            revision: request::number_to_wire(now.revision),
+        }))
+    }
+
+    async fn review_action(
+        &self,
+        request: Request<v1::ReviewActionRequest>,
+    ) -> Result<Response<v1::ReviewActionResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let now = action::verdict::review(&call, &message).await?;
+        Ok(Response::new(v1::ReviewActionResponse {
+            action: Some(action::to_wire(&call, &now.action, now.revision)),
+            revision: request::number_to_wire(now.revision),
+        }))
+    }
+
+    async fn get_action(
+        &self,
+        request: Request<v1::GetActionRequest>,
+    ) -> Result<Response<v1::GetActionResponse>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let action = action::get(&call, &message).await?;
+        let revision = action.revision;
+        Ok(Response::new(v1::GetActionResponse { action: Some(action), revision }))
+    }
+
     async fn list_audit(
         &self,
         request: Request<v1::ListAuditRequest>,

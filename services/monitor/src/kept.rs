@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fallow_domain::action::Action;
 use fallow_domain::monitor::kept::{Alert, Decision, Kept, Rollup, Span};
 use fallow_ledger::picture::{Picture, Seen};
 use fallow_ledger::record::Record;
@@ -19,6 +20,8 @@ pub(crate) struct Shelf {
     pub(crate) decisions: Vec<(Decision, Revision)>,
     /// As of when reports were signed, and when that was, newest first.
     pub(crate) sign_offs: Vec<(Timestamp, Timestamp)>,
+    /// Actions that need two people. Not copied: some hold a region file.
+    actions: Vec<Arc<Record>>,
     /// Ends of hours, oldest first. Not copied: of a large region they are large.
     hours: Vec<Arc<Record>>,
     /// Ends of days, oldest first.
@@ -48,7 +51,7 @@ impl Shelf {
                     Span::Hour => shelf.hours.push(seen.record.clone()),
                     Span::Day => shelf.days.push(seen.record.clone()),
                 },
-                Kept::Action(_) => {}
+                Kept::Action(_) => shelf.actions.push(seen.record.clone()),
             }
         }
         shelf.alerts.sort_by(|(a, _), (b, _)| (b.raised_at, &b.id).cmp(&(a.raised_at, &a.id)));
@@ -58,6 +61,11 @@ impl Shelf {
         shelf.hours.sort_by_key(ended_at);
         shelf.days.sort_by_key(ended_at);
         shelf
+    }
+
+    /// Returns the actions that need two people, in no order.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter_map(|record| action_of(record))
     }
 
     /// Returns the ends of hours, oldest first.
@@ -99,6 +107,14 @@ pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
     match kept_of(record)? {
         Kept::Alert(alert) => Some(alert),
         Kept::Decision(_) | Kept::Action(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+    }
+}
+
+/// Returns the action of a record.
+pub(crate) fn action_of(record: &Record) -> Option<&Action> {
+    match kept_of(record)? {
+        Kept::Action(action) => Some(action),
+        Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
     }
 }
 

@@ -154,6 +154,12 @@ pub(crate) fn zone(region: &Region) -> TimeZone {
     TimeZone::get(&region.timezone).unwrap_or(TimeZone::UTC)
 }
 
+/// Writes times as people of a region read them, with the day: "Tue 24 Nov 14:20".
+pub(crate) fn clock(region: &Region) -> impl Fn(Timestamp) -> String + use<> {
+    let zone = zone(region);
+    move |at| at.to_zoned(zone.clone()).strftime("%a %-d %b %H:%M").to_string()
+}
+
 /// Returns the trusts and the records that something concerns.
 fn concerns(what: &What) -> (Vec<String>, Vec<String>) {
     if let Some(need) = what.need() {

@@ -74,7 +74,7 @@ paired! {
         SystemsDown = SystemsDown, CyberIncident = CyberIncident, NobodyReachable = NobodyReachable,
         RiskToLife = RiskToLife,
     };
-    ActionState = v1::action::State { Proposed = Proposed, Confirmed = Confirmed, Expired = Expired };
+    ActionState = v1::action::State { Proposed = Proposed, Confirmed = Confirmed, Expired = Expired, Refused = Refused };
     AlertState = v1::alert::State { Raised = Raised, Taken = Taken, Closed = Closed };
     OfferState = v1::offer::State {
         Open = Open, Suspended = Suspended, Closed = Closed, Withdrawn = Withdrawn, Expired = Expired,

@@ -56,7 +56,8 @@ mutating! {
     AmendNeedRequest, ParkNeedRequest, ResumeNeedRequest, WithdrawNeedRequest, ResolveNeedOutsideRequest, ValidateNeedRequest,
     AnswerProposalRequest, RetractAnswerRequest, ApproveProposalRequest, ExtendHoldRequest, BypassProposalRequest,
     AdvanceTransferRequest, AbortTransferRequest, ExtendTransferRequest, TakeAlertRequest, CloseAlertRequest,
-    SetModeRequest, SignOffSitrepRequest, ApplyRegionRequest, ConfirmActionRequest;
+    SetModeRequest, SignOffSitrepRequest, ApplyRegionRequest, ConfirmActionRequest,
+    RefuseActionRequest, ReviewActionRequest;
     plain: AnswerCampaignRequest, ConfirmOffersRequest, SuspendOffersRequest, ResumeOffersRequest, AskToConfirmRequest, RaiseNeedRequest,
     AmendCohortRequest, WithdrawCohortRequest, AskToValidateRequest,
     RecordDecisionRequest, ProposeActionRequest

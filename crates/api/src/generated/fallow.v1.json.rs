@@ -9390,6 +9390,7 @@ impl json::Enumeration for super::action::State {
         ("PROPOSED", 1),
         ("CONFIRMED", 2),
         ("EXPIRED", 3),
+        ("REFUSED", 4),
     ];
 }
 
@@ -9414,6 +9415,12 @@ impl json::Message for super::Action {
         "text",
         "breaks_glass",
         "changes",
+        "refused_by",
+        "refused_at",
+        "refused_because",
+        "reviewed_by",
+        "reviewed_at",
+        "review_note",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -9437,6 +9444,12 @@ impl json::Message for super::Action {
             "text" => 16,
             "breaks_glass" | "breaksGlass" => 17,
             "changes" => 18,
+            "refused_by" | "refusedBy" => 19,
+            "refused_at" | "refusedAt" => 20,
+            "refused_because" | "refusedBecause" => 21,
+            "reviewed_by" | "reviewedBy" => 22,
+            "reviewed_at" | "reviewedAt" => 23,
+            "review_note" | "reviewNote" => 24,
             _ => return None,
         })
     }
@@ -9467,6 +9480,12 @@ impl json::Message for super::Action {
         json::put::<json::Text, M>(out, "text", &self.text)?;
         json::put::<json::Bool, M>(out, "breaks_glass", &self.breaks_glass)?;
         json::put_list::<json::Nested<super::RegionChange>, M>(out, "changes", &self.changes)?;
+        json::put::<json::Text, M>(out, "refused_by", &self.refused_by)?;
+        json::put_optional::<json::Time, M>(out, "refused_at", &self.refused_at)?;
+        json::put::<json::Text, M>(out, "refused_because", &self.refused_because)?;
+        json::put::<json::Text, M>(out, "reviewed_by", &self.reviewed_by)?;
+        json::put_optional::<json::Time, M>(out, "reviewed_at", &self.reviewed_at)?;
+        json::put::<json::Text, M>(out, "review_note", &self.review_note)?;
         Ok(())
     }
 
@@ -9491,6 +9510,12 @@ impl json::Message for super::Action {
             16 => self.text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             17 => self.breaks_glass = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
             18 => self.changes = json::take_list::<json::Nested<super::RegionChange>, M>(from)?,
+            19 => self.refused_by = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            20 => self.refused_at = json::take::<json::Time, M>(from)?,
+            21 => self.refused_because = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            22 => self.reviewed_by = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            23 => self.reviewed_at = json::take::<json::Time, M>(from)?,
+            24 => self.review_note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -9638,6 +9663,218 @@ impl json::Message for super::ConfirmActionResponse {
 }
 
 json::with_serde!(super::ConfirmActionResponse);
+
+impl json::Message for super::RefuseActionRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "expected_revision",
+        "action",
+        "reason",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "expected_revision" | "expectedRevision" => 2,
+            "action" => 3,
+            "reason" => 4,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put_optional::<json::Int<i64>, M>(out, "expected_revision", &self.expected_revision)?;
+        json::put::<json::Text, M>(out, "action", &self.action)?;
+        json::put::<json::Text, M>(out, "reason", &self.reason)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.expected_revision = json::take::<json::Int<i64>, M>(from)?,
+            3 => self.action = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.reason = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::RefuseActionRequest);
+
+impl json::Message for super::RefuseActionResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "action",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "action" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Action>, M>(out, "action", &self.action)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.action = json::take::<json::Nested<super::Action>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::RefuseActionResponse);
+
+impl json::Message for super::ReviewActionRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "request_id",
+        "validate_only",
+        "expected_revision",
+        "action",
+        "note",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "request_id" | "requestId" => 0,
+            "validate_only" | "validateOnly" => 1,
+            "expected_revision" | "expectedRevision" => 2,
+            "action" => 3,
+            "note" => 4,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "request_id", &self.request_id)?;
+        json::put::<json::Bool, M>(out, "validate_only", &self.validate_only)?;
+        json::put_optional::<json::Int<i64>, M>(out, "expected_revision", &self.expected_revision)?;
+        json::put::<json::Text, M>(out, "action", &self.action)?;
+        json::put::<json::Text, M>(out, "note", &self.note)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.request_id = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.validate_only = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            2 => self.expected_revision = json::take::<json::Int<i64>, M>(from)?,
+            3 => self.action = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            4 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ReviewActionRequest);
+
+impl json::Message for super::ReviewActionResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "action",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "action" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Action>, M>(out, "action", &self.action)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.action = json::take::<json::Nested<super::Action>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::ReviewActionResponse);
+
+impl json::Message for super::GetActionRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "action",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "action" => 0,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "action", &self.action)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.action = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::GetActionRequest);
+
+impl json::Message for super::GetActionResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "action",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "action" => 0,
+            "revision" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put_optional::<json::Nested<super::Action>, M>(out, "action", &self.action)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.action = json::take::<json::Nested<super::Action>, M>(from)?,
+            1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::GetActionResponse);
 
 impl json::Message for super::ListActionsRequest {
     const FIELDS: &'static [&'static str] = &[

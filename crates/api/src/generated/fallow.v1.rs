@@ -9846,6 +9846,24 @@ pub struct Action {
     /// confirm it, by ProposeAction and in a list of what waits.
     #[prost(message, repeated, tag = "19")]
     pub changes: ::prost::alloc::vec::Vec<RegionChange>,
+    /// The role that refused it, or took it back; empty of what was not refused.
+    #[prost(string, tag = "20")]
+    pub refused_by: ::prost::alloc::string::String,
+    /// When it was refused.
+    #[prost(message, optional, tag = "21")]
+    pub refused_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why it was refused.
+    #[prost(string, tag = "22")]
+    pub refused_because: ::prost::alloc::string::String,
+    /// The role that looked at it again; empty until then.
+    #[prost(string, tag = "23")]
+    pub reviewed_by: ::prost::alloc::string::String,
+    /// When it was looked at again.
+    #[prost(message, optional, tag = "24")]
+    pub reviewed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What they found.
+    #[prost(string, tag = "25")]
+    pub review_note: ::prost::alloc::string::String,
     /// What will be done on confirmation. Its own `request_id` may be empty: the confirmation's counts.
     #[prost(oneof = "action::Call", tags = "2, 3, 4")]
     pub call: ::core::option::Option<action::Call>,
@@ -9874,6 +9892,8 @@ pub mod action {
         Confirmed = 2,
         /// Nobody confirmed in time. Ends.
         Expired = 3,
+        /// Somebody refused it, or who proposed it took it back. Ends.
+        Refused = 4,
     }
     impl State {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -9886,6 +9906,7 @@ pub mod action {
                 Self::Proposed => "STATE_PROPOSED",
                 Self::Confirmed => "STATE_CONFIRMED",
                 Self::Expired => "STATE_EXPIRED",
+                Self::Refused => "STATE_REFUSED",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -9895,6 +9916,7 @@ pub mod action {
                 "STATE_PROPOSED" => Some(Self::Proposed),
                 "STATE_CONFIRMED" => Some(Self::Confirmed),
                 "STATE_EXPIRED" => Some(Self::Expired),
+                "STATE_REFUSED" => Some(Self::Refused),
                 _ => None,
             }
         }
@@ -9961,6 +9983,81 @@ pub struct ConfirmActionResponse {
     #[prost(message, optional, tag = "1")]
     pub action: ::core::option::Option<Action>,
     /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks to refuse an action.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefuseActionRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// The revision of the action the caller last saw.
+    #[prost(int64, optional, tag = "3")]
+    pub expected_revision: ::core::option::Option<i64>,
+    /// Id of the action. Required.
+    #[prost(string, tag = "4")]
+    pub action: ::prost::alloc::string::String,
+    /// Why. Required. As a note; everybody concerned sees it.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Holds the action as refused.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RefuseActionResponse {
+    /// The action as it now is.
+    #[prost(message, optional, tag = "1")]
+    pub action: ::core::option::Option<Action>,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks to write down the review of an action.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReviewActionRequest {
+    /// Required, a UUID.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Check only.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+    /// The revision of the action the caller last saw.
+    #[prost(int64, optional, tag = "3")]
+    pub expected_revision: ::core::option::Option<i64>,
+    /// Id of the action. Required.
+    #[prost(string, tag = "4")]
+    pub action: ::prost::alloc::string::String,
+    /// What was found. Required. As a note; everybody concerned sees it.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+/// Holds the action as reviewed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReviewActionResponse {
+    /// The action as it now is.
+    #[prost(message, optional, tag = "1")]
+    pub action: ::core::option::Option<Action>,
+    /// The revision of the commit; 0 when only validated.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// Asks for one action.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetActionRequest {
+    /// Id of the action. Required.
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+}
+/// Holds one action.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetActionResponse {
+    /// The action as it now is.
+    #[prost(message, optional, tag = "1")]
+    pub action: ::core::option::Option<Action>,
+    /// The revision of the action.
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
@@ -10902,8 +10999,87 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "ConfirmAction"));
             self.inner.unary(req, path, codec).await
         }
+        /// Refuses an action that waits, in words that everybody concerned sees: by whoever could confirm it, whatever their
+        /// colleague's role; who proposed it takes it back so. Nothing is done. Idempotent by `request_id`. PERMISSION_DENIED:
+        /// WRONG_SIDE. FAILED_PRECONDITION: OVERRIDE_EXPIRED, ILLEGAL_TRANSITION.
+        pub async fn refuse_action(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefuseActionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefuseActionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MonitorService/RefuseAction",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MonitorService", "RefuseAction"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Writes down what was found when an action that broke glass was looked at again: by a person who is neither of the
+        /// two who did it, a site lead of a trust that it concerns or somebody above its trusts. Once, late or not. Idempotent by
+        /// `request_id`. PERMISSION_DENIED: WRONG_SIDE. FAILED_PRECONDITION: SECOND_PERSON_REQUIRED, ILLEGAL_TRANSITION.
+        pub async fn review_action(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReviewActionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReviewActionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MonitorService/ReviewAction",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MonitorService", "ReviewAction"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads one action that concerns the caller, however old it is.
+        pub async fn get_action(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetActionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetActionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MonitorService/GetAction",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MonitorService", "GetAction"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the actions of the last 14 days that concern the caller, newest first: what waits for the second person, and
-        /// what was done by two people.
+        /// what was done by two people. What broke glass and is not reviewed is listed however old it is.
         pub async fn list_actions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListActionsRequest>,
@@ -11165,8 +11341,42 @@ pub mod monitor_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
+        /// Refuses an action that waits, in words that everybody concerned sees: by whoever could confirm it, whatever their
+        /// colleague's role; who proposed it takes it back so. Nothing is done. Idempotent by `request_id`. PERMISSION_DENIED:
+        /// WRONG_SIDE. FAILED_PRECONDITION: OVERRIDE_EXPIRED, ILLEGAL_TRANSITION.
+        async fn refuse_action(
+            &self,
+            request: tonic::Request<super::RefuseActionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefuseActionResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Writes down what was found when an action that broke glass was looked at again: by a person who is neither of the
+        /// two who did it, a site lead of a trust that it concerns or somebody above its trusts. Once, late or not. Idempotent by
+        /// `request_id`. PERMISSION_DENIED: WRONG_SIDE. FAILED_PRECONDITION: SECOND_PERSON_REQUIRED, ILLEGAL_TRANSITION.
+        async fn review_action(
+            &self,
+            request: tonic::Request<super::ReviewActionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReviewActionResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Reads one action that concerns the caller, however old it is.
+        async fn get_action(
+            &self,
+            request: tonic::Request<super::GetActionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetActionResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// Lists the actions of the last 14 days that concern the caller, newest first: what waits for the second person, and
-        /// what was done by two people.
+        /// what was done by two people. What broke glass and is not reviewed is listed however old it is.
         async fn list_actions(
             &self,
             request: tonic::Request<super::ListActionsRequest>,
@@ -12072,6 +12282,141 @@ pub mod monitor_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ConfirmActionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MonitorService/RefuseAction" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefuseActionSvc<T: MonitorService>(pub Arc<T>);
+                    impl<
+                        T: MonitorService,
+                    > tonic::server::UnaryService<super::RefuseActionRequest>
+                    for RefuseActionSvc<T> {
+                        type Response = super::RefuseActionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefuseActionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MonitorService>::refuse_action(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefuseActionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MonitorService/ReviewAction" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReviewActionSvc<T: MonitorService>(pub Arc<T>);
+                    impl<
+                        T: MonitorService,
+                    > tonic::server::UnaryService<super::ReviewActionRequest>
+                    for ReviewActionSvc<T> {
+                        type Response = super::ReviewActionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReviewActionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MonitorService>::review_action(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReviewActionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MonitorService/GetAction" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetActionSvc<T: MonitorService>(pub Arc<T>);
+                    impl<
+                        T: MonitorService,
+                    > tonic::server::UnaryService<super::GetActionRequest>
+                    for GetActionSvc<T> {
+                        type Response = super::GetActionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetActionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MonitorService>::get_action(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetActionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -3,7 +3,7 @@
 //! A condition must be at or beyond its line for its minutes before an alert is raised, and at or below its lower line
 //! before it clears, so that nothing flickers. What an open alert explains is folded into it, unless that is for the
 //! digest only. Alerts beyond the day's budget, and those of rules that nobody acts on, are for the digest only; those
-//! of needs and transfers never for want of budget.
+//! of needs and transfers never for want of budget, and what takes two people for neither reason.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,7 +157,7 @@ pub fn decide(
             continue;
         }
         let judged = records.get(&condition.rule).is_some_and(|record| record.is_digest(policy));
-        let digest = judged || (left == 0 && !is_clinical(condition.rule));
+        let digest = (judged || (left == 0 && !is_clinical(condition.rule))) && !is_watched(condition.rule);
         left = left.saturating_sub(u64::from(!digest));
         if !digest {
             open.insert(key);
@@ -190,17 +190,19 @@ pub fn decide(
     acts
 }
 
-/// Places the rules, the gravest first: patients, then what Fallow cannot vouch for, then numbers.
+/// Places the rules, the gravest first: patients, then who acts for whom, then what Fallow cannot vouch for, then numbers.
 const fn gravity(rule: Rule) -> u8 {
     match rule {
         Rule::NeedUnserved => 0,
         Rule::TransferOverdue => 1,
         Rule::OfferShort => 2,
-        Rule::StoreCaveat => 3,
-        Rule::RecordUnreadable => 4,
-        Rule::RegionNet => 5,
-        Rule::FeedSilent => 6,
-        Rule::TrustPressure => 7,
+        Rule::ActionWaits => 3,
+        Rule::GlassBroken => 4,
+        Rule::StoreCaveat => 5,
+        Rule::RecordUnreadable => 6,
+        Rule::RegionNet => 7,
+        Rule::FeedSilent => 8,
+        Rule::TrustPressure => 9,
     }
 }
 
@@ -209,6 +211,8 @@ const fn is_clinical(rule: Rule) -> bool {
     match rule {
         Rule::NeedUnserved | Rule::TransferOverdue => true,
         Rule::OfferShort
+        | Rule::ActionWaits
+        | Rule::GlassBroken
         | Rule::StoreCaveat
         | Rule::RecordUnreadable
         | Rule::RegionNet
@@ -217,12 +221,20 @@ const fn is_clinical(rule: Rule) -> bool {
     }
 }
 
+/// Says whether a rule watches those who act for others, who must not be hidden by what else goes on, nor by nobody
+/// having looked at it before.
+const fn is_watched(rule: Rule) -> bool {
+    matches!(rule, Rule::ActionWaits | Rule::GlassBroken)
+}
+
 /// Says whether an alert is written anew as its cause goes on. Numbers that change by the minute stay as they were raised.
 const fn is_retold(rule: Rule) -> bool {
     match rule {
         Rule::NeedUnserved
         | Rule::TransferOverdue
         | Rule::OfferShort
+        | Rule::ActionWaits
+        | Rule::GlassBroken
         | Rule::StoreCaveat
         | Rule::RecordUnreadable
         | Rule::FeedSilent => true,

@@ -287,3 +287,29 @@ fn a_back_test_counts_what_other_thresholds_would_have_raised() {
     policy.trust_pressure.minutes = 120;
     assert_eq!(back_test(&moments, &policy)[&Rule::TrustPressure], 1);
 }
+
+#[test]
+fn what_takes_two_people_is_in_no_digest_and_a_late_review_is_told_again() {
+    let broken = |cause: &str, level| {
+        let parents = (level > 1).then(|| (Rule::GlassBroken, "a-1".to_owned())).into_iter().collect();
+        Condition { rule: Rule::GlassBroken, cause: cause.into(), parents, ..pressure(level) }
+    };
+    let mut ward = Ward::new();
+    ward.policy.per_day = 1;
+    // The budget is spent, and of this rule's last alerts nobody has acted on any.
+    ward.see(&[silent()], 1);
+    for cause in ["b-1", "b-2", "b-3", "b-4", "b-5", "b-6"] {
+        ward.see(&[silent(), broken(cause, 1)], 1);
+    }
+    ward.see(&[silent(), broken("a-1", 1)], 1);
+    assert!(ward.alerts.iter().all(|alert| !alert.digest), "{:#?}", ward.alerts);
+    assert_eq!(ward.alerts.len(), 8);
+    // While the first stands open the late review is told in it; once somebody closed that, by itself.
+    let late = [silent(), broken("a-1", 1), broken("a-1 late", 2)];
+    ward.see(&late, 1);
+    assert_eq!((ward.alerts.len(), ward.alerts[7].children.len()), (8, 1));
+    ward.alerts[7].state = AlertState::Closed;
+    ward.alerts[7].closed_by = Some(gold());
+    ward.see(&late, 1);
+    assert_eq!((ward.alerts.len(), ward.alerts[8].cause.as_str()), (9, "a-1 late"));
+}

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::kept::Rollup;
 use super::rules::Rule;
-use super::sentence;
+use super::sentence::{self, Words};
+use crate::action::{Action, ActionState};
 use crate::clocks;
 use crate::ids::TrustCode;
 use crate::need::{Need, NeedState};
@@ -104,6 +105,54 @@ pub fn of(situation: &Situation, records: &Records, region: &Region, outside: &O
             subjects: Vec::new(),
             parents: Vec::new(),
         });
+    }
+    found
+}
+
+/// Looks at what takes two people: what waits for the second, and what was done for a trust or around it and nobody has
+/// looked at again. `time` writes a time as people in the region read it.
+#[must_use]
+pub fn of_actions<'a>(
+    actions: impl Iterator<Item = &'a Action>,
+    region: &Region,
+    time: &dyn Fn(Timestamp) -> String,
+    at: Timestamp,
+) -> Vec<Condition> {
+    let words = Words { region, time };
+    let condition = |action: &Action, rule: Rule, level: i64| Condition {
+        rule,
+        cause: action.id.to_string(),
+        level,
+        text: words.acted(action, at),
+        trusts: action.trusts.clone(),
+        resource: None,
+        subjects: std::iter::once(action.id.to_string())
+            .chain(action.errand.proposal().map(ToString::to_string))
+            .collect(),
+        parents: Vec::new(),
+    };
+    let mut found = Vec::new();
+    for action in actions {
+        if action.state(at) == ActionState::Proposed {
+            let minutes = at.duration_since(action.proposed_at).as_mins();
+            found.push(condition(action, Rule::ActionWaits, minutes));
+        }
+        if !action.awaits_review() {
+            continue;
+        }
+        let broken = condition(action, Rule::GlassBroken, 1);
+        let review_by = action.confirmed.as_ref().and_then(|confirmed| confirmed.review_by);
+        if review_by.is_some_and(|by| at > by) {
+            // A cause of its own: whoever closed the first alert without a review hears of it again.
+            found.push(Condition {
+                cause: format!("{} late", action.id),
+                level: 2,
+                text: format!("The review is late. {}", broken.text),
+                parents: vec![(Rule::GlassBroken, broken.cause.clone())],
+                ..broken.clone()
+            });
+        }
+        found.push(broken);
     }
     found
 }

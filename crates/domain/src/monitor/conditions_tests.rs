@@ -202,3 +202,47 @@ fn what_is_the_matter_beside_the_records_is_told_too() {
     let levels: Vec<(Rule, i64)> = told.iter().map(|one| (one.rule, one.level)).collect();
     assert_eq!(levels, [(Rule::RecordUnreadable, 2), (Rule::StoreCaveat, 1)]);
 }
+
+#[test]
+fn what_takes_two_people_is_told_while_it_waits_and_until_it_is_reviewed() {
+    use crate::action::{CONFIRM_WITHIN, Errand, OverrideReason};
+    use crate::decide::action;
+    use crate::ids::ActionId;
+
+    let region =
+        file::parse("[region]\nid = \"ZA\"\nname = \"North Vale\"\ntimezone = \"Europe/London\"\n").unwrap();
+    let asked = monday();
+    let waiting = Action {
+        id: ActionId::parse("a-1").unwrap(),
+        errand: Errand::Bypass { proposal: proposal_id("p-1"), because: note("flooded ward") },
+        trusts: vec!["ZA1".parse().unwrap()],
+        code: Some(OverrideReason::RiskToLife),
+        reason: note("flooded ward"),
+        proposed_by: gold(),
+        proposed_at: asked,
+        expires_at: asked + CONFIRM_WITHIN,
+        previous: None,
+        confirmed: None,
+        refused: None,
+        reviewed: None,
+    };
+    let look = |one: &Action, at: Timestamp| -> Vec<(Rule, String, i64)> {
+        let told = of_actions(std::iter::once(one), &region, &|at| at.to_string(), at);
+        assert!(told.iter().all(|one| one.trusts == waiting.trusts && one.subjects == ["a-1", "p-1"]));
+        told.into_iter().map(|one| (one.rule, one.cause, one.level)).collect()
+    };
+    let of = |rule, cause: &str, level| (rule, cause.to_owned(), level);
+    assert_eq!(look(&waiting, asked + minutes(7)), [of(Rule::ActionWaits, "a-1", 7)]);
+    assert_eq!(look(&waiting, waiting.expires_at), [], "nobody confirmed it in time");
+    let by = actor("icb", crate::actor::Role::Icb, None);
+    let refused = action::refuse(&waiting, &by, &note("the ward is dry"), asked).unwrap();
+    assert_eq!(look(&refused, asked), []);
+    let review_by = asked + minutes(60);
+    let done = action::confirm(&waiting, &by, asked, Some(review_by)).unwrap();
+    assert_eq!(look(&done, review_by), [of(Rule::GlassBroken, "a-1", 1)]);
+    let late = [of(Rule::GlassBroken, "a-1 late", 2), of(Rule::GlassBroken, "a-1", 1)];
+    assert_eq!(look(&done, review_by + minutes(1)), late);
+    let third = actor("lead", crate::actor::Role::LeadProvider, None);
+    let reviewed = action::review(&done, &third, &note("it was right"), asked).unwrap();
+    assert_eq!(look(&reviewed, review_by + minutes(1)), []);
+}

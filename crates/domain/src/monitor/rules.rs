@@ -25,6 +25,11 @@ coded!(
         RecordUnreadable = "record_unreadable",
         /// What an OK rests on is not checked. Level: 1 while it is so.
         StoreCaveat = "store_caveat",
+        /// An action waits for its second person. Level: minutes since it was asked for.
+        ActionWaits = "action_waits",
+        /// Something was done for a trust, or around it, and nobody has looked at it again. Level: 1, and 2 once the review
+        /// is late.
+        GlassBroken = "glass_broken",
     }
 );
 
@@ -49,6 +54,12 @@ impl Rule {
             }
             Self::RecordUnreadable => format!("{enter} or more records cannot be read{held}"),
             Self::StoreCaveat => format!("The store's settings are not checked{held}"),
+            Self::ActionWaits if *enter <= 0 => format!("An action waits for its second person{held}"),
+            Self::ActionWaits => {
+                format!("An action waits for its second person for {enter} min or more{held}")
+            }
+            Self::GlassBroken if *enter <= 1 => format!("Glass was broken, and nobody has reviewed it{held}"),
+            Self::GlassBroken => format!("The review of broken glass is late{held}"),
         }
     }
 }
@@ -96,6 +107,10 @@ pub struct AlertPolicy {
     pub record_unreadable: Threshold,
     /// Default: while it is so.
     pub store_caveat: Threshold,
+    /// Default: at once, until somebody confirms or refuses it or its time is over.
+    pub action_waits: Threshold,
+    /// Default: at once, until it is reviewed.
+    pub glass_broken: Threshold,
 }
 
 impl Default for AlertPolicy {
@@ -112,6 +127,8 @@ impl Default for AlertPolicy {
             offer_short: line(1, 0, 0),
             record_unreadable: line(1, 0, 0),
             store_caveat: line(1, 0, 0),
+            action_waits: line(0, -1, 0),
+            glass_broken: line(1, 0, 0),
         }
     }
 }
@@ -129,6 +146,8 @@ impl AlertPolicy {
             Rule::OfferShort => &self.offer_short,
             Rule::RecordUnreadable => &self.record_unreadable,
             Rule::StoreCaveat => &self.store_caveat,
+            Rule::ActionWaits => &self.action_waits,
+            Rule::GlassBroken => &self.glass_broken,
         }
     }
 

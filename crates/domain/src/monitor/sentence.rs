@@ -192,9 +192,26 @@ impl Words<'_> {
         let first = role(&action.proposed_by);
         match (&action.confirmed, action.state(at)) {
             (Some(confirmed), _) => {
-                let review = confirmed.review_by.map(|by| format!(" To be reviewed by {}.", (self.time)(by)));
+                let review = match (&action.reviewed, confirmed.review_by) {
+                    (Some(said), _) => {
+                        let who = role(&said.by);
+                        Some(format!(" Reviewed by {who}: {}", sentence(said.note.as_str())))
+                    }
+                    (None, by) => by.map(|by| format!(" To be reviewed by {}.", (self.time)(by))),
+                };
                 let second = role(&confirmed.by);
                 format!("{kind}: {done}, by {first} and {second}. {why}{}", review.unwrap_or_default())
+            }
+            (None, ActionState::Refused) => {
+                let said = action.refused.as_ref();
+                let words = said.map(|said| sentence(said.note.as_str())).unwrap_or_default();
+                match said.filter(|said| said.by.subject != action.proposed_by.subject) {
+                    Some(said) => {
+                        let who = role(&said.by);
+                        format!("{kind}: {first} asked to {to_do}. {why} {who} refused it: {words}")
+                    }
+                    None => format!("{kind}: {first} asked to {to_do}. {why} Taken back: {words}"),
+                }
             }
             (None, ActionState::Expired) => {
                 format!("{kind}: {first} asked to {to_do}; nobody confirmed it in time. {why}")
@@ -348,6 +365,8 @@ fn alerted(alert: &Alert) -> String {
             | Rule::TransferOverdue
             | Rule::OfferShort
             | Rule::RecordUnreadable
+            | Rule::ActionWaits
+            | Rule::GlassBroken
             | Rule::StoreCaveat,
             AlertState::Closed,
         ) => format!("Over: {text}"),

@@ -122,6 +122,9 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MonitorService/GetRegion", Read, Reads, USUAL, [A, A, A, A, A, A, A, N, A, A, A]),
     row("/fallow.v1.MonitorService/ProposeAction", Steer, Changes, ACTION, [N, N, O, S, A, S, N, N, A, N, A]).needing(Assurance::Three),
     row("/fallow.v1.MonitorService/ConfirmAction", Steer, Changes, USUAL, [N, N, O, S, A, S, N, N, A, N, A]).needing(Assurance::Three),
+    row("/fallow.v1.MonitorService/RefuseAction", Steer, Changes, USUAL, [N, N, O, S, A, S, N, N, A, N, A]),
+    row("/fallow.v1.MonitorService/ReviewAction", Steer, Changes, USUAL, [N, N, O, S, A, S, N, N, A, N, N]),
+    row("/fallow.v1.MonitorService/GetAction", Read, Reads, USUAL, [S, S, S, S, A, S, N, N, A, A, A]),
     row("/fallow.v1.MonitorService/ListActions", Read, Reads, USUAL, [S, S, S, S, A, S, N, N, A, A, A]),
     row("/fallow.v1.MonitorService/ListAudit", Read, Reads, USUAL, [O, N, O, N, N, N, N, N, A, A, A]),
     // IdentityService

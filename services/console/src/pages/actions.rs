@@ -1,4 +1,5 @@
-//! What takes two people: what waits for the second of them, what they did, and asking for a new region file.
+//! What takes two people: what waits for the second of them, what they did and who looks at it again, and asking for a
+//! new region file.
 
 pub(crate) mod proposal;
 mod view;
@@ -8,7 +9,7 @@ use axum::response::Response;
 use fallow_api::v1::action::Call;
 use fallow_api::v1::{
     Action, ApplyRegionRequest, ConfirmActionRequest, GetRegionRequest, ListActionsRequest, ProposalFilter,
-    ProposeActionRequest, proposal as wire,
+    ProposeActionRequest, RefuseActionRequest, ReviewActionRequest, proposal as wire,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -29,6 +30,8 @@ pub(crate) const FILE_FORM_BYTES_MAX: usize = 1_600 * 1024;
 const CONTROLS: &[Control] = &[
     Control::new("apply_region.toml", "toml", "Region file"),
     Control::new("action.reason", "reason", "Why"),
+    Control::new("reason", "waiting", "Why it is refused"),
+    Control::new("note", "unreviewed", "What the review found"),
     Control::new("action", "waiting", "Action"),
 ];
 
@@ -78,6 +81,42 @@ pub(crate) async fn confirm(Posted { visit, fields }: Posted) -> Response {
         Ok(answer) => {
             let done = answer.into_inner().action.unwrap_or_default();
             visit.done(format!("Confirmed and done. {}", done.text), "/actions")
+        }
+        Err(status) => show(&visit, Some(status.into()), None).await,
+    }
+}
+
+/// `POST /actions/refuse`: somebody who could be the second person says that it is not to be done.
+pub(crate) async fn refuse(Posted { visit, fields }: Posted) -> Response {
+    let request = RefuseActionRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        action: fields.text("asked").to_owned(),
+        reason: fields.text("reason").to_owned(),
+        ..RefuseActionRequest::default()
+    };
+    match visit.calls.monitor().refuse_action(request).await {
+        Ok(answer) => {
+            let refused = answer.into_inner().action.unwrap_or_default();
+            visit.done(format!("Nothing is done. {}", refused.text), "/actions")
+        }
+        Err(status) => show(&visit, Some(status.into()), None).await,
+    }
+}
+
+/// `POST /actions/review`: a third person writes down what they found.
+pub(crate) async fn review(Posted { visit, fields }: Posted) -> Response {
+    let request = ReviewActionRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        action: fields.text("asked").to_owned(),
+        note: fields.text("note").to_owned(),
+        ..ReviewActionRequest::default()
+    };
+    match visit.calls.monitor().review_action(request).await {
+        Ok(answer) => {
+            let reviewed = answer.into_inner().action.unwrap_or_default();
+            visit.done(format!("The review is kept. {}", reviewed.text), "/actions")
         }
         Err(status) => show(&visit, Some(status.into()), None).await,
     }

@@ -94,7 +94,7 @@ fn is_news(action: &Action, now: Timestamp) -> bool {
         action::State::Proposed => true,
         action::State::Confirmed => time::from_wire(action.confirmed_at.as_ref())
             .is_some_and(|done| now.duration_since(done) < GLASS_SHOWN_FOR),
-        action::State::Expired | action::State::Unspecified => false,
+        action::State::Expired | action::State::Refused | action::State::Unspecified => false,
     }
 }
 

@@ -133,6 +133,46 @@ impl MonitorService for World {
         })
     }
 
+    async fn refuse_action(
+        &self,
+        request: Request<RefuseActionRequest>,
+    ) -> Result<Response<RefuseActionResponse>, Status> {
+        let by = self.caller(&request)?.actor.role.to_string();
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let at = records.actions.iter().position(|one| one.id == asked.action);
+            let at = at.ok_or_else(|| Status::not_found("there is no such action"))?;
+            let revision = records.bump(&asked.request_id);
+            let action = &mut records.actions[at];
+            (action.revision, action.refused_by, action.refused_at) = (revision, by, Some(now));
+            action.refused_because = asked.reason;
+            action.set_state(action::State::Refused);
+            Ok(Response::new(RefuseActionResponse { action: Some(action.clone()), revision }))
+        })
+    }
+
+    async fn review_action(
+        &self,
+        request: Request<ReviewActionRequest>,
+    ) -> Result<Response<ReviewActionResponse>, Status> {
+        let by = self.caller(&request)?.actor.role.to_string();
+        let asked = request.into_inner();
+        let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
+        self.change(|records| {
+            let at = records.actions.iter().position(|one| one.id == asked.action);
+            let at = at.ok_or_else(|| Status::not_found("there is no such action"))?;
+            if [&records.actions[at].proposed_by, &records.actions[at].confirmed_by].contains(&&by) {
+                return Err(Status::failed_precondition("another person must review it"));
+            }
+            let revision = records.bump(&asked.request_id);
+            let action = &mut records.actions[at];
+            (action.revision, action.reviewed_by, action.reviewed_at) = (revision, by, Some(now));
+            action.review_note = asked.note;
+            Ok(Response::new(ReviewActionResponse { action: Some(action.clone()), revision }))
+        })
+    }
+
     async fn watch_situation(
         &self,
         request: Request<WatchSituationRequest>,

@@ -1,4 +1,5 @@
-//! `fallow action`: what needs two people. One asks, another in another role confirms, and it is done then.
+//! `fallow action`: what needs two people. One asks, another in another role confirms, and it is done then; or somebody
+//! refuses it. What broke glass is reviewed afterwards by a third.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,8 @@ use clap::{Args, Subcommand};
 use fallow_api::v1::action::{Call, State};
 use fallow_api::v1::{
     Action, AnswerProposalRequest, ApplyRegionRequest, BypassProposalRequest, ConfirmActionRequest,
-    DeclineReason, ListActionsRequest, OverrideReason, ProposeActionRequest, Verdict,
+    DeclineReason, GetActionRequest, ListActionsRequest, OverrideReason, ProposeActionRequest,
+    RefuseActionRequest, ReviewActionRequest, Verdict,
 };
 
 use super::codes;
@@ -23,7 +25,7 @@ const LIST: &str = "fallow action list";
 /// `fallow action …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Actions {
-    /// List what waits for a second person, and what two people did in the last two weeks
+    /// List what waits for a second person or a review, and what two people did in the last two weeks
     #[command(before_help = "Examples:\n  fallow action list\n  fallow action list --waiting")]
     List(List),
     /// Break glass: ask to answer a proposal for a trust that cannot
@@ -44,6 +46,15 @@ pub(crate) enum Actions {
     /// Confirm what another person asked for, and have it done
     #[command(before_help = "Example:\n  fallow action confirm 0198c2")]
     Confirm(Confirm),
+    /// Refuse what another person asked for, or take back your own; everybody concerned reads why
+    #[command(before_help = "Example:\n  fallow action refuse 0198c2 --reason \"their network is up again\"")]
+    Refuse(Words),
+    /// Write down what you found when you looked again at what broke glass; by neither of the two who did it
+    #[command(before_help = "Example:\n  fallow action review 0198c2 --note \"rang the ward: it was right\"")]
+    Review(Review),
+    /// Show one action
+    #[command(before_help = "Example:\n  fallow action show 0198c2")]
+    Show(Show),
 }
 
 /// Lists actions.
@@ -123,6 +134,41 @@ pub(crate) struct Confirm {
     expect: Expect,
 }
 
+/// Refuses an action.
+#[derive(Debug, Args)]
+pub(crate) struct Words {
+    /// Id of the action, or the beginning of one
+    id: String,
+    /// Why, in words that everybody concerned sees; no patient details
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Reviews an action.
+#[derive(Debug, Args)]
+pub(crate) struct Review {
+    /// Id of the action, or the beginning of one
+    id: String,
+    /// What you found, in words that everybody concerned sees; no patient details
+    #[arg(long)]
+    note: String,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    expect: Expect,
+}
+
+/// Shows an action.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Id of the action, or the beginning of one
+    id: String,
+}
+
 /// Runs `fallow action …`.
 pub(crate) async fn run(session: &mut Session<'_>, command: Actions) -> Result<Exit, Failure> {
     match command {
@@ -158,6 +204,14 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Actions) -> Result<E
             propose(session, &args.change, action).await
         }
         Actions::Confirm(args) => confirm(session, args).await,
+        Actions::Refuse(args) => refuse(session, args).await,
+        Actions::Review(args) => review(session, args).await,
+        Actions::Show(args) => {
+            let ask = GetActionRequest { action: find(session, &args.id).await? };
+            let client = session.monitor()?;
+            let found = session.call(ask, async |ask| client.clone().get_action(ask).await).await?.action;
+            session.show_one(&found.unwrap_or_default())
+        }
     }
 }
 
@@ -169,6 +223,16 @@ async fn all(session: &Session<'_>, waiting: bool) -> Result<Vec<Action>, Failur
     let client = session.monitor()?;
     let ask = ListActionsRequest { waiting };
     Ok(session.call(ask, async |ask| client.clone().list_actions(ask).await).await?.actions)
+}
+
+/// Returns the id of the action that is meant. A whole id is asked for as it is: what is listed no more can be read still.
+async fn find(session: &Session<'_>, id: &str) -> Result<String, Failure> {
+    const WHOLE: usize = 36;
+    if id.len() == WHOLE {
+        return Ok(id.to_owned());
+    }
+    let known = all(session, false).await?;
+    Ok(pick(id, "action", LIST, &known, |action| vec![action.id.clone()])?.id.clone())
 }
 
 async fn propose(session: &mut Session<'_>, change: &Change, action: Action) -> Result<Exit, Failure> {
@@ -190,8 +254,7 @@ async fn propose(session: &mut Session<'_>, change: &Change, action: Action) -> 
 }
 
 async fn confirm(session: &mut Session<'_>, args: Confirm) -> Result<Exit, Failure> {
-    let known = all(session, false).await?;
-    let action = pick(&args.id, "action", LIST, &known, |action| vec![action.id.clone()])?.id.clone();
+    let action = find(session, &args.id).await?;
     let id = args.change.request_id();
     let request = ConfirmActionRequest {
         request_id: id.clone(),
@@ -202,6 +265,36 @@ async fn confirm(session: &mut Session<'_>, args: Confirm) -> Result<Exit, Failu
     let client = session.monitor()?;
     let answer = session.send(&id, request, async |ask| client.clone().confirm_action(ask).await).await?;
     session.show_changed(answer.action.as_ref(), "confirmed and done", answer.revision)
+}
+
+async fn refuse(session: &mut Session<'_>, args: Words) -> Result<Exit, Failure> {
+    let action = find(session, &args.id).await?;
+    let id = args.change.request_id();
+    let request = RefuseActionRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        action,
+        reason: args.reason,
+    };
+    let client = session.monitor()?;
+    let answer = session.send(&id, request, async |ask| client.clone().refuse_action(ask).await).await?;
+    session.show_changed(answer.action.as_ref(), "refused; nothing was done", answer.revision)
+}
+
+async fn review(session: &mut Session<'_>, args: Review) -> Result<Exit, Failure> {
+    let action = find(session, &args.id).await?;
+    let id = args.change.request_id();
+    let request = ReviewActionRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        action,
+        note: args.note,
+    };
+    let client = session.monitor()?;
+    let answer = session.send(&id, request, async |ask| client.clone().review_action(ask).await).await?;
+    session.show_changed(answer.action.as_ref(), "reviewed", answer.revision)
 }
 
 impl Record for Action {
@@ -216,6 +309,8 @@ impl Record for Action {
         wide("confirmed by"),
         wide("until"),
         wide("review"),
+        wide("refused by"),
+        wide("reviewed by"),
         wide("revision"),
     ];
 
@@ -226,7 +321,8 @@ impl Record for Action {
     fn row(&self, view: &View) -> Vec<Cell> {
         let tone = match self.state() {
             State::Proposed => Tone::Warn,
-            State::Unspecified | State::Confirmed | State::Expired => Tone::Plain,
+            State::Confirmed if self.breaks_glass && self.reviewed_by.is_empty() => Tone::Warn,
+            State::Unspecified | State::Confirmed | State::Expired | State::Refused => Tone::Plain,
         };
         let code = if self.code == 0 { String::new() } else { codes::word::<OverrideReason>(self.code) };
         vec![
@@ -240,6 +336,8 @@ impl Record for Action {
             self.confirmed_by.as_str().into(),
             view.time(self.expires_at).into(),
             view.time(self.review_by).into(),
+            self.refused_by.as_str().into(),
+            self.reviewed_by.as_str().into(),
             self.revision.to_string().into(),
         ]
     }

@@ -2,8 +2,10 @@
 
 use fallow_api::v1::action::State;
 use fallow_api::v1::{
-    Action, ConfirmActionRequest, ConfirmActionResponse, GetProposalRequest, GetProposalResponse,
-    ListActionsRequest, ListActionsResponse, ProposeActionRequest, ProposeActionResponse,
+    Action, ConfirmActionRequest, ConfirmActionResponse, GetActionRequest, GetActionResponse,
+    GetProposalRequest, GetProposalResponse, ListActionsRequest, ListActionsResponse, ProposeActionRequest,
+    ProposeActionResponse, RefuseActionRequest, RefuseActionResponse, ReviewActionRequest,
+    ReviewActionResponse,
 };
 
 use crate::records::suggestion;
@@ -36,6 +38,20 @@ fn answers(world: &World) {
         let action = Action { state: State::Confirmed.into(), ..waiting() };
         Ok(ConfirmActionResponse { action: Some(action), revision: 9 })
     });
+    world.script.on("MonitorService/RefuseAction", |ask: RefuseActionRequest| {
+        assert_eq!(ask.action, waiting().id);
+        let action = Action { state: State::Refused.into(), ..waiting() };
+        Ok(RefuseActionResponse { action: Some(action), revision: 9 })
+    });
+    world.script.on("MonitorService/ReviewAction", |ask: ReviewActionRequest| {
+        assert_eq!(ask.action, waiting().id);
+        let action = Action { state: State::Confirmed.into(), reviewed_by: "gold".into(), ..waiting() };
+        Ok(ReviewActionResponse { action: Some(action), revision: 9 })
+    });
+    world.script.on("MonitorService/GetAction", |ask: GetActionRequest| {
+        assert_eq!(ask.action, waiting().id);
+        Ok(GetActionResponse { action: Some(waiting()), revision: 8 })
+    });
 }
 
 #[tokio::test]
@@ -60,6 +76,23 @@ async fn one_person_asks_and_another_confirms() {
     let done = world.run("action confirm 0198c7").await;
     assert_eq!(done.exit, 0, "{}", done.err);
     assert!(done.err.contains("confirmed and done"), "{}", done.err);
+    let shown = world.run("action show 0198c7").await;
+    assert!(shown.out.contains("asks to answer a proposal for Aldermoor"), "{} {}", shown.out, shown.err);
+    let refused = world.run("action refuse 0198c7 --reason \"their network is up\"").await;
+    assert_eq!(refused.exit, 0, "{}", refused.err);
+    assert!(
+        refused.calls.last().unwrap().contains("\"reason\":\"their network is up\""),
+        "{:?}",
+        refused.calls
+    );
+    assert!(refused.err.contains("refused; nothing was done"), "{}", refused.err);
+    let reviewed = world.run("action review 0198c7 --note \"it was right\"").await;
+    assert_eq!(reviewed.exit, 0, "{}", reviewed.err);
+    assert!(reviewed.calls.last().unwrap().contains("\"note\":\"it was right\""), "{:?}", reviewed.calls);
+    for line in ["action refuse 0198c7", "action review 0198c7"] {
+        let told = world.run(line).await;
+        assert_eq!((told.exit, told.calls.len()), (2, 0), "{line}: {}", told.err);
+    }
     let nobody = world.run("action confirm 0000").await;
     assert_eq!(nobody.exit, 3, "{}", nobody.err);
 }

@@ -227,6 +227,10 @@ pub(crate) fn may_see_alert(viewer: &Viewer<'_>, alert: &Alert) -> bool {
         Rule::TransferOverdue | Rule::OfferShort => is_own,
         Rule::TrustPressure | Rule::FeedSilent | Rule::NeedUnserved => is_own || knows_all(),
         Rule::RegionNet | Rule::RecordUnreadable => false,
+        // As with the action itself: those it concerns, and of what concerns everybody, everybody.
+        Rule::ActionWaits | Rule::GlassBroken => {
+            alert.trusts.is_empty() || alert.trusts.iter().any(|trust| concerned(viewer, *trust))
+        }
         Rule::StoreCaveat => true,
     }
 }

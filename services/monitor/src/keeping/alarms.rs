@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::by_monitor;
 use crate::kept::alert_of;
 use crate::past::Moment;
+use crate::timeline::clock;
 
 /// Looks at a moment and does what its conditions come to. Returns since when what is the matter is so.
 ///
@@ -28,7 +29,9 @@ pub(super) async fn keep(
 ) -> Result<Since, Failure> {
     let outside =
         Outside { store_caveat: store_caveat.to_owned(), unreadable: live.picture().unreadable().len() };
-    let found = conditions::of(&moment.situation(), &moment.records, &moment.region, &outside);
+    let mut found = conditions::of(&moment.situation(), &moment.records, &moment.region, &outside);
+    let clock = clock(&moment.region);
+    found.extend(conditions::of_actions(moment.shelf.actions(), &moment.region, &clock, moment.at));
     let alerts: Vec<&Alert> = moment.shelf.alerts.iter().map(|(alert, _)| alert).collect();
     let acts = alarm::decide(&found, &alerts, &moment.region.policy.alerts, &mut since, moment.at);
     for act in acts {

@@ -49,6 +49,8 @@ fn action(errand: Errand, by: &Actor, at: Timestamp) -> Action {
         expires_at: at + CONFIRM_WITHIN,
         previous: None,
         confirmed: None,
+        refused: None,
+        reviewed: None,
     }
 }
 
@@ -128,6 +130,68 @@ fn another_person_in_another_role_confirms_in_time_and_once() {
     let file = action(region(), &coordinator(), at);
     let admin = actor("admin", Role::PlatformAdmin, None);
     assert_eq!(confirm(&file, &admin, at).unwrap().confirmed.unwrap().review_by, None);
+}
+
+#[test]
+fn whoever_could_confirm_refuses_with_words_and_then_nobody_confirms() {
+    let at = monday();
+    let waiting = action(answer_for_za1(), &coordinator(), at);
+    let refuse =
+        |one: &Action, by: &Actor, at| action::refuse(one, by, &note("their lines are up again"), at);
+    assert_eq!(reason(refuse(&waiting, &gold(), at)), "WRONG_SIDE", "gold has no part in an answer");
+    let elsewhere = actor("lead", Role::SiteLead, Some("ZA2"));
+    assert_eq!(reason(refuse(&waiting, &elsewhere, at)), "WRONG_SIDE");
+    assert_eq!(reason(refuse(&waiting, &icb(), waiting.expires_at)), "OVERRIDE_EXPIRED");
+    let refused = refuse(&waiting, &icb(), at).unwrap();
+    assert_eq!(refused.state(waiting.expires_at), ActionState::Refused, "and not expired afterwards");
+    let said = refused.refused.as_ref().unwrap();
+    assert_eq!((&said.by, said.note.as_str()), (&icb(), "their lines are up again"));
+    assert_eq!(reason(refuse(&refused, &icb(), at)), "ILLEGAL_TRANSITION");
+    assert_eq!(reason(action::confirm(&refused, &icb(), at, None)), "ILLEGAL_TRANSITION");
+    let done = action::confirm(&waiting, &icb(), at, None).unwrap();
+    assert_eq!(reason(refuse(&done, &icb(), at)), "ILLEGAL_TRANSITION", "what is done is not undone");
+    // Who asked takes it back, and so may a colleague in the same role: a no needs no second role.
+    for by in [coordinator(), actor("another", Role::Coordinator, Some("ZA3"))] {
+        assert_eq!(refuse(&waiting, &by, at).unwrap().state(at), ActionState::Refused);
+    }
+}
+
+#[test]
+fn what_broke_glass_is_reviewed_once_by_a_third_person_whose_business_it_is() {
+    let at = monday();
+    let trusts = vec!["ZA1".parse().unwrap(), "ZA4".parse().unwrap()];
+    let waiting = Action { trusts, ..action(answer_for_za1(), &coordinator(), at) };
+    let review = |one: &Action, by: &Actor| action::review(one, by, &note("lines were down"), at);
+    assert_eq!(reason(review(&waiting, &gold())), "ILLEGAL_TRANSITION", "it was not done");
+    let refused = action::refuse(&waiting, &icb(), &note("no"), at).unwrap();
+    assert_eq!(reason(review(&refused, &gold())), "ILLEGAL_TRANSITION");
+    let done = action::confirm(&waiting, &icb(), at, Some(at)).unwrap();
+    assert!(done.awaits_review());
+    for one in [coordinator(), icb()] {
+        assert_eq!(reason(review(&done, &one)), "SECOND_PERSON_REQUIRED");
+    }
+    let same_in_another_role = actor("icb", Role::Gold, None);
+    assert_eq!(reason(review(&done, &same_in_another_role)), "SECOND_PERSON_REQUIRED");
+    let lead = |trust| actor("lead", Role::SiteLead, Some(trust));
+    for one in
+        [lead("ZA2"), actor("admin", Role::PlatformAdmin, None), actor("beds", Role::BedManager, Some("ZA1"))]
+    {
+        assert_eq!(reason(review(&done, &one)), "WRONG_SIDE", "{one:?}");
+    }
+    let system = Actor { kind: ActorKind::System, ..gold() };
+    assert_eq!(reason(review(&done, &system)), "WRONG_SIDE", "a machine reviews nothing");
+    for one in [lead("ZA1"), lead("ZA4"), gold(), actor("other", Role::Icb, None)] {
+        let reviewed = review(&done, &one).unwrap();
+        assert_eq!((reviewed.state(at), reviewed.awaits_review()), (ActionState::Confirmed, false));
+        assert_eq!(reason(review(&reviewed, &gold())), "ILLEGAL_TRANSITION");
+    }
+    let file = action::confirm(
+        &action(region(), &coordinator(), at),
+        &actor("admin", Role::PlatformAdmin, None),
+        at,
+        None,
+    );
+    assert_eq!(reason(review(&file.unwrap(), &gold())), "ILLEGAL_TRANSITION", "a file breaks no glass");
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub(super) const BYPASS_ROLES: [&str; 4] = ["gold", "coordinator", "icb", "lead_
 /// Who puts a region file in force.
 pub(super) const REGION_ROLES: [&str; 2] = ["coordinator", "platform_admin"];
 
+/// Who looks again at what broke glass, beside the site leads of the trusts that it concerns.
+const REVIEW_ROLES: [&str; 4] = ["gold", "coordinator", "icb", "lead_provider"];
+
 /// Why somebody acts for a trust, or around it, in the order of the form.
 pub(super) const OVERRIDES: [(OverrideReason, &str); 4] = [
     (OverrideReason::SystemsDown, "The trust cannot reach Fallow"),
@@ -47,6 +50,8 @@ pub(super) fn takes_part_in_any(viewer: &Viewer) -> bool {
 pub(super) struct Board {
     csrf: String,
     waiting: Vec<Row>,
+    /// What broke glass and nobody has looked at again.
+    unreviewed: Vec<Row>,
     ended: Vec<Row>,
     proposals: Vec<Choice>,
     /// How many more live proposals there are than are shown.
@@ -74,6 +79,10 @@ struct Row {
     can_confirm: bool,
     /// Why the viewer cannot.
     cannot: String,
+    /// Whether the viewer may say that it is not to be done.
+    can_refuse: bool,
+    /// Whether the viewer may write down what they found when they looked at it again.
+    can_review: bool,
     state: &'static str,
     ended: String,
 }
@@ -112,12 +121,16 @@ impl Board {
         needs: &BTreeMap<String, Need>,
     ) -> Self {
         let row = |action: &Action| Row::new(action, &visit.now, visit.viewer(), directory);
-        let ended = all.iter().filter(|action| action.state() != State::Proposed);
+        let (unreviewed, ended): (Vec<&Action>, Vec<&Action>) = all
+            .iter()
+            .filter(|action| action.state() != State::Proposed)
+            .partition(|action| awaits_review(action));
         let choice = |proposal: &Proposal| Choice::new(proposal, &visit.now, directory, needs);
         Self {
             csrf: visit.signed.csrf.clone(),
             waiting: waiting.iter().map(row).collect(),
-            ended: ended.map(row).collect(),
+            unreviewed: unreviewed.into_iter().map(row).collect(),
+            ended: ended.into_iter().map(row).collect(),
             proposals: proposals.iter().take(PROPOSALS_SHOWN).map(choice).collect(),
             more: proposals.len().saturating_sub(PROPOSALS_SHOWN),
             takes_part: takes_part_in_any(visit.viewer()),
@@ -180,10 +193,22 @@ impl Row {
             at(action.confirmed_at.as_ref())
         );
         let review = at(action.review_by.as_ref());
+        let said = |who: &str, did: &str, when, words: &str| {
+            format!("{} {did}, {}: {words}", codes::role(who), at(when))
+        };
         let (state, ended) = match action.state() {
             State::Proposed | State::Unspecified => ("Waiting", String::new()),
+            State::Confirmed if !action.reviewed_by.is_empty() => {
+                let (who, when) = (&action.reviewed_by, action.reviewed_at.as_ref());
+                let review = said(who, "reviewed it", when, &action.review_note);
+                ("Done", format!("{confirmed}; {review}"))
+            }
             State::Confirmed if review.is_empty() => ("Done", confirmed),
             State::Confirmed => ("Done", format!("{confirmed}; to be reviewed by {review}")),
+            State::Refused => {
+                let (who, when) = (&action.refused_by, action.refused_at.as_ref());
+                ("Refused", said(who, "refused it", when, &action.refused_because))
+            }
             State::Expired => {
                 ("Not done", format!("nobody confirmed it by {}", at(action.expires_at.as_ref())))
             }
@@ -200,6 +225,8 @@ impl Row {
             left: expires.and_then(|until| now.left(until)),
             proposal: proposal.filter(|_| takes_part_in_any(viewer)).map(|id| address(id)),
             file: FileShown::of(action, directory),
+            can_refuse: takes_part(action, viewer),
+            can_review: awaits_review(action) && may_review(action, viewer),
             can_confirm: cannot.is_empty(),
             cannot,
             state,
@@ -208,20 +235,43 @@ impl Row {
     }
 }
 
-/// Says why somebody cannot be the second person; empty when they can, as far as the page knows. The service decides.
-fn cannot(action: &Action, viewer: &Viewer) -> String {
-    let roles: &[&str] = match action.call {
+/// Returns the roles of which two are needed.
+const fn roles_of(action: &Action) -> &'static [&'static str] {
+    match action.call {
         Some(Call::AnswerProposal(_)) => &ANSWER_ROLES,
         Some(Call::BypassProposal(_)) => &BYPASS_ROLES,
         Some(Call::ApplyRegion(_)) => &REGION_ROLES,
         None => &[],
-    };
-    let (role, asked) = (viewer.role.as_str(), action.proposed_by.as_str());
+    }
+}
+
+/// Says whether somebody could be one of the two.
+fn takes_part(action: &Action, viewer: &Viewer) -> bool {
+    let role = viewer.role.as_str();
     let is_of_trust = role != "site_lead" || viewer.trust.as_deref() == Some(action.for_trust.as_str());
+    roles_of(action).contains(&role) && is_of_trust
+}
+
+/// Says whether it broke glass and nobody has looked at it again.
+fn awaits_review(action: &Action) -> bool {
+    action.breaks_glass && action.state() == State::Confirmed && action.reviewed_by.is_empty()
+}
+
+/// Says whether somebody may look at it again, as far as the page knows: not whether they are one of the two. The service
+/// decides.
+fn may_review(action: &Action, viewer: &Viewer) -> bool {
+    let is_concerned = || viewer.trust.as_ref().is_some_and(|own| action.trusts.contains(own));
+    REVIEW_ROLES.contains(&viewer.role.as_str()) || (viewer.role == "site_lead" && is_concerned())
+}
+
+/// Says why somebody cannot be the second person; empty when they can, as far as the page knows. The service decides.
+fn cannot(action: &Action, viewer: &Viewer) -> String {
+    let roles = roles_of(action);
+    let (role, asked) = (viewer.role.as_str(), action.proposed_by.as_str());
     if role == asked {
         return format!("{} asked for it: somebody in another role must confirm it.", codes::role(asked));
     }
-    if roles.contains(&role) && is_of_trust {
+    if takes_part(action, viewer) {
         return String::new();
     }
     let others = roles.iter().filter(|other| **other != asked).map(|other| codes::role(other));
@@ -301,6 +351,39 @@ mod tests {
         assert_eq!(cannot(&answer, &viewer("gold", None)), others, "gold never answers for a trust");
         let bypass = action("icb", Call::BypassProposal(Default::default()));
         assert_eq!(cannot(&bypass, &viewer("gold", None)), "");
+    }
+
+    #[test]
+    fn whoever_takes_part_may_refuse_and_whose_business_it_is_reviews() {
+        let answer = action("icb", Call::AnswerProposal(Default::default()));
+        for (role, trust, refuses) in [
+            ("icb", None, true),
+            ("coordinator", Some("ZA4"), true),
+            ("site_lead", Some("ZA1"), true),
+            ("site_lead", Some("ZA4"), false),
+            ("gold", None, false),
+            ("bed_manager", Some("ZA1"), false),
+        ] {
+            assert_eq!(takes_part(&answer, &viewer(role, trust)), refuses, "{role} {trust:?}");
+        }
+        let done = Action {
+            trusts: vec!["ZA1".to_owned()],
+            breaks_glass: true,
+            state: State::Confirmed.into(),
+            ..answer
+        };
+        assert!(awaits_review(&done));
+        assert!(!awaits_review(&Action { reviewed_by: "gold".to_owned(), ..done.clone() }));
+        assert!(!awaits_review(&Action { breaks_glass: false, ..done.clone() }));
+        for (role, trust, reviews) in [
+            ("gold", None, true),
+            ("site_lead", Some("ZA1"), true),
+            ("site_lead", Some("ZA4"), false),
+            ("platform_admin", None, false),
+            ("auditor", None, false),
+        ] {
+            assert_eq!(may_review(&done, &viewer(role, trust)), reviews, "{role} {trust:?}");
+        }
     }
 
     #[test]
