@@ -72,7 +72,8 @@ async fn six_weeks_of_theatres_say_which_minutes_were_found_and_which_were_lost(
     assert_eq!(begun, [2.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 105.0, 135.0 + 240.0], "{told:?}");
     assert_eq!(
         told.notes[0],
-        "Of sessions that have begun, 105 minutes were found for others and 375 were lost."
+        "Of sessions that have begun, 105 minutes were found for others and 375 were lost: nobody can be placed \
+         in a session once it has begun."
     );
     let rhythm = told.rows.iter().find(|row| row.name == "ZA1, begun").unwrap();
     assert_eq!(rhythm.note, "Sessions are released 5 weeks before their day");
