@@ -36,7 +36,8 @@ fn installed() -> Result<PathBuf> {
         return Ok(tool);
     }
     let mut command = cargo();
-    command.args(["install", TOOL, "--locked", "--version", VERSION, "--root"]).arg(&folder);
+    // Not optimised: it runs for seconds, and would be built for minutes.
+    command.args(["install", TOOL, "--debug", "--locked", "--version", VERSION, "--root"]).arg(&folder);
     shell::run(&mut command).with_context(|| {
         format!(
             "licences, bans and sources were not checked: {TOOL} is missing. Install it by:\n  cargo install {TOOL} --locked"
