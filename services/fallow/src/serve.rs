@@ -120,7 +120,7 @@ fn check(config: Config, roles: &BTreeSet<Role>) -> Result<(), Box<dyn Error>> {
             archive::settings(&config)?;
         }
         let process = Process::new(config, Clock::system())?;
-        process.check_region_file()?;
+        process.check_new_region_file()?;
         if roles.contains(&Role::Monitor) {
             process.sign_ins()?;
         }

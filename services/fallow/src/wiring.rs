@@ -314,7 +314,8 @@ impl Process {
         });
     }
 
-    /// Checks the region file, if this process has one.
+    /// Checks the region file, if this process has one, as far as every start wants it: one that is in force already may say
+    /// what a new one may not.
     ///
     /// # Errors
     /// It is wrong, or of another region.
@@ -327,6 +328,17 @@ impl Process {
             return Err(StartError::Region(text));
         }
         Ok(())
+    }
+
+    /// Checks whether the region file, if this process has one, can be put in force where the ledger holds none.
+    ///
+    /// # Errors
+    /// It cannot, for example because it lets somebody approve who never can.
+    pub fn check_new_region_file(&self) -> Result<(), StartError> {
+        self.check_region_file()?;
+        let Some(toml) = &self.region_file else { return Ok(()) };
+        let checked = fallow_monitor::check(&self.config.region.id, toml, self.clock.now());
+        checked.map(drop).map_err(|failure| StartError::Region(failure.to_string()))
     }
 
     /// Starts this process's copy of the engine: it acts while it holds the region's lease, and stands by otherwise. Health

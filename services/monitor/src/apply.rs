@@ -8,7 +8,7 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::violation::Violations;
 use fallow_domain::actor::{Actor, ActorKind, Role};
-use fallow_domain::ids::{CollaborativeId, Label, SiteCode, TrustCode};
+use fallow_domain::ids::{CollaborativeId, Label, RegionId, SiteCode, TrustCode};
 use fallow_domain::proposal::ProposalState;
 use fallow_domain::region::file::{self, RegionFileError, RegionProblem};
 use fallow_domain::region::{Collaborative, Region};
@@ -143,13 +143,22 @@ pub async fn bootstrap(live: &Live, toml: &str, at: Timestamp) -> Result<(), Fai
 
 /// Reads a file for this region.
 pub(crate) fn checked(live: &Live, toml: &str, at: Timestamp) -> Result<Region, Failure> {
+    check(live.region_id(), toml, at)
+}
+
+/// Reads a file for a region, and says what would keep it from being put in force. One that is in force already is not to be
+/// asked this: it may be older than what is looked at here.
+///
+/// # Errors
+/// [`Failure::Invalid`] with everything that is wrong with the file at once.
+pub fn check(id: &RegionId, toml: &str, at: Timestamp) -> Result<Region, Failure> {
     let region = file::parse(toml).map_err(|error| problems(&error))?;
     let unfit: Vec<_> = file::approvals_of_nobody(&region).into_iter().chain(unknown_zone(&region)).collect();
     if !unfit.is_empty() {
         return Err(problems(&RegionFileError { problems: unfit }).into());
     }
-    if region.id != *live.region_id() {
-        let text = format!("must be {}, the region that this process serves", live.region_id());
+    if region.id != *id {
+        let text = format!("must be {id}, the region that this process serves");
         return Err(Violations::one("region: id", reasons::INVALID_REGION, text).into());
     }
     texts::check_all(words(&region, toml), at)?;

@@ -25,6 +25,6 @@ mod trend;
 mod view;
 mod watch;
 
-pub use apply::bootstrap;
+pub use apply::{bootstrap, check};
 pub use grpc::Monitor;
 pub use identity::{Identities, RoleTables, RoleTablesError, SignIns};

@@ -60,6 +60,33 @@ async fn services_serve_once_the_region_file_is_applied() {
 }
 
 #[tokio::test]
+async fn a_region_file_that_could_not_be_applied_any_more_keeps_no_process_from_starting() {
+    let ledger = Arc::new(MemoryLedger::new());
+    let start = async |process: &Process| {
+        let services = process.services(&every(), Ports::One, ledger.clone()).await?;
+        services.ready().await
+    };
+    let mut older = process(&[]);
+    older.region_file =
+        Some(format!("{NORTH_VALE}\n[[policy.approval]]\nkinds = [\"BED\"]\nrole = \"gold\"\n"));
+    // Whoever asks before the first start is told, and so is the start over an empty ledger.
+    let told = older.check_new_region_file().unwrap_err().to_string();
+    assert!(told.contains("policy: approval") && told.contains("incident"), "{told}");
+    assert!(matches!(start(&older).await, Err(StartError::Region(_))));
+    older.tasks.finish(Duration::from_secs(10)).await.unwrap();
+
+    let mut first = process(&[]);
+    first.region_file = Some(NORTH_VALE.to_owned());
+    first.check_new_region_file().unwrap();
+    start(&first).await.unwrap();
+    first.tasks.finish(Duration::from_secs(10)).await.unwrap();
+    let mut again = process(&[]);
+    again.region_file = older.region_file.clone();
+    start(&again).await.expect("a region is in force");
+    again.tasks.finish(Duration::from_secs(10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn whether_changes_are_taken_is_asked_by_a_name_of_its_own() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
