@@ -46,6 +46,15 @@ impl WorkingCalendar {
         }
         None
     }
+
+    /// Returns how much working time there is from one time until another, as far as the calendar reaches.
+    #[must_use]
+    pub fn between(&self, from: Timestamp, until: Timestamp) -> SignedDuration {
+        let first = self.intervals.partition_point(|(_, end)| *end <= from);
+        let within = self.intervals.iter().skip(first).take_while(|(start, _)| *start < until);
+        let lengths = within.map(|(start, end)| until.min(*end).duration_since(from.max(*start)));
+        lengths.fold(SignedDuration::ZERO, SignedDuration::saturating_add)
+    }
 }
 
 /// Returns when a hold of a length that starts at `at` ends. Minutes are plain clock time; a working day counts as
@@ -73,9 +82,10 @@ pub fn reminders(proposed_at: Timestamp, held_until: Timestamp) -> [Timestamp; 2
     [6, 3].map(|part| proposed_at.checked_add(whole / part).unwrap_or(held_until))
 }
 
-/// Returns when to remind within a hold in working time that ends when all of it is over: after a sixth and after a third
-/// of the working time, so that nobody is reminded at night or on a Sunday and it counts as told. `None` of a hold on the
-/// clock, and of one that its offer ends before: those are reminded of as the clock goes ([`reminders`]).
+/// Returns when to remind within a hold in working time: after a sixth and after a third of the working time that it
+/// really has, also where its offer or an agreement ends it sooner, so that nobody is reminded at night or on a Sunday and it
+/// counts as told. `None` of a hold on the clock, and of one without any working time: those are reminded of as the clock
+/// goes ([`reminders`]).
 #[must_use]
 pub fn working_reminders(
     proposed_at: Timestamp,
@@ -85,12 +95,10 @@ pub fn working_reminders(
 ) -> Option<[Timestamp; 2]> {
     let whole = match hold {
         HoldTime::Minutes(_) => return None,
-        HoldTime::WorkingHours(hours) => SignedDuration::from_hours(i64::from(hours)),
-        HoldTime::WorkingDays(days) => WORKING_DAY.checked_mul(i32::try_from(days).ok()?)?,
+        HoldTime::WorkingHours(_) | HoldTime::WorkingDays(_) => calendar.between(proposed_at, held_until),
     };
-    let is_whole = calendar.after(proposed_at, whole) == Some(held_until);
     let [sixth, third] = [6, 3].map(|part| calendar.after(proposed_at, whole / part));
-    Some([sixth?, third?]).filter(|_| is_whole)
+    Some([sixth?, third?]).filter(|_| whole > SignedDuration::ZERO)
 }
 
 #[cfg(test)]
@@ -142,7 +150,19 @@ mod tests {
         assert_eq!(of("23T16:30", "6wh", "25T14:30"), Some([t("25T09:30"), t("25T10:30")]));
         assert_eq!(of("22T10:00", "2wd", "25T17:00"), Some([t("23T11:40"), t("23T14:20")]));
         assert_eq!(of("23T15:00", "6h", "23T21:00"), None, "the clock's");
-        assert_eq!(of("23T15:00", "6wh", "23T18:00"), None, "the offer ends before");
+        // The offer ends before: a part of the working time that is left, and the clock where there is none.
+        assert_eq!(of("23T11:00", "2wd", "24T08:30"), Some([t("23T12:00"), t("23T13:00")]));
+        assert_eq!(of("23T16:00", "2wd", "25T11:00"), Some([t("23T16:30"), t("23T17:00")]));
+        assert_eq!(of("23T18:00", "2wd", "25T08:30"), None);
+    }
+
+    #[test]
+    fn working_time_is_counted_between_two_times() {
+        let between = |from, until| calendar().between(t(from), t(until)).as_hours();
+        assert_eq!(between("22T10:00", "26T10:00"), 16);
+        assert_eq!(between("23T10:00", "23T12:00"), 2);
+        assert_eq!(between("23T16:00", "25T10:00"), 2);
+        assert_eq!(between("23T17:00", "25T09:00"), 0);
     }
 
     #[test]
