@@ -85,7 +85,8 @@ impl InForce<'_> {
     }
 
     /// Returns the agreement by which a trust has agreed beforehand to what another asks of it, or offers it, from a time
-    /// on: an agreement answers for nothing that begins when it is over.
+    /// on: an agreement answers for nothing that begins when it is over. Of several, as when one is renewed before it ends,
+    /// it is the one that lasts longest; of those the first.
     #[must_use]
     pub fn agreement_of(
         &self,
@@ -94,7 +95,7 @@ impl InForce<'_> {
         asked: &Matter<'_>,
         begins: Timestamp,
     ) -> Option<&StandingAgreement> {
-        self.standing_agreement.iter().find(|agreement| {
+        let mut found = self.standing_agreement.iter().filter(|agreement| {
             agreement.trust == trust
                 && begins < agreement.until
                 && is_among(&agreement.with, &with)
@@ -102,7 +103,9 @@ impl InForce<'_> {
                 && is_among(&agreement.codes, asked.code)
                 && is_among(&agreement.bands, &asked.priority)
                 && agreement.units_up_to.is_none_or(|most| asked.units <= most)
-        })
+        });
+        let first = found.next()?;
+        Some(found.fold(first, |longest, next| if next.until > longest.until { next } else { longest }))
     }
 }
 
@@ -175,5 +178,28 @@ mod tests {
         assert!(!agreed("ZA3", "ZA2", odp, Priority::P3, 1, now));
         assert!(!agreed("ZA3", "ZA1", (ResourceKind::Staff, "SCRUB_NURSE"), Priority::P3, 1, now));
         assert!(!agreed("ZA3", "ZA1", odp, Priority::P3, 1, "2026-12-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn of_agreements_that_overlap_the_one_that_lasts_longest_answers() {
+        let until = [("renewed", "2027-12-01"), ("again", "2027-12-01"), ("last", "2027-11-30")];
+        let renewals = until.map(|(id, until)| {
+            format!(
+                "[[standing_agreement]]\nid = \"{id}\"\ntrust = \"ZA3\"\nwith = [\"ZA1\"]\nkinds = [\"STAFF\"]\n\
+                 units_up_to = 2\nuntil = \"{until}T00:00:00Z\"\n"
+            )
+        });
+        let routine = POLICY.split("[incident]").next().unwrap();
+        let policy: Policy = toml::from_str(&format!("{routine}\n{}", renewals.concat())).unwrap();
+        let (odp, now) = (Code::new("ODP"), "2026-11-24T08:00:00Z".parse().unwrap());
+        let by = |units: u32| {
+            let asked =
+                Matter { kind: ResourceKind::Staff, code: &odp, priority: Priority::P3, units: units.into() };
+            let (trust, with) = ("ZA3".parse().unwrap(), "ZA1".parse().unwrap());
+            let in_force = policy.in_force(false);
+            in_force.agreement_of(trust, with, &asked, now).map(|found| found.id.to_string())
+        };
+        assert_eq!(by(1).as_deref(), Some("renewed"));
+        assert_eq!(by(3).as_deref(), Some("staff-mou"), "what the others do not cover");
     }
 }

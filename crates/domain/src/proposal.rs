@@ -91,6 +91,11 @@ impl Proposal {
         if self.state.is_ended() { 0 } else { self.reminders().iter().filter(|due| **due <= at).count() }
     }
 
+    /// Returns when the first standing agreement ends by which a side has answered; the hold ends with it.
+    pub(crate) fn hold_at_most(&self) -> Option<Timestamp> {
+        self.schedule.as_ref().and_then(|schedule| schedule.hold_at_most)
+    }
+
     /// Gives the hold more time.
     pub(crate) fn hold_until(&mut self, until: Timestamp) {
         self.first_held_until.get_or_insert(self.held_until);
@@ -113,7 +118,7 @@ impl Proposal {
 }
 
 /// Times of a proposal that are not worked out from its hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// When to remind whoever has not answered, where the hold is in working time; otherwise the clock says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,15 +126,15 @@ pub struct Schedule {
     /// When the standing agreement ends by which the supporting trust has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreed_until: Option<Timestamp>,
+    /// When the first standing agreement ends by which any side has answered: no extension goes beyond it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_at_most: Option<Timestamp>,
 }
 
 impl Schedule {
-    /// Makes one where there is anything to say.
-    pub(crate) fn of(
-        remind_at: Option<[Timestamp; 2]>,
-        agreed_until: Option<Timestamp>,
-    ) -> Option<Box<Self>> {
-        (remind_at.is_some() || agreed_until.is_some()).then(|| Box::new(Self { remind_at, agreed_until }))
+    /// Returns it where it says anything.
+    pub(crate) fn kept(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
     }
 }
 

@@ -20,6 +20,7 @@ stories!(
     what_gold_is_to_approve_stays_golds_when_the_incident_ends,
     gold_names_what_is_proposed_instead,
     staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date,
+    nothing_is_agreed_by_an_agreement_that_is_over,
     a_lead_provider_approves_and_says_who_pays,
 );
 
@@ -75,7 +76,22 @@ async fn the_level_of_decision_is_proportionate(world: &mut World) {
     assert_eq!(authority_of(&approved.proposal.unwrap()), (authority::State::Approved, "icb"));
     home.need_in(&raised, need::State::Agreed).await;
 
-    set_mode(&world.user("duty-lead"), v1::Mode::Incident, "flood").await.unwrap();
+    // Gold is told of what waits for another only while it may decide it.
+    let waits = home.proposal_of(&home.raise(wire::need("ZA401", "three more", 3)).await).await;
+    assert_eq!(authority_of(&waits), (authority::State::Pending, "icb"));
+    let gold = world.user("duty-lead");
+    let told = async || {
+        let filter = v1::ProposalFilter { waiting_for_me: true, ..Default::default() };
+        let request = v1::ListProposalsRequest { filter: Some(filter), ..Default::default() };
+        let list = call!(gold.matching(), list_proposals, request).unwrap().proposals;
+        list.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, [""; 0]);
+    set_mode(&gold, v1::Mode::Incident, "flood").await.unwrap();
+    world.engine_has_looked().await;
+    assert_eq!(told().await, [waits.id.as_str()]);
+    assert!(approve(&gold, &waits).await.is_ok());
+    assert_eq!(told().await, [""; 0]);
     let again = home.proposal_of(&home.raise(wire::need("ZA401", "four", 4)).await).await;
     assert_eq!(authority_of(&again), (authority::State::NotNeeded, ""));
 }
@@ -259,6 +275,35 @@ async fn staff_go_across_sites_by_an_agreement_of_pair_role_and_end_date(world: 
     world.pass(SignedDuration::from_hours(24 * 7));
     let later = aldermoor.raise(need_of("ZA101", "day", odp(), Priority::P2)).await;
     assert_eq!(said(&aldermoor.proposal_of(&later).await), (answer::State::Pending, String::new()));
+}
+
+/// The hold of an hour ends with the agreement by which one side has answered, half an hour from now.
+async fn nothing_is_agreed_by_an_agreement_that_is_over(world: &mut World) {
+    let until = world.now() + SignedDuration::from_mins(30);
+    let agreement =
+        format!("[[policy.standing_agreement]]\nid = \"beds\"\ntrust = \"ZA1\"\nuntil = \"{until}\"\n");
+    world.user("platform-admin").apply_region(north_vale(&agreement)).await;
+    let [lender, home] = managers(world, ["ZA1", "ZA4"]);
+    lender.publish_beds("ZA101", 2).await;
+    let raised =
+        home.raise(v1::Need { priority: Priority::P2.into(), ..wire::need("ZA401", "bed", 1) }).await;
+    let proposed = home.proposal_of(&raised).await;
+    assert_eq!(proposed.supporting.as_ref().unwrap().agreement, "beds");
+    assert_eq!(proposed.held_until, Some(to_wire(until)));
+    let request = v1::ExtendHoldRequest {
+        request_id: fresh_request_id(),
+        proposal: proposed.id.clone(),
+        ..Default::default()
+    };
+    assert_eq!(call!(home.matching(), extend_hold, request).unwrap_err().reason, reasons::WINDOW);
+    world.pass(SignedDuration::from_mins(31));
+    let request = v1::AnswerProposalRequest {
+        request_id: fresh_request_id(),
+        proposal: proposed.id.clone(),
+        verdict: v1::Verdict::Accept.into(),
+        ..Default::default()
+    };
+    assert_eq!(call!(home.matching(), answer_proposal, request).unwrap_err().reason, reasons::HOLD_EXPIRED);
 }
 
 async fn a_lead_provider_approves_and_says_who_pays(world: &mut World) {

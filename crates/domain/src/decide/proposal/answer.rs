@@ -279,7 +279,7 @@ fn extend_once(
     let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
     let hold = terms.in_force.hold_for(need, proposal.block.as_ref());
     let longer = hold_until(proposal.held_until, hold, terms.calendar)?;
-    let last = super::last_moment(offer, proposal.block.as_ref(), at);
+    let last = super::last_of(proposal, offer, at);
     let until = longer.min(last).max(proposal.held_until);
     let proposal = desk.proposal_mut(id)?;
     proposal.hold_until(until);

@@ -14,7 +14,7 @@ use crate::records::{Desk, Records};
 use crate::refusal::{Refusal, reason};
 
 /// Extends a hold by so much, or by the policy's hold for the need when `by` is `None`: once per side, a provisional yes
-/// included, and never beyond the offer's window.
+/// included, and never beyond the offer's window or an agreement by which a side has answered.
 ///
 /// # Errors
 /// `ALREADY_EXTENDED`, `HOLD_TOO_LONG`, `HOLD_EXPIRED`, `OUT_OF_RANGE` (no time at all), `WINDOW`, `WRONG_SIDE`,
@@ -32,7 +32,7 @@ pub fn extend(
     let (need, offer) = (desk.need(&proposal.need)?, desk.offer(&proposal.offer)?);
     let hold = terms.in_force.hold_for(need, proposal.block.as_ref());
     let latest = hold_until(proposal.held_until, hold, terms.calendar)?;
-    let window_until = super::last_moment(offer, proposal.block.as_ref(), at);
+    let window_until = super::last_of(proposal, offer, at);
     let proposal = desk.proposal_mut(id)?;
     let side = party(actor, proposal);
     check_live(proposal, ProposalCommand::Extend, side, at)?;
@@ -61,8 +61,11 @@ pub fn extend(
     }
     let until = until.min(window_until);
     if until <= proposal.held_until {
-        return Err(Refusal::new(reason::WINDOW, "the hold already lasts as long as the offer")
-            .with("until", window_until));
+        return Err(Refusal::new(
+            reason::WINDOW,
+            "the hold already lasts as long as the offer and what was agreed beforehand",
+        )
+        .with("until", window_until));
     }
     proposal.hold_until(until);
     Ok(desk.finish())

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::confirm::confirm_if_all_said_yes;
-use super::propose::{begins, check_declined, check_fresh, check_reserve, hold, side};
+use super::propose::{begins, check_declined, check_fresh, check_reserve, hold, keep_hold, side};
 use super::{Room, Suggestion, Terms};
 use crate::actor::Actor;
 use crate::decide::holds;
@@ -50,7 +50,7 @@ pub fn propose_joined(
 ) -> Result<Records, Refusal> {
     let mut desk = Desk::new(read);
     let (id, transfer) = (suggestion.id.clone(), suggestion.transfer.clone());
-    hold(&mut desk, suggestion, room, terms, actor, at)?;
+    let [mut agreed, mut agreed_home] = hold(&mut desk, suggestion, room, terms, actor, at)?;
     let lent = lend(&mut desk, &id, team, actor, at)?;
     let priority = desk.need(&desk.proposal(&id)?.need)?.priority;
     let code = desk.offer(&lent.offer)?.resource.code.clone();
@@ -61,18 +61,29 @@ pub fn propose_joined(
     // whom its people then work for.
     let goes_to =
         if lent.trust == proposal.supporting_trust { proposal.home_trust } else { proposal.supporting_trust };
-    if lent.side.is_none() && team.in_force.agreement_of(lent.trust, goes_to, &asked, starts).is_none() {
+    let to_lend = team.in_force.agreement_of(lent.trust, goes_to, &asked, starts);
+    if lent.side.is_none() && to_lend.is_none() {
         // Its trust may have agreed beforehand to the session, but not to send its people.
         if lent.trust == proposal.home_trust {
             proposal.home = Side::pending();
+            agreed_home = None;
         } else {
             proposal.supporting = Side::pending();
+            agreed = None;
         }
     }
     if proposal.authority == Authority::NotNeeded {
         proposal.authority = team.in_force.authority_for(ResourceKind::Staff, priority, lent.units);
     }
+    // The agreement to lend counts where a side has answered by it: the third trust's own, or that of the trust for both.
+    let has_answered = match (&lent.side, lent.trust == proposal.home_trust) {
+        (Some(_), _) => true,
+        (None, true) => proposal.home.is_yes(),
+        (None, false) => proposal.supporting.is_yes(),
+    };
+    let lending = to_lend.filter(|_| has_answered).map(|agreement| agreement.until);
     proposal.team = Some(Box::new(lent));
+    keep_hold(&mut desk, &id, [agreed, agreed_home, lending].into_iter().flatten(), terms)?;
     confirm_if_all_said_yes(&mut desk, &id, &transfer, at)?;
     Ok(desk.finish())
 }

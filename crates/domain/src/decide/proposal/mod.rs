@@ -55,6 +55,13 @@ fn last_moment(offer: &Offer, block: Option<&Block>, at: Timestamp) -> Timestamp
     begins.unwrap_or(offer.window.until)
 }
 
+/// Returns the last moment to which the hold of a proposal can be extended: nor does it outlast an agreement by which a side
+/// has answered.
+fn last_of(proposal: &Proposal, offer: &Offer, at: Timestamp) -> Timestamp {
+    let last = last_moment(offer, proposal.block.as_ref(), at);
+    proposal.hold_at_most().map_or(last, |end| end.min(last))
+}
+
 fn party(actor: &Actor, proposal: &Proposal) -> Party {
     let (home, supporting) = (Some(proposal.home_trust), Some(proposal.supporting_trust));
     Party::of_three(actor, home, supporting, proposal.third_trust())

@@ -105,12 +105,14 @@ pub fn propose(
 ) -> Result<Records, Refusal> {
     let mut desk = Desk::new(read);
     let (id, transfer) = (suggestion.id.clone(), suggestion.transfer.clone());
-    hold(&mut desk, suggestion, room, terms, actor, at)?;
+    let agreed = hold(&mut desk, suggestion, room, terms, actor, at)?;
+    keep_hold(&mut desk, &id, agreed.into_iter().flatten(), terms)?;
     confirm_if_all_said_yes(&mut desk, &id, &transfer, at)?;
     Ok(desk.finish())
 }
 
-/// Makes the proposal of a suggestion and holds its units, without looking whether everybody has agreed.
+/// Makes the proposal of a suggestion and holds its units, without looking whether everybody has agreed. Returns when the
+/// standing agreements end by which the supporting and the home trust have answered: [`keep_hold`] wants them.
 pub(super) fn hold(
     desk: &mut Desk<'_>,
     suggestion: Suggestion,
@@ -118,7 +120,7 @@ pub(super) fn hold(
     terms: &Terms<'_>,
     actor: &Actor,
     at: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<[Option<Timestamp>; 2], Refusal> {
     let (need, offer) = (desk.need(&suggestion.need)?.clone(), desk.offer(&suggestion.offer)?.clone());
     let by = Party::of(actor, Some(need.trust), Some(offer.trust));
     OFFERS.edge(offer.state, OfferCommand::Hold, by)?;
@@ -143,7 +145,8 @@ pub(super) fn hold(
     };
     let begins = begins(&need, &offer, at);
     let agreement = |trust, with| terms.in_force.agreement_of(trust, with, &asked, begins);
-    let agreed = agreement(offer.trust, need.trust);
+    let (agreed, agreed_home) = (agreement(offer.trust, need.trust), agreement(need.trust, offer.trust));
+    let ends = [agreed, agreed_home].map(|agreement| agreement.map(|agreement| agreement.until));
     let proposal = Proposal {
         id: suggestion.id.clone(),
         need: need.id.clone(),
@@ -156,12 +159,11 @@ pub(super) fn hold(
         proposed_at: at,
         held_until,
         first_held_until: None,
-        schedule: Schedule::of(
-            working_reminders(at, hold, held_until, terms.calendar),
-            agreed.map(|agreement| agreement.until),
-        ),
+        schedule: agreed.map(|agreement| {
+            Box::new(Schedule { agreed_until: Some(agreement.until), ..Schedule::default() })
+        }),
         supporting: side(agreed, at),
-        home: side(agreement(need.trust, offer.trust), at),
+        home: side(agreed_home, at),
         team: None,
         from_home: suggestion.from_home,
         authority: terms.in_force.authority_for(need.resource.kind, need.priority, suggestion.units),
@@ -176,7 +178,27 @@ pub(super) fn hold(
     offer.figures.held = holds::add(offer.figures.held, held)?;
     let need = desk.need_mut(&suggestion.need)?;
     need.units_proposed = holds::add(need.units_proposed, suggestion.units)?;
-    holds::settle(need, at)
+    holds::settle(need, at)?;
+    Ok(ends)
+}
+
+/// Ends the hold of a proposal that was just made no later than the agreements by which sides have answered it: a yes that
+/// was given beforehand is none when its agreement is over. Then fixes when to remind of it.
+pub(super) fn keep_hold(
+    desk: &mut Desk<'_>,
+    id: &ProposalId,
+    ends: impl Iterator<Item = Timestamp>,
+    terms: &Terms<'_>,
+) -> Result<(), Refusal> {
+    let proposal = desk.proposal(id)?;
+    let hold = terms.in_force.hold_for(desk.need(&proposal.need)?, proposal.block.as_ref());
+    let proposal = desk.proposal_mut(id)?;
+    let hold_at_most = ends.min();
+    proposal.held_until = hold_at_most.map_or(proposal.held_until, |end| end.min(proposal.held_until));
+    let remind_at = working_reminders(proposal.proposed_at, hold, proposal.held_until, terms.calendar);
+    let agreed_until = proposal.schedule.as_ref().and_then(|schedule| schedule.agreed_until);
+    proposal.schedule = Schedule { remind_at, agreed_until, hold_at_most }.kept();
+    Ok(())
 }
 
 /// Returns when what is proposed begins, as far as that is known: not before it is needed, nor before it is there.

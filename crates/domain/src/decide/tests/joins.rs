@@ -316,6 +316,31 @@ fn a_trust_that_agreed_to_its_theatre_has_not_agreed_to_send_its_people() {
 }
 
 #[test]
+fn the_hold_of_a_join_ends_with_the_agreements_by_which_sides_have_answered_it() {
+    for (lender, agreements, lasts) in [
+        ("ZA3", vec![("ZA3", "[\"STAFF\"]", "10:30")], 150),
+        ("ZA3", vec![("ZA3", "[\"STAFF\"]", "10:30"), ("ZA2", "[\"THEATRE\"]", "10:20")], 140),
+        ("ZA1", vec![("ZA1", "[\"THEATRE\", \"STAFF\"]", "10:30")], 150),
+        ("ZA1", vec![("ZA1", "[\"THEATRE\"]", "10:40"), ("ZA1", "[\"STAFF\"]", "10:30")], 150),
+        // Nobody has answered by these.
+        ("ZA1", vec![("ZA1", "[\"THEATRE\"]", "10:30")], 300),
+        ("ZA1", vec![("ZA1", "[\"STAFF\"]", "10:30")], 300),
+    ] {
+        let mut world = World::with_session(&[lender]);
+        let of = |(trust, kinds, until): &(&str, &str, &str)| {
+            format!(
+                "[[standing_agreement]]\nid = \"mou-{until}\"\ntrust = \"{trust}\"\nkinds = {kinds}\n\
+                 until = \"2026-11-23T{until}:00Z\"\n"
+            )
+        };
+        world.policy = toml::from_str(&agreements.iter().map(of).collect::<String>()).unwrap();
+        world.policy.hold.p1b = "300m".parse().unwrap();
+        world.join("p-1", 2, lender, 0).unwrap();
+        assert_eq!(world.proposal("p-1").held_until, world.at + minutes(lasts), "{lender} {agreements:?}");
+    }
+}
+
+#[test]
 fn nobody_is_superseded_or_set_aside_after_the_teams_trust_has_answered() {
     let mut world = World::joined();
     world.lend("p-1", YES).unwrap();

@@ -416,6 +416,35 @@ fn a_standing_agreement_answers_at_once() {
 }
 
 #[test]
+fn a_yes_given_beforehand_is_none_when_its_agreement_is_over() {
+    let agreed = |trust: &str, until: &str| {
+        let mut world = World::with(5, 0, 1);
+        let text = format!(
+            "[[standing_agreement]]\nid = \"mou\"\ntrust = \"{trust}\"\nuntil = \"2026-11-23T{until}:00Z\"\n"
+        );
+        world.policy = toml::from_str(&text).unwrap();
+        world.propose("p-1", "n-1", "o-1", 1).unwrap();
+        world
+    };
+    // The hold of 20 minutes ends with the agreement, and nobody makes it longer than that.
+    let mut world = agreed("ZA1", "08:10");
+    let end = monday() + minutes(10);
+    assert_eq!(world.proposal("p-1").held_until, end);
+    assert_eq!(world.extend("p-1", None, "ZA2"), Err("WINDOW"));
+    world.at = end;
+    assert_eq!(world.home("p-1", HOME_ALL), Err("HOLD_EXPIRED"));
+    assert_eq!((world.account("o-1")[4], world.records.transfers.len()), (0, 0));
+    // The home trust's does as the supporting trust's; an extension gets as far as it.
+    let mut world = agreed("ZA2", "08:30");
+    assert_eq!(world.proposal("p-1").held_until, monday() + minutes(20));
+    world.support("p-1", SupportingReply::Provisional).unwrap();
+    assert_eq!(world.proposal("p-1").held_until, monday() + minutes(30));
+    let mut world = agreed("ZA1", "08:30");
+    world.extend("p-1", None, "ZA2").unwrap();
+    assert_eq!(world.proposal("p-1").held_until, monday() + minutes(30));
+}
+
+#[test]
 fn a_hold_in_doubt_ends_answered_or_not_and_may_be_proposed_again() {
     let admin = actor("admin", Role::PlatformAdmin, None);
     let end = |world: &World, because: &str, by: &crate::actor::Actor| {

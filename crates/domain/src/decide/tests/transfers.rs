@@ -179,6 +179,54 @@ fn staff_go_the_other_way_and_come_back() {
 }
 
 #[test]
+fn only_the_lender_moves_the_end_of_what_an_agreement_lends() {
+    let mut world = World::new();
+    world.policy = toml::from_str(
+        "[[standing_agreement]]\nid = \"mou\"\ntrust = \"ZA1\"\nkinds = [\"STAFF\"]\nuntil = \"2026-11-23T09:00:00Z\"\n",
+    )
+    .unwrap();
+    let mut shift = report(SUPPORTING, "bank", 3, 0, world.at);
+    shift.resource = resource(ResourceKind::Staff, "ODP");
+    let mut need = new_need(HOME, "n-1", 1, world.at);
+    need.resource = shift.resource.clone();
+    world.publish("o-1", shift);
+    world.raise(need);
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    world.home("p-1", crate::decide::proposal::HomeReply::Accept { units: None }).unwrap();
+    let (ends, id) = (monday() + minutes(60), transfer_id("t-p-1"));
+    let due = |world: &World| world.transfer("t-p-1").return_plan.as_ref().unwrap().due_at;
+    assert_eq!((world.transfer("t-p-1").lent_until, due(&world)), (Some(ends), Some(ends)));
+    let plan = |world: &mut World, due_at, trust| {
+        let return_plan = Some(ReturnPlan { due_at, note: note("with the evening bus") });
+        let progress = Progress { return_plan, ..Progress::default() };
+        world.take(transfer::advance(&world.records, &id, progress, &manager(trust), world.at))
+    };
+    let extend = |world: &mut World, due_at, trust| {
+        world.take(transfer::extend(&world.records, &id, due_at, &manager(trust), world.at))
+    };
+    // A remark of the home trust takes no end away, and a later one is not its to give.
+    plan(&mut world, None, HOME).unwrap();
+    assert_eq!(due(&world), Some(ends));
+    assert_eq!(plan(&mut world, Some(ends + minutes(1)), HOME), Err("AGREEMENT_ENDS"));
+    plan(&mut world, Some(ends - minutes(10)), HOME).unwrap();
+    assert_eq!(plan(&mut world, Some(ends + minutes(1)), HOME), Err("AGREEMENT_ENDS"));
+    // Once the lender has given more, it can be used in part and remarked on.
+    plan(&mut world, Some(ends + minutes(60)), SUPPORTING).unwrap();
+    plan(&mut world, Some(ends + minutes(60)), HOME).unwrap();
+    world.tick_all();
+    for (to, by) in [(Ready, HOME), (InTransit, SUPPORTING), (Arrived, HOME), (Deployed, HOME)] {
+        world.go(to, by).unwrap();
+    }
+    assert_eq!(extend(&mut world, ends + minutes(61), HOME), Err("AGREEMENT_ENDS"));
+    extend(&mut world, ends + minutes(30), HOME).unwrap();
+    plan(&mut world, None, HOME).unwrap();
+    assert_eq!(due(&world), Some(ends + minutes(30)));
+    // The lender may leave the day open.
+    plan(&mut world, None, SUPPORTING).unwrap();
+    assert_eq!(due(&world), None);
+}
+
+#[test]
 fn what_is_aborted_before_arrival_is_free_and_looked_for_again_elsewhere() {
     let mut world = agreed();
     world.propose("p-2", "n-1", "o-1", 1).unwrap();

@@ -56,10 +56,14 @@ pub fn advance(
     if progress.transport.is_some() {
         transfer.transport = progress.transport;
     }
-    if progress.return_plan.is_some() {
-        check_return(transfer, progress.return_plan.as_ref(), at)?;
-        check_lent(transfer, progress.return_plan.as_ref().and_then(|plan| plan.due_at), by)?;
-        transfer.return_plan = progress.return_plan;
+    if let Some(mut plan) = progress.return_plan {
+        check_return(transfer, &plan, at)?;
+        check_lent(transfer, plan.due_at, by)?;
+        if transfer.lent_until.is_some() && by != Party::Supporting {
+            // Only the lender can leave the end open: a remark by itself changes no date.
+            plan.due_at = plan.due_at.or(return_at(transfer));
+        }
+        transfer.return_plan = Some(plan);
     }
     if let Some(to) = progress.to {
         step(transfer, to, by, actor, at)?;
@@ -74,10 +78,9 @@ pub fn advance(
 }
 
 /// Nobody goes back at a time that has passed; a plan that is overdue may still be said again with another remark.
-fn check_return(transfer: &Transfer, planned: Option<&ReturnPlan>, at: Timestamp) -> Result<(), Refusal> {
-    let due = |plan: Option<&ReturnPlan>| plan.and_then(|plan| plan.due_at);
-    let before = due(transfer.return_plan.as_ref());
-    match due(planned).filter(|due_at| *due_at <= at && Some(*due_at) != before) {
+fn check_return(transfer: &Transfer, planned: &ReturnPlan, at: Timestamp) -> Result<(), Refusal> {
+    let before = return_at(transfer);
+    match planned.due_at.filter(|due_at| *due_at <= at && Some(*due_at) != before) {
         Some(due_at) => {
             Err(Refusal::new(reason::WINDOW, "the time of the return has passed").with("due_at", due_at))
         }
@@ -85,9 +88,16 @@ fn check_return(transfer: &Transfer, planned: Option<&ReturnPlan>, at: Timestamp
     }
 }
 
-/// What was lent by a standing agreement stays beyond its end only if the trust that lends it says so itself.
+/// Returns when it goes back, as far as that is planned.
+fn return_at(transfer: &Transfer) -> Option<Timestamp> {
+    transfer.return_plan.as_ref().and_then(|plan| plan.due_at)
+}
+
+/// What was lent by a standing agreement stays beyond its end only if the trust that lends it says so itself. Once it has,
+/// anybody may name a time up to the one that it gave.
 fn check_lent(transfer: &Transfer, due_at: Option<Timestamp>, by: Party) -> Result<(), Refusal> {
-    match transfer.lent_until.filter(|until| due_at.is_some_and(|due_at| due_at > *until)) {
+    let latest = transfer.lent_until.map(|until| return_at(transfer).map_or(until, |given| given.max(until)));
+    match latest.filter(|latest| due_at.is_some_and(|due_at| due_at > *latest)) {
         Some(until) if by != Party::Supporting => Err(Refusal::new(
             reason::AGREEMENT_ENDS,
             "the agreement by which they were lent ends before that: only the lender can say yes to more",
