@@ -40,7 +40,7 @@ pub(crate) fn list(
         .iter()
         .filter_map(|(_, seen)| proposal_of(&seen.record).map(|proposal| (proposal, seen.revision)))
         .filter(|(proposal, _)| {
-            call.viewer().proposal(proposal).is_some() && fits(&filter, proposal, &call.actor)
+            call.viewer().proposal(proposal).is_some() && fits(&filter, proposal, &call.viewer())
         })
         .collect();
     found.sort_by(|(a, _), (b, _)| (a.held_until, &a.id).cmp(&(b.held_until, &b.id)));
@@ -89,14 +89,21 @@ pub(crate) struct Looking {
 impl Looking {
     /// Returns what the watcher sees of a record. The region in force is looked at each time, for a watch outlives it.
     pub(crate) fn see(&self, record: &Record, revision: Revision) -> Option<v1::Proposal> {
-        let found = proposal_of(record).filter(|found| fits(&self.filter, found, &self.actor))?;
         let region = self.live.region().ok()?;
-        let visible = Viewer { actor: &self.actor, region: &region.region }.proposal(found)?;
+        let viewer = Viewer { actor: &self.actor, region: &region.region };
+        let found = proposal_of(record).filter(|found| fits(&self.filter, found, &viewer))?;
+        let visible = viewer.proposal(found)?;
         Some(proposal_to_wire(&self.live, visible.get(), revision.0, self.clock.now()))
+    }
+
+    /// Says whether a proposal waits for the watcher's own answer.
+    pub(crate) fn is_awaited(&self, found: &Proposal) -> bool {
+        let region = self.live.region();
+        region.is_ok_and(|region| waits_for(found, &Viewer { actor: &self.actor, region: &region.region }))
     }
 }
 
-fn fits(filter: &v1::ProposalFilter, found: &Proposal, actor: &Actor) -> bool {
+fn fits(filter: &v1::ProposalFilter, found: &Proposal, viewer: &Viewer<'_>) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     any(&filter.needs, found.need.as_str())
         && found.offers().any(|offer| any(&filter.offers, offer.as_str()))
@@ -106,13 +113,16 @@ fn fits(filter: &v1::ProposalFilter, found: &Proposal, actor: &Actor) -> bool {
         } else {
             filter.states.contains(&codes::Coded::to_wire(found.state))
         }
-        && (!filter.waiting_for_me || waits_for(found, actor))
+        && (!filter.waiting_for_me || waits_for(found, viewer))
 }
 
-/// Says whether a proposal waits for an actor's own answer.
-pub(crate) fn waits_for(found: &Proposal, actor: &Actor) -> bool {
+/// Says whether a proposal waits for the viewer's own answer. In an incident gold may approve whoever is named.
+fn waits_for(found: &Proposal, viewer: &Viewer<'_>) -> bool {
+    let actor = viewer.actor;
     let authority = match &found.authority {
-        Authority::Pending { role } => *role == actor.role,
+        Authority::Pending { role } => {
+            *role == actor.role || (actor.role == Role::Gold && found.is_in_incident(viewer.region))
+        }
         Authority::NotNeeded | Authority::Approved { .. } | Authority::Refused { .. } => false,
     };
     // A lead provider and a coordinator are of a trust, but do not answer for it.

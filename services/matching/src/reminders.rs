@@ -16,7 +16,7 @@ use fallow_live::watch::{Item, Told};
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 
-use crate::proposals::{Looking, waits_for};
+use crate::proposals::Looking;
 use crate::verbs::proposal_of;
 
 /// A watch, and what it is to tell again.
@@ -108,7 +108,7 @@ impl<S> Reminding<S> {
     fn set(&mut self, id: &ProposalId, known: usize) {
         self.due.retain(|(_, other)| other != id);
         let Some(seen) = self.looking.live.picture().get(&proposal_key(id)) else { return };
-        let waiting = proposal_of(&seen.record).filter(|found| waits_for(found, &self.looking.actor));
+        let waiting = proposal_of(&seen.record).filter(|found| self.looking.is_awaited(found));
         let Some(found) = waiting else { return };
         let first = known.max(found.reminded(self.looking.clock.now()).saturating_sub(1));
         self.due.extend(found.reminders().into_iter().skip(first).map(|at| (at, id.clone())));
@@ -120,7 +120,7 @@ impl<S> Reminding<S> {
         if seen.revision > self.revision {
             return None;
         }
-        proposal_of(&seen.record).filter(|found| waits_for(found, &self.looking.actor))?;
+        proposal_of(&seen.record).filter(|found| self.looking.is_awaited(found))?;
         let proposal = self.looking.see(&seen.record, seen.revision)?;
         Some(Told { item: Item::Now(proposal), cursor: self.cursor.clone(), revision: self.revision })
     }

@@ -249,11 +249,15 @@ fn code_key(code: OverrideReason) -> &'static str {
     code.as_str_name().trim_start_matches("OVERRIDE_REASON_")
 }
 
-/// Says whether a collaborative of both trusts is in incident mode. The service decides.
+/// Says whether a collaborative is in incident mode that joins the supporting trust with the home trust, or with a third
+/// one whose team comes. The service decides.
 pub(in crate::pages) fn is_incident_between(region: &Region, proposal: &Proposal) -> bool {
+    // A team of the home or the supporting trust has no answer of its own.
+    let third = proposal.team.as_ref().filter(|team| team.answer.is_some()).map(|team| &team.trust);
     region.collaboratives.iter().any(|one| {
+        let has = |trust| one.members.contains(trust);
         codes::is_incident(one.mode())
-            && one.members.contains(&proposal.home_trust)
-            && one.members.contains(&proposal.supporting_trust)
+            && has(&proposal.supporting_trust)
+            && (has(&proposal.home_trust) || third.is_some_and(has))
     })
 }
