@@ -21,12 +21,14 @@ use crate::problem::Problem;
 use crate::routes;
 use crate::words::codes;
 
-/// The controls of the page's form, for the error summary.
+/// The controls of the page's forms, for the error summary.
 const CONTROLS: &[Control] = &[
-    Control::new("collaborative", "collaborative", "Collaborative"),
-    Control::new("mode", "collaborative", "Incident or routine"),
-    Control::new("reason", "reason", "Why"),
+    Control::new("collaborative", "incident", "Collaborative"),
+    Control::new("mode", "incident", "Incident or routine"),
+    Control::new("reason", REASON, "Why"),
 ];
+/// The id of the reason in the form that was sent.
+const REASON: &str = "reason";
 
 #[derive(Template)]
 #[template(path = "situation/page.html")]
@@ -35,18 +37,27 @@ struct Page {
     sections: Vec<sections::Entry>,
     problem: String,
     heat: String,
-    /// The form by which gold declares and ends incidents.
-    modes: Option<ModeForm>,
+    /// The forms by which gold declares and ends incidents.
+    modes: Option<ModeForms>,
 }
 
-/// What the form of incidents holds.
-struct ModeForm {
+/// What the forms of incidents hold.
+struct ModeForms {
     csrf: String,
     once: String,
-    /// Id, name, whether there is an incident, whether it was chosen.
-    collaboratives: Vec<(String, String, bool, bool)>,
-    reason: String,
+    collaboratives: Vec<ModeForm>,
     is_open: bool,
+}
+
+/// The form of one collaborative: it has the one button that applies, so that nothing else is pressed with the enter key.
+struct ModeForm {
+    id: String,
+    name: String,
+    is_incident: bool,
+    /// The id of the reason's control.
+    control: String,
+    /// What was filled in, where this form was sent.
+    reason: String,
 }
 
 /// `GET /situation`
@@ -84,7 +95,7 @@ async fn show(visit: &Visit, fields: &Fields, problem: Option<Problem>) -> Respo
     let (frame, heat, modes) = tokio::join!(
         Frame::read(visit, Place::Situation, "Situation"),
         read(visit),
-        mode_form(visit, fields, problem.is_some())
+        mode_forms(visit, fields, problem.is_some())
     );
     visit.answer(heat.map(|heat| {
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
@@ -95,24 +106,30 @@ async fn show(visit: &Visit, fields: &Fields, problem: Option<Problem>) -> Respo
     }))
 }
 
-/// Makes the form of incidents for gold; nothing where the region cannot be read.
-async fn mode_form(visit: &Visit, fields: &Fields, is_open: bool) -> Option<ModeForm> {
+/// Makes the forms of incidents for gold; nothing where the region cannot be read.
+async fn mode_forms(visit: &Visit, fields: &Fields, is_open: bool) -> Option<ModeForms> {
     if visit.viewer().role != "gold" {
         return None;
     }
     let answer = visit.calls.monitor().get_region(GetRegionRequest {}).await.ok()?.into_inner();
-    let all = answer.region.unwrap_or_default().collaboratives.into_iter();
+    let all = answer.region.unwrap_or_default().collaboratives;
     let chosen = fields.text("collaborative");
-    Some(ModeForm {
+    // What was written for a collaborative that is no more is kept in the first form.
+    let sent = all.iter().position(|one| one.id == chosen).unwrap_or(0);
+    let forms = all.into_iter().enumerate().map(|(number, one)| {
+        let is_sent = number == sent;
+        ModeForm {
+            is_incident: codes::is_incident(one.mode()),
+            control: if is_sent { REASON.to_owned() } else { format!("{REASON}-{number}") },
+            reason: if is_sent { fields.text("reason").to_owned() } else { String::new() },
+            id: one.id,
+            name: one.name,
+        }
+    });
+    Some(ModeForms {
         csrf: visit.signed.csrf.clone(),
         once: crate::form::once(),
-        collaboratives: all
-            .map(|one| {
-                let (is_incident, is_chosen) = (codes::is_incident(one.mode()), one.id == chosen);
-                (one.id, one.name, is_incident, is_chosen)
-            })
-            .collect(),
-        reason: fields.text("reason").to_owned(),
+        collaboratives: forms.collect(),
         is_open,
     })
 }

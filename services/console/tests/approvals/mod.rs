@@ -84,7 +84,7 @@ async fn gold_declares_an_incident_and_ends_it_on_the_situation() {
     let id = stage.world.records().region.collaboratives[0].id.clone();
     assert!(!Visitor::signed_in(&stage).await.get("/situation", "").await.contains("/situation/mode"));
     let gold = Visitor::signed_in_as(&stage, "duty-lead").await;
-    for (wanted, becomes) in [("incident", Mode::Incident), ("routine", Mode::Routine)] {
+    for (wanted, becomes) in [("routine", Mode::Routine), ("incident", Mode::Incident)] {
         let page = gold.get("/situation", "").await;
         let fields = [("collaborative", id.as_str()), ("reason", "norovirus"), ("mode", wanted)];
         let done = press(&gold, &page, "/situation/mode", &fields).await;
