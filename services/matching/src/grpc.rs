@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fallow_api::convert::{Check, request};
+use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::matching_service_server::{MatchingService, MatchingServiceServer};
 use fallow_api::v1::{self, watch_proposals_response, watch_transfers_response};
@@ -145,6 +146,13 @@ impl MatchingService for Matching {
         let mut check = Check::new("");
         let id = verbs::proposal_id(&mut check, &message.proposal);
         let because: Note = check.text("reason", &message.reason);
+        if message.refuse && message.reason.trim().is_empty() {
+            check.wrong(
+                "reason",
+                reasons::REASON_REQUIRED,
+                "every trust of the proposal sees why: give a reason",
+            );
+        }
         let mutation = call.asked("ApproveProposal", &mut check, &message, id.as_ref().map(proposal_key));
         let (mutation, id) = check.finish(mutation.zip(id)).map_err(Failure::from)?;
         let (found, _) = verbs::proposal_for(&call, &id)?;

@@ -23,7 +23,7 @@ use crate::words;
 /// The page's address, to which its forms lead back.
 const HERE: &str = "/approvals";
 /// The controls of the page's forms, for the error summary.
-const CONTROLS: &[Control] = &[Control::new("reason", "waiting", "Why it is refused")];
+const CONTROLS: &[Control] = &[Control::new("reason", view::REASON, "Why it is refused")];
 
 #[derive(Template)]
 #[template(path = "approvals/page.html")]
@@ -36,12 +36,12 @@ struct Page {
 
 /// `GET /approvals`
 pub(crate) async fn page(visit: Visit) -> Response {
-    show(&visit, None).await
+    show(&visit, &Fields::default(), None).await
 }
 
 /// `GET /f/approvals`
 pub(crate) async fn fragment(Update(visit): Update, headers: HeaderMap) -> Response {
-    match read(&visit).await {
+    match read(&visit, &Fields::default()).await {
         Ok(board) => routes::fragment(&headers, rendered(&board)),
         Err(problem) => visit.refuse(&problem),
     }
@@ -55,7 +55,7 @@ pub(crate) async fn approve(Posted { visit, fields }: Posted) -> Response {
             visit.done(format!("Approved, and agreed by all. Now: transfer {transfer}."), HERE)
         }
         Ok(_) => visit.done("Approved. It is agreed as soon as every trust has said yes.", HERE),
-        Err(problem) => show(&visit, Some(problem)).await,
+        Err(problem) => show(&visit, &fields, Some(problem)).await,
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn refuse(Posted { visit, fields }: Posted) -> Response {
             let said = "Refused. Every trust of it sees your reason, and Fallow looks for another way.";
             visit.done(said, HERE)
         }
-        Err(problem) => show(&visit, Some(problem)).await,
+        Err(problem) => show(&visit, &fields, Some(problem)).await,
     }
 }
 
@@ -83,11 +83,11 @@ async fn rule(visit: &Visit, fields: &Fields, refuse: bool) -> Result<ApprovePro
     Ok(visit.calls.matching().approve_proposal(request).await?.into_inner())
 }
 
-async fn show(visit: &Visit, problem: Option<Problem>) -> Response {
+async fn show(visit: &Visit, fields: &Fields, problem: Option<Problem>) -> Response {
     if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
         return way;
     }
-    let (frame, board) = tokio::join!(Frame::read(visit, Place::Situation, "Approvals"), read(visit));
+    let (frame, board) = tokio::join!(Frame::read(visit, Place::Situation, "Approvals"), read(visit, fields));
     visit.answer(board.map(|board| {
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
         let page = Page {
@@ -100,8 +100,8 @@ async fn show(visit: &Visit, problem: Option<Problem>) -> Response {
     }))
 }
 
-/// Reads what waits for somebody's approval, as far as the viewer sees it.
-async fn read(visit: &Visit) -> Result<Board, Problem> {
+/// Reads what waits for somebody's approval, as far as the viewer sees it. A reason that was sent stays filled in.
+async fn read(visit: &Visit, fields: &Fields) -> Result<Board, Problem> {
     let region = async {
         let answer = visit.calls.monitor().get_region(GetRegionRequest {}).await;
         answer.map(|answer| answer.into_inner().region.unwrap_or_default())
@@ -114,5 +114,5 @@ async fn read(visit: &Visit) -> Result<Board, Problem> {
     });
     let needs = super::proposals::needs_of(visit, &proposals).await;
     let directory = directory?;
-    Ok(Board::new(visit, &directory, &region.unwrap_or_default(), &proposals, &needs))
+    Ok(Board::new(visit, &directory, &region.unwrap_or_default(), &proposals, &needs, fields))
 }

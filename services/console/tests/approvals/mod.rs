@@ -49,7 +49,13 @@ async fn a_care_board_approves_or_refuses_what_waits_for_it() {
     assert!(done.starts_with("HTTP/1.1 303"), "{done}");
     assert_eq!(authority_of(&stage, &first).state(), authority::State::Approved);
     let without = press(&board, &page, "/approvals/refuse", &[("proposal", &second), ("reason", "")]).await;
-    assert!(without.starts_with("HTTP/1.1 422") && without.contains("give a reason"), "{without}");
+    assert!(without.starts_with("HTTP/1.1 422"), "{without}");
+    assert!(without.contains("<a href=\"#reason\">Why it is refused: every trust"), "{without}");
+    assert!(without.contains("id=\"reason\" name=\"reason\""), "{without}");
+    // What was typed is still there when somebody else was quicker.
+    let stale = [("proposal", second.as_str()), ("reason", "keep it in the system"), ("revision", "1")];
+    let stale = press(&board, &page, "/approvals/refuse", &stale).await;
+    assert_eq!(stale.matches("value=\"keep it in the system\"").count(), 1, "{stale}");
     let fields = [("proposal", second.as_str()), ("reason", "keep it in the system")];
     let done = press(&board, &page, "/approvals/refuse", &fields).await;
     assert!(done.starts_with("HTTP/1.1 303"), "{done}");
@@ -86,6 +92,14 @@ async fn gold_declares_an_incident_and_ends_it_on_the_situation() {
     let gold = Visitor::signed_in_as(&stage, "duty-lead").await;
     for (wanted, becomes) in [("routine", Mode::Routine), ("incident", Mode::Incident)] {
         let page = gold.get("/situation", "").await;
+        // Each collaborative has a form with the one button that applies, which is what the enter key presses.
+        let forms: Vec<&str> = page.split("action=\"/situation/mode\"").skip(1).collect();
+        assert_eq!(forms.len(), stage.world.records().region.collaboratives.len());
+        assert!(
+            forms.iter().all(|form| form.split("</form>").next().unwrap().matches("<button").count() == 1)
+        );
+        let of_one = forms.iter().find(|form| form.contains(&format!("value=\"{id}\""))).expect("its form");
+        assert!(of_one.contains(&format!("name=\"mode\" value=\"{wanted}\"")), "{of_one}");
         let fields = [("collaborative", id.as_str()), ("reason", "norovirus"), ("mode", wanted)];
         let done = press(&gold, &page, "/situation/mode", &fields).await;
         assert!(done.starts_with("HTTP/1.1 303"), "{done}");

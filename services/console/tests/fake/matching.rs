@@ -6,6 +6,7 @@ use futures::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::{World, expect};
 
@@ -86,7 +87,9 @@ impl MatchingService for World {
         self.caller(&request)?;
         let asked = request.into_inner();
         if asked.refuse && asked.reason.is_empty() {
-            return Err(Status::failed_precondition("every trust of the proposal sees why: give a reason"));
+            let text = "every trust of the proposal sees why: give a reason";
+            let details = ErrorDetails::with_bad_request([FieldViolation::new("reason", text)]);
+            return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
         }
         self.change(|records| {
             let at = records.proposals.iter().position(|one| one.id == asked.proposal);

@@ -9,8 +9,12 @@ use super::super::actions::{between, is_incident_between, what};
 use super::super::proposals::{Why, asked};
 use crate::app::Visit;
 use crate::directory::{Desk, Directory};
+use crate::form::Fields;
 use crate::words::codes::{self, Tag};
 use crate::words::time::from_wire;
+
+/// The id of the reason in the form that was sent.
+pub(super) const REASON: &str = "reason";
 
 /// The part of the page that updates itself.
 #[derive(Template)]
@@ -43,6 +47,10 @@ struct Row {
     why: Option<Why>,
     /// Whether it is for another role, and gold may decide because there is an incident.
     is_for_gold: bool,
+    /// The reason that was sent and not taken, where that was of this proposal.
+    sent: Option<String>,
+    /// The id of the reason's control.
+    control: String,
 }
 
 impl Board {
@@ -52,13 +60,17 @@ impl Board {
         region: &Region,
         proposals: &[Proposal],
         needs: &BTreeMap<String, Need>,
+        fields: &Fields,
     ) -> Self {
         let role = visit.viewer().role.as_str();
         let mut board = Self { csrf: visit.signed.csrf.clone(), ours: Vec::new(), others: Vec::new() };
         for proposal in proposals {
             let named = proposal.authority.as_ref().map_or("", |authority| authority.role.as_str());
             let is_for_gold = role == "gold" && named != role && is_incident_between(region, proposal);
-            let row = Row::new(visit, directory, proposal, needs.get(&proposal.need), named, is_for_gold);
+            let mut row = Row::new(visit, directory, proposal, needs.get(&proposal.need), named, is_for_gold);
+            if fields.text("proposal") == proposal.id && fields.has("reason") {
+                (row.sent, row.control) = (Some(fields.text("reason").to_owned()), REASON.to_owned());
+            }
             if named == role || is_for_gold { board.ours.push(row) } else { board.others.push(row) }
         }
         board
@@ -88,9 +100,10 @@ impl Row {
             let desk = Desk::new(directory.trust(trust), phone);
             (directory.trust(trust).to_owned(), codes::answer_state(answer.state()), desk)
         };
+        let key = proposal.id.get(proposal.id.len().saturating_sub(12)..).unwrap_or_default();
         Self {
             id: proposal.id.clone(),
-            key: proposal.id.get(proposal.id.len().saturating_sub(12)..).unwrap_or_default().to_owned(),
+            key: key.to_owned(),
             revision: proposal.revision,
             what: what(proposal, need),
             trusts: between(proposal, directory),
@@ -102,6 +115,8 @@ impl Row {
             sides: asked(proposal).map(said).collect(),
             why: Why::new(proposal, now, directory),
             is_for_gold,
+            sent: None,
+            control: format!("r{key}"),
         }
     }
 }
