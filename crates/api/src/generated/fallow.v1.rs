@@ -594,7 +594,8 @@ pub mod answer {
         }
     }
 }
-/// The step of an authority above the trusts: the ICB, a lead provider, or gold in incident mode.
+/// The step of an authority above the trusts: the ICB, a lead provider or gold. Gold also decides for the others in
+/// incident mode.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Authority {
     /// What was decided.
@@ -767,8 +768,8 @@ pub struct Proposal {
     /// How far from home the offered place is; absent where the need's area is not in the region's file.
     #[prost(message, optional, tag = "20")]
     pub from_home: ::core::option::Option<FromHome>,
-    /// When a desk that has not answered is to be reminded: after a sixth and after a third of the hold as it began. An
-    /// extension does not move them.
+    /// When a desk that has not answered is to be reminded: after a sixth and after a third of the hold as it began; of a hold
+    /// in working time, of its working time. An extension does not move them.
     #[prost(message, repeated, tag = "21")]
     pub reminders: ::prost::alloc::vec::Vec<::prost_types::Timestamp>,
     /// How many of `reminders` have passed while it was held, as of when this was written. A watch tells a proposal again when
@@ -7013,7 +7014,9 @@ pub mod matching_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Decides as the authority that the policy names. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: HOLD_EXPIRED, ILLEGAL_TRANSITION. PERMISSION_DENIED: ROLE_FORBIDS.
+        /// FAILED_PRECONDITION: HOLD_EXPIRED, ILLEGAL_TRANSITION; NOT_INCIDENT_MODE where gold decides for another outside an
+        /// incident. INVALID_ARGUMENT: REASON_REQUIRED, of the field `reason`, for a refusal without one. PERMISSION_DENIED:
+        /// ROLE_FORBIDS; WRONG_SIDE where the policy names another role.
         pub async fn approve_proposal(
             &mut self,
             request: impl tonic::IntoRequest<super::ApproveProposalRequest>,
@@ -7298,7 +7301,9 @@ pub mod matching_service_client {
             self.inner.server_streaming(req, path, codec).await
         }
         /// Takes a transfer to its next step, or marks its checklist and transport. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION. PERMISSION_DENIED / WRONG_SIDE: only the receiving side says ARRIVED.
+        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION; AGREEMENT_ENDS for a return beyond the end of the standing agreement by which
+        /// staff or an item were lent, where another than the trust that lends them asks. PERMISSION_DENIED / WRONG_SIDE: only the
+        /// receiving side says ARRIVED.
         pub async fn advance_transfer(
             &mut self,
             request: impl tonic::IntoRequest<super::AdvanceTransferRequest>,
@@ -7446,7 +7451,9 @@ pub mod matching_service_server {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
         /// Decides as the authority that the policy names. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: HOLD_EXPIRED, ILLEGAL_TRANSITION. PERMISSION_DENIED: ROLE_FORBIDS.
+        /// FAILED_PRECONDITION: HOLD_EXPIRED, ILLEGAL_TRANSITION; NOT_INCIDENT_MODE where gold decides for another outside an
+        /// incident. INVALID_ARGUMENT: REASON_REQUIRED, of the field `reason`, for a refusal without one. PERMISSION_DENIED:
+        /// ROLE_FORBIDS; WRONG_SIDE where the policy names another role.
         async fn approve_proposal(
             &self,
             request: tonic::Request<super::ApproveProposalRequest>,
@@ -7566,7 +7573,9 @@ pub mod matching_service_server {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
         /// Takes a transfer to its next step, or marks its checklist and transport. Idempotent by `request_id`.
-        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION. PERMISSION_DENIED / WRONG_SIDE: only the receiving side says ARRIVED.
+        /// FAILED_PRECONDITION: ILLEGAL_TRANSITION; AGREEMENT_ENDS for a return beyond the end of the standing agreement by which
+        /// staff or an item were lent, where another than the trust that lends them asks. PERMISSION_DENIED / WRONG_SIDE: only the
+        /// receiving side says ARRIVED.
         async fn advance_transfer(
             &self,
             request: tonic::Request<super::AdvanceTransferRequest>,
