@@ -212,6 +212,20 @@ pub fn approvals_of_nobody(region: &Region) -> Vec<RegionProblem> {
     check.problems
 }
 
+/// Says whether an approval of some kinds, or of every kind where none is named, is asked for between members of a
+/// collaborative. A theatre is proposed with a team that somebody lends, and then the approval of staff is asked of whoever
+/// leads the trusts of the theatre.
+fn concerns(kinds: &[ResourceKind], one: &Collaborative) -> bool {
+    let with_a_team = kinds.contains(&ResourceKind::Staff) && one.shares.contains(&ResourceKind::Theatre);
+    kinds.is_empty() || with_a_team || kinds.iter().any(|kind| one.shares.contains(kind))
+}
+
+/// Says whether a collaborative joins two trusts for which no lead could approve, be it of another collaborative of theirs.
+fn joins_without_lead(one: &Collaborative, region: &Region) -> bool {
+    let mut pairs = one.members.iter().flat_map(|a| one.members.range(..a).map(move |b| (*a, *b)));
+    one.lead.is_none() && pairs.any(|(a, b)| region.joining(a, b).all(|joint| joint.lead.is_none()))
+}
+
 struct Check {
     problems: Vec<RegionProblem>,
 }
@@ -335,12 +349,9 @@ impl Check {
                     self.problem(path, "gold approves in an incident only: use policy.incident.approval")
                 }
                 Role::LeadProvider => {
-                    let concerns = |one: &&Collaborative| {
-                        one.lead.is_none()
-                            && (rule.kinds.is_empty()
-                                || rule.kinds.iter().any(|kind| one.shares.contains(kind)))
-                    };
-                    for one in region.collaboratives.iter().filter(concerns) {
+                    let is_concerned =
+                        |one: &&Collaborative| concerns(&rule.kinds, one) && joins_without_lead(one, region);
+                    for one in region.collaboratives.iter().filter(is_concerned) {
                         let text = format!("collaborative {} has no lead who could approve", one.id);
                         self.problem(path, text);
                     }

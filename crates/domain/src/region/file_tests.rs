@@ -132,6 +132,19 @@ fn a_rule_that_nobody_can_fulfil_is_named() {
         let named = found(&without_lead, &of("lead_provider", kinds));
         assert_eq!(named, ["policy: approval: collaborative ab has no lead who could approve"]);
     }
+    // Whoever leads another collaborative of the same two trusts can approve between them.
+    let and = |shares: &str, lead: &str| {
+        format!(
+            "{without_lead}\n[[collaborative]]\nid = \"other\"\nname = \"Other\"\nkind = \"ACUTE\"\n\
+             members = [\"AAA\", \"BBB\"]\n{lead}shares = [\"{shares}\"]\n"
+        )
+    };
+    let led = and("DIAGNOSTIC", "lead = \"BBB\"\n");
+    assert_eq!(found(&led, &of("lead_provider", "[]")), [""; 0]);
+    // A theatre is proposed with a team, whose approval is its trusts' lead's to give.
+    let theatres = and("THEATRE", "");
+    let named = found(&theatres, &of("lead_provider", "[\"STAFF\"]"));
+    assert_eq!(named, ["policy: approval: collaborative other has no lead who could approve"]);
     assert!(
         found(SMALL, &of("gold", "[]"))[0].starts_with("policy: approval: gold approves in an incident only")
     );
