@@ -33,6 +33,26 @@ coded!(
     }
 );
 
+impl Role {
+    /// Returns how people call, within a sentence, who approves in this role.
+    #[must_use]
+    pub const fn as_approver(self) -> &'static str {
+        match self {
+            Self::Icb => "the integrated care board",
+            Self::LeadProvider => "the lead provider",
+            Self::Gold => "gold",
+            Self::TrustSystem
+            | Self::BedManager
+            | Self::SiteLead
+            | Self::Coordinator
+            | Self::Engine
+            | Self::Console
+            | Self::Auditor
+            | Self::PlatformAdmin => "the authority",
+        }
+    }
+}
+
 coded!(
     /// Whether a person or a system acts.
     ActorKind {

@@ -196,6 +196,8 @@ pub enum What {
         pair: Pair,
         /// To what.
         state: TransferState,
+        /// Whether its return was put to an earlier time than the one that was planned.
+        is_earlier: bool,
     },
     /// A transfer was aborted.
     Aborted {
@@ -421,14 +423,21 @@ fn transfer(step: &Step<'_>, before: Option<&Transfer>, after: &Transfer, found:
         Some(_) if after.state == TransferState::Aborted => {
             found.push(What::Aborted { pair, code: after.aborted });
         }
-        Some(_) => found.push(What::Moved { pair, state: after.state }),
+        Some(before) => {
+            let is_earlier = returns_at(before).zip(returns_at(after)).is_some_and(|(was, is)| is < was);
+            found.push(What::Moved { pair, state: after.state, is_earlier });
+        }
     }
 }
 
 /// Says whether a stay that had been extended before was given another end.
 fn is_put_off(before: &Transfer, after: &Transfer) -> bool {
-    let until = |one: &Transfer| one.return_plan.as_ref().and_then(|plan| plan.due_at);
-    after.state == TransferState::Extended && until(before) != until(after)
+    after.state == TransferState::Extended && returns_at(before) != returns_at(after)
+}
+
+/// Returns when it is to go back, as far as that is planned.
+fn returns_at(transfer: &Transfer) -> Option<Timestamp> {
+    transfer.return_plan.as_ref().and_then(|plan| plan.due_at)
 }
 
 fn trust(step: &Step<'_>, before: Option<&TrustState>, after: &TrustState, found: &mut Vec<What>) {

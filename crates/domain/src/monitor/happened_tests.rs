@@ -47,9 +47,13 @@ fn told(world: &mut World, act: impl FnOnce(&mut World)) -> Vec<String> {
 }
 
 fn happened(world: &mut World, act: impl FnOnce(&mut World)) -> Vec<Happened> {
+    happened_by(&manager("ZA1"), world, act)
+}
+
+fn happened_by(by: &Actor, world: &mut World, act: impl FnOnce(&mut World)) -> Vec<Happened> {
     let before = world.records.clone();
     act(world);
-    between(&before, &world.records, world.at, &manager("ZA1"))
+    between(&before, &world.records, world.at, by)
 }
 
 fn said(happened: &[Happened]) -> Vec<String> {
@@ -143,8 +147,8 @@ fn more_time_and_the_word_of_an_authority_are_told() {
         w.records.apply(changes);
     });
     assert_eq!(longer, [format!("Brackwater took more time, until 08:25: {pair}.")]);
-    let refused = happened(&mut world, |w| {
-        let board = actor("board", Role::Icb, None);
+    let board = actor("board", Role::Icb, None);
+    let refused = happened_by(&board, &mut world, |w| {
         let no = Ruling::Refuse { because: note("keep it in the system") };
         let (id, transfer) = (proposal_id("p-1"), transfer_id("t-1"));
         w.records.apply(proposal::rule(&w.records, &id, no, false, &transfer, &board, w.at).unwrap());
@@ -153,7 +157,50 @@ fn more_time_and_the_word_of_an_authority_are_told() {
         panic!("{refused:?}")
     };
     assert_eq!((*side, *code, *late), (Some(Party::Authority), "REFUSED", None));
-    assert_eq!(said(&refused), [format!("Not approved: {pair}. Reason: keep it in the system.")]);
+    assert_eq!(
+        said(&refused),
+        [format!("The integrated care board did not approve: {pair}. Reason: keep it in the system.")]
+    );
+}
+
+#[test]
+fn a_stay_is_told_as_it_was_changed_and_an_approval_by_whose_it_is() {
+    use crate::actor::Role;
+    use crate::decide::proposal::{self, Ruling};
+    use crate::decide::transfer;
+    use crate::resource::ResourceKind;
+    use crate::transfer::TransferState;
+    let mut world = World::new();
+    let mut shift = report("ZA1", "bank", 3, 0, world.at);
+    shift.resource = resource(ResourceKind::Staff, "ODP");
+    let mut need = new_need("ZA2", "n-1", 1, world.at);
+    need.resource = shift.resource.clone();
+    world.publish("o-1", shift);
+    world.raise(need);
+    world.policy = toml::from_str("[[approval]]\nrole = \"lead_provider\"").unwrap();
+    world.propose("p-1", "n-1", "o-1", 1).unwrap();
+    let lead = actor("lead", Role::LeadProvider, Some("ZA1"));
+    let approved = happened_by(&lead, &mut world, |w| {
+        let (id, transfer) = (proposal_id("p-1"), transfer_id("t-p-1"));
+        let yes = proposal::rule(&w.records, &id, Ruling::Approve, false, &transfer, &lead, w.at);
+        w.records.apply(yes.unwrap());
+    });
+    let odp = crate::monitor::sentence::resource(&"STAFF/ODP".parse().unwrap());
+    let pair = format!("1 × {odp}, from Aldermoor to Brackwater");
+    assert_eq!(said(&approved), [format!("The lead provider approved: {pair}.")]);
+    world.agree("p-1");
+    world.records.transfers.get_mut(&transfer_id("t-p-1")).unwrap().state = TransferState::Deployed;
+    let mut extended = |after: i64| {
+        told(&mut world, |w| {
+            let due_at = monday() + minutes(after);
+            let id = transfer_id("t-p-1");
+            let stay = transfer::extend(&w.records, &id, due_at, &manager("ZA1"), w.at);
+            w.records.apply(stay.unwrap());
+        })
+    };
+    let stays = [60_000, 70_000, 50_000].map(|after| extended(after).concat());
+    let told = ["Stay extended", "Stay extended", "Stay shortened"].map(|how| format!("{how}: {pair}."));
+    assert_eq!(stays, told);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::happened::{Happened, Late, OfNeed, Pair, What};
 use super::kept::{Alert, AlertState};
 use super::rules::Rule;
 use crate::action::{Action, ActionState, Errand};
-use crate::actor::Actor;
+use crate::actor::{Actor, Role};
 use crate::codes;
 use crate::ids::TrustCode;
 use crate::lifecycle::Party;
@@ -109,7 +109,7 @@ impl Words<'_> {
                 format!("Proposed: {}{}.", self.pair(pair), third.unwrap_or_default())
             }
             What::Answered { pair, side, answer, by_agreement } => {
-                self.answered(pair, *side, *answer, *by_agreement)
+                self.answered(pair, (*side, happened.by), *answer, *by_agreement)
             }
             What::Extended { pair, side, until } => {
                 let (who, until) = (self.side(pair, *side), (self.time)(*until));
@@ -119,7 +119,7 @@ impl Words<'_> {
                 let who = side.map(|side| self.side(pair, side));
                 let how = match (state, who) {
                     (ProposalState::Declined, Some(_)) if *side == Some(Party::Authority) => {
-                        "Not approved".to_owned()
+                        format!("{} did not approve", capital(happened.by.as_approver()))
                     }
                     (ProposalState::Declined, Some(who)) => format!("{who} declined ({})", code(why)),
                     (ProposalState::Declined, None) => "Declined".to_owned(),
@@ -140,7 +140,10 @@ impl Words<'_> {
                 format!("{how}: {}.{because}{late}", self.pair(pair))
             }
             What::Agreed(pair) => format!("Agreed: {}.", self.pair(pair)),
-            What::Moved { pair, state } => format!("{}: {}.", moved(*state), self.pair(pair)),
+            What::Moved { pair, state: TransferState::Extended, is_earlier: true } => {
+                format!("Stay shortened: {}.", self.pair(pair))
+            }
+            What::Moved { pair, state, .. } => format!("{}: {}.", moved(*state), self.pair(pair)),
             What::Aborted { pair, code: why } => {
                 let why = why.map(|why| format!(" ({})", code(why.as_str()))).unwrap_or_default();
                 format!("Transfer aborted{why}: {}.", self.pair(pair))
@@ -246,8 +249,14 @@ impl Words<'_> {
         }
     }
 
-    fn answered(&self, pair: &Pair, side: Option<Party>, answer: AnswerState, by_agreement: bool) -> String {
-        let who = side.map_or_else(|| "The authority".to_owned(), |side| self.side(pair, side));
+    fn answered(
+        &self,
+        pair: &Pair,
+        (side, by): (Option<Party>, Role),
+        answer: AnswerState,
+        by_agreement: bool,
+    ) -> String {
+        let who = side.map_or_else(|| capital(by.as_approver()), |side| self.side(pair, side));
         let did = match (answer, side) {
             (AnswerState::Accepted, None) => "approved",
             (AnswerState::Accepted, Some(_)) if by_agreement => "accepted by standing agreement",
@@ -294,6 +303,11 @@ fn length(time: HoldTime) -> String {
         HoldTime::WorkingHours(hours) => counted(hours, "working hour"),
         HoldTime::WorkingDays(days) => counted(days, "working day"),
     }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// "Dunmere's", "Calverleigh Hospitals'"

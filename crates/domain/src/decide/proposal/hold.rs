@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Terms, check_live, party, wrong_side};
 use crate::actor::Actor;
 use crate::calendar::hold_until;
-use crate::decide::{holds, words};
+use crate::decide::holds;
 use crate::ids::{Note, OfferId, ProposalId};
 use crate::lifecycle::Party;
 use crate::lifecycle::proposal::{AnswerState, ProposalCommand, TABLE};
@@ -85,7 +85,7 @@ pub fn lapse(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) -> R
             .with("held_until", proposal.held_until));
     }
     let (need, silent) = (proposal.need.clone(), silent(proposal));
-    let because = words(unanswered(proposal));
+    let because = Note::parse(&unanswered(proposal)).unwrap_or_default();
     holds::end(&mut desk, id, (ProposalCommand::Lapse, by), ProposalState::Lapsed, because, at)?;
     for offer in &silent {
         holds::remember_decline(&mut desk, (&need, offer), holds::NO_ANSWER, at)?;
@@ -94,12 +94,14 @@ pub fn lapse(read: &Records, id: &ProposalId, actor: &Actor, at: Timestamp) -> R
 }
 
 /// Says who kept silent, for those who did not.
-fn unanswered(proposal: &Proposal) -> &'static str {
-    let is_approved = matches!(proposal.authority, Authority::NotNeeded | Authority::Approved { .. });
-    match (proposal.answers().all(|answer| answer == AnswerState::Accepted), proposal.is_answered()) {
-        (true, _) if !is_approved => "Every trust said yes, and nobody approved it in time.",
-        (_, true) => "Not every trust answered in time.",
-        (_, false) => "Nobody answered in time.",
+fn unanswered(proposal: &Proposal) -> String {
+    let is_agreed = proposal.answers().all(|answer| answer == AnswerState::Accepted);
+    match (&proposal.authority, proposal.is_answered()) {
+        (Authority::Pending { role }, _) if is_agreed => {
+            format!("Every trust said yes, and {} did not approve it in time.", role.as_approver())
+        }
+        (_, true) => "Not every trust answered in time.".to_owned(),
+        (_, false) => "Nobody answered in time.".to_owned(),
     }
 }
 

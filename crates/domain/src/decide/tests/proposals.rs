@@ -373,7 +373,10 @@ fn a_lapse_says_who_kept_silent() {
     world.policy = toml::from_str("[[approval]]\nrole = \"icb\"").unwrap();
     world.propose("p-1", "n-1", "o-1", 2).unwrap();
     world.agree("p-1");
-    assert_eq!(because(&mut world), "Every trust said yes, and nobody approved it in time.");
+    assert_eq!(
+        because(&mut world),
+        "Every trust said yes, and the integrated care board did not approve it in time."
+    );
 }
 
 #[test]
