@@ -34,6 +34,35 @@ pub(crate) async fn press(visitor: &Visitor, page: &str, action: &str, fields: &
 }
 
 #[tokio::test]
+async fn a_slot_or_a_session_is_not_published_without_its_start() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let page = visitor.get("/capacity/offer", "").await;
+    assert!(page.contains("When a session or slot starts."), "{page}");
+    let publish = async |resource: &str, from: &str| {
+        let once = format!("{resource} {from}");
+        let fields = [
+            ("resource", resource),
+            ("count", "2"),
+            ("from", from),
+            ("until", "2030-11-25T12:00"),
+            ("once", &once),
+        ];
+        press(&visitor, &page, "/capacity/offer", &fields).await
+    };
+    for resource in ["DIAGNOSTIC/MRI", "THEATRE/MAIN"] {
+        let refused = publish(resource, "").await;
+        assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
+        assert!(refused.contains("<a href=\"#from\">From: must be a date and a time"), "{refused}");
+        let done = publish(resource, "2030-11-25T08:00").await;
+        assert!(done.starts_with("HTTP/1.1 303"), "{done}");
+    }
+    let done = publish("BED/STEP_DOWN", "").await;
+    assert!(done.starts_with("HTTP/1.1 303"), "{done}");
+    stage.tasks.stop();
+}
+
+#[tokio::test]
 async fn an_offer_says_who_asks_whether_it_is_still_true() {
     let stage = Stage::on("127.0.0.1:0").await;
     let visitor = Visitor::signed_in(&stage).await;

@@ -193,7 +193,16 @@ fn offer(visit: &Visit, fields: &Fields) -> Result<Offer, Problem> {
             }
         }
     };
-    let (from, until) = (time("from", false), time("until", true));
+    // A place that is used from its start on is of use to nobody who does not know when that is.
+    let starts = resource.as_ref().is_some_and(|one| match one.kind() {
+        ResourceKind::Theatre | ResourceKind::Diagnostic => true,
+        ResourceKind::Unspecified
+        | ResourceKind::Bed
+        | ResourceKind::VirtualWard
+        | ResourceKind::Staff
+        | ResourceKind::Equipment => false,
+    });
+    let (from, until) = (time("from", starts), time("until", true));
     let is_session = resource.as_ref().is_some_and(|one| one.kind() == ResourceKind::Theatre);
     let staffed = match fields.number("count") {
         Ok(Some(count)) => count,

@@ -91,7 +91,7 @@ pub(super) struct Terms {
     /// Until when: 20:00, +4h, "tomorrow 08:00", RFC 3339
     #[arg(long)]
     pub(super) until: String,
-    /// From when; sessions and slots need it. Default: now
+    /// From when. Sessions and slots need it; of all else the default is now
     #[arg(long)]
     pub(super) from: Option<String>,
     /// ODS site code. Default: the context's
