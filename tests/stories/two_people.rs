@@ -98,6 +98,30 @@ async fn until_alerts(world: &World, user: &User, rule: &str, count: usize) {
     soon(&format!("{count} open alerts of {rule}"), so_many).await;
 }
 
+/// Takes and tries to close the one open alert of a rule that somebody sees: to take it is theirs, to silence it is not.
+async fn may_take_and_not_close(user: &User, rule: &str) {
+    let listed = call!(user.monitor(), list_alerts, v1::ListAlertsRequest::default()).unwrap().alerts;
+    let alert = listed.into_iter().find(|alert| alert.rule == rule).unwrap().id;
+    for _ in 0..2 {
+        let close = v1::CloseAlertRequest {
+            request_id: fresh_request_id(),
+            alert: alert.clone(),
+            note: "all is well".into(),
+            ..Default::default()
+        };
+        let closed = call!(user.monitor(), close_alert, close).unwrap_err();
+        assert!(closed.text.contains("review, confirm or refuse it instead"), "{}", closed.text);
+        is_refused(Err::<(), _>(closed), Code::FailedPrecondition, reasons::ILLEGAL_TRANSITION);
+        let take = v1::TakeAlertRequest {
+            request_id: fresh_request_id(),
+            alert: alert.clone(),
+            ..Default::default()
+        };
+        let taken = call!(user.monitor(), take_alert, take).unwrap().alert.unwrap();
+        assert_eq!(taken.state(), v1::alert::State::Taken);
+    }
+}
+
 async fn waiting(user: &User) -> Vec<String> {
     let request = v1::ListActionsRequest { waiting: true };
     let listed = call!(user.monitor(), list_actions, request).unwrap();
@@ -349,6 +373,7 @@ async fn broken_glass_is_alarmed_of_until_a_third_person_reviews_it(world: &mut 
         );
     }
     assert_eq!(alerts(&others, "action_waits").await, [""; 0], "it is none of their business");
+    may_take_and_not_close(&icb, "action_waits").await;
     confirm(&coordinator, &first).await.unwrap();
     until_alerts(world, &gold, "glass_broken", 1).await;
     until_alerts(world, &gold, "action_waits", 0).await;
@@ -357,6 +382,10 @@ async fn broken_glass_is_alarmed_of_until_a_third_person_reviews_it(world: &mut 
         assert!(text.contains("To be reviewed by"), "{text}");
     }
     assert_eq!(alerts(&others, "glass_broken").await, [""; 0]);
+    // Neither of the two silences it, and nobody else does.
+    for one in [&icb, &coordinator, &gold] {
+        may_take_and_not_close(one, "glass_broken").await;
+    }
     // Neither of the two reviews it, nor somebody whose business it is not.
     let note = "rang the ward: it was right";
     for one in [&icb, &coordinator] {

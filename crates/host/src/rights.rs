@@ -294,7 +294,17 @@ mod tests {
     fn what_overrides_others_or_changes_the_rules_needs_a_stronger_sign_in() {
         let strong: Vec<&str> =
             CALLS.iter().filter(|call| call.assurance == Some(Assurance::Three)).map(Call::name).collect();
-        assert_eq!(strong, ["BypassProposal", "ApplyRegion", "ProposeAction", "ConfirmAction"]);
+        assert_eq!(
+            strong,
+            [
+                "BypassProposal",
+                "ApplyRegion",
+                "ProposeAction",
+                "ConfirmAction",
+                "RefuseAction",
+                "ReviewAction"
+            ]
+        );
         let region = fallow_domain::ids::RegionId::parse("north-vale").unwrap();
         for call in CALLS.iter().filter(|call| call.assurance.is_some()) {
             for role in Role::ALL {

@@ -10,6 +10,7 @@ use fallow_domain::actor::{Actor, Role};
 use fallow_domain::ids::{AlertId, Note, TrustCode};
 use fallow_domain::monitor::alarm;
 use fallow_domain::monitor::kept::{Alert, AlertState, Kept};
+use fallow_domain::monitor::rules::Rule;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_ledger::record::{Record, alert_key};
 use fallow_ledger::transact::{Done, Step};
@@ -127,7 +128,7 @@ pub(crate) fn id(check: &mut Check<'_>, id: &str) -> Option<AlertId> {
 ///
 /// # Errors
 /// [`Failure::NotFound`]; [`Failure::Forbidden`] (`ROLE_FORBIDS`) for another trust's alert; `ILLEGAL_TRANSITION` to
-/// take one that is closed.
+/// take one that is closed, and to close one about what takes two people.
 pub(crate) async fn act(
     call: &Call,
     mutation: &Mutation,
@@ -161,6 +162,12 @@ pub(crate) async fn act(
                     alert.taken_by = Some(mutation.actor.clone());
                 }
                 (Deed::Close(_), AlertState::Closed) => {}
+                // Closed, it would be quiet for everybody, and whoever broke glass is one of them.
+                (Deed::Close(_), AlertState::Raised | AlertState::Taken) if !may_be_closed(was.rule) => {
+                    let text = "the alert is about what takes two people, and ends with it: review, confirm or refuse \
+                                it instead";
+                    return Err(Failure::Refused(Refusal::new(reason::ILLEGAL_TRANSITION, text)));
+                }
                 (Deed::Close(note), AlertState::Raised | AlertState::Taken) => {
                     alert.state = AlertState::Closed;
                     alert.closed_at = Some(mutation.at);
@@ -184,6 +191,21 @@ fn may_act(actor: &Actor, alert: &Alert) -> bool {
         Role::Gold | Role::Icb | Role::Coordinator | Role::LeadProvider => true,
         Role::BedManager | Role::SiteLead => actor.trust.is_some_and(|own| alert.trusts.contains(&own)),
         Role::TrustSystem | Role::Engine | Role::Console | Role::Auditor | Role::PlatformAdmin => false,
+    }
+}
+
+/// Says whether a person may end an alert of a rule. What takes two people ends by what they do about it alone.
+const fn may_be_closed(rule: Rule) -> bool {
+    match rule {
+        Rule::ActionWaits | Rule::GlassBroken => false,
+        Rule::TrustPressure
+        | Rule::RegionNet
+        | Rule::FeedSilent
+        | Rule::NeedUnserved
+        | Rule::TransferOverdue
+        | Rule::OfferShort
+        | Rule::RecordUnreadable
+        | Rule::StoreCaveat => true,
     }
 }
 

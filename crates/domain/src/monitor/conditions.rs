@@ -143,7 +143,7 @@ pub fn of_actions<'a>(
         let broken = condition(action, Rule::GlassBroken, 1);
         let review_by = action.confirmed.as_ref().and_then(|confirmed| confirmed.review_by);
         if review_by.is_some_and(|by| at > by) {
-            // A cause of its own: whoever closed the first alert without a review hears of it again.
+            // A cause of its own: whoever took the first alert, and wrote no review, hears of it again.
             found.push(Condition {
                 cause: format!("{} late", action.id),
                 level: 2,

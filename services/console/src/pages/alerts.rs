@@ -25,6 +25,8 @@ use crate::words::time::{Now, from_wire};
 const ENDED_SHOWN: i32 = 20;
 /// Open alerts that the page shows: far more than a day's budget.
 const OPEN_SHOWN: i32 = 200;
+/// Rules of what takes two people: their alerts end when it is confirmed, refused or reviewed, and nobody closes them.
+const ENDS_ITSELF: [&str; 2] = ["action_waits", "glass_broken"];
 /// The controls of the page's forms, for the error summary.
 const CONTROLS: &[Control] = &[Control::new("note", "note", "What was done")];
 
@@ -61,9 +63,9 @@ struct Row {
     raised: String,
     owner: String,
     is_unowned: bool,
-    /// Whether the viewer may take and close it.
-    can_act: bool,
     can_take: bool,
+    /// Whether the viewer may close it: not what ends by itself alone.
+    can_close: bool,
     /// What became of it.
     ended: String,
 }
@@ -190,7 +192,7 @@ impl Row {
         let can_act = is_open && may_act(viewer, &alert);
         Self {
             can_take: can_act && alert.state() == alert::State::Raised,
-            can_act,
+            can_close: can_act && !ENDS_ITSELF.contains(&alert.rule.as_str()),
             is_unowned,
             owner: if is_unowned { format!("unowned {age}") } else { owner(&alert.owner, directory) },
             raised: raised.map(|raised| format!("{}, {age}", now.clock(raised))).unwrap_or_default(),

@@ -2,7 +2,6 @@ use fallow_domain::actor::ActorKind;
 use fallow_domain::ids::Label;
 use fallow_domain::monitor::alarm::{Folded, raised};
 use fallow_domain::monitor::conditions::Condition;
-use fallow_domain::monitor::rules::Rule;
 use fallow_host::rights::{Call as Right, Grant};
 
 use super::*;

@@ -150,10 +150,7 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
 /// Says whether somebody may see an action of two people: whoever sees the region, the trusts that it concerns and those
 /// who know one of them, and of what concerns everybody, everybody.
 pub(crate) fn may_see_action(viewer: &Viewer<'_>, action: &Action) -> bool {
-    let mut trusts = action.trusts.iter();
-    viewer.sees_region()
-        || (viewer.sees_anything()
-            && (action.trusts.is_empty() || trusts.any(|trust| concerned(viewer, *trust))))
+    viewer.sees_region() || (viewer.sees_anything() && is_of_two_concerning(viewer, &action.trusts))
 }
 
 /// Says whether what is done for or around a trust is somebody's business: its own people's, and of who coordinates
@@ -204,7 +201,22 @@ fn may_see_child(viewer: &Viewer<'_>, child: &Child) -> bool {
         Some(key) => viewer.knows_kind(*trust, key.kind),
         None => false,
     };
-    is_own || (!child.trusts.is_empty() && child.trusts.iter().all(knows))
+    match child.rule {
+        Rule::ActionWaits | Rule::GlassBroken => is_of_two_concerning(viewer, &child.trusts),
+        Rule::TrustPressure
+        | Rule::RegionNet
+        | Rule::FeedSilent
+        | Rule::NeedUnserved
+        | Rule::TransferOverdue
+        | Rule::OfferShort
+        | Rule::RecordUnreadable
+        | Rule::StoreCaveat => is_own || (!child.trusts.is_empty() && child.trusts.iter().all(knows)),
+    }
+}
+
+/// Says whether what two people do is somebody's business: those it concerns, and of what concerns everybody, everybody.
+fn is_of_two_concerning(viewer: &Viewer<'_>, trusts: &[TrustCode]) -> bool {
+    trusts.is_empty() || trusts.iter().any(|trust| concerned(viewer, *trust))
 }
 
 /// Says whether somebody may see an alert: of what joins trusts, those it joins; of a trust, those who know its figures;
@@ -227,10 +239,70 @@ pub(crate) fn may_see_alert(viewer: &Viewer<'_>, alert: &Alert) -> bool {
         Rule::TransferOverdue | Rule::OfferShort => is_own,
         Rule::TrustPressure | Rule::FeedSilent | Rule::NeedUnserved => is_own || knows_all(),
         Rule::RegionNet | Rule::RecordUnreadable => false,
-        // As with the action itself: those it concerns, and of what concerns everybody, everybody.
-        Rule::ActionWaits | Rule::GlassBroken => {
-            alert.trusts.is_empty() || alert.trusts.iter().any(|trust| concerned(viewer, *trust))
-        }
+        Rule::ActionWaits | Rule::GlassBroken => is_of_two_concerning(viewer, &alert.trusts),
         Rule::StoreCaveat => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fallow_domain::actor::{Actor, ActorKind};
+    use fallow_domain::ids::{AlertId, Label, Text};
+    use fallow_domain::monitor::alarm::{Folded, raised};
+    use fallow_domain::monitor::conditions::Condition;
+    use fallow_domain::region::file;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_told_that_glass_was_broken_is_told_that_its_review_is_late() {
+        let trust = |code: &str| format!("[[trust]]\nods = \"{code}\"\nname = \"{code}\"\n");
+        let pair = "[[collaborative]]\nid = \"nva\"\nname = \"Acute\"\nkind = \"ACUTE\"\n\
+                    members = [\"ZA1\", \"ZA2\"]\nshares = [\"BED\"]\n";
+        let region = format!(
+            "[region]\nid = \"nv\"\nname = \"North Vale\"\n{}{}{}{}{pair}",
+            trust("ZA1"),
+            trust("ZA2"),
+            trust("ZA3"),
+            trust("ZA4"),
+        );
+        let region = file::parse(&region).unwrap();
+        let concerned: Vec<TrustCode> = ["ZA1", "ZA3"].map(|code| code.parse().unwrap()).into();
+        let condition = Condition {
+            rule: Rule::GlassBroken,
+            cause: "x-1".into(),
+            level: 1,
+            text: "Break glass.".into(),
+            trusts: concerned.clone(),
+            resource: None,
+            subjects: Vec::new(),
+            parents: Vec::new(),
+        };
+        let late = Child {
+            rule: Rule::GlassBroken,
+            cause: Text::parse("x-1 late").unwrap(),
+            trusts: concerned,
+            resource: None,
+            text: Text::parse("The review is late.").unwrap(),
+        };
+        let folded = Folded { children: vec![late], ..Folded::default() };
+        let at = "2026-11-23T08:00:00Z".parse().unwrap();
+        let alert = raised(AlertId::parse("a-1").unwrap(), &condition, &folded, at);
+        for (role, trust, children) in [
+            // Who coordinates a collaborative of one of the two, whether that trust is theirs or not.
+            (Role::Coordinator, Some("ZA1"), Some(1)),
+            (Role::Coordinator, Some("ZA2"), Some(1)),
+            (Role::LeadProvider, Some("ZA2"), Some(1)),
+            (Role::SiteLead, Some("ZA3"), Some(1)),
+            (Role::Gold, None, Some(1)),
+            (Role::SiteLead, Some("ZA2"), None),
+            (Role::Coordinator, Some("ZA4"), None),
+        ] {
+            let subject = Label::parse("somebody").unwrap();
+            let own = trust.map(|code| code.parse().unwrap());
+            let actor = Actor { subject, kind: ActorKind::Person, role, trust: own };
+            let found = shown(&Viewer { actor: &actor, region: &region }, &alert);
+            assert_eq!(found.map(|alert| alert.children.len()), children, "{role} {trust:?}");
+        }
     }
 }
