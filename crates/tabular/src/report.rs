@@ -10,6 +10,9 @@ const WIDTHS: (f64, f64) = (30.0, 16.0);
 /// Most columns that get a width; a wider table keeps the usual one.
 const COLUMNS_MAX: u16 = 40;
 
+/// Says to a spreadsheet that what follows is UTF-8.
+const MARK: &str = "\u{feff}";
+
 /// One table.
 #[derive(Debug, Clone, Copy)]
 pub struct Printed<'a> {
@@ -71,17 +74,18 @@ pub fn workbook(
     Ok(workbook.save_to_buffer()?)
 }
 
-/// Writes one table of a report as comma-separated text, for pasting. What a spreadsheet would take for a formula goes out
-/// as a text, what is a number as a number.
+/// Writes one table of a report as comma-separated text, for people and their spreadsheets. What a spreadsheet would take
+/// for a formula goes out as a text, what is a number as a number. It begins with a byte-order mark, without which Excel
+/// reads "×" as "Ã—".
 ///
 /// # Errors
 /// When a row has more or fewer cells than the head.
 pub fn csv(head: &[String], rows: &[Vec<String>]) -> Result<Vec<u8>, WriteError> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(head)?;
+    let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    let cell = |text: &String| if is_number(text) { text.clone() } else { guarded(text).into_owned() };
+    let mut writer = csv::Writer::from_writer(MARK.as_bytes().to_vec());
+    writer.write_record(head.iter().map(cell))?;
     for row in rows {
-        let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
-        let cell = |text: &String| if is_number(text) { text.clone() } else { guarded(text).into_owned() };
         writer.write_record(row.iter().map(cell))?;
     }
     writer.into_inner().map_err(|error| WriteError::Csv(error.into_error().into()))
@@ -110,6 +114,15 @@ mod tests {
     use calamine::{Data, Reader, Xlsx};
 
     use super::*;
+
+    #[test]
+    fn a_file_for_a_spreadsheet_says_how_it_is_written_and_runs_nothing() {
+        let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let head = texts(&["=head()", "Spare", "Said"]);
+        let rows = [texts(&["=cmd()", "-1", "2 × CT"]), texts(&["@x", "0.5", "+44 x"])];
+        let written = String::from_utf8(csv(&head, &rows).unwrap()).unwrap();
+        assert_eq!(written, "\u{feff}'=head(),Spare,Said\n'=cmd(),-1,2 × CT\n'@x,0.5,'+44 x\n");
+    }
 
     #[test]
     fn a_report_is_read_back_as_it_was_printed() {
