@@ -3,7 +3,7 @@
 //! Texts are refused at every entrance before they are kept; this looks at what was kept all the same: every text of every
 //! record and of every cause, and the names of the records. What machines make is left out, for a row of ten digits passes
 //! the check of an NHS number once in eleven times by chance: ids in the shape of a UUID, digests and traces of 32 or more
-//! hexadecimal digits, times in full, and what a credential calls its holder. What is found is told by its place, and
+//! hexadecimal digits, texts that are a time and nothing else, and what a credential calls its holder. What is found is told by its place, and
 //! never repeated.
 //!
 //! A text is judged by the day on which it was first written: a date that was near then is no date of birth later.
@@ -21,14 +21,21 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// Fields that hold no text of a person: who and what a credential names, and traces.
-const MADE: [&str; 4] = ["session", "sid", "subject", "traceparent"];
+/// Fields of an actor that hold no text of a person: who and what the credential names.
+const NAMED: [&str; 3] = ["session", "sid", "subject"];
+/// Fields that every actor has.
+const ACTOR: [&str; 3] = ["kind", "role", "subject"];
+/// The field of a cause that holds the trace of its request.
+const TRACE: &str = "traceparent";
+/// What stands in the place of a record's name for what is no record.
+const CAUSE: &str = "cause";
 /// Names of organisations and places, which may be called after a person.
 const PLACES: [&str; 2] = ["name", "names"];
 /// Keys that systems number as they like, nine figures among them, as passports have.
 const KEYS: [&str; 6] = ["case_ref", "case_refs", "cost_centre", "feed", "funding_route", "source_key"];
-/// The field that holds a region file.
+/// The field that holds a region file, and the one within it that holds the number of a desk.
 const FILE: &str = "toml";
+const PHONE: &str = "phone";
 /// A made-up word in the place of what a machine made: digits before and after it are no one number.
 const LEFT_OUT: &str = " made ";
 
@@ -72,7 +79,7 @@ impl Look {
             // Nobody knows when: no date is near, and none is judged.
             walk.source = Source::Remark;
         }
-        walk.body("cause", &change.cause);
+        walk.body(CAUSE, &change.cause);
         for (key, body) in &change.writes {
             walk.record(key, body.as_deref());
         }
@@ -138,7 +145,13 @@ impl Walk<'_> {
     fn value(&mut self, record: &str, path: &str, value: &Value, field: &str) {
         match value {
             Value::Object(fields) => {
+                let is_actor = ACTOR.iter().all(|field| fields.contains_key(*field));
                 for (name, value) in fields {
+                    let is_named = is_actor && NAMED.contains(&name.as_str());
+                    let is_trace = record == CAUSE && path.is_empty() && name == TRACE;
+                    if value.is_string() && (is_named || is_trace) {
+                        continue;
+                    }
                     let dot = if path.is_empty() { "" } else { "." };
                     // A name may be a text itself, in a table by labels. It is not told: it may be what was found.
                     self.text(record, &format!("{path}{dot}(a name)"), name, "");
@@ -150,7 +163,6 @@ impl Walk<'_> {
                     self.value(record, &format!("{path}[{place}]"), item, field);
                 }
             }
-            Value::String(_) if MADE.contains(&field) => {}
             Value::String(text) if field == FILE => self.file(record, path, text),
             Value::String(text) => match serde_json::from_str::<Value>(text) {
                 // A report that was signed is kept as it was written: as a text of JSON.
@@ -161,19 +173,25 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks at a region file line by line: what stands within quotes, and remarks.
+    /// Looks at a region file: at every text in it, and at its remarks. The telephones in it are those of desks. A date in
+    /// it may be of any year, so that dates count only beside "born".
     fn file(&mut self, record: &str, path: &str, text: &str) {
-        for (number, line) in (1..).zip(text.lines()) {
-            let place = format!("{path} line {number}");
-            for (part, words) in line.split('"').enumerate() {
-                let is_quoted = part % 2 == 1;
-                let source = if is_quoted { Source::PlaceName } else { Source::Remark };
-                let is_remark = !is_quoted && words.contains('#');
-                if (is_quoted && !line.contains("phone")) || is_remark {
-                    self.judge(record, &place, words, false, source);
+        let usual = std::mem::replace(&mut self.source, Source::Remark);
+        match toml::from_str::<Value>(text) {
+            Ok(mut file) => {
+                without_phones(&mut file);
+                self.value(record, path, &file, "");
+                for (number, line) in (1..).zip(text.lines()) {
+                    // A hash within quotes begins no remark, but what follows it may hold one.
+                    if let Some((_, remark)) = line.split_once('#') {
+                        self.judge(record, &format!("{path} line {number}"), remark, false, Source::Remark);
+                    }
                 }
             }
+            // What is no region file is looked at as it is.
+            Err(_) => self.text(record, path, text, ""),
         }
+        self.source = usual;
     }
 
     fn text(&mut self, record: &str, path: &str, text: &str, field: &str) {
@@ -215,14 +233,30 @@ fn plain_name(name: &str) -> &str {
     if is_ours { name } else { "(a name)" }
 }
 
-/// Returns a text without what machines make.
+/// Takes the numbers of desks out of a region file.
+fn without_phones(file: &mut Value) {
+    match file {
+        Value::Object(fields) => {
+            fields.retain(|name, value| name != PHONE || !value.is_string());
+            fields.values_mut().for_each(without_phones);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_phones),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Returns a text without what machines make. A time is left out where it is the whole text: within one, it may be a
+/// patient's.
 fn without_made(text: &str) -> String {
+    if time(text) == Some(text.len()) {
+        return LEFT_OUT.to_owned();
+    }
     let mut left = String::with_capacity(text.len());
     let mut rest = text;
     let mut before: Option<char> = None;
     while let Some(c) = rest.chars().next() {
         let at_edge = before.is_none_or(|before| !before.is_ascii_alphanumeric());
-        let made = [uuid(rest), digest(rest), time(rest)].into_iter().flatten().max().filter(|_| at_edge);
+        let made = [uuid(rest), digest(rest)].into_iter().flatten().max().filter(|_| at_edge);
         if let Some(length) = made {
             left.push_str(LEFT_OUT);
             rest = &rest[length..];
@@ -293,6 +327,8 @@ mod tests {
             "x01999434-7659-7190-8000-943476591900",
             "01999434-7659-7190-8000-9434765919001",
             "2026-11-24",
+            "DOB 1948-03-12T00:00:00Z",
+            "1948-03-12T00:00:00Z is when",
             "9434765919ab",
         ] {
             assert_eq!(made(text), text);

@@ -141,6 +141,8 @@ async fn every_planted_patient_is_found_by_its_place_and_not_repeated() {
     let cause = json!({"by": {"subject": "ana", "kind": "person", "role": "bed_manager", "trust": "ZA1"}, "verb": "RaiseNeed", "at": at(0).to_string()});
     let id = "01999434-7659-7190-8000-943476591900";
     let need = |record: Value| (Key::new(RecordKind::Need, id), json!({"v": 1, "r": record}));
+    let region = |toml: &str| (Key::new(RecordKind::Region, "za"), json!({"v": 1, "r": {"toml": toml}}));
+    let desk = "01632 960118";
     let report = json!({"decisions": [{"rationale": "for Mrs Ada Example"}]}).to_string();
     let planted = [
         (need(json!({"note": "943 476 5919 waits"})), "need/01999434-7659-7190-8000-943476591900", "r.note"),
@@ -171,13 +173,24 @@ async fn every_planted_patient_is_found_by_its_place_and_not_repeated() {
             "r.content.decisions[0].rationale",
         ),
         (
-            (
-                Key::new(RecordKind::Region, "za"),
-                json!({"v": 1, "r": {"toml": "id = \"za\"\nphone = \"01632 960118\"\n# ask Mrs Ada Example\n"}}),
-            ),
+            need(json!({"note": "DOB 1948-03-12T00:00:00Z"})),
+            "need/01999434-7659-7190-8000-943476591900",
+            "r.note",
+        ),
+        (need(json!({"subject": "999 000 0018"})), "need/01999434-7659-7190-8000-943476591900", "r.subject"),
+        (
+            region(&format!("id = \"za\"\nphone = \"{desk}\"\n# ask Mrs Ada Example\n")),
             "region/za",
             "r.toml line 3",
         ),
+        (
+            region(&format!("site = [{{ phone = \"{desk}\", code = \"999-000-0018\" }}]\n")),
+            "region/za",
+            "r.toml.site[0].code",
+        ),
+        (region("[a]\nid = 'for 943 476 5919'\n"), "region/za", "r.toml.a.id"),
+        (region("reason = \"\"\"\nask\n999 000 0018 there\"\"\"\n"), "region/za", "r.toml.reason"),
+        (region("id = '\"' # Mrs Adela Example asks\n"), "region/za", "r.toml line 1"),
     ];
     let expected: Vec<(&str, &str)> = planted.iter().map(|(_, record, field)| (*record, *field)).collect();
     for ((key, body), ..) in &planted {
@@ -190,7 +203,9 @@ async fn every_planted_patient_is_found_by_its_place_and_not_repeated() {
     for one in &found {
         let told = one.to_string();
         assert!(
-            !["943", "999000", "1948", "82M", "Ada"].iter().any(|part| told.replace(id, "").contains(part)),
+            !["943", "999000", "999 ", "999-", "1948", "82M", "Ada", "Adela"]
+                .iter()
+                .any(|part| told.replace(id, "").contains(part)),
             "{told}"
         );
     }
