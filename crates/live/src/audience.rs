@@ -5,8 +5,8 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
-use fallow_ledger::picture::Picture;
-use fallow_ledger::{RecordKind, Revision};
+use fallow_ledger::RecordKind;
+use fallow_ledger::picture::{Applied, Picture};
 
 /// So many of the latest changes are kept for the watchers of an audience that come to them a little later than the
 /// first; who is further behind writes for itself.
@@ -45,7 +45,8 @@ pub struct Audience(Mutex<VecDeque<Written>>);
 /// What a change means, as it goes over the wire; nothing when they may not see it.
 #[derive(Debug)]
 struct Written {
-    revision: Revision,
+    /// Itself, not its number: another history of the ledger has other changes under the same ones.
+    change: Arc<Applied>,
     region: Standing,
     messages: Bytes,
 }
@@ -59,11 +60,12 @@ pub(crate) fn standing(picture: &Picture) -> Standing {
 }
 
 impl Audience {
-    /// Returns what the change at a revision means under a region: what another watcher has written, else what `write`
-    /// returns. What was written under another region is written again.
+    /// Returns what a change means under a region: what another watcher has written, else what `write` returns. What was
+    /// written under another region is written again, and so is what was written of another change: a watcher that was held
+    /// up still comes to those from before the picture was drawn afresh.
     pub(crate) fn written(
         self: &Arc<Self>,
-        revision: Revision,
+        change: &Arc<Applied>,
         region: Standing,
         write: impl FnOnce() -> Bytes,
     ) -> Bytes {
@@ -71,14 +73,15 @@ impl Audience {
         if Arc::strong_count(self) == 1 {
             return write();
         }
+        let revision = change.revision;
         let mut kept = locked(&self.0);
-        let first = kept.front().map_or(revision, |written| written.revision);
+        let first = kept.front().map_or(revision, |written| written.change.revision);
         let place = revision.0.checked_sub(first.0).and_then(|place| usize::try_from(place).ok());
         // Further behind than what is kept.
         let Some(place) = place else { return write() };
         if let Some(written) = kept.get_mut(place) {
-            if written.region != region {
-                *written = Written { revision, region, messages: write() };
+            if written.region != region || !Arc::ptr_eq(&written.change, change) {
+                *written = Written { change: change.clone(), region, messages: write() };
             }
             return written.messages.clone();
         }
@@ -89,7 +92,7 @@ impl Audience {
             kept.pop_front();
         }
         let messages = write();
-        kept.push_back(Written { revision, region, messages: messages.clone() });
+        kept.push_back(Written { change: change.clone(), region, messages: messages.clone() });
         messages
     }
 }
@@ -100,18 +103,43 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use fallow_ledger::Revision;
+
     use super::*;
 
+    /// Asks for changes by revision and region; the same revision is the same change throughout.
     fn texts(audience: &Arc<Audience>, asked: &[(u64, u64)]) -> Vec<String> {
+        static CHANGES: Mutex<BTreeMap<u64, Arc<Applied>>> = Mutex::new(BTreeMap::new());
         let mut number = 0;
         let text = |(revision, region): &(u64, u64)| {
-            let written = audience.written(Revision(*revision), [*region, 0], || {
+            let change = locked(&CHANGES).entry(*revision).or_insert_with(|| change(*revision)).clone();
+            let written = audience.written(&change, [*region, 0], || {
                 number += 1;
                 Bytes::from(format!("{revision} under {region}, written as number {number}"))
             });
             String::from_utf8(written.to_vec()).unwrap()
         };
         asked.iter().map(text).collect()
+    }
+
+    fn change(revision: u64) -> Arc<Applied> {
+        Arc::new(Applied { revision: Revision(revision), items: Vec::new(), cause: Bytes::new() })
+    }
+
+    #[test]
+    fn a_change_of_another_history_is_not_taken_for_the_one_of_the_same_number() {
+        let all = Audiences::default();
+        let (first, second) = (all.join(1), all.join(1));
+        let (old, new) = (change(7), change(7));
+        let told = |audience: &Arc<Audience>, change, text: &'static str| {
+            audience.written(change, [1, 1], || Bytes::from_static(text.as_bytes()))
+        };
+        assert_eq!(told(&first, &old, "old"), "old");
+        assert_eq!(told(&second, &new, "new"), "new");
+        assert_eq!(told(&second, &new, "not written again"), "new");
+        assert_eq!(told(&first, &old, "old"), "old");
     }
 
     #[test]

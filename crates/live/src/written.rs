@@ -161,7 +161,7 @@ where
                 let Some(cursor) = watching.watch.cursor() else { return false };
                 // Before it is looked at: what comes into force meanwhile makes it be written again for the next.
                 let region = standing(&self.picture);
-                let messages = self.audience.written(applied.revision, region, || {
+                let messages = self.audience.written(applied, region, || {
                     let mut all = Piece::default();
                     for told in meanings(applied, kind, cursor, see) {
                         all.push(framed(&wire(told)));

@@ -453,3 +453,56 @@ async fn a_written_watch_tells_what_it_has_before_it_says_why_it_ends() {
     assert!(ended.to_string().ends_with(&told.last().unwrap().cursor), "{ended}");
     assert!(pieces.next().await.is_none());
 }
+
+#[tokio::test]
+#[allow(clippy::disallowed_methods)] // a test's own task, ended with its world
+async fn who_comes_late_to_what_was_lost_and_who_watches_what_is_now_are_each_told_their_own() {
+    for is_late_first in [true, false] {
+        let mut world = world().await;
+        let audience = Audiences::default().join(0);
+        let mut late = world.pieces(&audience, Reach::Region);
+        assert_eq!(so_far(&mut late).await.len(), 1);
+        world.offers(10).await;
+
+        // The ledger goes on in another history that ends before, while one of them has not looked.
+        world.follower.abort();
+        let region = world.ledger.snapshot().await.unwrap().0.into_iter();
+        let region = region.filter(|record| record.key.kind == RecordKind::Region);
+        world.ledger = Arc::new(MemoryLedger::default());
+        for record in region {
+            world.ledger.commit(Commit::new(AT).writing(record.key, record.body)).await.unwrap();
+        }
+        world.follower = tokio::spawn(follow(world.ledger.clone(), world.live.picture().clone()));
+        let drawn = async {
+            while !world.live.picture().still().all(RecordKind::Offer).is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, drawn).await.unwrap();
+        let mut now = world.pieces(&audience, Reach::Region);
+        assert_eq!(so_far(&mut now).await.len(), 1);
+        world.offers(20).await;
+
+        let mut told = Vec::new();
+        for is_late in [is_late_first, !is_late_first] {
+            let piece = if is_late { late.next().await } else { now.next().await };
+            told.push(unwritten(&piece.unwrap().unwrap()));
+        }
+        if !is_late_first {
+            told.reverse();
+        }
+        let of = |told: &[WatchOffersResponse]| {
+            let one = |message: &WatchOffersResponse| {
+                let Some(watch_offers_response::Item::Removed(item)) = &message.item else { return None };
+                Some((item.clone(), message.cursor.split_once('.').unwrap().0.to_owned()))
+            };
+            told.iter().map(|message| one(message).unwrap()).collect::<Vec<_>>()
+        };
+        let (was, is) = (of(&told[0]), of(&told[1]));
+        let staffed = |of: &[(String, String)]| of.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
+        assert_eq!(staffed(&was), ["Now(10)", "Now(11)", "Now(12)"]);
+        assert_eq!(staffed(&is), ["Now(20)", "Now(21)", "Now(22)"]);
+        assert!(was.iter().all(|one| is.iter().all(|other| one.1 != other.1)), "{was:?} and {is:?}");
+        assert_eq!(late.next().await.unwrap().unwrap_err().reason(), "CURSOR_GONE");
+    }
+}
