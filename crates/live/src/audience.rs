@@ -11,6 +11,8 @@ use fallow_ledger::picture::{Applied, Picture};
 /// So many of the latest changes are kept for the watchers of an audience that come to them a little later than the
 /// first; who is further behind writes for itself.
 const KEPT: usize = 256;
+/// Of so many bytes together at most: a whole state of a thousand offers makes most of a megabyte.
+const KEPT_BYTES: usize = 1024 * 1024;
 
 /// The audiences of a process for one kind of watch, by everything that decides what a watcher is told: how far it sees,
 /// and what it asked for.
@@ -40,7 +42,36 @@ impl<K: Eq + Hash> Audiences<K> {
 
 /// Watchers of one picture who are told the same.
 #[derive(Debug, Default)]
-pub struct Audience(Mutex<VecDeque<Written>>);
+pub struct Audience(Mutex<Kept>);
+
+/// The latest changes, dense, so that a change's place follows from its number.
+#[derive(Debug, Default)]
+struct Kept {
+    changes: VecDeque<Written>,
+    /// Of all messages together.
+    bytes: usize,
+}
+
+impl Kept {
+    /// Keeps what was written in a place, be it the next or one that is taken; what is greater than all that may be kept
+    /// makes a gap, and nothing from before a gap is kept.
+    fn put(&mut self, place: usize, written: Written) {
+        if place > self.changes.len() || written.messages.len() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        if written.messages.len() > KEPT_BYTES {
+            return;
+        }
+        self.bytes += written.messages.len();
+        match self.changes.get_mut(place) {
+            Some(taken) => self.bytes -= std::mem::replace(taken, written).messages.len(),
+            None => self.changes.push_back(written),
+        }
+        while self.changes.len() > KEPT || self.bytes > KEPT_BYTES {
+            self.bytes -= self.changes.pop_front().map_or(self.bytes, |oldest| oldest.messages.len());
+        }
+    }
+}
 
 /// What a change means, as it goes over the wire; nothing when they may not see it.
 #[derive(Debug)]
@@ -75,24 +106,16 @@ impl Audience {
         }
         let revision = change.revision;
         let mut kept = locked(&self.0);
-        let first = kept.front().map_or(revision, |written| written.change.revision);
+        let first = kept.changes.front().map_or(revision, |written| written.change.revision);
         let place = revision.0.checked_sub(first.0).and_then(|place| usize::try_from(place).ok());
         // Further behind than what is kept.
         let Some(place) = place else { return write() };
-        if let Some(written) = kept.get_mut(place) {
-            if written.region != region || !Arc::ptr_eq(&written.change, change) {
-                *written = Written { change: change.clone(), region, messages: write() };
-            }
+        let same = |written: &&Written| written.region == region && Arc::ptr_eq(&written.change, change);
+        if let Some(written) = kept.changes.get(place).filter(same) {
             return written.messages.clone();
         }
-        // The kept changes are dense, so that a change's place follows from its number.
-        if place > kept.len() {
-            kept.clear();
-        } else if kept.len() == KEPT {
-            kept.pop_front();
-        }
         let messages = write();
-        kept.push_back(Written { change: change.clone(), region, messages: messages.clone() });
+        kept.put(place, Written { change: change.clone(), region, messages: messages.clone() });
         messages
     }
 }
@@ -159,7 +182,7 @@ mod tests {
         ];
         assert_eq!(told, expected);
         drop((first, second));
-        assert_eq!(locked(&all.join("staff").0).len(), 0);
+        assert_eq!(locked(&all.join("staff").0).changes.len(), 0);
         assert_eq!(locked(&all.0).len(), 1, "those whom everybody has left are forgotten");
     }
 
@@ -170,7 +193,7 @@ mod tests {
         let last = 10 + u64::try_from(KEPT).unwrap();
         let in_order: Vec<(u64, u64)> = (10..=last).map(|revision| (revision, 1)).collect();
         assert_eq!(texts(&first, &in_order).len(), KEPT + 1);
-        assert_eq!(locked(&first.0).len(), KEPT);
+        assert_eq!(locked(&first.0).changes.len(), KEPT);
         let told = texts(&second, &[(10, 1), (11, 1), (last + 5, 1), (last, 1), (last + 5, 1)]);
         assert_eq!(told[0], "10 under 1, written as number 1");
         assert!(told[1].starts_with("11 under 1, written as number 2"), "{}", told[1]);
@@ -179,5 +202,29 @@ mod tests {
         assert_eq!(told[4], told[2]);
         drop(second);
         assert_eq!(texts(&first, &[(last + 5, 1)])[0], format!("{} under 1, written as number 1", last + 5));
+    }
+
+    #[test]
+    fn no_more_bytes_are_kept_than_may_be_and_nothing_that_is_greater() {
+        let all = Audiences::default();
+        let (audience, _other) = (all.join(1), all.join(1));
+        let tell = |revision: u64, region: u64, bytes: usize| {
+            let written = audience.written(&change(revision), [region, 0], || vec![0; bytes].into());
+            assert_eq!(written.len(), bytes);
+            let kept = locked(&audience.0);
+            assert_eq!(kept.bytes, kept.changes.iter().map(|one| one.messages.len()).sum::<usize>());
+            kept.changes.iter().map(|one| one.change.revision.0).collect::<Vec<_>>()
+        };
+        let third = KEPT_BYTES / 3;
+        for revision in 1..=9 {
+            tell(revision, 1, third);
+        }
+        assert_eq!(tell(10, 1, third), [8, 9, 10]);
+        // Written again, it may be greater.
+        assert_eq!(tell(9, 2, 2 * third), [9, 10]);
+        assert_eq!(tell(11, 2, KEPT_BYTES), [11]);
+        assert!(tell(12, 2, KEPT_BYTES + 1).is_empty());
+        assert_eq!(tell(13, 2, 10), [13]);
+        assert!(tell(13, 3, KEPT_BYTES + 1).is_empty());
     }
 }
