@@ -1,5 +1,7 @@
 //! `PublishOffer`: a new offer, or the same one again by the trust's own key. Also several at once, as a stream brings them.
 
+use std::cmp::Ordering;
+
 use fallow_api::status::Failure;
 use fallow_domain::decide::offer::{OfferReport, publish};
 use fallow_domain::ids::{Label, OfferId};
@@ -39,6 +41,17 @@ impl<'a> Publishing<'a> {
     /// Returns the offer that holds its source key.
     fn known(&self, view: &View) -> Option<OfferId> {
         self.claim.as_ref().and_then(|claim| view.get(claim)).and_then(holder)
+    }
+
+    /// Says what it comes to when the offer that holds its source key carries its number already, or a later one.
+    fn told_before(&self, view: &View) -> Option<Result<OfferId, Refusal>> {
+        let id = self.known(view)?;
+        let Some(Record::Offer(offer)) = view.get(&offer_key(&id)) else { return None };
+        if is_as_late(offer, self.report)? == Ordering::Equal {
+            Some(Ok(id))
+        } else {
+            Some(Err(overtaken(offer)))
+        }
     }
 
     /// Returns the offer that it is about. An ended offer is history: the same key then begins a new one.
@@ -88,7 +101,7 @@ pub(crate) async fn run(
 }
 
 /// Publishes reports of different source keys in one commit, each decided on what those before it made. One that is
-/// refused changes nothing and holds up none of the others. Returns for each the revision at which its offer stands.
+/// refused changes nothing and holds up none of the others; one whose number its offer carries is not written again. Returns for each the revision at which its offer stands.
 ///
 /// # Errors
 /// The store's troubles and lost races, which are of all of them: then nothing was published.
@@ -100,8 +113,9 @@ pub(crate) async fn run_all(
     let all = reports.iter().map(Publishing::new).collect::<Result<Vec<_>, Failure>>()?;
     let picture = call.live.picture();
     let first = all.iter().flat_map(|publishing| publishing.first(picture)).collect();
-    // As the last attempt decided: the offer, and whether anything was to be written of it.
-    let mut ends: Vec<Result<(OfferId, bool), Failure>> = Vec::with_capacity(all.len());
+    // As the last attempt decided: the revision at which the offer stood and goes on to stand, or nothing of one that was to
+    // be written.
+    let mut ends: Vec<Result<Option<u64>, Failure>> = Vec::with_capacity(all.len());
     let done = call
         .live
         .mutate(mutation, first, |view| {
@@ -113,14 +127,20 @@ pub(crate) async fn run_all(
             let (mut now, mut changed) = (neighbours::records(view), Records::default());
             let mut claims = Vec::new();
             for publishing in &all {
+                // What the picture knew may have been older than this.
+                if let Some(told) = publishing.told_before(view) {
+                    ends.push(told.map(|id| Some(view.revision(&offer_key(&id)).0)).map_err(Failure::from));
+                    continue;
+                }
                 let (id, report) = (publishing.offer(view), publishing.report.clone());
                 match publish(&now, &id, report, false, &call.actor, call.at) {
                     Ok(changes) => {
-                        if !changes.is_empty() {
+                        let stands = changes.is_empty().then(|| view.revision(&offer_key(&id)).0);
+                        if stands.is_none() {
                             claims.extend(publishing.new_claim(&id)?);
                             now.apply(changes.clone());
                         }
-                        ends.push(Ok((id, !changes.is_empty())));
+                        ends.push(Ok(stands));
                         changed.apply(changes);
                     }
                     // What was read does not hang together, and so nothing of it is decided.
@@ -136,11 +156,19 @@ pub(crate) async fn run_all(
             Ok(Step::Write { writes, answer: () })
         })
         .await?;
-    let revision = |(id, is_written): (OfferId, bool)| match is_written {
-        true => done.revision.0,
-        false => picture.get(&offer_key(&id)).map_or(0, |seen| seen.revision.0),
-    };
-    Ok(ends.into_iter().map(|end| end.map(revision)).collect())
+    Ok(ends.into_iter().map(|end| Ok(end?.unwrap_or(done.revision.0))).collect())
+}
+
+/// Compares the number of a report with the one that its offer carries, where both have one; nothing when the report's is
+/// the later.
+pub(crate) fn is_as_late(offer: &Offer, report: &OfferReport) -> Option<Ordering> {
+    Some(report.source_seq?.cmp(&offer.source_seq?)).filter(|order| order.is_le())
+}
+
+/// Returns the refusal of a report that is older than what its offer carries.
+pub(crate) fn overtaken(offer: &Offer) -> Refusal {
+    let text = "this feed has reported the offer under a later number";
+    Refusal::new(reason::OUT_OF_ORDER_FEED, text).with("last", offer.source_seq.unwrap_or_default())
 }
 
 /// Returns the keys that have still to be read before these can be decided on.

@@ -6,12 +6,14 @@
 //! Items that have come by the time the last ones are written go into one commit: each is parsed, looked at and decided on
 //! by itself and in order, but they are written, and waited for, once.
 
+use std::cmp::Ordering;
+
 use fallow_api::convert::{self, Check};
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::decide::offer::OfferReport;
 use fallow_domain::offer::Source;
-use fallow_domain::refusal::{Refusal, reason};
+use fallow_domain::refusal::reason;
 use fallow_host::texts;
 use fallow_ledger::record::{offer_key, source_claim_key};
 use fallow_live::call::Call;
@@ -71,19 +73,17 @@ async fn publish_all(call: &Call, waiting: &mut Vec<(usize, OfferReport)>, ends:
     }
 }
 
-/// Says what an item comes to whose offer carries its number already, or a later one.
+/// Says what an item comes to whose offer carries its number already, or a later one, as far as the picture knows: what has
+/// to be decided looks again, for the picture may be behind.
 fn told_before(call: &Call, report: &OfferReport) -> Option<End> {
     let picture = call.live.picture();
     let claim = source_claim_key(report.trust, report.source_key.as_ref()?.as_str());
     let id = picture.get(&claim).and_then(|seen| holder(&seen.record))?;
     let seen = picture.get(&offer_key(&id))?;
-    let (last, now) = (offer_of(&seen.record)?.source_seq?, report.source_seq?);
-    if now == last {
-        return Some(Ok(seen.revision.0));
-    }
-    (now < last).then(|| {
-        let text = "this feed has reported the offer under a later number";
-        Err(Refusal::new(reason::OUT_OF_ORDER_FEED, text).with("last", last).into())
+    let offer = offer_of(&seen.record)?;
+    Some(match publish::is_as_late(offer, report)? {
+        Ordering::Equal => Ok(seen.revision.0),
+        _ => Err(publish::overtaken(offer).into()),
     })
 }
 
@@ -108,4 +108,120 @@ fn parse(call: &Call, item: &v1::StreamOffersRequest) -> Result<OfferReport, Fai
     }
     let report = check.finish(report)?;
     Ok(OfferReport { source_seq: seq, ..report })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use fallow_domain::actor::{Actor, ActorKind, Role};
+    use fallow_domain::ids::{Label, OfferId, RegionId};
+    use fallow_domain::standing::RegionState;
+    use fallow_ledger::follow::follow;
+    use fallow_ledger::picture::Picture;
+    use fallow_ledger::record::{Record, region_key};
+    use fallow_ledger::{Commit, Ledger, MemoryLedger, RecordKind, Versioned};
+    use fallow_live::Live;
+    use fallow_live::pages::PageKey;
+    use jiff::Timestamp;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::verbs;
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+    const SOON: Duration = Duration::from_secs(5);
+    const REGION: &str = r#"
+        region = { id = "Y99", name = "Small" }
+        trust = [{ ods = "AAA", name = "A" }]
+        site = [{ code = "AAA01", trust = "AAA", name = "A", lat = 53, lon = -2, kind = "HOSPITAL" }]
+    "#;
+
+    fn actor() -> Actor {
+        Actor {
+            subject: Label::parse("bed-state").unwrap(),
+            kind: ActorKind::System,
+            role: Role::TrustSystem,
+            trust: Some("AAA".parse().unwrap()),
+        }
+    }
+
+    /// A process over the ledger, with its follower.
+    async fn process(ledger: &Arc<MemoryLedger>) -> (Live, JoinSet<()>) {
+        let (picture, mut follower) = (Arc::new(Picture::default()), JoinSet::new());
+        follower.spawn(follow(ledger.clone(), picture.clone()));
+        let (_, cursor) = ledger.snapshot().await.unwrap();
+        assert!(picture.reached(cursor.revision(), SOON).await);
+        let id = RegionId::parse("Y99").unwrap();
+        (Live::new(id, ledger.clone(), picture, PageKey::new(b"test")), follower)
+    }
+
+    async fn send(live: &Live, source_seq: i64, staffed: i64) -> End {
+        let until = prost_types::Timestamp { seconds: 86_400, nanos: 0 };
+        let item = v1::StreamOffersRequest {
+            feed: "bed-state".into(),
+            source_seq,
+            offer: Some(v1::Offer {
+                source_key: "bay 1".into(),
+                site: "AAA01".into(),
+                resource: Some(v1::Resource {
+                    kind: v1::ResourceKind::Bed.into(),
+                    code: "GA_ADULT".into(),
+                    ..Default::default()
+                }),
+                figures: Some(v1::Figures { staffed, ..Default::default() }),
+                window: Some(v1::Window { from: None, until: Some(until) }),
+                cadence: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
+                ..Default::default()
+            }),
+        };
+        let call = Call::new(live, actor(), AT, None).unwrap();
+        items(&call, &[item]).await.pop().unwrap()
+    }
+
+    async fn offers(ledger: &MemoryLedger) -> Vec<Versioned> {
+        let mut records = ledger.snapshot().await.unwrap().0;
+        records.retain(|record| record.key.kind == RecordKind::Offer);
+        records
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_behind_writes_no_number_over_a_later_one_and_none_twice() {
+        let ledger = Arc::new(MemoryLedger::default());
+        let id = RegionId::parse("Y99").unwrap();
+        let state = RegionState {
+            toml: REGION.to_owned(),
+            version: 1,
+            modes: Default::default(),
+            applied_at: AT,
+            applied_by: actor(),
+        };
+        let region = Commit::new(AT).writing(region_key(&id), Record::Region(state).encode());
+        ledger.commit(region).await.unwrap();
+        let (behind, mut follower) = process(&ledger).await;
+        let (ahead, _follower) = process(&ledger).await;
+        let first = send(&behind, 4, 4).await.unwrap();
+        assert_eq!(send(&behind, 4, 4).await.unwrap(), first);
+        follower.shutdown().await;
+
+        // It goes on through another process, and somebody mends the figure by hand.
+        send(&ahead, 6, 6).await.unwrap();
+        let offer = OfferId::parse(&offers(&ledger).await[0].key.id).unwrap();
+        let call = Call::new(&ahead, actor(), AT, None).unwrap();
+        let by_hand = call.unnamed("AdjustOffer", false);
+        verbs::adjust(&call, &by_hand, &offer, 1).await.unwrap();
+        let before = offers(&ledger).await;
+        assert_eq!(behind.picture().get(&offer_key(&offer)).unwrap().revision.0, first, "it is behind");
+
+        let late = send(&behind, 5, 5).await.unwrap_err();
+        assert_eq!(late.reason(), "OUT_OF_ORDER_FEED");
+        assert_eq!(offers(&ledger).await, before);
+        let again = send(&behind, 6, 6).await.unwrap();
+        assert_eq!(again, before[0].revision.0);
+        assert_eq!(offers(&ledger).await, before);
+        // What is new is taken.
+        send(&behind, 7, 7).await.unwrap();
+        assert_ne!(offers(&ledger).await, before);
+    }
 }
