@@ -4,6 +4,7 @@ mod approvals;
 mod fake;
 mod records;
 mod stage;
+mod two_people;
 mod upload;
 
 use std::net::SocketAddr;

@@ -14,10 +14,10 @@ use fallow_api::v1::{
 use http::{HeaderMap, StatusCode};
 
 pub(super) use self::proposal::is_incident_between;
-use self::view::{Board, FileShown};
+use self::view::{Board, FileShown, Said};
 pub(super) use self::view::{between, what};
 use super::frame::{Frame, Place, rendered};
-use super::problem::{Control, summary};
+use super::problem::{Control, error_of, summary, summary_of_row};
 use super::situation::sections::{Entry, Section, sections};
 use crate::app::{Update, Visit};
 use crate::form::{Fields, Posted};
@@ -30,9 +30,13 @@ pub(crate) const FILE_FORM_BYTES_MAX: usize = 1_600 * 1024;
 const CONTROLS: &[Control] = &[
     Control::new("apply_region.toml", "toml", "Region file"),
     Control::new("action.reason", "reason", "Why"),
-    Control::new("reason", "waiting", "Why it is refused"),
-    Control::new("note", "unreviewed", "What the review found"),
     Control::new("action", "waiting", "Action"),
+];
+/// The controls of the forms that each row has; their ids end in the row's.
+const OF_ROWS: &[Control] = &[
+    Control::new("reason", "why-", "Why it is refused"),
+    Control::new("note", "found-", "What the review found"),
+    Control::new("action", "action-", "Action"),
 ];
 
 #[derive(Template)]
@@ -100,7 +104,7 @@ pub(crate) async fn refuse(Posted { visit, fields }: Posted) -> Response {
             let refused = answer.into_inner().action.unwrap_or_default();
             visit.done(format!("Nothing is done. {}", refused.text), "/actions")
         }
-        Err(status) => show(&visit, Some(status.into()), None).await,
+        Err(status) => say_again(&visit, status.into(), &fields, ("reason", false)).await,
     }
 }
 
@@ -118,7 +122,7 @@ pub(crate) async fn review(Posted { visit, fields }: Posted) -> Response {
             let reviewed = answer.into_inner().action.unwrap_or_default();
             visit.done(format!("The review is kept. {}", reviewed.text), "/actions")
         }
-        Err(status) => show(&visit, Some(status.into()), None).await,
+        Err(status) => say_again(&visit, status.into(), &fields, ("note", true)).await,
     }
 }
 
@@ -158,7 +162,33 @@ struct Filled<'f> {
     checked: Option<FileShown>,
 }
 
+/// Shows the page again with what somebody said of an action, and what is wrong with it.
+async fn say_again(
+    visit: &Visit,
+    problem: Problem,
+    fields: &Fields,
+    (field, is_review): (&str, bool),
+) -> Response {
+    let id = if is_review { "found-" } else { "why-" };
+    let said = Said {
+        action: fields.text("asked").to_owned(),
+        is_review,
+        text: fields.text(field).to_owned(),
+        error: error_of(Some(&problem), OF_ROWS, id),
+    };
+    show_with(visit, Some(problem), None, Some(said)).await
+}
+
 async fn show(visit: &Visit, problem: Option<Problem>, filled: Option<Filled<'_>>) -> Response {
+    show_with(visit, problem, filled, None).await
+}
+
+async fn show_with(
+    visit: &Visit,
+    problem: Option<Problem>,
+    filled: Option<Filled<'_>>,
+    said: Option<Said>,
+) -> Response {
     if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
         return way;
     }
@@ -167,12 +197,17 @@ async fn show(visit: &Visit, problem: Option<Problem>, filled: Option<Filled<'_>
         read(visit),
         file_form(visit, filled)
     );
-    visit.answer(board.map(|board| {
+    visit.answer(board.map(|mut board| {
+        let said_of = said.as_ref().map(|said| said.action.clone());
+        let is_shown = said.is_some_and(|said| board.say_again(said));
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
         let page = Page {
             frame,
             sections: sections(Section::Actions),
-            problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
+            problem: problem.map_or_else(String::new, |problem| match said_of.filter(|_| is_shown) {
+                Some(row) => summary_of_row(&problem, OF_ROWS, &row),
+                None => summary(&problem, CONTROLS),
+            }),
             board: rendered(&board),
             file,
         };

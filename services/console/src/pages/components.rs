@@ -346,3 +346,24 @@ fn macros_render_what_nhs_uk_frontend_renders() {
     println!("compared: {compared:?}");
     assert!(compared.values().sum::<usize>() >= 60, "hardly anything was compared: {compared:?}");
 }
+
+#[test]
+fn no_page_has_a_class_that_is_gone() {
+    let gone = ["class=\"tag", "class=\"hint", "class=\"error-summary"];
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let (mut looked, mut wrong) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "html") {
+                looked += 1;
+                let text = fs::read_to_string(&path).unwrap();
+                wrong.extend(gone.iter().filter(|one| text.contains(*one)).map(|one| (path.clone(), *one)));
+            }
+        }
+    }
+    assert!(looked >= 40, "{looked} templates");
+    assert!(wrong.is_empty(), "use the macros of components.html: {wrong:#?}");
+}

@@ -37,15 +37,24 @@ struct Summary<'a> {
     problem: &'a Problem,
     is_change: bool,
     /// Each with the id of the control to mend, empty where there is none.
-    lines: Vec<(&'static str, String)>,
+    lines: Vec<(String, String)>,
 }
 
 /// Writes the summary that stands on top of a page whose form was refused.
 pub(crate) fn summary(problem: &Problem, controls: &[Control]) -> String {
+    summary_of_row(problem, controls, "")
+}
+
+/// The same of a form that each row of a page has: an id of a control that ends in a dash goes on with the row's.
+pub(crate) fn summary_of_row(problem: &Problem, controls: &[Control], row: &str) -> String {
     let lines = problem.violations.iter().map(|violation| {
         let control = controls.iter().find(|control| control.is_meant_by(&violation.field));
         let name = control.map_or(violation.field.as_str(), |control| control.name);
-        (control.map_or("", |control| control.id), format!("{name}: {}", violation.text))
+        let id = match control.map_or("", |control| control.id) {
+            begun if begun.ends_with('-') => format!("{begun}{row}"),
+            whole => whole.to_owned(),
+        };
+        (id, format!("{name}: {}", violation.text))
     });
     let lines = lines.collect();
     rendered(&Summary { problem, is_change: problem.kind == Kind::ChangedMeanwhile, lines })

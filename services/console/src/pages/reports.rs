@@ -166,7 +166,13 @@ impl Asked {
     /// Returns the address of the same as a file.
     fn file(&self) -> String {
         let (kind, days, trust) = (self.kind().key(), self.days(), encoded(&self.trust));
-        format!("/reports/report.csv?kind={kind}&days={days}&trust={trust}")
+        let file = format!("/reports/report.csv?kind={kind}&days={days}&trust={trust}");
+        match self.thresholds.as_str() {
+            thresholds if self.kind() == Kind::Rules && !thresholds.is_empty() => {
+                format!("{file}&thresholds={}", encoded(thresholds))
+            }
+            _ => file,
+        }
     }
 }
 

@@ -85,6 +85,21 @@ struct Row {
     can_review: bool,
     state: &'static str,
     ended: String,
+    /// What the viewer wrote in the row's form, when it was refused, and what is wrong with it.
+    said: Option<String>,
+    error: Option<String>,
+    /// Whether it was the viewer's role that asked, so that it may be theirs to take back.
+    is_own: bool,
+}
+
+/// What somebody said of an action, which was refused.
+pub(super) struct Said {
+    pub(super) action: String,
+    /// Whether it is a review, and no refusal.
+    pub(super) is_review: bool,
+    pub(super) text: String,
+    /// What is wrong with it, as far as it is the text.
+    pub(super) error: Option<String>,
 }
 
 /// A region file and what it changes.
@@ -135,6 +150,19 @@ impl Board {
             more: proposals.len().saturating_sub(PROPOSALS_SHOWN),
             takes_part: takes_part_in_any(visit.viewer()),
         }
+    }
+}
+
+impl Board {
+    /// Puts what somebody said back into the form of its row; says whether that is still there.
+    pub(super) fn say_again(&mut self, said: Said) -> bool {
+        let rows = if said.is_review { &mut self.unreviewed } else { &mut self.waiting };
+        let has_form = |row: &Row| if said.is_review { row.can_review } else { row.can_refuse };
+        let Some(row) = rows.iter_mut().find(|row| row.id == said.action && has_form(row)) else {
+            return false;
+        };
+        (row.said, row.error) = (Some(said.text), said.error);
+        true
     }
 }
 
@@ -201,16 +229,17 @@ impl Row {
             State::Confirmed if !action.reviewed_by.is_empty() => {
                 let (who, when) = (&action.reviewed_by, action.reviewed_at.as_ref());
                 let review = said(who, "reviewed it", when, &action.review_note);
-                ("Done", format!("{confirmed}; {review}"))
+                ("Done", format!("{confirmed}. {review}"))
             }
             State::Confirmed if review.is_empty() => ("Done", confirmed),
             State::Confirmed => ("Done", format!("{confirmed}; to be reviewed by {review}")),
             State::Refused => {
                 let (who, when) = (&action.refused_by, action.refused_at.as_ref());
-                ("Refused", said(who, "refused it", when, &action.refused_because))
+                let did = if was_taken_back(action) { "took it back" } else { "refused it" };
+                ("Refused", said(who, did, when, &action.refused_because))
             }
             State::Expired => {
-                ("Not done", format!("nobody confirmed it by {}", at(action.expires_at.as_ref())))
+                ("Not done", format!("Nobody confirmed it by {}", at(action.expires_at.as_ref())))
             }
         };
         Self {
@@ -231,6 +260,9 @@ impl Row {
             cannot,
             state,
             ended,
+            said: None,
+            error: None,
+            is_own: viewer.role == action.proposed_by,
         }
     }
 }
@@ -250,6 +282,13 @@ fn takes_part(action: &Action, viewer: &Viewer) -> bool {
     let role = viewer.role.as_str();
     let is_of_trust = role != "site_lead" || viewer.trust.as_deref() == Some(action.for_trust.as_str());
     roles_of(action).contains(&role) && is_of_trust
+}
+
+/// Says whether who asked for it took it back: another in their role refuses it, and only the service tells the two apart.
+fn was_taken_back(action: &Action) -> bool {
+    let said = format!(" Taken back: {}", action.refused_because.trim());
+    let told = action.text.trim_end_matches('.');
+    action.refused_by == action.proposed_by && told.ends_with(said.trim_end_matches('.'))
 }
 
 /// Says whether it broke glass and nobody has looked at it again.
@@ -384,6 +423,27 @@ mod tests {
         ] {
             assert_eq!(may_review(&done, &viewer(role, trust)), reviews, "{role} {trust:?}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_back_was_not_refused() {
+        let now = Now { at: "2026-11-24T14:32:00Z".parse().unwrap(), zone: jiff::tz::TimeZone::UTC };
+        let ended = |by: &str, text: &str| {
+            let refused = Action {
+                refused_by: by.to_owned(),
+                refused_because: "asked too soon".to_owned(),
+                text: text.to_owned(),
+                state: State::Refused.into(),
+                ..action("icb", Call::AnswerProposal(Default::default()))
+            };
+            Row::new(&refused, &now, &viewer("gold", None), &Directory::default()).ended
+        };
+        let back = ended("icb", "Reason: x. Taken back: asked too soon.");
+        assert!(back.starts_with("Integrated care board took it back, "), "{back}");
+        let same_role = ended("icb", "Reason: x. Integrated care board refused it: asked too soon.");
+        assert!(same_role.starts_with("Integrated care board refused it, "), "{same_role}");
+        let other = ended("coordinator", "Reason: x. Coordinator refused it: asked too soon.");
+        assert!(other.starts_with("Coordinator refused it, "), "{other}");
     }
 
     #[test]

@@ -91,7 +91,8 @@ impl View {
                 .iter()
                 .map(|cell| if cell.text == NOTHING { "0".to_owned() } else { cell.text.clone() });
             let note = self.has_notes.then(|| row.note.clone());
-            std::iter::once(row.name.clone()).chain(numbers).chain(note).collect()
+            let name = if row.is_harm { format!("Harm: {}", row.name) } else { row.name.clone() };
+            std::iter::once(name).chain(numbers).chain(note).collect()
         };
         (head, self.rows.iter().map(row).collect())
     }
@@ -153,6 +154,13 @@ mod tests {
         let cells: Vec<(&str, Option<&str>)> =
             found.rows[0].cells.iter().map(|cell| (cell.text.as_str(), cell.bar.as_deref())).collect();
         assert_eq!(cells, [("12", Some("60.0")), ("\u{b7}", None), ("3", Some("15.0"))]);
+    }
+
+    #[test]
+    fn a_file_says_of_a_row_that_it_is_harm() {
+        let (_, rows) =
+            view(Kind::Outcomes, &[("Harm: fell", &[1.0], ""), ("Went home", &[2.0], "")]).table();
+        assert_eq!(rows, [["Harm: Fell", "1"], ["Went home", "2"]]);
     }
 
     #[test]
