@@ -1,6 +1,6 @@
 //! What a list is made of: the records of a kind, of now or of a time before, all of them or those that are named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use fallow_api::convert::Check;
 use fallow_api::convert::request::SELECTION_MAX;
@@ -71,6 +71,24 @@ impl Asked {
     }
 }
 
+/// The ids that a filter names: looked up for each record, however many there are.
+#[derive(Debug)]
+pub struct Named(HashSet<String>);
+
+impl Named {
+    /// Takes the `filter.ids`; none names all.
+    #[must_use]
+    pub fn of(ids: &[String]) -> Self {
+        Self(ids.iter().cloned().collect())
+    }
+
+    /// Says whether a record is named. Cost: one look-up.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.0.is_empty() || self.0.contains(id)
+    }
+}
+
 /// Parses the `filter.ids` of a watch.
 ///
 /// # Errors
@@ -98,4 +116,16 @@ fn check_each<I>(check: &mut Check<'_>, ids: &[String], id: impl Fn(&str) -> Res
     }
     let parse = |(index, text): (usize, &String)| check.id(&format!("filter.ids[{index}]"), text, &id);
     ids.iter().enumerate().filter_map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_that_is_named_names_all() {
+        assert!(Named::of(&[]).has("o-1"));
+        let named = Named::of(&["o-1".to_owned(), "o-2".to_owned()]);
+        assert_eq!(["o-1", "o-2", "o-3"].map(|id| named.has(id)), [true, true, false]);
+    }
 }

@@ -12,6 +12,7 @@ use futures::stream::{self, Stream};
 use std::collections::VecDeque;
 use std::pin::Pin;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use crate::RETRY_AFTER;
@@ -103,6 +104,8 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
                 self.cursor.clone_from(&told.cursor);
                 return Ok(told);
             }
+            // What may not be seen, or was not asked for, must not hold up everybody else.
+            consume_budget().await;
             let (event, cursor) = self.watch.next().await.map_err(ended)?;
             match event {
                 Event::Record(_, seen) => {

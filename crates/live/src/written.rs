@@ -13,6 +13,7 @@ use fallow_ledger::watch::{BOOKMARK_EVERY, Event};
 use fallow_ledger::{Cursor, Revision};
 use futures::stream::{self, Stream};
 use prost::Message;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::audience::{Audience, standing};
@@ -110,6 +111,8 @@ where
             if let Some(end) = self.end.take() {
                 return Err(end);
             }
+            // A snapshot of which nothing may be seen, or was asked for, must not hold up everybody else.
+            yield_now().await;
         }
     }
 
@@ -118,11 +121,12 @@ where
         let mut piece = Piece::default();
         let (mut hides, mut is_live) = (false, false);
         let mut next = Some(event);
-        for _ in 0..AT_A_TIME {
+        for looked_at in 1..=AT_A_TIME {
             let Some(event) = next else { break };
             is_live |= matches!(event, Event::Change(_));
             hides |= self.write(&event, &mut piece);
-            if piece.length >= CHUNK_BYTES {
+            // Before the next is taken, which would be told to nobody.
+            if piece.length >= CHUNK_BYTES || looked_at == AT_A_TIME {
                 break;
             }
             next = match self.watching.watch.at_hand() {

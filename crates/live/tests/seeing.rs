@@ -4,6 +4,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fallow_api::status::Failure;
@@ -21,6 +22,7 @@ use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::audience::{Audience, Audiences};
 use fallow_live::call::Call;
+use fallow_live::lists::Named;
 use fallow_live::pages::PageKey;
 use fallow_live::visibility::{Joined, Reach, Viewer};
 use fallow_live::watch::{Item, Told, Watching};
@@ -505,4 +507,43 @@ async fn who_comes_late_to_what_was_lost_and_who_watches_what_is_now_are_each_to
         assert!(was.iter().all(|one| is.iter().all(|other| one.1 != other.1)), "{was:?} and {is:?}");
         assert_eq!(late.next().await.unwrap().unwrap_err().reason(), "CURSOR_GONE");
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_of_which_nothing_is_asked_for_holds_nobody_up() {
+    const OFFERS: usize = 1_500;
+    let world = world().await;
+    let ids: Vec<String> = (0..OFFERS).map(|number| format!("o-{number}")).collect();
+    for some in ids.chunks(500) {
+        let commit = some.iter().fold(Commit::new(AT), |commit, id| {
+            let id = OfferId::parse(id).unwrap();
+            commit.writing(offer_key(&id), Record::Offer(Offer { id, ..offer() }).encode())
+        });
+        world.ledger.commit(commit).await.unwrap();
+    }
+    assert!(world.live.picture().reached(world.ledger.snapshot().await.unwrap().1.revision(), SOON).await);
+    let looked_at = Arc::new(AtomicUsize::new(0));
+    let see = || {
+        let (looked_at, named) = (looked_at.clone(), Named::of(&["o-none".to_owned()]));
+        move |record: &Record, _| {
+            looked_at.fetch_add(1, Ordering::Relaxed);
+            let Record::Offer(offer) = record else { return None };
+            named.has(offer.id.as_str()).then_some(1)
+        }
+    };
+    let watching = || Watching::start(world.live.picture(), RecordKind::Offer, "", see()).unwrap();
+    let mut alone = watching();
+    let mut next = std::pin::pin!(alone.next());
+    assert!(futures::poll!(next.as_mut()).is_pending());
+    assert!(looked_at.load(Ordering::Relaxed) < OFFERS, "others have their turn before all is looked at");
+    assert_eq!(next.await.unwrap().item, Item::SnapshotDone);
+    assert_eq!(looked_at.swap(0, Ordering::Relaxed), OFFERS);
+
+    let (picture, audience) = (world.live.picture().clone(), Audiences::default().join(0));
+    let pieces = watching().into_written(picture, audience, wire, std::future::pending());
+    let mut pieces = std::pin::pin!(pieces);
+    assert!(futures::poll!(pieces.next()).is_pending());
+    assert!(looked_at.load(Ordering::Relaxed) < OFFERS, "others have their turn before all is looked at");
+    assert_eq!(unwritten(&pieces.next().await.unwrap().unwrap()).len(), 1);
+    assert_eq!(looked_at.load(Ordering::Relaxed), OFFERS);
 }

@@ -9,7 +9,7 @@ use fallow_domain::offer::Offer;
 use fallow_ledger::record::{Record, offer_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::call::Call;
-use fallow_live::lists::{self, Asked};
+use fallow_live::lists::{self, Asked, Named};
 use fallow_live::visibility::Reach;
 use fallow_live::watch::{Item, Told, Watching};
 use futures::Stream;
@@ -95,21 +95,23 @@ fn seeing(
     filter: v1::OfferFilter,
 ) -> impl Fn(&Record, Revision) -> Option<v1::Offer> + Send + use<> {
     let (live, reach, at) = (call.live.clone(), Reach::of(&call.actor), call.at);
+    let named = Named::of(&filter.ids);
     move |record, revision| {
-        let found = offer_of(record)?;
+        // Before what costs more than a look.
+        let found = offer_of(record).filter(|offer| named.has(offer.id.as_str()))?;
         let region = live.region().ok()?;
         let visible = reach.offer(&region.region, found)?;
         fits(&filter, visible.get(), at).then(|| offer::seen(visible.get(), revision.0, &region.region))
     }
 }
 
+/// Says whether an offer is what was asked for, which ids aside.
 fn fits(filter: &v1::OfferFilter, offer: &Offer, at: Timestamp) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     let coded = |wanted: &[i32], is: i32| wanted.is_empty() || wanted.contains(&is);
     // What is named is found whatever became of it.
     let is_shown = !offer.state.is_ended() || !filter.ids.is_empty();
-    any(&filter.ids, offer.id.as_str())
-        && any(&filter.trusts, offer.trust.as_str())
+    any(&filter.trusts, offer.trust.as_str())
         && any(&filter.sites, offer.site.as_str())
         && any(&filter.codes, offer.resource.code.as_str())
         && coded(&filter.kinds, codes::Coded::to_wire(offer.resource.kind))

@@ -13,7 +13,7 @@ use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::Live;
 use fallow_live::call::Call;
-use fallow_live::lists::{self, Asked};
+use fallow_live::lists::{self, Asked, Named};
 use fallow_live::visibility::{Joined, Viewer};
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
@@ -88,9 +88,10 @@ pub(crate) fn watch(
     lists::check_ids(&filter.ids, NeedId::parse)?;
     let (live, actor): (Live, Actor) = (call.live, call.actor);
     let role = actor.role;
+    let named = Named::of(&filter.ids);
     // The region in force is looked at each time, for a watch outlives it.
     let seeing = move |record: &Record, revision| {
-        let need = need_of(record).filter(|need| fits(&filter, need))?;
+        let need = need_of(record).filter(|need| named.has(need.id.as_str()) && fits(&filter, need))?;
         let region = live.region().ok()?;
         see(&live, Viewer { actor: &actor, region: &region.region }, need, revision)
     };
@@ -108,11 +109,11 @@ fn see(live: &Live, viewer: Viewer<'_>, found: &Need, revision: Revision) -> Opt
     Some(need::to_wire(visible.get(), revision.0, true))
 }
 
+/// Says whether a need is what was asked for, which ids aside.
 fn fits(filter: &v1::NeedFilter, need: &Need) -> bool {
     let any = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|text| text == is);
     let coded = |wanted: &[i32], is: i32| wanted.is_empty() || wanted.contains(&is);
-    any(&filter.ids, need.id.as_str())
-        && any(&filter.trusts, need.trust.as_str())
+    any(&filter.trusts, need.trust.as_str())
         && any(&filter.sites, need.site.as_str())
         && any(&filter.codes, need.resource.code.as_str())
         && any(&filter.cohorts, need.cohort.as_str())
