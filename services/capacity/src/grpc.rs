@@ -165,7 +165,7 @@ impl CapacityService for Capacity {
         opened.own_trust()?;
         let id = request.extensions().get().map(|RequestId(id)| id.clone());
         let (service, actor) = (self.clone(), opened.actor);
-        let come = request.into_inner().ready_chunks(stream::TOGETHER);
+        let come = stream::together(request.into_inner());
         let answers = come.then(move |come| {
             let (service, actor, id) = (service.clone(), actor.clone(), id.clone());
             async move {

@@ -17,16 +17,40 @@ use fallow_domain::refusal::reason;
 use fallow_host::texts;
 use fallow_ledger::record::{offer_key, source_claim_key};
 use fallow_live::call::Call;
+use futures::stream::{self, Stream};
+use futures::{FutureExt as _, StreamExt as _};
+use prost::Message;
 
 use crate::publish::{self, holder};
 use crate::selection::offer_of;
 
 /// Most items of one commit: some milliseconds of the store's time, in which nothing else of the region is written.
 pub(crate) const TOGETHER: usize = 128;
+/// No more items are taken in before those that are there are looked at, once they have so many bytes.
+const TOGETHER_BYTES: usize = 256 * 1024;
 
 /// The revision to acknowledge an item with, or every violation of it; what publishing refuses; `OUT_OF_ORDER_FEED` when
 /// the offer carries a later number.
 type End = Result<u64, Failure>;
+
+/// Returns what has come as it is to be worked on: as much together as is there already, up to [`TOGETHER`] items or
+/// [`TOGETHER_BYTES`] and one message more.
+pub(crate) fn together<M: Message, E>(
+    come: impl Stream<Item = Result<M, E>> + Unpin,
+) -> impl Stream<Item = Vec<Result<M, E>>> {
+    let bytes = |item: &Result<M, E>| item.as_ref().map_or(0, Message::encoded_len);
+    stream::unfold(come.fuse(), move |mut come| async move {
+        let first = come.next().await?;
+        let mut length = bytes(&first);
+        let mut all = vec![first];
+        while all.len() < TOGETHER && length < TOGETHER_BYTES {
+            let Some(Some(item)) = come.next().now_or_never() else { break };
+            length += bytes(&item);
+            all.push(item);
+        }
+        Some((all, come))
+    })
+}
 
 /// Publishes items in order and returns what became of each.
 pub(crate) async fn items(call: &Call, items: &[v1::StreamOffersRequest]) -> Vec<End> {
@@ -223,5 +247,35 @@ mod tests {
         // What is new is taken.
         send(&behind, 7, 7).await.unwrap();
         assert_ne!(offers(&ledger).await, before);
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_in_at_once_is_bounded_by_items_and_by_bytes() {
+        let come = |items: Vec<usize>| {
+            let item = |bytes| {
+                let offer = v1::Offer { source_key: "x".repeat(bytes), ..Default::default() };
+                Ok::<_, ()>(v1::StreamOffersRequest { offer: Some(offer), ..Default::default() })
+            };
+            stream::iter(items.into_iter().map(item).collect::<Vec<_>>())
+        };
+        let lengths = async |items| -> Vec<usize> {
+            together(come(items)).map(|together| together.len()).collect().await
+        };
+        assert_eq!(lengths(vec![10; 300]).await, [128, 128, 44]);
+        assert_eq!(lengths(vec![TOGETHER_BYTES / 4; 9]).await, [4, 4, 1]);
+        assert_eq!(lengths(vec![4 * TOGETHER_BYTES, 10, 10]).await, [1, 2]);
+        // What is not there yet is not waited for, and comes with the next.
+        let (send, receive) = tokio::sync::mpsc::unbounded_channel();
+        let receive = stream::unfold(receive, |mut receive| async { Some((receive.recv().await?, receive)) });
+        let mut together = std::pin::pin!(together(Box::pin(receive)));
+        let mut items = come(vec![1; 5]);
+        for expected in [2, 3] {
+            for _ in 0..expected {
+                send.send(items.next().await.unwrap()).unwrap();
+            }
+            assert_eq!(together.next().await.unwrap().len(), expected);
+        }
+        drop(send);
+        assert!(together.next().await.is_none());
     }
 }
