@@ -15,8 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::token::Claims;
 
-/// Most tokens that are remembered, the latest used: more than a region's people and systems use at once, some 4 MiB.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(8_192).unwrap();
+/// Most tokens that are remembered, the latest used; what is forgotten is worked out anew. Claims are no longer than their
+/// tokens, of 8 KiB at most: 16 MiB of them all together at the very worst.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(2_048).unwrap();
 
 /// What signed tokens claim, by the SHA-256 of the token.
 pub(super) struct Signed(Mutex<LruCache<[u8; 32], Arc<Claims>>>);
