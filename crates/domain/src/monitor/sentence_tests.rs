@@ -34,6 +34,15 @@ fn an_alert_is_told_as_it_lives() {
 }
 
 #[test]
+fn roles_are_named_as_people_name_them() {
+    assert_eq!([role(Role::Icb), role(Role::BedManager)], ["integrated care board", "bed manager"]);
+    assert_eq!(capital(&role(Role::Icb)), "Integrated care board");
+    for other in Role::ALL {
+        assert!(!role(*other).contains('_') && !role(*other).is_empty(), "{other}");
+    }
+}
+
+#[test]
 fn what_is_whose_is_written_as_people_write_it() {
     assert_eq!([whose("Dunmere"), whose("Calverleigh Hospitals")], ["Dunmere's", "Calverleigh Hospitals'"]);
 }
