@@ -107,7 +107,7 @@ fn told_before(call: &Call, report: &OfferReport) -> Option<End> {
     let offer = offer_of(&seen.record)?;
     Some(match publish::is_as_late(offer, report)? {
         Ordering::Equal => Ok(seen.revision.0),
-        _ => Err(publish::overtaken(offer).into()),
+        Ordering::Less | Ordering::Greater => Err(publish::overtaken(offer).into()),
     })
 }
 
