@@ -172,13 +172,15 @@ async fn a_stream_that_comes_at_once_is_answered_in_order(world: &mut World) {
     const LATE: i64 = 200;
     let feed = world.user("trust-system.ZA1");
     // Each bay comes three times.
-    let item = |number: i64| v1::StreamOffersRequest {
-        feed: "bed-state".into(),
-        source_seq: if number == LATE { 1 } else { 1_000 + number },
-        offer: bays(world, &[(&format!("bay {}", number % BAYS), 1 + number / BAYS)]).pop(),
+    let item = |number: i64| {
+        let mut offer = bays(world, &[(&format!("bay {}", number % BAYS), 1 + number / BAYS)]).pop().unwrap();
+        if number == WRONG {
+            offer.site = "ZA201".into();
+        }
+        let source_seq = if number == LATE { 1 } else { 1_000 + number };
+        v1::StreamOffersRequest { feed: "bed-state".into(), source_seq, offer: Some(offer) }
     };
-    let mut items: Vec<_> = (0..ITEMS).map(item).collect();
-    items[WRONG as usize].offer.as_mut().unwrap().site = "ZA201".into();
+    let items: Vec<_> = (0..ITEMS).map(item).collect();
     let sent: Vec<_> = items.iter().map(|item| item.source_seq).collect();
     let answers = feed.capacity().stream_offers(tokio_stream::iter(items)).await.unwrap().into_inner();
     let answers: Vec<_> = answers.collect::<Result<_, _>>().await.unwrap();
