@@ -92,11 +92,14 @@ async fn records(world: &World, count: u64) {
         made_anew(&mut body, "", &mut dice);
         let digest = format!("{:016x}{:016x}", dice.next() | 1 << 63, dice.next());
         let (id, other) = (dice.id(), dice.id());
-        let name = match kind {
-            RecordKind::Claim => format!("offer/ZA1/{:09}", dice.below(1_000_000_000)),
-            RecordKind::Decline => format!("{id} {other}"),
-            RecordKind::Session => format!("{:012}", dice.below(1_000_000_000_000)),
-            _ => id,
+        let name = if kind == RecordKind::Claim {
+            format!("offer/ZA1/{:09}", dice.below(1_000_000_000))
+        } else if kind == RecordKind::Decline {
+            format!("{id} {other}")
+        } else if kind == RecordKind::Session {
+            format!("{:012}", dice.below(1_000_000_000_000))
+        } else {
+            id
         };
         let by = json!({"subject": format!("{:012}", dice.below(1_000_000_000_000)), "kind": "person", "role": "bed_manager"});
         let trace = format!("00-{digest}-{:016x}-01", dice.next());
