@@ -175,7 +175,7 @@ fn ours(component: &str, with: &Value) -> Option<String> {
                     Value::String(value) => more.push_str(&format!(" {name}=\"{value}\"")),
                     Value::Bool(true) => more.push_str(&format!(" {name}")),
                     Value::Bool(false) => more.push_str(&format!(" {name}=\"false\"")),
-                    _ => {}
+                    Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => {}
                 }
             }
             let kind = with["type"].as_str().unwrap_or("text");
@@ -257,7 +257,11 @@ fn tokens(html: &str) -> Vec<String> {
                 }
             }
             Event::Eof => break,
-            other => panic!("{other:?} in {html}"),
+            other @ (Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_)) => panic!("{other:?} in {html}"),
         }
     }
     end_words(&mut words, &mut tokens);
