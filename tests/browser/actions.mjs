@@ -141,6 +141,6 @@ test('gold confirms by keyboard alone what another asked for', async ({ person }
   }
   await gold.page.keyboard.press('Enter')
   await gold.page.waitForSelector('.flash:has-text("Confirmed and done.")')
-  await gold.page.click('summary:has-text("The last two weeks")')
-  assert.match(await gold.text('#actions'), /Done ?Gold command confirmed it/)
+  // It broke glass, and so stands there until somebody else has looked at it.
+  assert.match(await gold.text('#actions'), /To be reviewed \(1\).*Since then ?Gold command confirmed it/s)
 })
