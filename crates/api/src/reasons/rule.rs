@@ -130,7 +130,7 @@ super::section!("A rule says no":
         "The standing agreement by which staff or an item were lent ends before that."
         user: "Ask the trust that lends them: it can put the return off itself."
         operator: "Have a longer agreement put into the region file."
-        developer: "The number `until` is when it ends."
+        developer: "The number `until` is when it ends, or the later time that the lender gave."
     OVERRIDE_REASON [FailedPrecondition]
         "Acting for another trust needs a reason from the list."
         user: "Choose the reason."
