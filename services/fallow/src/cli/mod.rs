@@ -16,6 +16,7 @@ mod cohort;
 mod context;
 mod demand;
 mod doctor;
+mod exchange;
 mod failure;
 mod feed;
 pub(crate) mod ledger;
@@ -140,7 +141,7 @@ pub enum Verb {
     /// Read a sheet of offers or needs, or make an empty one to fill in
     #[command(subcommand, display_order = 20)]
     Import(sheets::Import),
-    /// Write offers or needs as CSV or XLSX
+    /// Write offers or needs as CSV or XLSX, capacity as EDXL-HAVE or FHIR
     #[command(subcommand, display_order = 20)]
     Export(sheets::Export),
     /// What somebody should act on

@@ -5,7 +5,7 @@ use fallow_api::v1::{
     Answer, Freshness, Need, Offer, Priority, Proposal, Source, Transfer, answer, need, offer, proposal,
     transfer,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::codes::word;
@@ -67,7 +67,7 @@ impl Record for Offer {
             view.time(window.from).into(),
             view.time(window.until).into(),
             updated.into(),
-            freshness_cell(freshness(self, view)),
+            freshness_cell(freshness(self, view.now)),
             word::<offer::State>(self.state).into(),
             word::<Source>(self.source).into(),
             self.source_key.as_str().into(),
@@ -77,12 +77,12 @@ impl Record for Offer {
     }
 }
 
-/// How old the figures of an offer are against its promise.
-fn freshness(offer: &Offer, view: &View) -> Freshness {
+/// Says how old the figures of an offer are at a time against its promise.
+pub(crate) fn freshness(offer: &Offer, now: Timestamp) -> Freshness {
     let (Some(at), Some(cadence)) = (from_wire(offer.reported_at), offer.cadence) else {
         return Freshness::Unspecified;
     };
-    let old = view.now.duration_since(at);
+    let old = now.duration_since(at);
     let cadence = SignedDuration::new(cadence.seconds, cadence.nanos);
     if old <= cadence {
         Freshness::Fresh

@@ -272,3 +272,33 @@ async fn a_file_that_cannot_be_read_says_what_would_help() {
     let mapped = told(&world, "import capacity @odd.csv --map @map.toml --dry-run").await;
     assert!(mapped.ends_with("exit 0\n"), "{mapped}");
 }
+
+#[tokio::test]
+async fn capacity_is_exported_as_other_systems_read_it() {
+    let world = world(SHEET).await;
+    world.script.on("MonitorService/GetRegion", |_: GetRegionRequest| {
+        let site =
+            Site { code: "ZA401".into(), trust: "ZA4".into(), name: "Dunmere".into(), ..Site::default() };
+        let region = Region { name: "North Vale".into(), sites: vec![site], ..Region::default() };
+        Ok(GetRegionResponse { region: Some(region), ..GetRegionResponse::default() })
+    });
+    let mut text = world.run("export have").await.out;
+    text += &world.run("export fhir --at 14:00").await.out;
+    assert_snapshot!(text);
+    let asked = world.run("export have --everyone --at 14:00").await;
+    assert_eq!(
+        asked.calls[0],
+        r#"CapacityService/ListOffers {"page_size":1000,"filter":{},"as_of":"2026-11-24T14:00:00Z"}"#
+    );
+    let line = format!("export fhir --out {}", path(&world, "capacity.json"));
+    assert_eq!(world.run(&line).await.err, "written: FOLDER/capacity.json\n");
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.folder().join("capacity.json")).unwrap()).unwrap();
+    assert_eq!(written["resourceType"], "Bundle");
+
+    world.script.on("CapacityService/ListOffers", |_: ListOffersRequest| Ok(ListOffersResponse::default()));
+    let nothing = world.run("export have").await;
+    assert_eq!((nothing.exit, nothing.out.as_str()), (9, ""));
+    assert!(nothing.err.starts_with("error: NOTHING_TO_REPORT: there is no live offer"), "{}", nothing.err);
+    assert_eq!(world.run("export fhir --at later").await.exit, 2);
+}

@@ -112,6 +112,20 @@ pub(crate) enum Export {
     /// A workbook
     #[command(before_help = "Example:\n  fallow export xlsx needs --out needs.xlsx")]
     Xlsx(What),
+    /// What sites have free, as OASIS EDXL-HAVE 2.0 (XML), for emergency planners
+    #[command(
+        before_help = "Examples:\n  fallow export have > have.xml\n  fallow export have --everyone --at 08:00 --out \
+                       have.xml\n\nFigures that are too old to be proposed are told as such and never counted. Exit 9 when there is \
+                       no live offer, for a report needs a facility."
+    )]
+    Have(Which),
+    /// Sites, what they provide, and slots, as a Bundle of HL7 FHIR R4 (JSON), for booking systems
+    #[command(
+        before_help = "Examples:\n  fallow export fhir > capacity.json\n  fallow export fhir --everyone --at \"yesterday 20:00\" \
+                       --out capacity.json\n\nWhat is held for a proposal is busy-tentative; what is too old to be proposed is \
+                       busy-unavailable."
+    )]
+    Fhir(Which),
 }
 
 /// What is written.
@@ -120,6 +134,13 @@ pub(crate) struct What {
     /// Which records
     #[arg(value_enum, default_value_t = Records::Offers)]
     pub(super) records: Records,
+    #[command(flatten)]
+    pub(super) which: Which,
+}
+
+/// Whose records, of when, and where they go.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Which {
     /// Those of every trust that you may see, instead of your own
     #[arg(long)]
     pub(super) everyone: bool,

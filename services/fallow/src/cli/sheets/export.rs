@@ -1,29 +1,54 @@
 //! Offers and needs as files.
 
-use fallow_api::v1::{NeedFilter, OfferFilter};
+use fallow_api::v1::{GetRegionRequest, NeedFilter, Offer, OfferFilter};
 use fallow_tabular::Table;
 use fallow_tabular::write::{csv, xlsx};
+use jiff::Timestamp;
 
-use super::args::{Export, Records, What};
+use super::args::{Export, Records, What, Which};
 use super::file;
+use crate::cli::exchange::{Told, fhir, have};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::cli::time::past;
 use crate::cli::{capacity, demand};
 
-/// Runs `fallow export csv` and `fallow export xlsx`.
+/// Runs `fallow export …`.
 pub(super) async fn run(session: &mut Session<'_>, command: Export) -> Result<Exit, Failure> {
-    let (what, is_workbook) = match command {
-        Export::Csv(what) => (what, false),
+    match command {
+        Export::Csv(what) => sheet(session, what, false).await,
         Export::Xlsx(what) => {
-            file::refuse_a_screen(session, what.out.as_deref())?;
-            (what, true)
+            file::refuse_a_screen(session, what.which.out.as_deref())?;
+            sheet(session, what, true).await
         }
-    };
+        Export::Have(which) => {
+            exchange(session, which, |told| {
+                let written = have::write(told).map_err(|error| file::unwritten(&error))?;
+                written.ok_or_else(|| {
+                    let what = "there is no live offer, and a report needs a facility that has something";
+                    Failure::new(Exit::NothingMatched, "NOTHING_TO_REPORT", what)
+                        .next("fallow mine, or --everyone for what every trust offers")
+                })
+            })
+            .await
+        }
+        Export::Fhir(which) => {
+            exchange(session, which, |told| {
+                let text = serde_json::to_vec_pretty(&fhir::bundle(told)).map(|mut text| {
+                    text.push(b'\n');
+                    text
+                });
+                text.map_err(|error| file::unwritten(&error))
+            })
+            .await
+        }
+    }
+}
+
+/// Writes offers or needs as a sheet.
+async fn sheet(session: &mut Session<'_>, what: What, is_workbook: bool) -> Result<Exit, Failure> {
     let local = file::local(session);
-    let trusts: Vec<String> =
-        if what.everyone { Vec::new() } else { session.own_trust().into_iter().collect() };
-    let at = what.at.as_deref().map(|text| past(text, session.now(), &session.zone)).transpose()?;
+    let (trusts, at) = (trusts(session, &what.which), as_of(session, &what.which)?);
     let bytes = match what.records {
         Records::Offers => {
             let offers = OfferFilter { trusts, ..OfferFilter::default() };
@@ -40,7 +65,38 @@ pub(super) async fn run(session: &mut Session<'_>, command: Export) -> Result<Ex
             if is_workbook { xlsx(&needs, Table::Needs, &local) } else { csv(&needs, Table::Needs, &local) }
         }
     };
-    let What { out, .. } = what;
-    file::write(session, out.as_deref(), &bytes.map_err(|error| file::unwritten(&error))?)?;
+    let bytes = bytes.map_err(|error| file::unwritten(&error))?;
+    file::write(session, what.which.out.as_deref(), &bytes)?;
     Ok(Exit::Ok)
+}
+
+/// Writes offers as another system reads them.
+async fn exchange(
+    session: &mut Session<'_>,
+    which: Which,
+    write: impl FnOnce(&Told<'_>) -> Result<Vec<u8>, Failure>,
+) -> Result<Exit, Failure> {
+    let at = as_of(session, &which)?;
+    let filter = OfferFilter { trusts: trusts(session, &which), ..OfferFilter::default() };
+    let offers: Vec<Offer> = capacity::all_at(session, &filter, at).await?;
+    let client = session.monitor()?;
+    let answer = session.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await?;
+    let region = answer.region.unwrap_or_default();
+    let told = Told {
+        offers: &offers,
+        region: &region,
+        at: at.unwrap_or_else(|| session.now()),
+        zone: &session.zone,
+    };
+    let bytes = write(&told)?;
+    file::write(session, which.out.as_deref(), &bytes)?;
+    Ok(Exit::Ok)
+}
+
+fn trusts(session: &Session<'_>, which: &Which) -> Vec<String> {
+    if which.everyone { Vec::new() } else { session.own_trust().into_iter().collect() }
+}
+
+fn as_of(session: &Session<'_>, which: &Which) -> Result<Option<Timestamp>, Failure> {
+    Ok(which.at.as_deref().map(|text| past(text, session.now(), &session.zone)).transpose()?)
 }

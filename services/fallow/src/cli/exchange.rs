@@ -1,0 +1,27 @@
+//! What other systems read of capacity: EDXL-HAVE and FHIR. Pure: offers, the region and a time go in, a file comes out.
+//!
+//! Nothing of a need goes out, nor any note: what a person wrote is for the trusts it was written for. Figures that are
+//! too old to be proposed are never counted as available; they are told as what they are.
+
+pub(super) mod fhir;
+pub(super) mod have;
+mod stock;
+
+use fallow_api::v1::{Offer, Region};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What is told, as of when, and in which zone its times are.
+pub(super) struct Told<'a> {
+    /// The live offers. What has ended is passed over.
+    pub(super) offers: &'a [Offer],
+    /// The region in force, for the names and places of trusts and sites.
+    pub(super) region: &'a Region,
+    /// As of when: the age of figures is counted to here.
+    pub(super) at: Timestamp,
+    /// The zone of times that carry their distance from UTC.
+    pub(super) zone: &'a TimeZone,
+}
+
+#[cfg(test)]
+mod tests;

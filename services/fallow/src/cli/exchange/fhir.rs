@@ -1,0 +1,221 @@
+//! HL7 FHIR R4: a Bundle of the trusts, their sites, what each site provides, and a schedule with slots for each offer.
+//!
+//! A slot of FHIR has no count, so there is one for each state that units of an offer are in, and an extension that says
+//! how many units it stands for. What is held for a proposal is `busy-tentative`; what can be proposed to nobody, because it
+//! is stale or suspended, is `busy-unavailable`, and its freshness is a tag.
+
+use std::collections::BTreeSet;
+
+use fallow_api::render;
+use fallow_api::v1::{Freshness, Offer, Resource, ResourceKind, Site, Trust};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Told;
+use super::stock::{Apart, apart, by_site, is_live};
+use crate::cli::codes::word;
+use crate::cli::rows::freshness;
+use crate::cli::time::from_wire;
+
+/// Where the resources of a bundle are named from. No server is there: the name only tells them apart.
+pub(super) const BASE: &str = "https://fallow.invalid/fhir";
+/// ODS codes of trusts.
+const ODS_TRUST: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
+/// ODS codes of sites.
+const ODS_SITE: &str = "https://fhir.nhs.uk/Id/ods-site-code";
+/// Our resources, kind/code/level.
+const RESOURCES: &str = "urn:fallow:v1:resource";
+/// Treatment Function Codes.
+const SPECIALTIES: &str = "urn:fallow:v1:treatment-function-code";
+/// FRESH, AGEING, STALE.
+pub(super) const FRESHNESS: &str = "urn:fallow:v1:freshness";
+/// How many units a slot stands for.
+pub(super) const UNITS: &str = "urn:fallow:v1:slot-units";
+
+/// Longest id that FHIR takes.
+pub(super) const ID_CHARS_MAX: usize = 64;
+/// Bytes of a digest that tell long ids apart.
+const DIGEST_BYTES: usize = 16;
+
+/// Makes the bundle. Without an offer it has no entries.
+pub(in crate::cli) fn bundle(told: &Told<'_>) -> Value {
+    let mut entries = Vec::new();
+    let live = || told.offers.iter().filter(|offer| is_live(offer));
+    let trusts: BTreeSet<&str> = live().map(|offer| offer.trust.as_str()).collect();
+    for code in trusts {
+        let known = told.region.trusts.iter().find(|trust| trust.ods == code);
+        entries.push(organization(code, known));
+    }
+    for (code, stocks) in by_site(told.offers) {
+        let known = told.region.sites.iter().find(|site| site.code == code);
+        let trust = stocks.iter().flat_map(|stock| &stock.offers).map(|offer| offer.trust.as_str()).next();
+        let trust = trust.unwrap_or_default();
+        entries.push(location(code, trust, known));
+        entries.extend(stocks.iter().map(|stock| service(code, trust, stock.resource)));
+    }
+    for offer in live() {
+        entries.extend(schedule(offer, told.at));
+    }
+    let entries: Vec<Value> = entries.into_iter().map(entry).collect();
+    json!({
+        "resourceType": "Bundle",
+        "type": "collection",
+        "timestamp": instant(told.at),
+        "entry": entries,
+    })
+}
+
+fn entry(resource: Value) -> Value {
+    let part = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    json!({ "fullUrl": format!("{BASE}/{}/{}", part("resourceType"), part("id")), "resource": resource })
+}
+
+fn organization(code: &str, known: Option<&Trust>) -> Value {
+    json!({
+        "resourceType": "Organization",
+        "id": code,
+        "identifier": [{ "system": ODS_TRUST, "value": code }],
+        "active": true,
+        "name": known.map_or(code, |trust| trust.name.as_str()),
+    })
+}
+
+fn location(code: &str, trust: &str, known: Option<&Site>) -> Value {
+    let mut location = json!({
+        "resourceType": "Location",
+        "id": code,
+        "identifier": [{ "system": ODS_SITE, "value": code }],
+        "status": "active",
+        "name": known.map_or(code, |site| site.name.as_str()),
+        "mode": "instance",
+        "managingOrganization": reference("Organization", trust),
+    });
+    if let Some(site) = known {
+        location["position"] = json!({ "longitude": site.lon, "latitude": site.lat });
+        if !site.phone.is_empty() {
+            location["telecom"] = json!([{ "system": "phone", "value": site.phone, "use": "work" }]);
+        }
+    }
+    location
+}
+
+fn service(site: &str, trust: &str, resource: &Resource) -> Value {
+    let mut service = json!({
+        "resourceType": "HealthcareService",
+        "id": service_id(site, resource),
+        "active": true,
+        "providedBy": reference("Organization", trust),
+        "type": [concept(resource)],
+        "location": [reference("Location", site)],
+        "name": render::resource(resource),
+    });
+    if !resource.specialties.is_empty() {
+        service["specialty"] = specialties(resource);
+    }
+    service
+}
+
+/// Returns a schedule of one offer, and its slots.
+fn schedule(offer: &Offer, at: Timestamp) -> Vec<Value> {
+    let Some(resource) = &offer.resource else { return Vec::new() };
+    let window = offer.window.unwrap_or_default();
+    let reported = from_wire(offer.reported_at).unwrap_or(at);
+    // What has no beginning is to be had since it was said.
+    let begins = from_wire(window.from).unwrap_or(reported);
+    let ends = from_wire(window.until).unwrap_or(begins).max(begins);
+    let mut meta = json!({ "lastUpdated": instant(reported) });
+    let fresh = freshness(offer, at);
+    if fresh != Freshness::Unspecified {
+        meta["tag"] =
+            json!([{ "system": FRESHNESS, "code": word::<Freshness>(fresh.into()).to_uppercase() }]);
+    }
+    let why = apart(offer, at);
+    let said = match why {
+        Some(Apart::Stale) => "STALE: nobody has said that this is still true. Proposed to nobody",
+        Some(Apart::Suspended) => "SUSPENDED: no new holds",
+        Some(Apart::Over) => "the time of this offer is over",
+        Some(Apart::Later) | None => "",
+    };
+    let figures = offer.figures.unwrap_or_default();
+    let free = if said.is_empty() { "free" } else { "busy-unavailable" };
+    let states = [
+        ("free", free, figures.free),
+        ("held", "busy-tentative", figures.held),
+        ("agreed", "busy", figures.committed),
+        ("occupied", "busy", figures.occupied),
+        ("blocked", "busy-unavailable", figures.blocked),
+    ];
+    let mut made = vec![json!({
+        "resourceType": "Schedule",
+        "id": offer.id,
+        "meta": meta,
+        "active": true,
+        "serviceType": [concept(resource)],
+        "actor": [
+            reference("Location", &offer.site),
+            reference("HealthcareService", &service_id(&offer.site, resource)),
+        ],
+        "planningHorizon": { "start": instant(begins), "end": instant(ends) },
+    })];
+    for (name, status, units) in states.into_iter().filter(|(_, _, units)| *units > 0) {
+        let mut slot = json!({
+            "resourceType": "Slot",
+            "id": format!("{}-{name}", offer.id),
+            "meta": meta,
+            "extension": [{ "url": UNITS, "valueInteger": units }],
+            "serviceType": [concept(resource)],
+            "schedule": reference("Schedule", &offer.id),
+            "status": status,
+            "start": instant(begins),
+            "end": instant(ends),
+            "overbooked": name == "agreed" && figures.short > 0,
+        });
+        if !resource.specialties.is_empty() {
+            slot["specialty"] = specialties(resource);
+        }
+        let minutes = if resource.kind() == ResourceKind::Theatre { "minutes " } else { "" };
+        let counted = format!("{units} {minutes}{name}");
+        slot["comment"] = match (name, said) {
+            ("free", said) if !said.is_empty() => format!("{counted}. {said}").into(),
+            _ => counted.into(),
+        };
+        made.push(slot);
+    }
+    made
+}
+
+/// Returns the id of what a site provides: letters, digits, dashes and dots, as FHIR wants it.
+fn service_id(site: &str, resource: &Resource) -> String {
+    let key = render::resource_key(resource).replace('/', ".").replace('_', "-");
+    let specialties: String = resource.specialties.iter().map(|code| format!(".{code}")).collect();
+    let id = format!("{site}.{key}{specialties}");
+    if id.len() <= ID_CHARS_MAX {
+        return id;
+    }
+    // Too long: the rest is told by a digest of the whole, which is the same every time.
+    let digest = Sha256::digest(&id);
+    let digest: String = digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    format!("{site}.{digest}")
+}
+
+fn reference(kind: &str, id: &str) -> Value {
+    json!({ "reference": format!("{kind}/{id}") })
+}
+
+fn concept(resource: &Resource) -> Value {
+    json!({
+        "coding": [{ "system": RESOURCES, "code": render::resource_key(resource) }],
+        "text": render::resource(resource),
+    })
+}
+
+fn specialties(resource: &Resource) -> Value {
+    let coded = resource.specialties.iter();
+    coded.map(|code| json!({ "coding": [{ "system": SPECIALTIES, "code": code }] })).collect()
+}
+
+/// Writes a time as FHIR's instant, in UTC.
+fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
