@@ -13,7 +13,7 @@ use fallow_api::v1::{
 
 use super::codes;
 use super::failure::{Exit, Failure};
-use super::options::{Change, Expect, count_from_1};
+use super::options::{Change, OfOne, count_from_1};
 use super::output::{Cell, Column, Record, Tone, View, column, wide};
 use super::pick::pick;
 use super::session::Session;
@@ -126,40 +126,28 @@ pub(crate) struct File {
 /// Confirms an action.
 #[derive(Debug, Args)]
 pub(crate) struct Confirm {
-    /// Id of the action, or the beginning of one
-    id: String,
     #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
+    one: OfOne,
 }
 
 /// Refuses an action.
 #[derive(Debug, Args)]
 pub(crate) struct Words {
-    /// Id of the action, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Why, in words that everybody concerned sees; no patient details
     #[arg(long)]
     reason: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Reviews an action.
 #[derive(Debug, Args)]
 pub(crate) struct Review {
-    /// Id of the action, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// What you found, in words that everybody concerned sees; no patient details
     #[arg(long)]
     note: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Shows an action.
@@ -254,12 +242,12 @@ async fn propose(session: &mut Session<'_>, change: &Change, action: Action) -> 
 }
 
 async fn confirm(session: &mut Session<'_>, args: Confirm) -> Result<Exit, Failure> {
-    let action = find(session, &args.id).await?;
-    let id = args.change.request_id();
+    let action = find(session, &args.one.id).await?;
+    let id = args.one.change.request_id();
     let request = ConfirmActionRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         action,
     };
     let client = session.monitor()?;
@@ -268,12 +256,12 @@ async fn confirm(session: &mut Session<'_>, args: Confirm) -> Result<Exit, Failu
 }
 
 async fn refuse(session: &mut Session<'_>, args: Words) -> Result<Exit, Failure> {
-    let action = find(session, &args.id).await?;
-    let id = args.change.request_id();
+    let action = find(session, &args.one.id).await?;
+    let id = args.one.change.request_id();
     let request = RefuseActionRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         action,
         reason: args.reason,
     };
@@ -283,12 +271,12 @@ async fn refuse(session: &mut Session<'_>, args: Words) -> Result<Exit, Failure>
 }
 
 async fn review(session: &mut Session<'_>, args: Review) -> Result<Exit, Failure> {
-    let action = find(session, &args.id).await?;
-    let id = args.change.request_id();
+    let action = find(session, &args.one.id).await?;
+    let id = args.one.change.request_id();
     let request = ReviewActionRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         action,
         note: args.note,
     };

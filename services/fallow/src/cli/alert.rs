@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::codes;
 use super::failure::{Exit, Failure};
-use super::options::{Change, Expect};
+use super::options::OfOne;
 use super::output::{Cell, Column, Record, Tone, View, column, wide};
 use super::page::pages;
 use super::pick::pick;
@@ -55,6 +55,7 @@ pub(crate) struct List {
 
 /// Watches alerts.
 #[derive(Debug, Args)]
+#[command(before_help = "Examples:\n  fallow alert watch\n  fallow alert watch --trust ZA2")]
 pub(crate) struct Watch {
     /// Only those that concern this trust; repeat for more
     #[arg(long, value_name = "ODS")]
@@ -65,27 +66,19 @@ pub(crate) struct Watch {
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  fallow alert take 0198c2")]
 pub(crate) struct Take {
-    /// Id of the alert, or the beginning of one
-    id: String,
     #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
+    one: OfOne,
 }
 
 /// Closes an alert.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  fallow alert close 0198c2 --note \"rang the site, the feed is back\"")]
 pub(crate) struct Close {
-    /// Id of the alert, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// What was done; no patient details
     #[arg(long, default_value = "")]
     note: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Runs `fallow alert …`.
@@ -151,11 +144,11 @@ async fn find(session: &Session<'_>, typed: &str) -> Result<Alert, Failure> {
 }
 
 async fn take(session: &mut Session<'_>, args: Take) -> Result<Exit, Failure> {
-    let (alert, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (alert, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
     let request = TakeAlertRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         alert: alert.id,
     };
     let client = session.monitor()?;
@@ -164,11 +157,11 @@ async fn take(session: &mut Session<'_>, args: Take) -> Result<Exit, Failure> {
 }
 
 async fn close(session: &mut Session<'_>, args: Close) -> Result<Exit, Failure> {
-    let (alert, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (alert, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
     let request = CloseAlertRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         alert: alert.id,
         note: args.note,
     };

@@ -167,3 +167,14 @@ pub(crate) struct Expect {
     #[arg(long, value_name = "N")]
     pub(crate) if_revision: Option<i64>,
 }
+
+/// A change to one record, which a person names.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OfOne {
+    /// Its id, or the beginning of one
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) change: Change,
+    #[command(flatten)]
+    pub(crate) expect: Expect,
+}

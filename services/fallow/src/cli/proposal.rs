@@ -11,7 +11,7 @@ use fallow_api::v1::{
 use super::codes;
 use super::demand;
 use super::failure::{Exit, Failure};
-use super::options::{Change, Expect, count_from_0, count_from_1};
+use super::options::{OfOne, count_from_0, count_from_1};
 use super::page::pages;
 use super::pick::pick;
 use super::rows::Suggestion;
@@ -90,8 +90,8 @@ impl From<Inbox> for List {
                         --provisional\n\nfallow accept is an exact alias of: fallow proposal accept"
 )]
 pub(crate) struct Accept {
-    /// Id of the proposal, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Only this many units
     #[arg(long, value_parser = count_from_1)]
     units: Option<i64>,
@@ -101,10 +101,6 @@ pub(crate) struct Accept {
     /// Words for the other side, without patient details
     #[arg(long, default_value = "")]
     note: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Says no.
@@ -114,8 +110,8 @@ pub(crate) struct Accept {
                         capacity_changed --set-free 0\n\nfallow decline is an exact alias of: fallow proposal decline"
 )]
 pub(crate) struct Decline {
-    /// Id of the proposal, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Why. Supporting, or lending a team: capacity_changed, staffing, case_mix, equipment, infection_control, finance, other. Home:
     /// patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport, other
     #[arg(long, value_parser = codes::parse::<DeclineReason>)]
@@ -126,10 +122,6 @@ pub(crate) struct Decline {
     /// Words for the other side, without patient details
     #[arg(long, default_value = "")]
     note: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Asks why.
@@ -149,12 +141,8 @@ pub(crate) struct Why {
                         fallow inbox. Gold may approve for anybody while there is an incident."
 )]
 pub(crate) struct Approve {
-    /// Id of the proposal, or the beginning of one
-    id: String,
     #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
+    one: OfOne,
 }
 
 /// Refuses.
@@ -163,15 +151,11 @@ pub(crate) struct Approve {
     before_help = "Example:\n  fallow proposal refuse 0198c2 --reason \"keep it within the system tonight\""
 )]
 pub(crate) struct Refuse {
-    /// Id of the proposal, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Why, without patient details
     #[arg(long)]
     reason: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Extends a hold.
@@ -181,15 +165,11 @@ pub(crate) struct Refuse {
                         once; a provisional yes counts."
 )]
 pub(crate) struct Extend {
-    /// Id of the proposal, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Minutes more, at most as long as the hold. Default: as long as the hold
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(i64).range(1..=43_200))]
     by: Option<i64>,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Ends a proposal for gold.
@@ -200,30 +180,22 @@ pub(crate) struct Extend {
                         exact alias of: fallow proposal bypass"
 )]
 pub(crate) struct Bypass {
-    /// Id of the proposal, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Why, without patient details
     #[arg(long)]
     reason: String,
     /// Id of the offer to propose instead. Default: the engine's next
     #[arg(long, value_name = "ID")]
     offer: Option<String>,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Takes an answer back.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  fallow proposal retract 0198c2")]
 pub(crate) struct Retract {
-    /// Id of the proposal, or the beginning of one
-    id: String,
     #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
+    one: OfOne,
 }
 
 /// Runs `fallow proposal …`.
@@ -233,13 +205,9 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Proposals) -> Result
         Proposals::Accept(args) => accept(session, args).await,
         Proposals::Decline(args) => decline(session, args).await,
         Proposals::Explain(args) => explain(session, args).await,
-        Proposals::Approve(args) => {
-            let done = "approved";
-            rule(session, &args.id, None, (&args.change, &args.expect), done).await
-        }
+        Proposals::Approve(args) => rule(session, &args.one, None, "approved").await,
         Proposals::Refuse(args) => {
-            let done = "refused; every trust of it sees why";
-            rule(session, &args.id, Some(args.reason), (&args.change, &args.expect), done).await
+            rule(session, &args.one, Some(args.reason), "refused; every trust of it sees why").await
         }
         Proposals::Extend(args) => extend(session, args).await,
         Proposals::Bypass(args) => bypass(session, args).await,
@@ -313,7 +281,7 @@ pub(crate) async fn accept(session: &mut Session<'_>, args: Accept) -> Result<Ex
         verdict: verdict.into(),
         units: args.units.unwrap_or_default(),
         note: args.note,
-        ..request(session, &args.id, &args.change, &args.expect).await?
+        ..request(session, &args.one).await?
     };
     let done = if args.provisional { "provisionally accepted; the hold is longer" } else { "accepted" };
     answer(session, request, done).await
@@ -326,22 +294,17 @@ pub(crate) async fn decline(session: &mut Session<'_>, args: Decline) -> Result<
         reason: args.reason.into(),
         set_free: args.set_free,
         note: args.note,
-        ..request(session, &args.id, &args.change, &args.expect).await?
+        ..request(session, &args.one).await?
     };
     answer(session, request, "declined; the next alternative is looked for").await
 }
 
-async fn request(
-    session: &Session<'_>,
-    typed: &str,
-    change: &Change,
-    expect: &Expect,
-) -> Result<AnswerProposalRequest, Failure> {
+async fn request(session: &Session<'_>, one: &OfOne) -> Result<AnswerProposalRequest, Failure> {
     Ok(AnswerProposalRequest {
-        request_id: change.request_id(),
-        validate_only: change.dry_run,
-        expected_revision: expect.if_revision,
-        proposal: find(session, typed).await?.id,
+        request_id: one.change.request_id(),
+        validate_only: one.change.dry_run,
+        expected_revision: one.expect.if_revision,
+        proposal: find(session, &one.id).await?.id,
         ..AnswerProposalRequest::default()
     })
 }
@@ -374,11 +337,11 @@ async fn show(
 }
 
 async fn retract(session: &mut Session<'_>, args: Retract) -> Result<Exit, Failure> {
-    let (proposal, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (proposal, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
     let request = RetractAnswerRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         proposal: proposal.id,
     };
     let client = session.matching()?;
@@ -389,16 +352,15 @@ async fn retract(session: &mut Session<'_>, args: Retract) -> Result<Exit, Failu
 /// Approves, or refuses where there is a reason to.
 async fn rule(
     session: &mut Session<'_>,
-    typed: &str,
+    one: &OfOne,
     refusal: Option<String>,
-    (change, expect): (&Change, &Expect),
     done: &str,
 ) -> Result<Exit, Failure> {
-    let (proposal, id) = (find(session, typed).await?, change.request_id());
+    let (proposal, id) = (find(session, &one.id).await?, one.change.request_id());
     let request = ApproveProposalRequest {
         request_id: id.clone(),
-        validate_only: change.dry_run,
-        expected_revision: expect.if_revision,
+        validate_only: one.change.dry_run,
+        expected_revision: one.expect.if_revision,
         proposal: proposal.id,
         refuse: refusal.is_some(),
         reason: refusal.unwrap_or_default(),
@@ -413,11 +375,11 @@ async fn rule(
 }
 
 async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure> {
-    let (proposal, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (proposal, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
     let request = ExtendHoldRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         proposal: proposal.id,
         by: args.by.map(|minutes| prost_types::Duration { seconds: minutes * 60, nanos: 0 }),
     };

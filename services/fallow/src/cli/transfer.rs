@@ -8,7 +8,7 @@ use fallow_api::v1::{
 
 use super::codes;
 use super::failure::{Exit, Failure};
-use super::options::{Change, Expect, Format};
+use super::options::{Format, OfOne};
 use super::page::pages;
 use super::pick::pick;
 use super::session::Session;
@@ -89,8 +89,8 @@ impl From<Returns> for List {
                         trust where the patient, the staff or the item arrives says arrived."
 )]
 pub(crate) struct Advance {
-    /// Id of the transfer, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// The next state: ready, in_transit, arrived, completed, …
     #[arg(long, value_parser = codes::parse::<transfer::State>)]
     to: Option<transfer::State>,
@@ -115,10 +115,6 @@ pub(crate) struct Advance {
     /// What was agreed about the way back, without patient details
     #[arg(long, value_name = "WORDS")]
     return_note: Option<String>,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Changes until when a stay lasts.
@@ -127,30 +123,22 @@ pub(crate) struct Advance {
     before_help = "Examples:\n  fallow transfer extend 0198c2 --until 20:00\n  fallow transfer extend 0198c2 --until +4h"
 )]
 pub(crate) struct Extend {
-    /// Id of the transfer, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Until when; later or earlier than it was
     #[arg(long, value_name = "TIME")]
     until: String,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Stops a transfer.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  fallow transfer abort 0198c2 --reason not_fit")]
 pub(crate) struct Abort {
-    /// Id of the transfer, or the beginning of one
-    id: String,
+    #[command(flatten)]
+    one: OfOne,
     /// Why: one of the reasons of fallow decline
     #[arg(long, value_parser = codes::parse::<DeclineReason>)]
     reason: DeclineReason,
-    #[command(flatten)]
-    change: Change,
-    #[command(flatten)]
-    expect: Expect,
 }
 
 /// Runs `fallow transfer …`.
@@ -256,7 +244,7 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
         text.as_deref().map(|text| time::parse(text, session.now(), &session.zone)).transpose()
     };
     let (due, return_by) = (at(&args.due)?, at(&args.return_by)?);
-    let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (transfer, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
     let transport = args.transport.map(|kind| Transport {
         kind,
         provider: args.provider.unwrap_or_default(),
@@ -270,8 +258,8 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
     });
     let request = AdvanceTransferRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         transfer: transfer.id,
         to: args.to.map(i32::from).unwrap_or_default(),
         done: args.done,
@@ -287,11 +275,11 @@ async fn advance(session: &mut Session<'_>, args: Advance) -> Result<Exit, Failu
 
 async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure> {
     let until = time::parse(&args.until, session.now(), &session.zone)?;
-    let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (transfer, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
     let request = ExtendTransferRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         transfer: transfer.id,
         due_at: Some(to_wire(until)),
     };
