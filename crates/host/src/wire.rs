@@ -45,6 +45,12 @@ pub(crate) use frames::malformed;
 /// The header by which a caller names a call in its logs; we return it, or one of ours.
 pub const REQUEST_ID: &str = "x-request-id";
 
+/// The header by which a service tells whom it knows what it is: its release, a space, and the versions of the API that it
+/// serves, parted by commas, such as `0.1.0 v1`. Who does not say who they are is told nothing of it.
+pub const VERSION: &str = "x-fallow-version";
+/// The value of [`VERSION`] of this release.
+const THIS_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " v1");
+
 /// What is left of a deadline for our answer to arrive in time, instead of the caller's own giving up.
 const ANSWER_TRAVEL: Duration = Duration::from_millis(20);
 
@@ -161,11 +167,15 @@ where
             let started = Instant::now();
             let (response, leave) = served.await;
             let Leave { permit, session, noting } = leave;
+            let is_known = noting.is_some();
             let served =
                 Served { call: known, method, id: id.clone(), started, span, permit, session, noting };
             let mut response = Answer::wrap(response, served);
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID, value);
+            }
+            if is_known {
+                response.headers_mut().insert(VERSION, HeaderValue::from_static(THIS_VERSION));
             }
             Ok(response)
         })

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tonic::codegen::BoxStream;
 use tonic::{Code, Response, Status, Streaming};
 
-use super::{Denied, REQUEST_ID, RequestId, Wire};
+use super::{Denied, REQUEST_ID, RequestId, VERSION, Wire};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::{Signer, SigningKey, Verifier, built_in, caller};
@@ -226,7 +226,31 @@ async fn a_good_call_is_served_and_named() {
     let got = world.send(world.request(PUBLISH).header(REQUEST_ID, "feed-7"), framed(&publish("ok"))).await;
     assert_eq!(got.outcome(), (Code::Ok, ""), "{got:?}");
     assert_eq!(got.headers[REQUEST_ID], "feed-7");
+    assert_eq!(got.headers[VERSION], concat!(env!("CARGO_PKG_VERSION"), " v1"));
     world.is_well().await;
+}
+
+/// What a server is helps whoever attacks it: only who says who they are is told.
+#[tokio::test]
+async fn nobody_unknown_is_told_the_version() {
+    let world = world().await;
+    let bare = |path: &str| {
+        Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://{}{path}", world.address))
+            .header("content-type", "application/grpc")
+    };
+    let refused = world.send(bare(GET), framed(&GetOfferRequest::default())).await;
+    assert_eq!(refused.outcome().0, Code::Unauthenticated, "{refused:?}");
+    assert!(!refused.headers.contains_key(VERSION), "{refused:?}");
+    let open = world.send(bare("/grpc.health.v1.Health/Check"), frame(&[])).await;
+    assert_eq!(open.outcome().0, Code::Ok, "{open:?}");
+    assert!(!open.headers.contains_key(VERSION), "{open:?}");
+    // Who is known and may not is told all the same.
+    let gold = bare(PUBLISH).header("authorization", world.token("duty-lead"));
+    let denied = world.send(gold, framed(&publish("ok"))).await;
+    assert_eq!(denied.outcome().0, Code::PermissionDenied, "{denied:?}");
+    assert!(denied.headers.contains_key(VERSION), "{denied:?}");
 }
 
 /// Without a credential all are one caller: nobody among them keeps the rest out by opening calls and sending nothing.

@@ -24,6 +24,7 @@ use super::session::Session;
 use super::settings::Service;
 use super::situation;
 use super::time::{age, ago, from_wire, show};
+use super::version;
 
 /// Clocks that differ by more than this make figures older, or younger, than they are.
 const SKEW_WARNED: SignedDuration = SignedDuration::from_secs(2);
@@ -146,6 +147,14 @@ pub(crate) async fn run(session: &mut Session<'_>, args: &Doctor) -> Result<Exit
             services(session, &mut findings).await?;
             credential(session, &mut findings);
             situation = region(session, &mut findings).await;
+            if situation.is_some() {
+                match version::compared(session).await? {
+                    Some((told, true)) => findings.ok("versions", told),
+                    Some((told, false)) => findings.warn("versions", told, "fallow version --all"),
+                    // Services of a release that does not say: whether they serve is said above.
+                    None => {}
+                }
+            }
             if args.probe && findings.failures == 0 {
                 match probe::run(session).await {
                     Ok(told) => findings.ok("probe", told),

@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use tonic::Status;
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use crate::contexts::is_version;
 use crate::world::{Told, World, at};
 
 /// What gold typed when it switched to incident mode: it shall not leave with a bundle.
@@ -71,6 +72,27 @@ async fn the_doctor_says_what_is_well_and_what_is_not() {
     let refused = world.run("doctor").await;
     assert_eq!(refused.exit, 5, "the code of the first failure: {}", refused.out);
     assert!(refused.out.contains("XX  region"), "{}", refused.out);
+}
+
+#[tokio::test]
+async fn the_doctor_compares_versions() {
+    let world = World::new().await;
+    watches_over_two_feeds(&world);
+    is_version(&world, concat!(env!("CARGO_PKG_VERSION"), " v1"));
+    let same = world.run("doctor").await;
+    assert!(same.out.contains(concat!(
+        "ok  versions    ",
+        env!("CARGO_PKG_VERSION"),
+        ", api v1, as yours\n"
+    )));
+    is_version(&world, "99.0.0 v1,v2");
+    let newer = world.run("doctor").await;
+    assert!(
+        newer.out.contains("!!  versions    capacity 99.0.0, api v1 v2; demand 99.0.0, "),
+        "{}",
+        newer.out
+    );
+    assert!(newer.out.contains("next: fallow version --all\n"), "{}", newer.out);
 }
 
 #[tokio::test]
