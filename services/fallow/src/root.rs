@@ -1,7 +1,7 @@
 //! The whole command: what a person types after `fallow`.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -116,10 +116,15 @@ fn client(verb: cli::Verb, global: Global) -> ExitCode {
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let interactive = out.is_terminal();
+    // Who sees the question and can type the answer is asked, wherever the data goes.
+    let is_asked = std::io::stdin().is_terminal() && err.is_terminal();
+    let input: Option<Box<dyn BufRead + Send>> =
+        if is_asked { Some(Box::new(BufReader::new(std::io::stdin()))) } else { None };
     let terminal = Terminal {
         colour: choice != anstream::ColorChoice::Never,
         interactive,
         ascii: false,
+        input,
         out: &mut out,
         err: &mut err,
     };

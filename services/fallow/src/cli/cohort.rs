@@ -82,6 +82,8 @@ async fn amend(session: &mut Session<'_>, args: Amend) -> Result<Exit, Failure> 
 }
 
 async fn withdraw(session: &mut Session<'_>, args: Withdraw) -> Result<Exit, Failure> {
+    let what = format!("Every live need of \"{}\" is taken back.", args.name);
+    session.confirm(args.change.dry_run, &what).await?;
     let id = args.change.request_id();
     let request = WithdrawCohortRequest {
         request_id: id.clone(),

@@ -238,8 +238,8 @@ pub async fn run(
     let is_for_people = matches!(global.format(), options::Format::Table | options::Format::Wide);
     let ascii = is_for_people && global.ascii(terminal.interactive);
     let mut err = Ascii::new(terminal.err, global.ascii(true));
-    let Terminal { out, interactive, colour, .. } = terminal;
-    let terminal = Terminal { out, err: &mut err, interactive, colour, ascii };
+    let Terminal { out, interactive, colour, input, .. } = terminal;
+    let terminal = Terminal { out, err: &mut err, interactive, colour, ascii, input };
     let is_sitrep = matches!(verb, Verb::Sitrep(_));
     let mut session = Session::new(global, clock, terminal);
     if session.global.format() == options::Format::Xlsx && !is_sitrep {

@@ -61,6 +61,12 @@ pub struct Global {
     /// Print nothing but ASCII in tables and on the board, for old consoles
     #[arg(long, global = true)]
     pub(crate) ascii: bool,
+    /// Answer yes to what a terminal asks before something that cannot be taken back
+    #[arg(short = 'y', long, global = true)]
+    pub(crate) yes: bool,
+    /// Ask nothing: what would be asked is refused, unless --yes
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
     /// Act in this context instead of the current one
     #[arg(long, global = true, env = "FALLOW_CONTEXT", value_name = "NAME")]
     pub(crate) context: Option<String>,

@@ -1,7 +1,7 @@
 //! How records are written: tables for people, Fallow JSON, CSV, Markdown and ids for programs.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{BufRead, Read, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
@@ -26,6 +26,8 @@ pub struct Terminal<'a> {
     pub colour: bool,
     /// Whether data that people read is put into ASCII. What programs read, and files, stay as they are.
     pub ascii: bool,
+    /// Where a person answers what is asked. `None` where nobody can be asked: a pipe, a script, the board.
+    pub input: Option<Box<dyn BufRead + Send>>,
 }
 
 /// What a cell says beyond its words. The words alone always suffice.
@@ -127,6 +129,26 @@ impl Terminal<'_> {
     pub(crate) fn say(&mut self, line: &str) -> Result<(), Failure> {
         writeln!(self.err, "{line}")?;
         Ok(())
+    }
+
+    /// Asks for a line and returns it; `None` where nobody can be asked, or nobody answers any more. The line is read on a
+    /// thread of its own, so that Ctrl-C ends the command while it waits.
+    pub(crate) async fn ask(&mut self, question: &str) -> Result<Option<String>, Failure> {
+        /// Longest answer that is read, in bytes.
+        const ANSWER_BYTES_MAX: u64 = 1_024;
+        let Some(mut input) = self.input.take() else { return Ok(None) };
+        write!(self.err, "{question} ")?;
+        self.err.flush()?;
+        let (send, answer) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = input.by_ref().take(ANSWER_BYTES_MAX).read_line(&mut line);
+            // Nobody waits any more when the command was ended.
+            let _ = send.send((input, read.map(|bytes| (bytes > 0).then_some(line))));
+        });
+        let Ok((input, line)) = answer.await else { return Ok(None) };
+        self.input = Some(input);
+        Ok(line?)
     }
 
     /// Empties the screen.
@@ -340,8 +362,14 @@ mod tests {
         let row = vec![vec![Cell::toned("STALE", Tone::Bad), "plain".into()]];
         let set = |colour| {
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let mut terminal =
-                Terminal { out: &mut out, err: &mut err, interactive: false, colour, ascii: false };
+            let mut terminal = Terminal {
+                out: &mut out,
+                err: &mut err,
+                interactive: false,
+                colour,
+                ascii: false,
+                input: None,
+            };
             terminal.table(&["fresh", "word"], row.clone(), Format::Table).unwrap();
             String::from_utf8(out).unwrap()
         };
@@ -353,8 +381,14 @@ mod tests {
     fn ascii_words_stand_in_columns_of_their_own_width() {
         let rows = vec![vec!["wait\u{2026}".into(), "one".into()], vec!["2 \u{2192} 3".into(), "two".into()]];
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut terminal =
-            Terminal { out: &mut out, err: &mut err, interactive: false, colour: false, ascii: true };
+        let mut terminal = Terminal {
+            out: &mut out,
+            err: &mut err,
+            interactive: false,
+            colour: false,
+            ascii: true,
+            input: None,
+        };
         terminal.table(&["a", "b"], rows, Format::Table).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "A        B\nwait...  one\n2 -> 3   two\n");
     }

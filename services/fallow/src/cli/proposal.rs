@@ -390,11 +390,12 @@ async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure
 
 /// Runs `fallow proposal bypass`.
 pub(crate) async fn bypass(session: &mut Session<'_>, args: Bypass) -> Result<Exit, Failure> {
-    let (proposal, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (proposal, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
+    session.confirm(args.one.change.dry_run, "This proposal ends for every trust of it.").await?;
     let request = BypassProposalRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         proposal: proposal.id,
         reason: args.reason,
         offer: args.offer.unwrap_or_default(),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use fallow_api::v1::region_change::Kind;
-use fallow_api::v1::{ApplyRegionRequest, GetRegionRequest, Mode, RegionChange, SetModeRequest};
+use fallow_api::v1::{
+    ApplyRegionRequest, Collaborative, GetRegionRequest, Mode, RegionChange, SetModeRequest,
+};
 
 use super::codes;
 use super::failure::{Exit, Failure};
@@ -49,8 +51,8 @@ pub(crate) struct SetMode {
     /// incident or routine
     #[arg(value_parser = codes::parse::<Mode>)]
     mode: Mode,
-    /// The collaborative; the word "on" before it may be left out
-    #[arg(required = true, num_args = 1..=2, value_names = ["on", "COLLABORATIVE"])]
+    /// The collaborative; the word "on" before it may be left out. Default: the region's, where it has just one
+    #[arg(num_args = 0..=2, value_names = ["on", "COLLABORATIVE"])]
     on: Vec<String>,
     /// Why; everybody sees it
     #[arg(long)]
@@ -92,6 +94,7 @@ async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
 
 async fn apply(session: &mut Session<'_>, args: Apply) -> Result<Exit, Failure> {
     let toml = read(&args.file)?;
+    session.confirm(args.change.dry_run, "This region file goes into force for everybody.").await?;
     let id = args.change.request_id();
     let request = ApplyRegionRequest {
         request_id: id.clone(),
@@ -132,16 +135,35 @@ fn line(change: &RegionChange) -> String {
     }
 }
 
+/// Returns the collaborative of a region that has just one.
+async fn the_only_one(session: &Session<'_>) -> Result<String, Failure> {
+    let client = session.monitor()?;
+    let answer = session.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await?;
+    let known = answer.region.unwrap_or_default().collaboratives;
+    match known.as_slice() {
+        [one] => Ok(one.id.clone()),
+        several => Err(which(several)),
+    }
+}
+
+fn which(known: &[Collaborative]) -> Failure {
+    let failure = Failure::usage("on which collaborative?");
+    let failure =
+        known.iter().fold(failure, |failure, one| failure.because(format!("{}  {}", one.id, one.name)));
+    failure.next("fallow mode incident on COLLABORATIVE --reason WHY")
+}
+
 /// Runs `fallow mode`.
 pub(crate) async fn set_mode(session: &mut Session<'_>, args: SetMode) -> Result<Exit, Failure> {
     let collaborative = match args.on.as_slice() {
         [on, collaborative] if on == "on" => collaborative.clone(),
         [collaborative] if collaborative != "on" => collaborative.clone(),
-        _ => {
-            return Err(Failure::usage("on which collaborative?")
-                .next("fallow mode incident on COLLABORATIVE --reason WHY"));
-        }
+        [] | [_] => the_only_one(session).await?,
+        _ => return Err(which(&[])),
     };
+    let word = codes::word::<Mode>(args.mode.into());
+    let what = format!("{collaborative} is switched to {word} mode, and everybody sees it.");
+    session.confirm(args.change.dry_run, &what).await?;
     let id = args.change.request_id();
     let request = SetModeRequest {
         request_id: id.clone(),

@@ -367,6 +367,32 @@ impl<'a> Session<'a> {
         self.call(message, send).await.map_err(|failure| failure.retry_with(request_id))
     }
 
+    /// Asks whether to go on with what cannot be taken back, or what many see. Nobody is asked for a dry run, with --yes, or
+    /// where nobody can be: a script says what it means.
+    ///
+    /// # Errors
+    /// The answer is no, or --no-input forbids to ask.
+    pub(crate) async fn confirm(&mut self, is_dry_run: bool, what: &str) -> Result<(), Failure> {
+        if is_dry_run || self.global.yes {
+            return Ok(());
+        }
+        if self.global.no_input {
+            return Err(Failure::usage(format!(
+                "{what} Nothing was done, for --no-input lets nobody be asked"
+            ))
+            .next("the same command with --yes, or with --dry-run"));
+        }
+        if self.terminal.input.is_none() {
+            return Ok(());
+        }
+        let answer = self.terminal.ask(&format!("{what} Go on? [y/N]")).await?.unwrap_or_default();
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Failure::new(Exit::Failed, "NOT_CONFIRMED", "nothing was done")
+                .next("the same command with --yes, which is not asked")),
+        }
+    }
+
     /// Returns how results are to be written.
     pub(crate) fn layout(&self) -> Layout {
         Layout { format: self.global.format(), columns: self.global.columns.clone() }

@@ -87,7 +87,14 @@ fn show(session: &mut Session<'_>, sitrep: &Sitrep, out: Option<&Path>) -> Resul
 
 fn written(sitrep: &Sitrep, page: &Page, format: Format, ascii: bool) -> Result<Vec<u8>, Failure> {
     let (mut bytes, mut nothing) = (Vec::new(), std::io::sink());
-    let mut file = Terminal { out: &mut bytes, err: &mut nothing, interactive: false, colour: false, ascii };
+    let mut file = Terminal {
+        out: &mut bytes,
+        err: &mut nothing,
+        interactive: false,
+        colour: false,
+        ascii,
+        input: None,
+    };
     match format {
         Format::Json => file.json(sitrep, true)?,
         Format::Jsonl => file.json(sitrep, false)?,

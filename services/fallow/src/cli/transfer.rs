@@ -290,11 +290,12 @@ async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure
 }
 
 async fn abort(session: &mut Session<'_>, args: Abort) -> Result<Exit, Failure> {
-    let (transfer, id) = (find(session, &args.id).await?, args.change.request_id());
+    let (transfer, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
+    session.confirm(args.one.change.dry_run, "This transfer stops, and its units are given back.").await?;
     let request = AbortTransferRequest {
         request_id: id.clone(),
-        validate_only: args.change.dry_run,
-        expected_revision: args.expect.if_revision,
+        validate_only: args.one.change.dry_run,
+        expected_revision: args.one.expect.if_revision,
         transfer: transfer.id,
         reason: args.reason.into(),
     };

@@ -3,8 +3,9 @@
 use fallow_api::v1::region_change::Kind;
 use fallow_api::v1::situation::{Cell, CollaborativeMode, Headline, TrustSituation};
 use fallow_api::v1::{
-    ApplyRegionRequest, ApplyRegionResponse, Freshness, GetSituationRequest, GetSituationResponse, Mode,
-    RegionChange, SetModeRequest, SetModeResponse, Situation,
+    ApplyRegionRequest, ApplyRegionResponse, Collaborative, Freshness, GetRegionRequest, GetRegionResponse,
+    GetSituationRequest, GetSituationResponse, Mode, Region, RegionChange, SetModeRequest, SetModeResponse,
+    Situation,
 };
 use insta::assert_snapshot;
 
@@ -150,6 +151,7 @@ async fn gold_switches_a_mode() {
         };
         Ok(SetModeResponse { mode: Some(mode), revision: 14 })
     });
+    has_collaboratives(&world, &["nv-acute", "nv-mh"]);
     assert_snapshot!(
         world
             .transcript(&[
@@ -160,6 +162,72 @@ async fn gold_switches_a_mode() {
             ])
             .await
     );
+    has_collaboratives(&world, &["nv-acute"]);
+    let only = world.run("mode incident on --reason x").await;
+    assert_eq!((only.exit, only.out.as_str()), (0, "nv-acute  incident  x\n"), "{}", only.err);
+}
+
+fn has_collaboratives(world: &World, ids: &[&str]) {
+    let known =
+        |id: &&str| Collaborative { id: (*id).into(), name: "Acute".into(), ..Collaborative::default() };
+    let collaboratives: Vec<Collaborative> = ids.iter().map(known).collect();
+    world.script.on("MonitorService/GetRegion", move |_: GetRegionRequest| {
+        let region = Region { collaboratives: collaboratives.clone(), ..Region::default() };
+        Ok(GetRegionResponse { region: Some(region), ..GetRegionResponse::default() })
+    });
+}
+
+#[tokio::test]
+async fn what_many_see_is_asked_before_it_is_done() {
+    let world = World::new().await;
+    world.script.on("MonitorService/SetMode", |ask: SetModeRequest| {
+        let mode =
+            CollaborativeMode { collaborative: ask.collaborative, mode: ask.mode, ..Default::default() };
+        Ok(SetModeResponse { mode: Some(mode), revision: if ask.validate_only { 0 } else { 14 } })
+    });
+    const LINE: &str = "mode incident on nv-acute --reason x";
+    const ASKED: &str = "nv-acute is switched to incident mode, and everybody sees it. Go on? [y/N] ";
+    for (line, answer, exit, is_asked, is_done) in [
+        (LINE.to_owned(), "y\n", 0, true, true),
+        (LINE.to_owned(), "YES\n", 0, true, true),
+        (LINE.to_owned(), "\n", 1, true, false),
+        (LINE.to_owned(), "n\n", 1, true, false),
+        // Nobody answers any more.
+        (LINE.to_owned(), "", 1, true, false),
+        (format!("{LINE} --yes"), "", 0, false, true),
+        (format!("{LINE} --yes --no-input"), "", 0, false, true),
+        (format!("{LINE} --no-input"), "y\n", 2, false, false),
+        (format!("{LINE} --dry-run"), "n\n", 0, false, true),
+    ] {
+        let told = world.run_answering(&line, answer).await;
+        assert_eq!(told.exit, exit, "{line}: {}", told.err);
+        assert_eq!(told.err.starts_with(ASKED), is_asked, "{line}: {}", told.err);
+        assert_eq!(!told.calls.is_empty(), is_done, "{line}: {:?}", told.calls);
+    }
+    let piped = world.run(LINE).await;
+    assert_eq!((piped.exit, piped.calls.len()), (0, 1), "a script says what it means");
+    assert_eq!(world.run(&format!("{LINE} --no-input")).await.exit, 2);
+}
+
+#[tokio::test]
+async fn only_what_cannot_be_taken_back_is_asked() {
+    let world = World::new().await;
+    proposals::lists(&world, vec![suggestion()]);
+    transfers::lists(&world);
+    std::fs::write(world.folder().join("region.toml"), "id = \"north-vale\"\n").unwrap();
+    let region = world.folder().join("region.toml").display().to_string();
+    for (line, asked) in [
+        (format!("region apply -f {region}"), true),
+        (format!("bypass {} --reason snow", suggestion().id), true),
+        (format!("transfer abort {} --reason not_fit", moving().id), true),
+        ("cohort withdraw hips --reason not_fit".to_owned(), true),
+        (format!("accept {}", suggestion().id), false),
+        ("free 2 level2 --until 20:00".to_owned(), false),
+    ] {
+        let told = world.run_answering(&line, "n\n").await;
+        assert_eq!(told.err.contains("Go on? [y/N]"), asked, "{line}: {}", told.err);
+        assert!(!asked || told.err.contains("error: NOT_CONFIRMED: nothing was done"), "{}", told.err);
+    }
 }
 
 #[tokio::test]

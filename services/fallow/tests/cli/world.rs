@@ -1,6 +1,7 @@
 //! One person at one terminal: a context, a credential, a clock that stands still, and the scripted services.
 
 use std::fmt::Write as _;
+use std::io::BufRead;
 use std::path::Path;
 
 use base64::Engine;
@@ -60,15 +61,20 @@ impl World {
 
     /// Runs one line as a shell would: words, with double quotes around those that have spaces.
     pub(crate) async fn run(&self, line: &str) -> Told {
-        self.run_at(line, false).await
+        self.run_at(line, false, None).await
+    }
+
+    /// Runs one line at a terminal where a person answers what is asked.
+    pub(crate) async fn run_answering(&self, line: &str, answer: &'static str) -> Told {
+        self.run_at(line, false, Some(Box::new(answer.as_bytes()))).await
     }
 
     /// Runs one line on a screen that can be redrawn.
     pub(crate) async fn run_on_a_screen(&self, line: &str) -> Told {
-        self.run_at(line, true).await
+        self.run_at(line, true, None).await
     }
 
-    async fn run_at(&self, line: &str, interactive: bool) -> Told {
+    async fn run_at(&self, line: &str, interactive: bool, input: Option<Box<dyn BufRead + Send>>) -> Told {
         let mut args = words(&format!("fallow {line}"));
         args.extend([
             "--context-file".to_owned(),
@@ -83,8 +89,14 @@ impl World {
             }
             Ok(root) => {
                 let Some(verb) = root.command.client() else { panic!("not a client command: {line}") };
-                let terminal =
-                    Terminal { out: &mut out, err: &mut err, interactive, colour: false, ascii: false };
+                let terminal = Terminal {
+                    out: &mut out,
+                    err: &mut err,
+                    interactive,
+                    colour: false,
+                    ascii: false,
+                    input,
+                };
                 let clock = Clock::manual(NOW.parse().unwrap());
                 cli::run(*verb, root.global, Root::command(), clock, terminal).await.code()
             }
@@ -159,7 +171,8 @@ impl std::fmt::Write for Text<'_> {
     }
 }
 
-fn words(line: &str) -> Vec<String> {
+/// Splits a line as a shell does: what stands in double quotes is one word.
+pub(crate) fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for c in line.chars() {
         match c {

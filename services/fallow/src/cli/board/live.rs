@@ -154,7 +154,14 @@ async fn command(session: &Session<'_>, line: &str) -> String {
         Err(error) => return error.to_string(),
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false, ascii: false };
+    let terminal = Terminal {
+        out: &mut out,
+        err: &mut err,
+        interactive: false,
+        colour: false,
+        ascii: false,
+        input: None,
+    };
     let mut inner = session.beside(terminal);
     let ended = {
         let acted = Box::pin(super::super::act(verb, &mut inner, Root::command()));

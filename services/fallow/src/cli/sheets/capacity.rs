@@ -54,6 +54,16 @@ pub(super) async fn run(
         states(session, &sheet, &before, &args.how, true, &mut tried).await?;
         whole = tried.rejected.is_empty();
         if whole && !args.how.dry_run {
+            let is_gone = |one: &&Difference| one.becomes == Becomes::Withdrawn;
+            let gone = tried.differences.iter().filter(is_gone).count();
+            if gone > 0 {
+                let offers = if gone == 1 {
+                    "1 offer that the sheet leaves out is"
+                } else {
+                    &format!("{gone} offers that the sheet leaves out are")
+                };
+                session.confirm(false, &format!("{offers} withdrawn, and their live holds run out.")).await?;
+            }
             ended = states(session, &sheet, &before, &args.how, false, &mut report).await;
         } else if whole {
             report = tried;

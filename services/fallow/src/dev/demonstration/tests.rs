@@ -54,7 +54,14 @@ async fn told_by_the_services(folder: &Path) -> Timestamp {
     let root = Root::try_parse_from(words).unwrap();
     let Command::Client(verb) = root.command else { panic!("not a client command") };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let terminal = Terminal { out: &mut out, err: &mut err, interactive: false, colour: false, ascii: false };
+    let terminal = Terminal {
+        out: &mut out,
+        err: &mut err,
+        interactive: false,
+        colour: false,
+        ascii: false,
+        input: None,
+    };
     cli::run(*verb, root.global, Root::command(), Clock::system(), terminal).await;
     let told: serde_json::Value =
         serde_json::from_slice(&out).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&err)));

@@ -46,8 +46,14 @@ impl Desk {
         let root = Root::try_parse_from(line.split(' ')).unwrap();
         let Command::Client(verb) = root.command else { panic!("not a client command: {line}") };
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let terminal =
-            Terminal { out: &mut out, err: &mut err, interactive: false, colour: false, ascii: false };
+        let terminal = Terminal {
+            out: &mut out,
+            err: &mut err,
+            interactive: false,
+            colour: false,
+            ascii: false,
+            input: None,
+        };
         let exit = cli::run(*verb, root.global, Root::command(), Clock::system(), terminal).await;
         (exit.code(), String::from_utf8([out, err].concat()).unwrap())
     }

@@ -105,6 +105,7 @@ async fn doctor(contexts: &str) -> serde_json::Value {
         interactive: false,
         colour: false,
         ascii: false,
+        input: None,
     };
     crate::cli::run(*verb, root.global, Root::command(), Clock::system(), terminal).await;
     serde_json::from_slice(&out).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&err)))
