@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
 use fallow_api::render;
-use fallow_api::v1::{AnswerCampaignRequest, Block, Campaign, DeclineReason, ListCampaignsRequest, Verdict};
+use fallow_api::v1::{
+    AnswerCampaignRequest, Block, Campaign, DeclineReason, ListCampaignsRequest, Verdict,
+    WatchProposalsRequest,
+};
 
 use super::codes;
 use super::failure::{Exit, Failure};
@@ -14,6 +17,7 @@ use super::page::pages;
 use super::pick::pick;
 use super::session::Session;
 use super::time::{from_wire, left};
+use super::watch::follow;
 
 /// The command that shows what there is, for errors.
 const LIST: &str = "fallow campaign list";
@@ -24,8 +28,15 @@ const CASES_AT_ONCE: usize = 200;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Campaigns {
     /// List campaigns, with what is used of them and what waits for you
-    #[command(before_help = "Example:\n  fallow campaign list")]
-    List,
+    #[command(
+        before_help = "Examples:\n  fallow campaign list\n  fallow campaign list --watch\n\nWatched elsewhere than on a screen, it \
+                       prints the proposals that change, for a campaign is what its proposals are."
+    )]
+    List {
+        /// Go on showing what changes
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// Show one campaign: its sessions, whose cases, who has yet to answer
     #[command(before_help = "Example:\n  fallow campaign show \"Saturday lists\"")]
     Show(Named),
@@ -91,9 +102,14 @@ struct Answer {
 /// Runs `fallow campaign …`.
 pub(crate) async fn run(session: &mut Session<'_>, command: Campaigns) -> Result<Exit, Failure> {
     match command {
-        Campaigns::List => {
-            let found = all(session).await?;
-            session.show_list(&found, "no campaigns")
+        Campaigns::List { watch: false } => draw(session).await,
+        Campaigns::List { watch: true } => {
+            let mut client = session.matching()?;
+            let open = async move |cursor| {
+                let request = WatchProposalsRequest { cursor, filter: None };
+                client.watch_proposals(request).await.map(tonic::Response::into_inner)
+            };
+            follow(session, open, async |session| draw(session).await).await
         }
         Campaigns::Show(named) => show(session, &named).await,
         Campaigns::Accept(args) => {
@@ -108,6 +124,11 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Campaigns) -> Result
             answer(session, &args.named, (Verdict::Decline, args.reason), args.answer, done).await
         }
     }
+}
+
+async fn draw(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let found = all(session).await?;
+    session.show_list(&found, "no campaigns")
 }
 
 async fn show(session: &mut Session<'_>, named: &Named) -> Result<Exit, Failure> {

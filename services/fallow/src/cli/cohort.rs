@@ -1,22 +1,30 @@
 //! `fallow cohort`: needs of your trust that carry one name, changed together or not at all.
 
 use clap::{Args, Subcommand};
-use fallow_api::v1::{AmendCohortRequest, DeclineReason, Need, NeedFilter, WithdrawCohortRequest};
+use fallow_api::v1::{
+    AmendCohortRequest, DeclineReason, Need, NeedFilter, WatchNeedsRequest, WithdrawCohortRequest,
+};
 
 use super::codes;
 use super::demand::{self, NewTerms};
 use super::failure::{Exit, Failure};
 use super::options::Change;
 use super::session::Session;
+use super::watch::follow;
 
 /// `fallow cohort …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cohorts {
     /// List the live needs of a cohort
-    #[command(before_help = "Example:\n  fallow cohort list \"hips of November\"")]
+    #[command(
+        before_help = "Examples:\n  fallow cohort list \"hips of November\"\n  fallow cohort list \"hips of November\" --watch"
+    )]
     List {
         /// Name of the cohort
         name: String,
+        /// Go on showing what changes
+        #[arg(short, long)]
+        watch: bool,
     },
     /// Change every live need of a cohort
     #[command(before_help = "Example:\n  fallow cohort amend \"hips of November\" --max-travel 90m")]
@@ -54,15 +62,28 @@ pub(crate) struct Withdraw {
 /// Runs `fallow cohort …`.
 pub(crate) async fn run(session: &mut Session<'_>, command: Cohorts) -> Result<Exit, Failure> {
     match command {
-        Cohorts::List { name } => list(session, name).await,
+        Cohorts::List { name, watch } => list(session, name, watch).await,
         Cohorts::Amend(args) => amend(session, args).await,
         Cohorts::Withdraw(args) => withdraw(session, args).await,
     }
 }
 
-async fn list(session: &mut Session<'_>, name: String) -> Result<Exit, Failure> {
+async fn list(session: &mut Session<'_>, name: String, watch: bool) -> Result<Exit, Failure> {
     let filter = NeedFilter { cohorts: vec![name], ..NeedFilter::default() };
-    let needs = demand::all(session, &filter).await?;
+    if !watch {
+        return draw(session, &filter).await;
+    }
+    let mut client = session.demand()?;
+    let watched = filter.clone();
+    let open = async move |cursor| {
+        let request = WatchNeedsRequest { cursor, filter: Some(watched.clone()) };
+        client.watch_needs(request).await.map(tonic::Response::into_inner)
+    };
+    follow(session, open, async |session| draw(session, &filter).await).await
+}
+
+async fn draw(session: &mut Session<'_>, filter: &NeedFilter) -> Result<Exit, Failure> {
+    let needs = demand::all(session, filter).await?;
     session.show_list(&needs, "no live need carries that name")
 }
 

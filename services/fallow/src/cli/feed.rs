@@ -4,7 +4,7 @@ use clap::Subcommand;
 use fallow_api::render;
 use fallow_api::v1::situation::TrustSituation;
 use fallow_api::v1::watch_offers_response::Item;
-use fallow_api::v1::{Offer, OfferFilter, WatchOffersRequest};
+use fallow_api::v1::{Offer, OfferFilter, WatchOffersRequest, WatchSituationRequest};
 use serde::{Serialize, Serializer};
 
 use super::failure::{Exit, Failure};
@@ -13,14 +13,19 @@ use super::output::{Cell, Column, Record, View, column};
 use super::rows::freshness_cell;
 use super::session::Session;
 use super::time::{ago, from_wire};
-use super::watch::{Feed, Happening};
+use super::watch::{Feed, Happening, follow};
 use super::{capacity, situation};
 
 /// `fallow feed …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Feeds {
     /// List every trust with the age of its newest report
-    List,
+    #[command(before_help = "Examples:\n  fallow feed list\n  fallow feed list --watch")]
+    List {
+        /// Go on showing what changes
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// Show a trust's offers, the oldest figures first
     #[command(before_help = "Example:\n  fallow feed show ZA2")]
     Show {
@@ -40,10 +45,14 @@ pub(crate) enum Feeds {
 /// Runs `fallow feed …`.
 pub(crate) async fn run(session: &mut Session<'_>, command: Feeds) -> Result<Exit, Failure> {
     match command {
-        Feeds::List => {
-            let situation = situation::get(session, "").await?;
-            let feeds: Vec<Heard> = situation.trusts.into_iter().map(Heard).collect();
-            session.show_list(&feeds, "no trust is known here")
+        Feeds::List { watch: false } => list(session).await,
+        Feeds::List { watch: true } => {
+            let mut client = session.monitor()?;
+            let open = async move |cursor| {
+                let request = WatchSituationRequest { cursor, ..WatchSituationRequest::default() };
+                client.watch_situation(request).await.map(tonic::Response::into_inner)
+            };
+            follow(session, open, async |session| list(session).await).await
         }
         Feeds::Show { trust } => {
             let filter = of(session, trust)?;
@@ -56,6 +65,12 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Feeds) -> Result<Exi
             tail(session, filter).await
         }
     }
+}
+
+async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let situation = situation::get(session, "").await?;
+    let feeds: Vec<Heard> = situation.trusts.into_iter().map(Heard).collect();
+    session.show_list(&feeds, "no trust is known here")
 }
 
 fn of(session: &Session<'_>, trust: Option<String>) -> Result<OfferFilter, Failure> {

@@ -118,10 +118,16 @@ impl<'a> Session<'a> {
         {
             self.use_credential(&token)?;
         }
-        if let Some(speed) = self.chosen()?.context.clock_speed {
-            self.ask_the_time(speed).await?;
+        self.keep_time().await
+    }
+
+    /// Takes over a demonstration's time anew. Whoever shows times for long asks before each picture: somebody may have
+    /// changed meanwhile how fast its clock runs, or stopped it.
+    pub(crate) async fn keep_time(&mut self) -> Result<(), Failure> {
+        match self.chosen()?.context.clock_speed {
+            Some(speed) => self.ask_the_time(speed).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Chooses the context and reads the credential file that it names, if it names one.

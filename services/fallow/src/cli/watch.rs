@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fallow_api::v1::{
-    WatchAlertsRequest, WatchAlertsResponse, WatchNeedsRequest, WatchNeedsResponse, WatchOffersRequest,
-    WatchOffersResponse, WatchProposalsRequest, WatchProposalsResponse, WatchSituationResponse,
-    WatchTimelineResponse, WatchTransfersRequest, WatchTransfersResponse, watch_alerts_response,
-    watch_needs_response, watch_offers_response, watch_proposals_response, watch_situation_response,
-    watch_timeline_response, watch_transfers_response,
+    GetRegionRequest, WatchAlertsRequest, WatchAlertsResponse, WatchNeedsRequest, WatchNeedsResponse,
+    WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest, WatchProposalsResponse,
+    WatchSituationResponse, WatchTimelineResponse, WatchTransfersRequest, WatchTransfersResponse,
+    watch_alerts_response, watch_needs_response, watch_offers_response, watch_proposals_response,
+    watch_situation_response, watch_timeline_response, watch_transfers_response,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -216,6 +216,7 @@ pub(crate) async fn follow<E: Event>(
                         notices.push(notice);
                     }
                 }
+                session.keep_time().await?;
                 session.terminal.clear()?;
                 unless_away(draw(session).await.map(|_| ()), session)?;
                 for notice in notices {
@@ -256,7 +257,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Args)]
 #[command(
     before_help = "Examples:\n  fallow watch --kinds proposal,transfer | jq .proposal.id\n  fallow watch --kinds need \
-                        --since TOKEN\n\nOne JSON line for each change. Each line has a cursor: --since takes it to go on from there."
+                        --since TOKEN\n  fallow watch --region north-vale\n\nOne JSON line for each change. Each line has a cursor: --since takes it to go on from there."
 )]
 pub(crate) struct Watch {
     /// What to watch
@@ -265,6 +266,9 @@ pub(crate) struct Watch {
     /// Go on after this cursor of a line; with one kind only
     #[arg(long, value_name = "TOKEN")]
     since: Option<String>,
+    /// Only of this region, by its id or name: refused when the services are of another
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
 }
 
 /// Runs `fallow watch`.
@@ -272,6 +276,9 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Watch) -> Result<Exit, 
     if args.since.is_some() && args.kinds.len() != 1 {
         return Err(Failure::usage("--since goes on in one watch: a cursor belongs to one kind")
             .next("fallow watch --kinds proposal --since TOKEN"));
+    }
+    if let Some(region) = &args.region {
+        is_of(session, region).await?;
     }
     let since = args.since.unwrap_or_default();
     let (capacity, demand, matching, monitor) =
@@ -305,6 +312,18 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Watch) -> Result<Exit, 
         end = print(session, transfers), if asked(Kind::Transfer) => end,
         end = print(session, alerts), if asked(Kind::Alert) => end,
     }
+}
+
+/// Refuses when the services are not of a region: each serves one, and a script shall not take one for another.
+async fn is_of(session: &Session<'_>, region: &str) -> Result<(), Failure> {
+    let client = session.monitor()?;
+    let answer = session.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await?;
+    let found = answer.region.unwrap_or_default();
+    if found.id.eq_ignore_ascii_case(region) || found.name.eq_ignore_ascii_case(region) {
+        return Ok(());
+    }
+    let what = format!("these services are of {} ({}), not of \"{region}\"", found.name, found.id);
+    Err(Failure::new(Exit::NotFound, "OTHER_REGION", what).next("fallow context list, and --context NAME"))
 }
 
 /// Writes one kind's changes as they come. The session is shared with the other kinds, for a line at a time.

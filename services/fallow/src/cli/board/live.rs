@@ -115,6 +115,7 @@ async fn stay(
             continue;
         }
         sleep(READ_TOGETHER).await;
+        session.keep_time().await?;
         match picture::read(session).await {
             Ok(picture) => board.refresh(picture),
             // While the services are away the last picture stays, with the words that it is not live below it.
