@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fallow_api::problem::Problem;
+use fallow_api::problem::{Problem, WrongField};
 use fallow_api::reasons;
 use tonic::{Code, Status};
 
@@ -147,10 +147,15 @@ impl From<Problem> for Failure {
             problem.reason.as_str()
         };
         let mut failure = Self::new(Exit::of(problem.code), reason, problem.text.clone());
-        // What is about no field has been said already.
-        let of_fields = problem.violations.iter().filter(|wrong| !wrong.field.is_empty());
+        // What is about no field has been said already, and so has what alone is wrong.
+        let is_said = |wrong: &WrongField| {
+            wrong.field.is_empty() || (problem.violations.len() == 1 && problem.text.contains(&wrong.text))
+        };
+        let of_fields = problem.violations.iter().filter(|wrong| !is_said(wrong));
         failure.why.extend(of_fields.map(|wrong| format!("{}: {}", wrong.field, wrong.text)));
-        failure.why.extend(problem.numbers.iter().map(|(name, value)| format!("{name} = {value}")));
+        // How many there are is seen.
+        let numbers = problem.numbers.iter().filter(|(name, _)| *name != "violations");
+        failure.why.extend(numbers.map(|(name, value)| format!("{name} = {value}")));
         if let Some(wait) = problem.retry_after {
             failure.next.push(format!("wait {} s, then the same command", wait.as_secs_f64().ceil()));
         }
@@ -269,6 +274,18 @@ mod tests {
         let text = Failure::of(&status).text();
         assert!(text.contains("why:  offer.window.until: must be in the future\n"), "{text}");
         assert!(text.contains("why:  offer.figures.staffed: must be 0 to 10,000\n"), "{text}");
+    }
+
+    #[test]
+    fn what_alone_is_wrong_is_said_once() {
+        let numbers = HashMap::from([("violations".to_owned(), "1".to_owned())]);
+        let mut details =
+            ErrorDetails::with_bad_request(vec![FieldViolation::new("resource", "must be given for NET")]);
+        details.set_error_info("REQUIRED", "fallow", numbers);
+        let text = "resource must be given for NET";
+        let said = Failure::of(&Status::with_error_details(Code::InvalidArgument, text, details)).text();
+        assert_eq!(said.matches("must be given for NET").count(), 1, "{said}");
+        assert!(!said.contains("violations"), "{said}");
     }
 
     #[test]

@@ -53,10 +53,6 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Mine) -> Result<Exit, F
         trust: args.trust.map(|trust| trust.to_uppercase()).unwrap_or_default(),
         ..ListAuditRequest::default()
     };
-    if let Some(claims) = session.claims() {
-        let whose = whose(&claims.role, claims.trust.as_deref(), &ask.trust);
-        session.terminal.say(&whose)?;
-    }
     let client = session.monitor()?;
     let (mut entries, mut totals) = (Vec::new(), BTreeMap::new());
     for _ in 0..PAGES_MAX {
@@ -72,6 +68,10 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Mine) -> Result<Exit, F
         if ask.page_token.is_empty() || entries.len() >= limit as usize {
             break;
         }
+    }
+    if let Some(claims) = session.claims() {
+        let whose = whose(&claims.role, claims.trust.as_deref(), &ask.trust);
+        session.terminal.say(&whose)?;
     }
     let is_cut = !ask.page_token.is_empty();
     // Who may read no entry reads how often.
