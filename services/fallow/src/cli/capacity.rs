@@ -5,16 +5,16 @@ mod find;
 
 use fallow_api::render;
 use fallow_api::v1::{
-    AdjustOfferRequest, AskToConfirmRequest, ConfirmOffersRequest, Figures, Freshness, Limits,
-    ListOffersRequest, Offer, OfferFilter, OfferSelection, PublishOfferRequest, Resource, ResourceKind,
-    ResumeOffersRequest, SetReserveRequest, SuspendOffersRequest, Team, WatchOffersRequest, Window,
-    WithdrawOfferRequest,
+    AdjustOfferRequest, AskToConfirmRequest, ConfirmOffersRequest, DeclarePressureRequest, Figures,
+    Freshness, Limits, ListOffersRequest, Offer, OfferFilter, OfferSelection, PublishOfferRequest, Resource,
+    ResourceKind, ResumeOffersRequest, SetReserveRequest, SuspendOffersRequest, Team, WatchOffersRequest,
+    Window, WithdrawOfferRequest,
 };
 use fallow_tabular::difference;
 use jiff::Timestamp;
 
 pub(crate) use self::args::{Adjust, Capacity, Confirm, Free, List, Publish, Take};
-use self::args::{Ask, Reserve, Resume, Suspend, Withdraw};
+use self::args::{Ask, Pressure, Reserve, Resume, Suspend, Withdraw};
 use self::find::{find, select};
 use super::demand;
 use super::failure::{Exit, Failure};
@@ -53,6 +53,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Capacity) -> Result<
         Capacity::Reserve(Reserve::Set { resource, units, change, expect }) => {
             set_reserve(session, resource, units, &change, &expect).await
         }
+        Capacity::Pressure(args) => declare_pressure(session, args).await,
         Capacity::Ask(args) => ask(session, args).await,
         Capacity::Apply(args) => sheets::apply(session, args).await,
     }
@@ -135,7 +136,7 @@ pub(crate) async fn adjust(session: &mut Session<'_>, args: Adjust) -> Result<Ex
     )?;
     if short > 0 {
         session.terminal.say(&format!(
-            "{short} too few for what is held and agreed: unanswered holds are released first"
+            "{short} too few for what is in use, held and agreed: unanswered holds are released first"
         ))?;
     }
     Ok(exit)
@@ -226,6 +227,30 @@ async fn set_reserve(
         session.show_message(reserve, &format!("{}  {name}  keep {}\n", reserve.trust, reserve.units))?;
     }
     session.say_changed(&format!("{units} {name} kept back"), answer.revision)
+}
+
+async fn declare_pressure(session: &mut Session<'_>, args: Pressure) -> Result<Exit, Failure> {
+    let declared_at = args.declared_at.as_deref();
+    let declared_at = declared_at.map(|text| time::past(text, session.now(), &session.zone)).transpose()?;
+    if declared_at.is_some_and(|at| at > session.now()) {
+        return Err(Failure::usage("--declared-at is still to come: what is declared has been said already")
+            .next("leave --declared-at out for now, or say -1h, 07:30 or \"yesterday 22:00\""));
+    }
+    let id = args.change.request_id();
+    let request = DeclarePressureRequest {
+        request_id: id.clone(),
+        validate_only: args.change.dry_run,
+        expected_revision: args.expect.if_revision,
+        opel: args.opel,
+        declared_at: declared_at.map(to_wire),
+    };
+    let client = session.capacity()?;
+    let answer = session.send(&id, request, async |ask| client.clone().declare_pressure(ask).await).await?;
+    if let Some(said) = &answer.pressure {
+        let when = session.view().time(said.declared_at);
+        session.show_message(said, &format!("{}  OPEL {}  declared {when}\n", said.trust, said.opel))?;
+    }
+    session.say_changed(&format!("OPEL {} declared", args.opel), answer.revision)
 }
 
 async fn ask(session: &mut Session<'_>, args: Ask) -> Result<Exit, Failure> {

@@ -21,6 +21,7 @@ pub(crate) enum Contexts {
     )]
     Add(Add),
     /// Use a context from now on
+    #[command(before_help = "Example:\n  fallow context use prod")]
     Use {
         /// Its name
         name: String,
@@ -28,11 +29,13 @@ pub(crate) enum Contexts {
     /// List contexts
     List,
     /// Show one context. Default: the one in use
+    #[command(before_help = "Examples:\n  fallow context show\n  fallow context show prod")]
     Show {
         /// Its name
         name: Option<String>,
     },
     /// Remove a context
+    #[command(before_help = "Example:\n  fallow context rm prod")]
     Rm {
         /// Its name
         name: String,

@@ -42,6 +42,7 @@ mod situation;
 mod time;
 mod timeline;
 mod transfer;
+mod version;
 mod watch;
 
 use clap::Subcommand;
@@ -219,9 +220,9 @@ pub enum Verb {
         /// The message, such as Offer or Situation.Cell. Default: the names of all
         message: Option<String>,
     },
-    /// Print the version
+    /// Print the version, of the services too with --all
     #[command(display_order = 26)]
-    Version,
+    Version(version::Version),
 }
 
 /// Runs one client command to its end; says on the side why it failed, and returns what the shell sees.
@@ -264,7 +265,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Simulate(args) if args.is_apart() => return simulate::run_apart(session, args),
         Verb::Errors { reason } => return ping::errors(session, reason.as_deref()),
         Verb::Schema { message } => return schema::run(session, message.as_deref()),
-        Verb::Version => return ping::version(session),
+        Verb::Version(args) if !args.all => return version::run(session, &args).await,
         Verb::Doctor(args) => return doctor::run(session, &args).await,
         Verb::Cheat { topic } => return manual::cheat(session, topic.as_deref()),
         Verb::Man(args) => return manual::man(session, &args, root),
@@ -310,6 +311,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Sitrep(_)
         | Verb::Action(_)
         | Verb::AuditMine(_)
+        | Verb::Version(_)
         | Verb::Ping => session.open().await?,
         Verb::Auth(context::Auth::Login(_) | context::Auth::Logout) => session.open_without_sign_in()?,
     }
@@ -354,6 +356,7 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         Verb::Auth(context::Auth::Login(how)) => login::login(session, &how).await,
         Verb::Auth(context::Auth::Logout) => login::logout(session).await,
         Verb::Ping => ping::run(session).await,
+        Verb::Version(args) => version::run(session, &args).await,
         // Done above, without a service.
         Verb::Context(_)
         | Verb::Errors { .. }
@@ -361,7 +364,6 @@ async fn act(verb: Verb, session: &mut Session<'_>, mut root: clap::Command) -> 
         | Verb::Cheat { .. }
         | Verb::Doctor(_)
         | Verb::Man(_)
-        | Verb::Schema { .. }
-        | Verb::Version => Ok(Exit::Ok),
+        | Verb::Schema { .. } => Ok(Exit::Ok),
     }
 }

@@ -1,8 +1,11 @@
-//! `fallow ping`, `fallow errors` and `fallow version`: small things that help when others do not.
+//! `fallow ping` and `fallow errors`: small things that help when others do not.
 
 use std::path::Path;
 
-use fallow_api::reasons;
+use fallow_api::json::Enumeration;
+use fallow_api::v1::Objection;
+use fallow_api::{reasons, render};
+use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
@@ -11,36 +14,66 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::failure::{Exit, Failure};
 use super::options::Format;
-use super::output::{Cell, Tone};
+use super::output::{Cell, Column, Record, Tone, View, column, wide};
 use super::session::Session;
 use super::settings::{Context, Service};
 
+/// How one service answered.
+#[derive(Debug, Serialize)]
+struct Health {
+    service: &'static str,
+    /// `serving`, another word of health, or what went wrong.
+    status: String,
+    took_ms: u128,
+    address: String,
+}
+
+impl Health {
+    fn is_well(&self) -> bool {
+        self.status == SERVING
+    }
+}
+
+impl Record for Health {
+    const COLUMNS: &'static [Column] =
+        &[column("service"), column("status"), column("took"), column("address")];
+
+    fn id(&self) -> &str {
+        self.service
+    }
+
+    fn row(&self, _: &View) -> Vec<Cell> {
+        let tone = if self.is_well() { Tone::Plain } else { Tone::Bad };
+        vec![
+            self.service.into(),
+            Cell::toned(self.status.as_str(), tone),
+            format!("{} ms", self.took_ms).into(),
+            self.address.as_str().into(),
+        ]
+    }
+}
+
+/// What is said of a service that serves.
+const SERVING: &str = "serving";
+
 /// Runs `fallow ping`: asks each service for its health. Exit 6 when one does not serve.
 pub(crate) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
-    let mut rows = Vec::new();
-    let mut all_serve = true;
+    let mut answers = Vec::new();
     for service in Service::ALL {
         let address = session.context()?.endpoints.of(service).to_owned();
         let begun = Instant::now();
         let asked = health(session.context()?, &address, full_name(service));
-        let said = match timeout(session.global.deadline, asked).await {
-            Ok(Ok(ServingStatus::Serving)) => Cell::from("serving"),
-            Ok(Ok(other)) => Cell::toned(other.as_str_name().to_lowercase(), Tone::Bad),
-            Ok(Err(said)) => Cell::toned(said, Tone::Bad),
-            Err(_) => Cell::toned("no answer", Tone::Bad),
+        let status = match timeout(session.global.deadline, asked).await {
+            Ok(Ok(ServingStatus::Serving)) => SERVING.to_owned(),
+            Ok(Ok(other)) => other.as_str_name().to_lowercase(),
+            Ok(Err(said)) => said,
+            Err(_) => "no answer".to_owned(),
         };
-        let took = begun.elapsed().as_millis();
-        all_serve &= said.tone == Tone::Plain;
-        rows.push(vec![service.name().into(), said, format!("{took} ms").into(), address.into()]);
+        let took_ms = begun.elapsed().as_millis();
+        answers.push(Health { service: service.name(), status, took_ms, address });
     }
-    let format = match session.global.format() {
-        format @ (Format::Csv | Format::Md | Format::Html) => format,
-        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Xlsx | Format::Id => {
-            Format::Table
-        }
-    };
-    session.terminal.table(&["service", "status", "took", "address"], rows, format)?;
-    if all_serve {
+    session.show_list(&answers, "")?;
+    if answers.iter().all(Health::is_well) {
         return Ok(Exit::Ok);
     }
     session
@@ -85,9 +118,72 @@ pub(crate) fn full_name(service: Service) -> String {
     format!("fallow.v1.{name}")
 }
 
+/// A reason, as it is told.
+#[derive(Debug, Serialize)]
+struct Meaning {
+    reason: &'static str,
+    codes: Vec<&'static str>,
+    means: &'static str,
+    user: &'static str,
+    operator: &'static str,
+    developer: &'static str,
+}
+
+impl From<&'static reasons::Reason> for Meaning {
+    fn from(reason: &'static reasons::Reason) -> Self {
+        Self {
+            reason: reason.name,
+            codes: reason.codes.iter().map(|code| reasons::code_name(*code)).collect(),
+            means: reason.means,
+            user: reason.user,
+            operator: reason.operator,
+            developer: reason.developer,
+        }
+    }
+}
+
+impl Record for Meaning {
+    const COLUMNS: &'static [Column] = &[
+        column("reason"),
+        column("means"),
+        wide("codes"),
+        wide("user"),
+        wide("operator"),
+        wide("developer"),
+    ];
+
+    fn id(&self) -> &str {
+        self.reason
+    }
+
+    fn row(&self, _: &View) -> Vec<Cell> {
+        vec![
+            self.reason.into(),
+            self.means.into(),
+            self.codes.join(" ").into(),
+            self.user.into(),
+            self.operator.into(),
+            self.developer.into(),
+        ]
+    }
+}
+
+/// Says what `fallow why-not` counts: no failure of a command, but a reason that people look up all the same.
+fn not_used(session: &mut Session<'_>, name: &str, objection: Objection) -> Result<Exit, Failure> {
+    let words = render::objection(objection);
+    let told = serde_json::json!({ "reason": name, "means": format!("offers {words}") });
+    let text = format!("{name}  (why offers are not used, as fallow why-not counts them)\n  offers {words}\n");
+    session.show_message(&told, &text)
+}
+
 /// Runs `fallow errors [REASON]`: what a reason means and what each reader does about it.
 pub(crate) fn errors(session: &mut Session<'_>, reason: Option<&str>) -> Result<Exit, Failure> {
+    let is_for_people = session.global.format() == Format::Table && session.global.columns.is_empty();
     let Some(typed) = reason else {
+        if !is_for_people {
+            let all: Vec<Meaning> = reasons::all().map(Meaning::from).collect();
+            return session.show_list(&all, "");
+        }
         for section in reasons::SECTIONS {
             session.terminal.data(&format!("{}\n", section.title))?;
             for reason in section.reasons {
@@ -98,28 +194,30 @@ pub(crate) fn errors(session: &mut Session<'_>, reason: Option<&str>) -> Result<
     };
     let name = typed.trim().to_uppercase().replace('-', "_");
     let Some(reason) = reasons::find(&name) else {
-        let near = super::codes::nearest(typed, reasons::all().map(|reason| reason.name));
+        if let Ok(objection) = super::codes::parse::<Objection>(typed) {
+            return not_used(session, &name, objection);
+        }
+        let objections = Objection::NAMES.iter().filter(|(_, number)| *number != 0).map(|(name, _)| *name);
+        let known = reasons::all().map(|reason| reason.name).chain(objections);
+        let near = super::codes::nearest(typed, known);
         let guess = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
         let what = format!("there is no reason \"{typed}\".{guess}");
         return Err(
             Failure::new(Exit::NotFound, "NO_SUCH_REASON", what).next("fallow errors, which lists them all")
         );
     };
-    let codes: Vec<&str> = reason.codes.iter().map(|code| reasons::code_name(*code)).collect();
+    let told = Meaning::from(reason);
+    if !is_for_people {
+        return session.show_one(&told);
+    }
     session.terminal.data(&format!(
         "{}  ({})\n  {}\n  you        {}\n  operator   {}\n  developer  {}\n",
-        reason.name,
-        codes.join(", "),
-        reason.means,
-        reason.user,
-        reason.operator,
-        reason.developer
+        told.reason,
+        told.codes.join(", "),
+        told.means,
+        told.user,
+        told.operator,
+        told.developer
     ))?;
-    Ok(Exit::Ok)
-}
-
-/// Runs `fallow version`.
-pub(crate) fn version(session: &mut Session<'_>) -> Result<Exit, Failure> {
-    session.terminal.data(&format!("fallow {} (api v1)\n", env!("CARGO_PKG_VERSION")))?;
     Ok(Exit::Ok)
 }

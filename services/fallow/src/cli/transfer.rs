@@ -25,6 +25,7 @@ pub(crate) enum Transfers {
     /// List transfers, the first due first
     List(List),
     /// Show one transfer with its checklist and its steps
+    #[command(before_help = "Example:\n  fallow transfer show 0198d4")]
     Show {
         /// Id of the transfer, or the beginning of one
         id: String,

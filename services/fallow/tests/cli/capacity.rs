@@ -2,16 +2,17 @@
 
 use fallow_api::v1::{
     AdjustOfferRequest, AdjustOfferResponse, AskToConfirmRequest, AskToConfirmResponse, ConfirmOffersRequest,
-    ConfirmOffersResponse, GetOfferRequest, GetOfferResponse, ListOffersRequest, ListOffersResponse, Offer,
-    PublishOfferRequest, PublishOfferResponse, Reserve, SetReserveRequest, SetReserveResponse,
-    SuspendOffersRequest, SuspendOffersResponse, WithdrawOfferRequest, WithdrawOfferResponse,
+    ConfirmOffersResponse, DeclarePressureRequest, DeclarePressureResponse, GetOfferRequest,
+    GetOfferResponse, ListOffersRequest, ListOffersResponse, Offer, PressureDeclaration, PublishOfferRequest,
+    PublishOfferResponse, Reserve, SetReserveRequest, SetReserveResponse, SuspendOffersRequest,
+    SuspendOffersResponse, WithdrawOfferRequest, WithdrawOfferResponse,
 };
 use insta::assert_snapshot;
 use tonic::Status;
 
 use crate::demand::knows_needs;
 use crate::records::{level_2, stale_ct};
-use crate::world::World;
+use crate::world::{World, at};
 
 fn lists(world: &World, offers: Vec<Offer>) {
     world.script.on("CapacityService/ListOffers", move |_: ListOffersRequest| {
@@ -185,6 +186,29 @@ async fn the_long_forms_carry_their_reasons() {
                 "capacity reserve set level2 1 -o json --dry-run",
                 "capacity ask za5 --resource level2",
                 "capacity ask za5 --need LC-118 -q",
+            ])
+            .await
+    );
+}
+
+#[tokio::test]
+async fn a_trust_declares_its_opel() {
+    let world = World::new().await;
+    world.script.on("CapacityService/DeclarePressure", |ask: DeclarePressureRequest| {
+        let declared_at = ask.declared_at.or(at("2026-11-24T14:31:00Z"));
+        let pressure = PressureDeclaration { trust: "ZA4".into(), opel: ask.opel, declared_at, revision: 51 };
+        let revision = if ask.validate_only { 0 } else { 51 };
+        Ok(DeclarePressureResponse { pressure: Some(pressure), revision })
+    });
+    assert_snapshot!(
+        world
+            .transcript(&[
+                "capacity pressure 3",
+                "capacity pressure 4 --declared-at 07:30 --if-revision 51 --dry-run",
+                "capacity pressure 2 --declared-at -2h -o json",
+                "capacity pressure 5",
+                "capacity pressure 3 --declared-at soon",
+                "capacity pressure 3 --declared-at \"tomorrow 08:00\"",
             ])
             .await
     );

@@ -4,7 +4,9 @@ use clap::CommandFactory;
 use fallow::cli::{DevFiles, Endpoints};
 use fallow::root::Root;
 use fallow_api::v1::{
-    GetSituationRequest, GetSituationResponse, ListOffersRequest, ListOffersResponse, Situation,
+    GetRegionRequest, GetRegionResponse, GetSituationRequest, GetSituationResponse, ListNeedsRequest,
+    ListNeedsResponse, ListOffersRequest, ListOffersResponse, ListProposalsRequest, ListProposalsResponse,
+    Situation,
 };
 use insta::assert_snapshot;
 
@@ -88,12 +90,73 @@ async fn ping_says_who_is_away() {
     assert_eq!(away.exit, 6);
     assert_eq!(away.out.matches("no script for grpc.health.v1.Health/Check").count(), 4, "{}", away.out);
     assert!(away.err.contains("next: fallow context show"), "{}", away.err);
+    let told: serde_json::Value = serde_json::from_str(&world.run("ping -o json").await.out).unwrap();
+    assert_eq!(told[3]["service"], "monitor");
+    assert_eq!(told[3]["status"], "no script for grpc.health.v1.Health/Check");
+    world.script.serves();
+    let well = world.run("ping --columns service,status").await;
+    assert_eq!(well.exit, 0, "{}", well.err);
+    assert_eq!(well.out.matches("serving").count(), 4, "{}", well.out);
+}
+
+/// Services of a release, as they say it beside their answers.
+pub(crate) fn is_version(world: &World, said: &'static str) {
+    world.script.says(said);
+    world.script.on("CapacityService/ListOffers", |_: ListOffersRequest| Ok(ListOffersResponse::default()));
+    world.script.on("DemandService/ListNeeds", |_: ListNeedsRequest| Ok(ListNeedsResponse::default()));
+    // Who may not is told all the same.
+    world.script.on("MatchingService/ListProposals", |_: ListProposalsRequest| {
+        Err::<ListProposalsResponse, _>(tonic::Status::permission_denied("not your right"))
+    });
+    world.script.on("MonitorService/GetRegion", |_: GetRegionRequest| Ok(GetRegionResponse::default()));
+}
+
+#[tokio::test]
+async fn version_tells_what_each_service_is() {
+    let world = World::new().await;
+    let own = env!("CARGO_PKG_VERSION");
+    assert_eq!(world.run("version").await.out, format!("fallow {own} (api v1)\n"));
+    let json: serde_json::Value = serde_json::from_str(&world.run("version -o json").await.out).unwrap();
+    assert_eq!((&json["version"], &json["api"][0]), (&own.into(), &"v1".into()));
+
+    let away = world.run("version --all --endpoint http://127.0.0.1:1").await;
+    assert_eq!(away.exit, 6, "{}", away.out);
+    assert!(away.err.contains("not every service answers; next: fallow ping"), "{}", away.err);
+    assert_eq!(away.out.matches("UNAVAILABLE: ").count(), 4, "{}", away.out);
+
+    is_version(&world, "0.9.2 v1,v2");
+    let all = world.run("version --all --columns part,version,api,error").await;
+    assert_eq!(all.exit, 0, "{}{}", all.out, all.err);
+    for service in ["capacity", "demand", "matching", "monitor"] {
+        assert!(all.out.contains(&format!("{service:<10}0.9.2    v1 v2\n")), "{service}: {}", all.out);
+    }
+    is_version(&world, "1.0.0 v2");
+    let newer = world.run("version --all").await;
+    assert_eq!(newer.exit, 1, "{}", newer.out);
+    assert_eq!(newer.out.matches("it does not serve v1, which this command line speaks").count(), 4);
+    is_version(&world, "");
+    let silent = world.run("version --all").await;
+    assert_eq!((silent.exit, silent.out.matches("not told").count()), (0, 4), "{}", silent.out);
+    world.script.on("MonitorService/GetRegion", |_: GetRegionRequest| {
+        Err::<GetRegionResponse, _>(tonic::Status::unauthenticated("who are you?"))
+    });
+    assert_eq!(world.run("version --all").await.exit, 5);
 }
 
 #[tokio::test]
 async fn reasons_are_explained() {
     let world = World::new().await;
     assert_snapshot!(world.transcript(&["errors hold-expired", "errors HOLD_EXPIRD"]).await);
+    let json: serde_json::Value =
+        serde_json::from_str(&world.run("errors hold-expired -o json").await.out).unwrap();
+    assert_eq!(json["reason"], "HOLD_EXPIRED");
+    // What why-not counts is looked up here too.
+    let counted = world.run("errors held-for-another").await;
+    assert_eq!(counted.exit, 0, "{}", counted.err);
+    assert!(counted.out.starts_with("HELD_FOR_ANOTHER  (why offers are not used"), "{}", counted.out);
+    assert!(world.run("errors TO_FAR").await.err.contains("Did you mean TOO_FAR?"));
+    let names = world.run("errors -q").await.out;
+    assert_eq!(names.lines().count(), fallow_api::reasons::all().count());
     let all = world.run("errors").await;
     for reason in fallow_api::reasons::all() {
         assert!(all.out.contains(reason.name), "{} is missing", reason.name);

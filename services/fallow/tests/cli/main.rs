@@ -6,9 +6,11 @@
 mod actions;
 mod audit;
 mod bad_input;
+mod calls;
 mod campaigns;
 mod capacity;
 mod contexts;
+mod contract;
 mod credentials;
 mod demand;
 mod doctor;

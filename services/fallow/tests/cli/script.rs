@@ -27,6 +27,10 @@ pub(crate) struct Script {
     seen: Seen,
     /// The credential of each call.
     credentials: Seen,
+    /// The name of each call, answered or not.
+    paths: Seen,
+    /// What the services say of themselves beside each answer; nothing where it is empty.
+    version: Arc<Mutex<&'static str>>,
 }
 
 impl Script {
@@ -81,6 +85,11 @@ impl Script {
         })
     }
 
+    /// Says beside each answer what the services are.
+    pub(crate) fn says(&self, version: &'static str) {
+        *self.version.lock().unwrap() = version;
+    }
+
     /// Answers every question after the health of a service.
     pub(crate) fn serves(&self) -> &Self {
         self.is_of_health(ServingStatus::Serving)
@@ -120,22 +129,36 @@ impl Script {
         std::mem::take(&mut self.credentials.lock().unwrap())
     }
 
+    /// Returns the name of each call since the last look, such as `CapacityService/ListOffers`, answered or not.
+    pub(crate) fn take_paths(&self) -> Vec<String> {
+        std::mem::take(&mut self.paths.lock().unwrap())
+    }
+
     /// Serves on a port of its own; returns the address.
     pub(crate) async fn serve(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let (answers, credentials) = (self.answers.clone(), self.credentials.clone());
+        let (answers, credentials, paths) =
+            (self.answers.clone(), self.credentials.clone(), self.paths.clone());
+        let version = self.version.clone();
         let router = Router::new().fallback(move |request: http::Request<Body>| {
             let shown = request.headers().get("authorization").and_then(|shown| shown.to_str().ok());
             credentials.lock().unwrap().push(shown.unwrap_or_default().to_owned());
             let path = request.uri().path().trim_start_matches('/');
             let path = path.trim_start_matches("fallow.v1.").to_owned();
+            paths.lock().unwrap().push(path.clone());
             let answer = answers.lock().unwrap().get(path.as_str()).cloned();
+            let version = *version.lock().unwrap();
             async move {
-                match answer {
+                let mut response = match answer {
                     Some(answer) => answer(request).await,
                     None => Status::unimplemented(format!("no script for {path}")).into_http::<Body>(),
+                };
+                if !version.is_empty() {
+                    let said = http::HeaderValue::from_static(version);
+                    response.headers_mut().insert(fallow_host::wire::VERSION, said);
                 }
+                response
             }
         });
         #[expect(clippy::disallowed_methods, reason = "a test's own server ends with the test")]

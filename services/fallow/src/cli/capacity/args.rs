@@ -20,8 +20,11 @@ pub(crate) enum Capacity {
     /// List offers: your trust's, unless told otherwise
     List(List),
     /// Show one offer
+    #[command(
+        before_help = "Examples:\n  fallow capacity show 0198c2\n  fallow capacity show level2 -o json"
+    )]
     Show {
-        /// Id of the offer, or the beginning of one
+        /// Id of the offer, the beginning of one, or a resource of which you have one offer
         id: String,
     },
     /// Show what came of one offer: proposals, answers, transfers, alerts, as far as you may hear of them
@@ -39,10 +42,17 @@ pub(crate) enum Capacity {
     )]
     Suspend(Suspend),
     /// End a suspension before its time
+    #[command(before_help = "Example:\n  fallow capacity resume level2")]
     Resume(Resume),
     /// Set what your trust keeps for itself
     #[command(subcommand)]
     Reserve(Reserve),
+    /// Declare the OPEL level of your trust, 1 to 4
+    #[command(
+        before_help = "Examples:\n  fallow capacity pressure 3\n  fallow capacity pressure 3 --declared-at 07:30\n\nOnly what a \
+                       trust declares is an OPEL; our own number of pressure is worked out, see fallow situation."
+    )]
+    Pressure(Pressure),
     /// Ask another trust to confirm or correct its figures
     #[command(before_help = "Example:\n  fallow capacity ask ZA5 --resource level2")]
     Ask(Ask),
@@ -283,6 +293,21 @@ pub(crate) enum Reserve {
         #[command(flatten)]
         expect: Expect,
     },
+}
+
+/// Declares an OPEL level.
+#[derive(Debug, Args)]
+pub(crate) struct Pressure {
+    /// OPEL, 1 to 4
+    #[arg(value_name = "OPEL", value_parser = clap::value_parser!(i32).range(1..=4))]
+    pub(super) opel: i32,
+    /// When it was declared: 07:30, -2h or a date with a time. Default: now
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) declared_at: Option<String>,
+    #[command(flatten)]
+    pub(super) change: Change,
+    #[command(flatten)]
+    pub(super) expect: Expect,
 }
 
 /// Asks another trust.

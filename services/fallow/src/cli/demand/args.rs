@@ -21,6 +21,9 @@ pub(crate) enum Demand {
     #[command(before_help = "Example:\n  fallow demand withdraw LC-120 --reason treated_elsewhere")]
     Withdraw(EndNeed),
     /// Record that a need was solved without Fallow
+    #[command(
+        before_help = "Example:\n  fallow demand resolve-outside LC-120 --note \"their own unit had a bed\""
+    )]
     ResolveOutside(Resolve),
     /// Put a need aside until somebody looks again; nothing is proposed for it meanwhile
     #[command(
@@ -45,6 +48,7 @@ pub(crate) enum Demand {
     /// List needs: your trust's, unless told otherwise; the most urgent first
     List(List),
     /// Show one need
+    #[command(before_help = "Examples:\n  fallow demand show LC-120\n  fallow demand show LC-120 -o json")]
     Show {
         /// Id of the need, the beginning of one, or its case reference
         id: String,
