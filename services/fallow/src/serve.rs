@@ -216,8 +216,11 @@ async fn start(
         None => None,
         Some(ledger) => Some(process.services(&wanted, Ports::Each, ledger).await?),
     };
-    if let (Some(services), Some(are_taken)) = (&services, are_taken) {
-        services.tell_writes(are_taken);
+    match (&services, are_taken) {
+        (Some(services), Some(are_taken)) => services.tell_writes(are_taken),
+        // An embedded ledger is there as long as its process is.
+        (Some(services), None) => services.tell_writes(|| true),
+        (None, _) => {}
     }
     if let Some(keeper) = keeper.filter(|_| has_archive) {
         process.archive(keeper).await?;

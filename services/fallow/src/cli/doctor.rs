@@ -286,7 +286,7 @@ async fn services(session: &Session<'_>, findings: &mut Findings) -> Result<(), 
             "fallow errors STORE_SEALED",
         ),
         // A service that does not serve is said above; one that has no such name is of another version.
-        Err(_) => findings.warn("store", "whether changes are taken is not told", "fallow version"),
+        Err(_) => findings.warn("store", "whether changes are taken is not told", "fallow version --all"),
     }
     Ok(())
 }

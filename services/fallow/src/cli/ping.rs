@@ -172,7 +172,8 @@ impl Record for Meaning {
 fn not_used(session: &mut Session<'_>, name: &str, objection: Objection) -> Result<Exit, Failure> {
     let words = render::objection(objection);
     let told = serde_json::json!({ "reason": name, "means": format!("offers {words}") });
-    let text = format!("{name}  (why offers are not used, as fallow why-not counts them)\n  offers {words}\n");
+    let text =
+        format!("{name}  (why offers are not used, as fallow why-not counts them)\n  offers {words}\n");
     session.show_message(&told, &text)
 }
 

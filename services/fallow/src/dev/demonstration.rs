@@ -162,6 +162,10 @@ impl Demonstration {
         }
         let services = process.services(&Service::ALL.into(), Ports::One, ledger).await?;
         services.ready().await?;
+        if args.redis.is_none() {
+            // What lies in this process takes changes as long as it is there.
+            services.tell_writes(|| true);
+        }
         let console = process.console(Some(&services)).await?;
         let grpc_url = services.url(Service::Capacity).unwrap_or_default();
 

@@ -49,8 +49,13 @@ impl Person {
 
 /// Asks the services for the time, as anybody's command line does.
 async fn told_by_the_services(folder: &Path) -> Timestamp {
+    said(folder, "situation").await["at"].as_str().unwrap().parse().unwrap()
+}
+
+/// Returns what a command says to programs.
+async fn said(folder: &Path, command: &str) -> serde_json::Value {
     let folder = folder.display().to_string();
-    let words = ["fallow", "--as", "duty-lead", "situation", "-o", "json", "--state-home", folder.as_str()];
+    let words = ["fallow", "--as", "duty-lead", command, "-o", "json", "--state-home", folder.as_str()];
     let root = Root::try_parse_from(words).unwrap();
     let Command::Client(verb) = root.command else { panic!("not a client command") };
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -63,9 +68,28 @@ async fn told_by_the_services(folder: &Path) -> Timestamp {
         input: None,
     };
     cli::run(*verb, root.global, Root::command(), Clock::system(), terminal).await;
-    let told: serde_json::Value =
-        serde_json::from_slice(&out).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&err)));
-    told["at"].as_str().unwrap().parse().unwrap()
+    serde_json::from_slice(&out).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&err)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demonstration_says_that_it_takes_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = DevArgs { port: 0, grpc_port: 0, no_simulator: true, ..DevArgs::default() };
+    let shown = Demonstration::start(&args, folder.path()).await.unwrap();
+    let until_told = async {
+        loop {
+            let found = said(folder.path(), "doctor").await;
+            let checks = found["checks"].as_array().unwrap();
+            let store = checks.iter().find(|check| check["check"] == "store").unwrap();
+            // What is not told yet is a warning.
+            if store["level"] == "ok" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), until_told).await.unwrap();
+    shown.end(Duration::from_secs(10)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
