@@ -82,8 +82,10 @@ pub(crate) fn objects_at_most(
 ) -> bool {
     let objects = |code: NotUsed| !lifted.contains(&code) && objects(problem, setting, need, offer, code);
     let others = NotUsed::ALL.iter().copied().skip(BETWEEN_TRUSTS.len());
-    let (slow, quick) = (NotUsed::TooFar, others.filter(|&code| code != NotUsed::TooFar));
-    !quick.into_iter().any(objects) && !objects(slow)
+    // Two times are compared at once and rule out most; a way takes longest to find.
+    let (often, slow) = ([NotUsed::TooEarly, NotUsed::TooLate], NotUsed::TooFar);
+    let mut rest = others.filter(|&code| code != slow && !often.contains(&code));
+    !often.into_iter().any(objects) && !rest.any(objects) && !objects(slow)
 }
 
 /// The first codes of the table, which ask only whose the offer and the need are.
@@ -157,11 +159,13 @@ fn objects(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer, cod
         }
         NotUsed::BelowReserve => {
             // Theatres keep no reserve: a session is kept by not offering it.
-            let none_above = offer.resource.kind != ResourceKind::Theatre
-                && setting.spare(offer.trust, &offer.resource.key()) <= 0;
+            let none_above = offer.resource.kind != ResourceKind::Theatre && setting.spare_of(offer) <= 0;
             free == 0 || none_above
         }
-        NotUsed::DeclinedBefore => problem.declined.contains(&(need.id.clone(), offer.id.clone())),
+        NotUsed::DeclinedBefore => {
+            // Mostly nothing was, and then no ids need to be put together.
+            !problem.declined.is_empty() && problem.declined.contains(&(need.id.clone(), offer.id.clone()))
+        }
         // These speak of a plan, not of a pair.
         NotUsed::HeldForAnother | NotUsed::LostToHigherPriority | NotUsed::CheaperElsewhere => false,
     }
@@ -175,11 +179,11 @@ pub fn needs_isolation(need: &Need) -> bool {
 
 fn differs_in_security(need: &Need, offer: &Offer) -> bool {
     let (n, o) = (&need.resource, &offer.resource);
-    let group = codes::security_group(n.kind, n.code.as_str());
-    n.kind == o.kind
-        && n.code != o.code
-        && group.is_some()
-        && group == codes::security_group(o.kind, o.code.as_str())
+    // Nearly always the codes are the same, and no list needs to be asked.
+    n.kind == o.kind && n.code != o.code && {
+        let group = codes::security_group(n.kind, n.code.as_str());
+        group.is_some() && group == codes::security_group(o.kind, o.code.as_str())
+    }
 }
 
 fn above(value: Option<u32>, limit: Option<u32>) -> bool {

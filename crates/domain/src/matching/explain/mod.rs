@@ -59,6 +59,10 @@ pub struct Explainer<'a> {
     fair: HashMap<TrustCode, u32>,
     /// What changes that concern everybody would do; the same one is asked about for many needs.
     tried: Mutex<HashMap<relax::Edit, Arc<Tried>>>,
+    /// Who would take what such a change brings.
+    queues_for: Mutex<HashMap<relax::Edit, Vec<relax::Queue>>>,
+    /// The demands for a code that lack units, by class, and how many; the most urgent first.
+    lacking: HashMap<(ResourceKind, Code), Vec<(u64, u32, i64)>>,
     /// The plan after some pools have become so much dearer, which is asked about for all who use them.
     dearer: Mutex<HashMap<(Vec<u32>, i128), Changed>>,
     /// Who would wait for each session once some codes no longer object.
@@ -106,6 +110,16 @@ impl<'a> Explainer<'a> {
             queues.entry(code_of(need)).or_default().push(rank);
         }
         queues.values_mut().for_each(|queue| queue.sort_unstable());
+        let residual = Residual::new(&model.network, &flows_of(problem, model, plan), |at| plan.price(at));
+        let mut lacking: HashMap<_, Vec<(u64, u32, i64)>> = HashMap::new();
+        for (at, (&need, demand)) in model.demands.iter().zip(model.network.demands()).enumerate() {
+            let at = position(at);
+            let units = demand.units - residual.served(at);
+            if units > 0 {
+                lacking.entry(code_of(need)).or_default().push((demand.class, at, units));
+            }
+        }
+        lacking.values_mut().for_each(|lacking| lacking.sort_unstable());
         let pools = model.pools.iter().enumerate();
         let mut fair = HashMap::new();
         for (pool, offers) in model.pools.iter().enumerate() {
@@ -122,7 +136,7 @@ impl<'a> Explainer<'a> {
             problem,
             plan,
             model,
-            residual: Residual::new(&model.network, &flows_of(problem, model, plan), |at| plan.price(at)),
+            residual,
             theatre: Sessions::new(problem, model, plan),
             all: Offers::new(problem),
             demands: model.demands.iter().enumerate().map(|(at, &need)| (need, position(at))).collect(),
@@ -135,6 +149,8 @@ impl<'a> Explainer<'a> {
             asking,
             queues,
             tried: Mutex::new(HashMap::new()),
+            queues_for: Mutex::new(HashMap::new()),
+            lacking,
             dearer: Mutex::new(HashMap::new()),
             hopeful: Mutex::new(HashMap::new()),
             own: own(problem),

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustc_hash::FxHashMap;
+
 use crate::codes;
 use crate::ids::TrustCode;
 use crate::matching::eligible;
@@ -85,12 +87,22 @@ impl Offers {
                 || (group.is_some() && group == codes::security_group(kind, code.as_str()))
         };
         let shelves = self.shelves.iter().filter(|((its, code), _)| *its == kind && is_counted(code));
-        let mut all: Vec<u32> = shelves.flat_map(|(_, shelf)| shelf.iter().copied()).collect();
-        all.sort_by(|&a, &b| problem.offers[a as usize].id.cmp(&problem.offers[b as usize].id));
+        let mut shelves: Vec<&Vec<u32>> = shelves.map(|(_, shelf)| shelf).collect();
+        let mut all = shelves.pop().cloned().unwrap_or_default();
+        if !shelves.is_empty() {
+            all.extend(shelves.into_iter().flatten());
+            all.sort_by(|&a, &b| problem.offers[a as usize].id.cmp(&problem.offers[b as usize].id));
+        }
         let mut view = View { count: position(all.len()), ruled_out: Vec::new(), rest: Vec::new() };
+        // Whatever a trust offers to everybody it has an agreement with is ruled out for the same reason, or not at all.
+        let mut of_trust: FxHashMap<TrustCode, Option<NotUsed>> = FxHashMap::default();
         for at in all {
-            let Some(reason) = eligible::rules_out(problem, setting, need, &problem.offers[at as usize])
-            else {
+            let offer = &*problem.offers[at as usize];
+            let rules_out = || eligible::rules_out(problem, setting, need, offer);
+            let is_for_all = offer.shared_with.is_empty();
+            let reason =
+                if is_for_all { *of_trust.entry(offer.trust).or_insert_with(rules_out) } else { rules_out() };
+            let Some(reason) = reason else {
                 view.rest.push(at);
                 continue;
             };

@@ -1,7 +1,7 @@
 //! The theatre sessions of a plan as they lie: what is left in each, and who would come into what becomes free.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::ids::TrustCode;
 use crate::matching::model::Model;
@@ -20,12 +20,24 @@ pub(super) struct Sessions {
     members: Vec<Vec<u32>>,
     /// What a case of each need is like, and one of its cases.
     like: HashMap<u32, (Case, u32)>,
-    /// The needs of a trust for a code and a specialty with unserved cases, in order of class, and how many.
-    waiting: HashMap<(Code, Specialty), ByTrust>,
+    /// The needs for a code and a specialty with unserved cases, the most urgent first.
+    waiting: HashMap<(Code, Specialty), Vec<Lacking>>,
 }
 
-/// Needs of each trust and how many of their cases go unserved.
-type ByTrust = BTreeMap<TrustCode, Vec<(u32, u32)>>;
+/// A need with cases that wait.
+#[derive(Clone, Copy)]
+pub(super) struct Lacking {
+    pub(super) trust: TrustCode,
+    waiting: Waiting,
+    /// Its cases that go unserved.
+    cases: u32,
+}
+
+impl Lacking {
+    pub(super) fn need(&self) -> u32 {
+        self.waiting.need
+    }
+}
 
 /// A case that waits for room in a session; in order, the most urgent is first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +47,12 @@ pub(super) struct Waiting {
     case: u32,
     size: i64,
     need: u32,
+}
+
+impl Waiting {
+    fn new(need: u32, Case { class, size, .. }: Case, case: u32) -> Self {
+        Self { class, case, size, need }
+    }
 }
 
 /// What happens in one session when it has room for more. Needs are named once for each case.
@@ -61,16 +79,16 @@ impl Sessions {
                 members[session as usize].push(need);
             }
         }
-        let mut waiting: HashMap<(Code, Specialty), ByTrust> = HashMap::new();
-        let mut needs: Vec<(u32, u32, u32)> =
-            like.iter().map(|(&need, &(its, case))| (its.class, case, need)).collect();
+        let mut waiting: HashMap<_, Vec<Lacking>> = HashMap::new();
+        let mut needs: Vec<Waiting> =
+            like.iter().map(|(&need, &(its, case))| Waiting::new(need, its, case)).collect();
         needs.sort_unstable();
-        for (.., at) in needs {
-            let need = &problem.needs[at as usize];
-            let Some(&units) = plan.unserved.get(&need.id) else { continue };
+        for one in needs {
+            let need = &problem.needs[one.need as usize];
+            let Some(&cases) = plan.unserved.get(&need.id) else { continue };
             for &specialty in &need.resource.specialties {
-                let trusts = waiting.entry((need.resource.code.clone(), specialty)).or_default();
-                trusts.entry(need.trust).or_default().push((at, units));
+                let queue = waiting.entry((need.resource.code.clone(), specialty)).or_default();
+                queue.push(Lacking { trust: need.trust, waiting: one, cases });
             }
         }
         let of_offer = model.sessions.iter().enumerate().map(|(at, &offer)| (offer, position(at))).collect();
@@ -97,34 +115,60 @@ impl Sessions {
         self.like.get(&need).map(|(_, case)| *case)
     }
 
-    /// The needs with unserved cases that a session could take by code and specialty and that `may` says may come: once for
-    /// each case, the most urgent first. `may_ask` is asked once for each trust, by one of its needs.
-    pub(super) fn waiting(
-        &self,
-        of: &Resource,
-        may_ask: impl Fn(u32) -> bool,
-        may: impl Fn(u32) -> bool,
-    ) -> Vec<Waiting> {
-        let mut found: Vec<(Waiting, u32)> = Vec::new();
-        for &specialty in &of.specialties {
-            let trusts = self.waiting.get(&(of.code.clone(), specialty));
-            for needs in trusts.into_iter().flat_map(BTreeMap::values) {
-                if needs.first().is_some_and(|&(need, _)| may_ask(need)) {
-                    let may_come = needs.iter().filter(|&&(need, _)| may(need));
-                    found.extend(may_come.map(|&(need, units)| (self.as_waiting(need), units)));
+    /// The needs with unserved cases that a session could take by code and specialty, the most urgent first.
+    fn queue(&self, of: &Resource) -> impl Iterator<Item = &Lacking> {
+        let lists =
+            of.specialties.iter().filter_map(|&specialty| self.waiting.get(&(of.code.clone(), specialty)));
+        let mut lists: Vec<&[Lacking]> = lists.map(Vec::as_slice).collect();
+        std::iter::from_fn(move || {
+            let next = lists.iter().filter_map(|list| list.first()).min_by_key(|one| one.waiting)?;
+            // A need that names two of the session's specialties is met once.
+            for list in &mut lists {
+                if list.first().is_some_and(|one| one.waiting == next.waiting) {
+                    *list = &list[1..];
                 }
             }
+            Some(next)
+        })
+    }
+
+    /// Those of them that `may` says may come: once for each case.
+    pub(super) fn waiting(&self, of: &Resource, mut may: impl FnMut(&Lacking) -> bool) -> Vec<Waiting> {
+        let may_come = self.queue(of).filter(|one| may(one));
+        may_come.flat_map(|one| std::iter::repeat_n(one.waiting, one.cases as usize)).collect()
+    }
+
+    /// Says whether those who wait before a need and may come leave too little of a session for it that nobody lies in yet
+    /// and that has so many minutes. `false` where only filling it tells.
+    pub(super) fn is_crowded_out(
+        &self,
+        need: u32,
+        offer: u32,
+        of: &Resource,
+        minutes: i64,
+        mut may: impl FnMut(&Lacking) -> bool,
+    ) -> bool {
+        let is_used = |&session: &u32| !self.members[session as usize].is_empty();
+        if !self.like.contains_key(&need) || self.of_offer.get(&offer).is_some_and(is_used) {
+            return false;
         }
-        found.sort_unstable();
-        // A need that names two of the session's specialties was met twice.
-        found.dedup();
-        let each = found.into_iter();
-        each.flat_map(|(waiting, units)| std::iter::repeat_n(waiting, units as usize)).collect()
+        let mine = self.as_waiting(need);
+        let mut left = minutes;
+        for one in self.queue(of).take_while(|one| one.waiting < mine) {
+            if left < mine.size {
+                break;
+            }
+            let cases = i64::from(one.cases).min(left / one.waiting.size);
+            if cases > 0 && may(one) {
+                left -= cases * one.waiting.size;
+            }
+        }
+        left < mine.size
     }
 
     fn as_waiting(&self, need: u32) -> Waiting {
-        let (Case { class, size, .. }, case) = self.like[&need];
-        Waiting { class, case, size, need }
+        let (case, at) = self.like[&need];
+        Waiting::new(need, case, at)
     }
 
     /// Gives the minutes of a session to those who wait, as every plan promises: the most urgent first, each if it fits or if

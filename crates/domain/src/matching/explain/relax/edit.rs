@@ -25,26 +25,43 @@ pub(in super::super) enum Edit {
     Reserve { offer: u32, by: u32 },
 }
 
+/// What an edit gives, in the words of the rules.
+#[derive(Clone, Copy)]
+pub(super) struct Given {
+    /// The offer that it is about.
+    pub(super) offer: u32,
+    /// Units more that count above the trust's reserve.
+    pub(super) more: i64,
+    /// Units that the trust keeps fewer of for itself.
+    pub(super) fewer_kept: i64,
+    /// The units that the offer then has free, and the codes that no longer object to it; `None` where it is as it was.
+    pub(super) new: Option<(i64, &'static [NotUsed])>,
+}
+
+/// What no longer objects to an offer of which its trust says that it is still true.
+const CONFIRMED: &[NotUsed] = &[NotUsed::Stale, NotUsed::BelowReserve];
+/// What no longer objects to an offer for which a team is found.
+pub(super) const STAFFED: &[NotUsed] = &[NotUsed::TeamMissing];
+/// What no longer objects to the offers of a trust with more above its reserve.
+pub(super) const BELOW: &[NotUsed] = &[NotUsed::BelowReserve];
+
 /// What an edit does.
 pub(in super::super) struct Tried {
     /// Units served beyond the plan's.
     pub(super) places: i64,
-    cost: i128,
-    /// The demands that get more units.
-    gaining: BTreeMap<u32, i64>,
+    /// The demands that get more units, and whether in every best plan of the changed problem.
+    gaining: BTreeMap<u32, bool>,
 }
 
 impl Explainer<'_> {
     /// Units that the edit places in all, if every best plan then serves more of this need; `None` otherwise.
     pub(super) fn placed_by(&self, demand: u32, edit: Edit) -> Option<i64> {
-        let free = self.tried(edit);
-        if free.places < 1 || !free.gaining.contains_key(&demand) {
+        if self.is_outranked(demand, edit) {
             return None;
         }
-        let mut barred = self.residual.trial();
-        barred.bar(demand);
-        self.apply(&mut barred, edit);
-        (free.cost < barred.cost()).then_some(free.places)
+        let tried = self.tried(edit);
+        let is_sure = tried.gaining.get(&demand).copied().unwrap_or(false);
+        (is_sure && tried.places > 0).then_some(tried.places)
     }
 
     /// What the edit does, which is the same for whoever asks.
@@ -54,11 +71,29 @@ impl Explainer<'_> {
         known.unwrap_or_else(|| {
             let mut trial = self.residual.trial();
             self.apply(&mut trial, edit);
-            let gaining = trial.gaining().into_iter().collect();
-            let tried = Arc::new(Tried { places: trial.placed(), cost: trial.cost(), gaining });
+            let gaining = trial.gaining().into_iter();
+            let gaining =
+                gaining.map(|(demand, more)| (demand, self.gains_always(&mut trial, edit, demand, more)));
+            let gaining = gaining.collect();
+            let tried = Arc::new(Tried { places: trial.placed(), gaining });
             remembered().insert(edit, tried.clone());
             tried
         })
+    }
+
+    /// Says whether every best plan of the changed problem serves more of a demand that a trial of the edit gives so many
+    /// units more.
+    fn gains_always(&self, trial: &mut Trial<'_, '_>, edit: Edit, demand: u32, more: i64) -> bool {
+        if trial.must_keep(demand) {
+            return true;
+        }
+        // One of several units can go at no cost. Whether all can, only trying without them tells.
+        more > 1 && {
+            let mut barred = self.residual.trial();
+            barred.bar(demand);
+            self.apply(&mut barred, edit);
+            trial.cost() < barred.cost()
+        }
     }
 
     /// Units of the offer's trust free above its reserve, as the rules count them; below zero when it lacks some.
@@ -68,44 +103,45 @@ impl Explainer<'_> {
         free - self.problem.reserve(trust, &key)
     }
 
-    fn resource_of(&self, offer: u32) -> (TrustCode, ResourceKey) {
+    pub(super) fn resource_of(&self, offer: u32) -> (TrustCode, ResourceKey) {
         let offer = self.offer(offer);
         (offer.trust, offer.resource.key())
     }
 
-    fn apply(&self, trial: &mut Trial<'_, '_>, edit: Edit) {
-        let free = |offer: u32| i64::from(self.offer(offer).figures.free().get());
+    pub(super) fn free(&self, offer: u32) -> i64 {
+        i64::from(self.offer(offer).figures.free().get())
+    }
+
+    /// What an edit gives.
+    pub(super) fn given_by(&self, edit: Edit) -> Given {
         match edit {
             Edit::Staff { offer } => {
-                let Some(&pool) = self.pools.get(&offer) else { return };
-                let askers = self.askers(offer, &[NotUsed::TeamMissing]);
-                let store = Store { parent: Some(pool), room: free(offer), fairness: None };
-                trial.add(Added { store, askers });
+                let new = Some((self.free(offer), STAFFED));
+                Given { offer, more: 0, fewer_kept: 0, new }
             }
             Edit::Confirm { offer } => {
-                let lifted = [NotUsed::Stale, NotUsed::BelowReserve];
-                self.regroup(trial, offer, free(offer), 0, Some((offer, free(offer), &lifted)));
+                let free = self.free(offer);
+                Given { offer, more: free, fewer_kept: 0, new: Some((free, CONFIRMED)) }
             }
             Edit::More { offer, units } => {
                 let short = i64::try_from(self.offer(offer).figures.short()).unwrap_or(i64::MAX);
                 let more = (i64::from(units) - short).max(0);
-                let new = Some((offer, free(offer) + more, &[NotUsed::BelowReserve][..]));
-                self.regroup(trial, offer, more, 0, new);
+                Given { offer, more, fewer_kept: 0, new: Some((self.free(offer) + more, BELOW)) }
             }
-            Edit::Reserve { offer, by } => self.regroup(trial, offer, 0, i64::from(by), None),
+            Edit::Reserve { offer, by } => Given { offer, more: 0, fewer_kept: by.into(), new: None },
         }
     }
 
-    /// Gives a trust more units that count above its reserve, or a smaller reserve; `new` is an offer that has so many free
-    /// units then, and the codes that no longer object to it.
-    fn regroup(
-        &self,
-        trial: &mut Trial<'_, '_>,
-        offer: u32,
-        more: i64,
-        fewer_kept: i64,
-        new: Option<(u32, i64, &[NotUsed])>,
-    ) {
+    fn apply(&self, trial: &mut Trial<'_, '_>, edit: Edit) {
+        let given = self.given_by(edit);
+        let Edit::Staff { offer } = edit else { return self.regroup(trial, given) };
+        let (Some(&pool), Some((room, lifted))) = (self.pools.get(&offer), given.new) else { return };
+        let askers = self.askers(offer, lifted);
+        trial.add(Added { store: Store { parent: Some(pool), room, fairness: None }, askers });
+    }
+
+    fn regroup(&self, trial: &mut Trial<'_, '_>, given: Given) {
+        let Given { offer, more, fewer_kept, new } = given;
         let (trust, key) = self.resource_of(offer);
         let before = self.spare(offer);
         let spare = before + more + fewer_kept;
@@ -138,14 +174,14 @@ impl Explainer<'_> {
         };
         if before <= 0 {
             // None of the trust's offers could be used; now all can.
-            for &at in group.iter().filter(|&&at| new.is_none_or(|(new, ..)| new != at)) {
-                put_in(trial, at, i64::from(self.offer(at).figures.free().get()), &[NotUsed::BelowReserve]);
+            for &at in group.iter().filter(|&&at| new.is_none() || at != offer) {
+                put_in(trial, at, self.free(at), BELOW);
             }
         }
-        let Some((at, room, lifted)) = new else { return };
-        match self.pools.get(&at) {
+        let Some((room, lifted)) = new else { return };
+        match self.pools.get(&offer) {
             Some(&pool) => trial.raise(pool, self.model.network.stores[pool as usize].room + more),
-            None => put_in(trial, at, room, lifted),
+            None => put_in(trial, offer, room, lifted),
         }
     }
 

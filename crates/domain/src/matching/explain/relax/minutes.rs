@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, PoisonError};
 
+use rustc_hash::FxHashMap;
+
+use crate::ids::TrustCode;
 use crate::matching::eligible;
 use crate::matching::explanation::{Change, Relaxation};
 use crate::reason::NotUsed;
 
 use super::super::Explainer;
-use super::super::sessions::{Filled, Waiting};
+use super::super::sessions::{Filled, Lacking, Waiting};
 use super::TRIES;
 
 /// How often a session is lengthened before another is tried.
@@ -35,7 +38,7 @@ impl Explainer<'_> {
 
     pub(super) fn confirm_session(&self, need: u32, stale: &[u32]) -> Option<Relaxation> {
         stale.iter().take(TRIES).find_map(|&at| {
-            let places = self.filled(need, at, self.minutes_free(at) + self.turnover(), CONFIRMED).ok()?;
+            let places = self.comes_into(need, at, self.minutes_free(at) + self.turnover(), CONFIRMED)?;
             let offer = self.offer(at);
             let change = Change::Confirm { offer: offer.id.clone(), trust: offer.trust };
             Some(self.told(need, change, places))
@@ -45,7 +48,7 @@ impl Explainer<'_> {
     pub(super) fn team_for_session(&self, need: u32, unstaffed: &[u32]) -> Option<Relaxation> {
         unstaffed.iter().take(TRIES).find_map(|&at| {
             let left = self.theatre.left(at)?;
-            let places = self.filled(need, at, left, STAFFED).ok()?;
+            let places = self.comes_into(need, at, left, STAFFED)?;
             let offer = self.offer(at);
             let change = Change::FindTeam { offer: offer.id.clone(), trust: offer.trust };
             Some(self.told(need, change, places))
@@ -114,6 +117,16 @@ impl Explainer<'_> {
         Some(self.told(need, change, places))
     }
 
+    /// Cases that a session with so many minutes left takes in, if the need's are among them.
+    fn comes_into(&self, need: u32, offer: u32, left: i64, lifted: &'static [NotUsed]) -> Option<i64> {
+        let its = &self.offer(offer).resource;
+        let may = self.may_come(offer, lifted);
+        if self.theatre.is_crowded_out(need, offer, its, left, may) {
+            return None;
+        }
+        self.filled(need, offer, left, lifted).ok()
+    }
+
     /// Cases that a session with so many minutes left takes in, the need's among them; else the minutes that it still lacks.
     fn filled(&self, need: u32, offer: u32, left: i64, lifted: &'static [NotUsed]) -> Result<i64, i64> {
         let filled = self.filling(offer, left, lifted);
@@ -140,13 +153,23 @@ impl Explainer<'_> {
         let remembered = || self.hopeful.lock().unwrap_or_else(PoisonError::into_inner);
         let known = remembered().get(&(offer, lifted)).cloned();
         known.unwrap_or_else(|| {
-            let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
-            let may_ask = |need| eligible::rules_out(problem, setting, self.need(need), its).is_none();
-            let may = |need| eligible::objects_at_most(problem, setting, self.need(need), its, lifted);
-            let hopeful: Arc<[Waiting]> = self.theatre.waiting(&its.resource, may_ask, may).into();
+            let may = self.may_come(offer, lifted);
+            let hopeful: Arc<[Waiting]> = self.theatre.waiting(&self.offer(offer).resource, may).into();
             remembered().insert((offer, lifted), hopeful.clone());
             hopeful
         })
+    }
+
+    /// Says who may come into a session once these codes no longer object.
+    fn may_come(&self, offer: u32, lifted: &'static [NotUsed]) -> impl FnMut(&Lacking) -> bool {
+        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
+        let mut may_ask: FxHashMap<TrustCode, bool> = FxHashMap::default();
+        move |one| {
+            let need = self.need(one.need());
+            let rules_out = || eligible::rules_out(problem, setting, need, its).is_some();
+            *may_ask.entry(one.trust).or_insert_with(|| !rules_out())
+                && eligible::objects_at_most(problem, setting, need, its, lifted)
+        }
     }
 
     /// Who would lie where, by positions in the problem, if a change that was offered were made: for tests.

@@ -11,6 +11,7 @@
 
 mod edit;
 mod minutes;
+mod outranked;
 mod units;
 
 use crate::matching::eligible::burden;
@@ -23,6 +24,7 @@ use super::counts::Seen;
 use super::words::{resource, span};
 
 pub(super) use edit::{Edit, Tried};
+pub(super) use outranked::Queue;
 
 /// Offers that are tried for each kind of change, those of least burden first.
 const TRIES: usize = 32;

@@ -115,6 +115,11 @@ impl<'a> Residual<'a> {
         self.taken[store as usize]
     }
 
+    /// Units that could still be taken from a store, whatever it lies in.
+    pub(crate) fn spare(&self, store: u32) -> i64 {
+        self.network.stores[store as usize].room - self.taken[store as usize]
+    }
+
     /// Units that the plan serves of a need.
     pub(crate) fn served(&self, need: u32) -> i64 {
         self.served[need as usize]

@@ -152,6 +152,20 @@ impl<'r, 'a> Trial<'r, 'a> {
         self.price(need | NEED) < unserved(self.class(need))
     }
 
+    /// Says whether taking one unit from a need that has more than in the plan would make the changed plan worse: then every
+    /// best plan of the changed problem serves more of it. Otherwise another best plan takes that unit away.
+    pub(crate) fn must_keep(&mut self, need: u32) -> bool {
+        let node = need | NEED;
+        if self.price(node) < unserved(self.class(need)) {
+            return true;
+        }
+        // Who could have the unit at no cost, other than the need itself.
+        let barred = self.changed.barred.replace(need);
+        let back = self.search(Way::Back, node, &[GROUND], 1);
+        self.changed.barred = barred;
+        back.goal.is_none()
+    }
+
     /// Fills one more unit of room of a full store, if that makes the plan better.
     fn fill(&mut self, store: u32) -> bool {
         let gain = -self.cost_out(store);
