@@ -24,6 +24,8 @@ use fallow_host::shutdown;
 pub use demonstration::{Demonstration, DevError};
 pub use simulator::Tally;
 
+use crate::cli::Exit;
+
 /// Longest that a demonstration gets to end, in seconds.
 const END_SECONDS: u64 = 10;
 
@@ -117,7 +119,10 @@ pub fn run(args: &DevArgs, state_folder: &Path) -> ExitCode {
     };
     match runtime.block_on(show(args, state_folder)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => {
+            let said = failed(&error);
+            if error.is_of_usage() { ExitCode::from(Exit::Usage.code()) } else { said }
+        }
     }
 }
 

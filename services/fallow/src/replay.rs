@@ -35,7 +35,8 @@ use report::Report;
     after_help = "Examples:\n  fallow dev --speed 600 --for 60 --log tuesday.jsonl\n  fallow replay --log tuesday.jsonl\n  \
                   fallow replay --log tuesday.jsonl --from 2026-11-24T08:00:00Z --to 2026-11-24T12:00:00Z --policy \
                   draft.toml --diff\n  fallow replay --config fallow.toml --save november.jsonl\n\nExit: 0 the same \
-                  decisions, or a comparison of policies · 1 they diverge, or the log cannot be read · 2 bad usage"
+                  decisions, or a comparison of policies · 1 they diverge, or the log is damaged · 2 bad usage · 3 there is no \
+                  such file · 6 the ledger does not answer"
 )]
 pub struct ReplayArgs {
     /// The log, a file
@@ -115,12 +116,14 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: REPLAY: {error}");
+            // Who asks whether two histories are the same must not take a mistyped name for a no.
             match error {
                 ReplayError::Usage(_) => Exit::Usage,
-                ReplayError::File { .. }
-                | ReplayError::Line { .. }
-                | ReplayError::Ledger(_)
-                | ReplayError::Flaw(_) => Exit::Failed,
+                ReplayError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                    Exit::NotFound
+                }
+                ReplayError::Ledger(_) => Exit::Unavailable,
+                ReplayError::File { .. } | ReplayError::Line { .. } | ReplayError::Flaw(_) => Exit::Failed,
             }
         }
     };

@@ -87,6 +87,28 @@ pub enum DevError {
     End(#[from] TasksError),
 }
 
+impl DevError {
+    /// Says whether what was typed is wrong, rather than what was tried.
+    #[must_use]
+    pub const fn is_of_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::RegionFile(_) | Self::Region(_) | Self::Scenario(_) | Self::Redis(_) => {
+                true
+            }
+            Self::Log(_)
+            | Self::Key(_)
+            | Self::Telemetry(_)
+            | Self::Start(_)
+            | Self::Client(_)
+            | Self::Files(_)
+            | Self::Issuer(_)
+            | Self::Provider(_)
+            | Self::Signals(_)
+            | Self::End(_) => false,
+        }
+    }
+}
+
 /// A running demonstration.
 pub struct Demonstration {
     process: Process,

@@ -30,6 +30,9 @@ fn a_shell_sees_the_codes_and_data_only_on_stdout() {
         (&["errors", "NOTHING_LIKE_IT"], 3),
         (&["auth", "whoami", "--endpoint", "http://127.0.0.1:1"], 5),
         (&["mine", "--endpoint", "http://127.0.0.1:1"], 6),
+        // A mistyped name is no divergence, and no failure of what was asked for.
+        (&["replay", "--log", "/nonexistent/log.jsonl"], 3),
+        (&["dev", "--scenario", "summer"], 2),
     ] {
         let ended = run(args);
         assert_eq!(ended.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&ended.stderr));
