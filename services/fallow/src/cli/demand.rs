@@ -152,7 +152,7 @@ fn past(text: &str, session: &Session<'_>) -> Result<Timestamp, Failure> {
 }
 
 /// The band whose time is the first that covers the time it is needed by.
-fn band(needed_by: Timestamp, now: Timestamp) -> Priority {
+pub(super) fn band(needed_by: Timestamp, now: Timestamp) -> Priority {
     let hours = needed_by.duration_since(now).as_secs().div_euclid(3_600);
     let within = |limit: SignedDuration| hours < limit.as_hours();
     if within(SignedDuration::from_hours(24)) {

@@ -1,10 +1,12 @@
-//! What other systems read of capacity: EDXL-HAVE and FHIR. Pure: offers, the region and a time go in, a file comes out.
+//! What other systems read of capacity, EDXL-HAVE and FHIR, and what they ask for. Pure: offers, the region and a time go
+//! in, a file comes out; a file goes in, needs come out.
 //!
 //! Nothing of a need goes out, nor any note: what a person wrote is for the trusts it was written for. Figures that are
 //! too old to be proposed are never counted as available; they are told as what they are.
 
 pub(super) mod fhir;
 pub(super) mod have;
+pub(super) mod requests;
 mod stock;
 
 use fallow_api::v1::{Offer, Region};

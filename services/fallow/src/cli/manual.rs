@@ -96,6 +96,7 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
             ("mend what was refused", "fallow import capacity sheet.xlsx --errors-to bad.xlsx"),
             ("the sheet is all you offer", "fallow capacity apply -f site.csv --replace --dry-run"),
             ("raise a waiting list", "fallow import demand waiting-list.csv"),
+            ("raise another system's requests", "fallow import fhir requests.json --dry-run"),
             ("take a copy", "fallow export xlsx needs --out needs.xlsx"),
             ("what is free, for emergency planners", "fallow export have --everyone --out have.xml"),
             ("what is free, for booking systems", "fallow export fhir --everyone --out capacity.json"),

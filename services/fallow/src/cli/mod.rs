@@ -139,7 +139,7 @@ pub enum Verb {
     /// Try changes on a copy: fallow simulate -f scenario.toml
     #[command(display_order = 20)]
     Simulate(simulate::Simulate),
-    /// Read a sheet of offers or needs, or make an empty one to fill in
+    /// Read a sheet of offers or needs, or FHIR requests, or make an empty sheet to fill in
     #[command(subcommand, display_order = 20)]
     Import(sheets::Import),
     /// Write offers or needs as CSV or XLSX, capacity as EDXL-HAVE or FHIR

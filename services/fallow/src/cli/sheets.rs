@@ -16,11 +16,12 @@ pub(crate) use self::file::{refuse_a_screen, unwritten, write};
 use super::failure::{Exit, Failure};
 use super::session::Session;
 
-/// Runs `fallow import capacity` and `fallow import demand`.
+/// Runs `fallow import …`.
 pub(crate) async fn import(session: &mut Session<'_>, command: Import) -> Result<Exit, Failure> {
     match command {
         Import::Capacity(args) => capacity::run(session, &args, false).await,
         Import::Demand(args) => demand::run(session, &args).await,
+        Import::Fhir(args) => demand::requests(session, &args).await,
         Import::Template(args) => template(session, &args).await,
     }
 }

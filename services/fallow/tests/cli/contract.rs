@@ -131,6 +131,7 @@ const LINES: &[(&str, &[&str])] = &[
             "import capacity sheet.xlsx --map theatreman.toml --dry-run",
             "import capacity sheet.xlsx --errors-to bad.xlsx",
             "import template theatre",
+            "import fhir requests.json --dry-run",
         ],
     ),
     (

@@ -301,4 +301,41 @@ async fn capacity_is_exported_as_other_systems_read_it() {
     assert_eq!((nothing.exit, nothing.out.as_str()), (9, ""));
     assert!(nothing.err.starts_with("error: NOTHING_TO_REPORT: there is no live offer"), "{}", nothing.err);
     assert_eq!(world.run("export fhir --at later").await.exit, 2);
+    let ahead = world.run("export csv --at \"tomorrow 08:00\"").await;
+    assert_eq!(ahead.exit, 2);
+    assert!(ahead.err.starts_with("error: USAGE: --at is still to come") && ahead.calls.is_empty());
+}
+
+#[tokio::test]
+async fn requests_of_fhir_are_raised_and_what_is_wrong_is_said_by_the_entry() {
+    let world = World::new().await;
+    world.script.on("DemandService/RaiseNeed", |ask: RaiseNeedRequest| {
+        let need = Need { trust: "ZA4".into(), state: need::State::Open.into(), ..ask.need.unwrap() };
+        let revision = if ask.validate_only { 0 } else { 61 };
+        Ok(RaiseNeedResponse { need: Some(need), revision, ..RaiseNeedResponse::default() })
+    });
+    let request = |status: &str, code: &str, case: &str| {
+        serde_json::json!({ "resource": {
+            "resourceType": "ServiceRequest",
+            "identifier": [{ "system": "urn:trust:cases", "value": case }],
+            "status": status,
+            "intent": "order",
+            "code": { "coding": [{ "system": "urn:fallow:v1:resource", "code": code }] },
+            "subject": { "reference": "Patient/p1" },
+            "occurrencePeriod": { "end": "2026-11-24T20:00:00Z" },
+        }})
+    };
+    let entry = [
+        request("active", "bed/cc_adult/3", "LC-201"),
+        request("revoked", "bed/cc_adult/3", "LC-202"),
+        request("active", "bed/sofa", "LC-203"),
+    ];
+    let bundle = serde_json::json!({ "resourceType": "Bundle", "type": "collection", "entry": entry });
+    std::fs::write(world.folder().join("requests.json"), bundle.to_string()).unwrap();
+    std::fs::write(world.folder().join("odd.json"), "{}").unwrap();
+    let mut text = told(&world, "import fhir @requests.json --dry-run").await;
+    text += &told(&world, "import fhir @requests.json").await;
+    text += &told(&world, "import fhir @odd.json").await;
+    text += &told(&world, "import fhir @none.json").await;
+    assert_snapshot!(text.replace(&world.folder().display().to_string(), "FOLDER"));
 }

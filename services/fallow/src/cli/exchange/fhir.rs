@@ -25,9 +25,9 @@ const ODS_TRUST: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 /// ODS codes of sites.
 const ODS_SITE: &str = "https://fhir.nhs.uk/Id/ods-site-code";
 /// Our resources, kind/code/level.
-const RESOURCES: &str = "urn:fallow:v1:resource";
+pub(super) const RESOURCES: &str = "urn:fallow:v1:resource";
 /// Treatment Function Codes.
-const SPECIALTIES: &str = "urn:fallow:v1:treatment-function-code";
+pub(super) const SPECIALTIES: &str = "urn:fallow:v1:treatment-function-code";
 /// FRESH, AGEING, STALE.
 pub(super) const FRESHNESS: &str = "urn:fallow:v1:freshness";
 /// How many units a slot stands for.

@@ -17,6 +17,13 @@ pub(crate) enum Import {
     /// Raise the needs of a sheet; one that is live already stays as it is
     #[command(before_help = "Example:\n  fallow import demand waiting-list.csv --dry-run")]
     Demand(Sheet),
+    /// Raise the needs of FHIR R4 requests: a Bundle of ServiceRequests, or one
+    #[command(
+        before_help = "Example:\n  fallow import fhir requests.json --dry-run\n\nNothing is read of the subject, of reasons or of notes. A request \
+                       is told by its place among the entries, from 1; what is not active is passed over. docs/exports.md says \
+                       which elements make a need."
+    )]
+    Fhir(Requests),
     /// Write an empty workbook to fill in, with lists to choose from
     #[command(
         before_help = "Examples:\n  fallow import template theatre > template.xlsx\n  fallow import template needs \
@@ -32,6 +39,32 @@ pub(crate) struct Sheet {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) how: How,
+}
+
+/// Requests of another system.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Requests {
+    /// The file: JSON
+    pub(super) file: PathBuf,
+    /// The site of requests that name none. Default: that of the context
+    #[arg(long, value_name = "CODE")]
+    site: Option<String>,
+    /// Check everything and show what would be; change nothing
+    #[arg(long, help_heading = "Safety")]
+    dry_run: bool,
+}
+
+impl Requests {
+    /// Returns how their needs are raised: as those of a sheet that needs no map.
+    pub(super) fn how(&self) -> How {
+        How {
+            map: None,
+            errors_to: None,
+            site: self.site.clone(),
+            confirm_large_change: false,
+            dry_run: self.dry_run,
+        }
+    }
 }
 
 /// How a sheet is read.

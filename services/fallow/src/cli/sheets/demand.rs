@@ -6,13 +6,14 @@ use fallow_api::reasons;
 use fallow_api::v1::{Need, RaiseNeedRequest};
 use fallow_tabular::Table;
 use fallow_tabular::difference::{self, Raised};
-use fallow_tabular::sheet::{self, Item, Sheet};
+use fallow_tabular::sheet::{self, Fault, Item, ROWS_MAX, Sheet};
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
 use super::args;
 use super::file::{self, Given};
 use super::report::Report;
+use crate::cli::exchange::requests::{self, Wrong};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 
@@ -20,18 +21,59 @@ use crate::cli::session::Session;
 pub(super) async fn run(session: &mut Session<'_>, args: &args::Sheet) -> Result<Exit, Failure> {
     let given = file::read(session, args)?;
     let read = sheet::needs(&given.bytes, given.format, &given.mapping, &given.local);
-    let mut sheet = read.map_err(|error| file::bad(&args.file, &error))?;
-    let site = session.site(args.how.site.as_deref()).ok();
+    let sheet = read.map_err(|error| file::bad(&args.file, &error))?;
+    bring(session, sheet, &given, &args.how).await
+}
+
+/// Runs `fallow import fhir`.
+pub(super) async fn requests(session: &mut Session<'_>, args: &args::Requests) -> Result<Exit, Failure> {
+    let given = file::lines(session, &args.file)?;
+    let bad = |said: String| {
+        Failure::new(Exit::Usage, "BAD_FILE", format!("{}: {said}", args.file.display()))
+            .next("fallow import fhir --help")
+    };
+    let found = requests::read(&given.bytes, session.now()).map_err(bad)?;
+    if found.read.len() > ROWS_MAX {
+        return Err(bad(format!("has {} requests; one file has at most {ROWS_MAX}", found.read.len())));
+    }
+    let nothing = sheet::needs(&[], given.format, &given.mapping, &given.local);
+    let mut sheet = nothing.map_err(|error| file::bad(&args.file, &error))?;
+    for (row, read) in found.read {
+        match read {
+            Ok(message) => sheet.items.push(Item { row, message }),
+            Err(wrong) => sheet.faults.extend(wrong.into_iter().map(|Wrong { element, text }| Fault {
+                row,
+                cell: None,
+                field: element.to_owned(),
+                message: text,
+            })),
+        }
+    }
+    if found.passed_over > 0 {
+        let requests = if found.passed_over == 1 { "request is" } else { "requests are" };
+        session.terminal.say(&format!("{} {requests} not active: passed over", found.passed_over))?;
+    }
+    bring(session, sheet, &given, &args.how()).await
+}
+
+/// Raises what was read, and says what became of it.
+async fn bring(
+    session: &mut Session<'_>,
+    mut sheet: Sheet<Need>,
+    given: &Given,
+    how: &args::How,
+) -> Result<Exit, Failure> {
+    let site = session.site(how.site.as_deref()).ok();
     for Item { message: need, .. } in &mut sheet.items {
         if let (true, Some(site)) = (need.site.is_empty(), &site) {
             need.site.clone_from(site);
         }
     }
     let mut report = Report { rejected: sheet.faults.clone(), ..Report::default() };
-    let ended = raise(session, &sheet, &given, &args.how, site.as_deref(), &mut report).await;
+    let ended = raise(session, &sheet, given, how, site.as_deref(), &mut report).await;
     // What was done is told before what ended it.
-    let exit = report.show(session, &given, Table::Needs, &args.how)?;
-    if args.how.dry_run && sheet.items.iter().any(|item| item.message.case_ref.is_empty()) {
+    let exit = report.show(session, given, Table::Needs, how)?;
+    if how.dry_run && sheet.items.iter().any(|item| item.message.case_ref.is_empty()) {
         session.terminal.say(
             "rows without a case reference: a dry run cannot know whether this file raised them before; the \
              import itself raises nothing twice",

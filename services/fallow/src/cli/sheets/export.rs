@@ -98,5 +98,10 @@ fn trusts(session: &Session<'_>, which: &Which) -> Vec<String> {
 }
 
 fn as_of(session: &Session<'_>, which: &Which) -> Result<Option<Timestamp>, Failure> {
-    Ok(which.at.as_deref().map(|text| past(text, session.now(), &session.zone)).transpose()?)
+    let at = which.at.as_deref().map(|text| past(text, session.now(), &session.zone)).transpose()?;
+    if at.is_some_and(|at| at > session.now()) {
+        return Err(Failure::usage("--at is still to come: an export is of what was")
+            .next("leave --at out for now, or say 08:00, -30m or \"yesterday 20:00\""));
+    }
+    Ok(at)
 }

@@ -37,6 +37,12 @@ pub(super) fn read(session: &Session<'_>, sheet: &Sheet) -> Result<Given, Failur
     Ok(Given { bytes, format, mapping, local: local(session) })
 }
 
+/// Reads a file that is no sheet; what is made of it are lines.
+pub(super) fn lines(session: &Session<'_>, path: &Path) -> Result<Given, Failure> {
+    let (bytes, mapping) = (limited(path)?, Mapping::default());
+    Ok(Given { bytes, format: Format::JsonLines, mapping, local: local(session) })
+}
+
 /// Returns the time and the zone of a command's cells.
 pub(super) fn local(session: &Session<'_>) -> Local {
     Local { now: session.now(), zone: session.zone.clone() }
