@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::codes;
-use crate::ids::OfferId;
+use crate::ids::{OfferId, SiteCode, TrustCode};
 use crate::need::Need;
 use crate::offer::{Limits, Offer};
 use crate::reason::NotUsed;
-use crate::region::Mode;
+use crate::region::{Collaborative, Mode};
 use crate::resource::ResourceKind;
 
 use super::burden::{Burden, delay_days, levels_above, opel_points};
@@ -60,32 +62,123 @@ pub(crate) fn rules_out(problem: &Problem, setting: &Setting, need: &Need, offer
     BETWEEN_TRUSTS.into_iter().find(|&code| objects(problem, setting, need, offer, code))
 }
 
-/// Finds the objections to a pair that nothing rules out between the trusts, in the order of the table.
+/// Finds the objections to a pair that nothing rules out between the trusts, in the order of the table; `ways` are those
+/// found before from the need's site.
 pub(crate) fn iter_other_objections<'a>(
     problem: &'a Problem,
     setting: &'a Setting,
     need: &'a Need,
     offer: &'a Offer,
+    ways: &'a mut Ways,
 ) -> impl Iterator<Item = NotUsed> + 'a {
     let others = NotUsed::ALL.iter().copied().skip(BETWEEN_TRUSTS.len());
-    others.filter(move |&code| objects(problem, setting, need, offer, code))
+    others.filter(move |&code| {
+        if code == NotUsed::TooFar {
+            return is_too_far(ways.minutes(problem, need.site, offer.site), need.max_travel_minutes);
+        }
+        objects(problem, setting, need, offer, code)
+    })
 }
 
-/// Says whether nothing but these codes objects to a pair that nothing rules out between the trusts. What is quickly told
-/// is asked first, whatever the order of the table.
-pub(crate) fn objects_at_most(
-    problem: &Problem,
-    setting: &Setting,
-    need: &Need,
-    offer: &Offer,
-    lifted: &[NotUsed],
-) -> bool {
-    let objects = |code: NotUsed| !lifted.contains(&code) && objects(problem, setting, need, offer, code);
-    let others = NotUsed::ALL.iter().copied().skip(BETWEEN_TRUSTS.len());
-    // Two times are compared at once and rule out most; a way takes longest to find.
-    let (often, slow) = ([NotUsed::TooEarly, NotUsed::TooLate], NotUsed::TooFar);
-    let mut rest = others.filter(|&code| code != slow && !often.contains(&code));
-    !often.into_iter().any(objects) && !rest.any(objects) && !objects(slow)
+/// Ways that have been found, for those who look at many pairs.
+#[derive(Default)]
+pub(crate) struct Ways(FxHashMap<(SiteCode, SiteCode), Option<u32>>);
+
+impl Ways {
+    fn minutes(&mut self, problem: &Problem, from: SiteCode, to: SiteCode) -> Option<u32> {
+        *self.0.entry((from, to)).or_insert_with(|| problem.region.travel_minutes(from, to))
+    }
+}
+
+/// Asks of many needs whether they may use one offer once some codes no longer object. What is the same for all needs, for
+/// those of a trust or for those of a site is asked once.
+pub(crate) struct Gate<'a> {
+    problem: &'a Problem,
+    setting: &'a Setting,
+    offer: &'a Offer,
+    /// Whether something about the offer alone keeps everybody away.
+    is_closed: bool,
+    /// What is to be asked of each need, what is quickly told first.
+    codes: Vec<NotUsed>,
+    may_ask: FxHashMap<TrustCode, bool>,
+    ways: Ways,
+}
+
+impl<'a> Gate<'a> {
+    pub(crate) fn new(
+        problem: &'a Problem,
+        setting: &'a Setting,
+        offer: &'a Offer,
+        lifted: &[NotUsed],
+    ) -> Self {
+        let asked = |code: &NotUsed| !lifted.contains(code);
+        let others = NotUsed::ALL.iter().skip(BETWEEN_TRUSTS.len()).filter(|code| asked(code));
+        let of_need = others.filter(|&code| *code != NotUsed::TooFar && !OF_OFFER.contains(code));
+        let mut codes: Vec<NotUsed> = of_need.copied().collect();
+        // Two times are compared at once and rule out most.
+        codes.sort_by_key(|code| !matches!(code, NotUsed::TooEarly | NotUsed::TooLate));
+        let is_closed =
+            OF_OFFER.iter().filter(|code| asked(code)).any(|&code| closes(problem, setting, offer, code));
+        let (may_ask, ways) = (FxHashMap::default(), Ways::default());
+        Self { problem, setting, offer, is_closed, codes, may_ask, ways }
+    }
+
+    /// Says whether nothing objects but what was lifted.
+    pub(crate) fn admits(&mut self, need: &Need) -> bool {
+        let Self { problem, setting, offer, .. } = *self;
+        self.is_open_to(Whence::of(need))
+            && !self.codes.iter().any(|&code| objects(problem, setting, need, offer, code))
+    }
+
+    /// Says whether nothing objects to where a need comes from. Cheaper than reading the need, and rules out most.
+    pub(crate) fn is_open_to(&mut self, whence: Whence) -> bool {
+        let Self { problem, setting, offer, .. } = *self;
+        let Whence { trust, site, limit } = whence;
+        let may_ask = || !BETWEEN_TRUSTS.into_iter().any(|code| parts(problem, setting, trust, offer, code));
+        !self.is_closed
+            && *self.may_ask.entry(trust).or_insert_with(may_ask)
+            && !is_too_far(self.ways.minutes(problem, site, offer.site), limit)
+    }
+}
+
+/// Where a need comes from, and how far its patient may travel.
+#[derive(Clone, Copy)]
+pub(crate) struct Whence {
+    trust: TrustCode,
+    site: SiteCode,
+    limit: Option<u32>,
+}
+
+impl Whence {
+    pub(crate) fn of(need: &Need) -> Self {
+        Self { trust: need.trust, site: need.site, limit: need.max_travel_minutes }
+    }
+}
+
+/// Says whether a code that asks only whose the offer and the need are objects.
+fn parts(problem: &Problem, setting: &Setting, trust: TrustCode, offer: &Offer, code: NotUsed) -> bool {
+    let shares = |collaborative: &Collaborative| {
+        let shared = offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id);
+        shared && collaborative.shares.contains(&offer.resource.kind)
+    };
+    (code == NotUsed::SameTrust && trust == offer.trust)
+        || (code == NotUsed::NoAgreement && !setting.joining(&problem.region, trust, offer.trust).any(shares))
+}
+
+/// The codes that ask nothing about the need.
+const OF_OFFER: [NotUsed; 3] = [NotUsed::Stale, NotUsed::Suspended, NotUsed::BelowReserve];
+
+/// Says whether a code that asks nothing about the need objects.
+fn closes(problem: &Problem, setting: &Setting, offer: &Offer, code: NotUsed) -> bool {
+    // Theatres keep no reserve: a session is kept by not offering it.
+    let none_above = || offer.resource.kind != ResourceKind::Theatre && setting.spare_of(offer) <= 0;
+    (code == NotUsed::Stale && problem.is_stale(offer))
+        || (code == NotUsed::Suspended && !problem.is_open(offer))
+        || (code == NotUsed::BelowReserve && (offer.figures.free().is_zero() || none_above()))
+}
+
+fn is_too_far(minutes: Option<u32>, limit: Option<u32>) -> bool {
+    minutes.is_none_or(|minutes| above(Some(minutes), limit))
 }
 
 /// The first codes of the table, which ask only whose the offer and the need are.
@@ -104,11 +197,7 @@ fn objects(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer, cod
     let start = problem.start_of(need);
     let free = offer.figures.free().get();
     match code {
-        NotUsed::SameTrust => need.trust == offer.trust,
-        NotUsed::NoAgreement => !setting.joining(region, need.trust, offer.trust).any(|collaborative| {
-            let shared = offer.shared_with.is_empty() || offer.shared_with.contains(&collaborative.id);
-            shared && collaborative.shares.contains(&offer.resource.kind)
-        }),
+        NotUsed::SameTrust | NotUsed::NoAgreement => parts(problem, setting, need.trust, offer, code),
         NotUsed::WrongResource => !is_of_the_resource(need, offer),
         NotUsed::SpecialtyMismatch => {
             let named = &need.resource.specialties;
@@ -134,10 +223,7 @@ fn objects(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer, cod
             let Limits { bmi_max, asa_max, .. } = offer.limits;
             above(need.patient.bmi, bmi_max) || above(need.patient.asa, asa_max)
         }
-        NotUsed::TooFar => match region.travel_minutes(need.site, offer.site) {
-            Some(minutes) => above(Some(minutes), need.max_travel_minutes),
-            None => true,
-        },
+        NotUsed::TooFar => is_too_far(region.travel_minutes(need.site, offer.site), need.max_travel_minutes),
         NotUsed::TooLate => need.needed_by.is_some_and(|by| offer.window.from.is_some_and(|from| from > by)),
         NotUsed::TooEarly => {
             if offer.resource.kind.is_open_while_it_lasts() {
@@ -151,16 +237,10 @@ fn objects(problem: &Problem, setting: &Setting, need: &Need, offer: &Offer, cod
         }
         NotUsed::TeamMissing => !offer.team.staffed && !need.brings_team,
         NotUsed::RingFenced => !need.priority.is_planned() && region.is_ring_fenced(offer.site),
-        NotUsed::Stale => problem.is_stale(offer),
-        NotUsed::Suspended => !problem.is_open(offer),
+        NotUsed::Stale | NotUsed::Suspended | NotUsed::BelowReserve => closes(problem, setting, offer, code),
         NotUsed::TrustUnderPressure => {
             let declared = region.trusts.get(&offer.trust).and_then(|trust| trust.opel);
             declared.is_some_and(|opel| opel >= opel_limit(problem, setting, need, offer))
-        }
-        NotUsed::BelowReserve => {
-            // Theatres keep no reserve: a session is kept by not offering it.
-            let none_above = offer.resource.kind != ResourceKind::Theatre && setting.spare_of(offer) <= 0;
-            free == 0 || none_above
         }
         NotUsed::DeclinedBefore => {
             // Mostly nothing was, and then no ids need to be put together.

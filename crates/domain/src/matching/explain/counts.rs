@@ -1,6 +1,6 @@
 //! How many offers do not serve a need, by the first reason that objects.
 
-use crate::matching::eligible;
+use crate::matching::eligible::{self, Ways};
 use crate::matching::explanation::NotUsedCount;
 use crate::matching::rank::Rank;
 use crate::need::Need;
@@ -63,8 +63,10 @@ impl Explainer<'_> {
     /// Looks at the offers of a view that are not ruled out.
     pub(super) fn seen(&self, need: u32, view: &View) -> Vec<Seen> {
         let (problem, setting, its) = (self.problem, &self.model.setting, self.need(need));
+        let mut ways = Ways::default();
         let look = |&offer: &u32| {
-            let mut codes = eligible::iter_other_objections(problem, setting, its, self.offer(offer));
+            let mut codes =
+                eligible::iter_other_objections(problem, setting, its, self.offer(offer), &mut ways);
             let (first, second) = (codes.next(), codes.next());
             Seen { offer, first, second, more: second.is_some() && codes.next().is_some() }
         };

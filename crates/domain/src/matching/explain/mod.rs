@@ -20,6 +20,7 @@ use crate::offer::Offer;
 use crate::reason::NotUsed;
 use crate::resource::{Code, ResourceKey, ResourceKind};
 
+use super::eligible::Whence;
 use super::model::Model;
 use super::network::position;
 use super::network::residual::{Changed, Residual};
@@ -61,8 +62,8 @@ pub struct Explainer<'a> {
     tried: Mutex<HashMap<relax::Edit, Arc<Tried>>>,
     /// Who would take what such a change brings.
     queues_for: Mutex<HashMap<relax::Edit, Vec<relax::Queue>>>,
-    /// The demands for a code that lack units, by class, and how many; the most urgent first.
-    lacking: HashMap<(ResourceKind, Code), Vec<(u64, u32, i64)>>,
+    /// The demands for a code that lack units, the most urgent first.
+    lacking: HashMap<(ResourceKind, Code), Vec<Lacking>>,
     /// The plan after some pools have become so much dearer, which is asked about for all who use them.
     dearer: Mutex<HashMap<(Vec<u32>, i128), Changed>>,
     /// Who would wait for each session once some codes no longer object.
@@ -73,6 +74,14 @@ pub struct Explainer<'a> {
 
 /// The cases that wait for a session, by its offer and the codes that no longer object.
 type Hopeful = HashMap<(u32, &'static [NotUsed]), Arc<[Waiting]>>;
+
+/// A demand that lacks units.
+struct Lacking {
+    class: u64,
+    demand: u32,
+    units: i64,
+    whence: Whence,
+}
 
 /// What a trust itself needs and has of a resource.
 #[derive(Default, Clone, Copy)]
@@ -111,15 +120,17 @@ impl<'a> Explainer<'a> {
         }
         queues.values_mut().for_each(|queue| queue.sort_unstable());
         let residual = Residual::new(&model.network, &flows_of(problem, model, plan), |at| plan.price(at));
-        let mut lacking: HashMap<_, Vec<(u64, u32, i64)>> = HashMap::new();
+        let mut lacking: HashMap<_, Vec<Lacking>> = HashMap::new();
         for (at, (&need, demand)) in model.demands.iter().zip(model.network.demands()).enumerate() {
             let at = position(at);
             let units = demand.units - residual.served(at);
             if units > 0 {
-                lacking.entry(code_of(need)).or_default().push((demand.class, at, units));
+                let whence = Whence::of(&problem.needs[need as usize]);
+                let one = Lacking { class: demand.class, demand: at, units, whence };
+                lacking.entry(code_of(need)).or_default().push(one);
             }
         }
-        lacking.values_mut().for_each(|lacking| lacking.sort_unstable());
+        lacking.values_mut().for_each(|lacking| lacking.sort_unstable_by_key(|one| (one.class, one.demand)));
         let pools = model.pools.iter().enumerate();
         let mut fair = HashMap::new();
         for (pool, offers) in model.pools.iter().enumerate() {

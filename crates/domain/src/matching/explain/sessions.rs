@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use crate::ids::TrustCode;
+use crate::matching::eligible::Whence;
 use crate::matching::model::Model;
 use crate::matching::network::position;
 use crate::matching::problem::Problem;
@@ -27,7 +27,7 @@ pub(super) struct Sessions {
 /// A need with cases that wait.
 #[derive(Clone, Copy)]
 pub(super) struct Lacking {
-    pub(super) trust: TrustCode,
+    pub(super) whence: Whence,
     waiting: Waiting,
     /// Its cases that go unserved.
     cases: u32,
@@ -88,7 +88,7 @@ impl Sessions {
             let Some(&cases) = plan.unserved.get(&need.id) else { continue };
             for &specialty in &need.resource.specialties {
                 let queue = waiting.entry((need.resource.code.clone(), specialty)).or_default();
-                queue.push(Lacking { trust: need.trust, waiting: one, cases });
+                queue.push(Lacking { whence: Whence::of(need), waiting: one, cases });
             }
         }
         let of_offer = model.sessions.iter().enumerate().map(|(at, &offer)| (offer, position(at))).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use crate::ids::TrustCode;
-use crate::matching::eligible;
+use crate::matching::eligible::{self, Gate};
 use crate::matching::network::residual::{Added, Trial};
 use crate::matching::network::{Fairness, Store};
 use crate::reason::NotUsed;
@@ -51,6 +51,14 @@ pub(in super::super) struct Tried {
     pub(super) places: i64,
     /// The demands that get more units, and whether in every best plan of the changed problem.
     gaining: BTreeMap<u32, bool>,
+}
+
+impl Tried {
+    /// The demands that get more units.
+    #[cfg(test)]
+    pub(super) fn gaining(&self) -> impl Iterator<Item = u32> {
+        self.gaining.keys().copied()
+    }
 }
 
 impl Explainer<'_> {
@@ -200,23 +208,21 @@ impl Explainer<'_> {
     /// The demands that may use the offer once these codes no longer object, with the burden of a unit; not those that may use
     /// it already.
     fn askers(&self, offer: u32, lifted: &[NotUsed]) -> Vec<(u32, u32)> {
-        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
-        let code = (its.resource.kind, its.resource.code.clone());
+        let its = self.offer(offer);
+        let (mut then, mut now) = (self.gate(offer, lifted), self.gate(offer, &[]));
         let mut askers = Vec::new();
-        for demands in self.asking.get(&code).into_iter().flat_map(|trusts| trusts.values()) {
-            let need_of = |demand: u32| self.need(self.model.demands[demand as usize]);
-            let first = demands.first().map(|&demand| need_of(demand));
-            if first.is_none_or(|need| eligible::rules_out(problem, setting, need, its).is_some()) {
-                continue;
-            }
-            for &demand in demands {
-                let need = need_of(demand);
-                let at_most = |codes| eligible::objects_at_most(problem, setting, need, its, codes);
-                if at_most(lifted) && !at_most(&[]) {
-                    askers.push((demand, eligible::burden(problem, need, its).total()));
-                }
+        let asking = self.asking.get(&(its.resource.kind, its.resource.code.clone()));
+        for &demand in asking.into_iter().flat_map(|trusts| trusts.values()).flatten() {
+            let need = self.need(self.model.demands[demand as usize]);
+            if then.admits(need) && !now.admits(need) {
+                askers.push((demand, eligible::burden(self.problem, need, its).total()));
             }
         }
         askers
+    }
+
+    /// Asks who may use an offer once these codes no longer object.
+    pub(super) fn gate(&self, offer: u32, lifted: &[NotUsed]) -> Gate<'_> {
+        Gate::new(self.problem, &self.model.setting, self.offer(offer), lifted)
     }
 }

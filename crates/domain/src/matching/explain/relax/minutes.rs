@@ -2,10 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use rustc_hash::FxHashMap;
-
-use crate::ids::TrustCode;
-use crate::matching::eligible;
 use crate::matching::explanation::{Change, Relaxation};
 use crate::reason::NotUsed;
 
@@ -162,14 +158,8 @@ impl Explainer<'_> {
 
     /// Says who may come into a session once these codes no longer object.
     fn may_come(&self, offer: u32, lifted: &'static [NotUsed]) -> impl FnMut(&Lacking) -> bool {
-        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(offer));
-        let mut may_ask: FxHashMap<TrustCode, bool> = FxHashMap::default();
-        move |one| {
-            let need = self.need(one.need());
-            let rules_out = || eligible::rules_out(problem, setting, need, its).is_some();
-            *may_ask.entry(one.trust).or_insert_with(|| !rules_out())
-                && eligible::objects_at_most(problem, setting, need, its, lifted)
-        }
+        let mut gate = self.gate(offer, lifted);
+        move |one| gate.is_open_to(one.whence) && gate.admits(self.need(one.need()))
     }
 
     /// Who would lie where, by positions in the problem, if a change that was offered were made: for tests.

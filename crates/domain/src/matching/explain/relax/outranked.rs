@@ -7,10 +7,6 @@
 
 use std::sync::PoisonError;
 
-use rustc_hash::FxHashMap;
-
-use crate::ids::TrustCode;
-use crate::matching::eligible;
 use crate::reason::NotUsed;
 
 use super::super::Explainer;
@@ -43,23 +39,21 @@ impl Explainer<'_> {
 
     /// Says whether those of earlier classes leave nothing.
     fn is_taken_before(&self, class: u64, queue: &mut Queue) -> bool {
-        let (problem, setting, its) = (self.problem, &self.model.setting, self.offer(queue.offer));
-        let code = (its.resource.kind, its.resource.code.clone());
-        let lacking = self.lacking.get(&code).map_or(&[][..], Vec::as_slice);
-        let mut may_ask: FxHashMap<TrustCode, bool> = FxHashMap::default();
-        for &(other, demand, units) in &lacking[queue.seen..] {
-            if queue.left <= 0 || other >= class {
+        let resource = &self.offer(queue.offer).resource;
+        let lacking =
+            self.lacking.get(&(resource.kind, resource.code.clone())).map_or(&[][..], Vec::as_slice);
+        let mut gate = self.gate(queue.offer, queue.lifted);
+        for one in &lacking[queue.seen..] {
+            if queue.left <= 0 || one.class >= class {
                 break;
             }
-            let need = self.need(self.model.demands[demand as usize]);
-            let rules_out = || eligible::rules_out(problem, setting, need, its).is_some();
-            let may = *may_ask.entry(need.trust).or_insert_with(|| !rules_out())
-                && eligible::objects_at_most(problem, setting, need, its, queue.lifted);
-            queue.left -= if may { units } else { 0 };
+            let its = || self.need(self.model.demands[one.demand as usize]);
+            let may = gate.is_open_to(one.whence) && gate.admits(its());
+            queue.left -= if may { one.units } else { 0 };
             queue.seen += 1;
         }
         // Those looked at for somebody less urgent may be of this class, or of a later one.
-        let is_earlier = queue.seen.checked_sub(1).is_none_or(|last| lacking[last].0 < class);
+        let is_earlier = queue.seen.checked_sub(1).is_none_or(|last| lacking[last].class < class);
         queue.left <= 0 && is_earlier
     }
 
@@ -92,5 +86,59 @@ impl Explainer<'_> {
         }
         let enough = offers.into_iter().filter(|&(_, room, _)| room >= units);
         enough.map(|(offer, _, lifted)| Queue { offer, lifted, seen: 0, left: units }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::matching::explain::tests::promises::problems;
+    use crate::matching::explain::tests::solved;
+    use crate::matching::network::position;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+        /// Whom the rules tell that others take all gets nothing when the change is tried.
+        #[test]
+        fn who_is_outranked_does_not_gain(problem in problems(false), units in 1u32..3) {
+            let (prepared, plan) = solved(&problem);
+            let explainer = Explainer::new(&problem, &prepared, &plan);
+            for offer in 0..position(problem.offers.len()) {
+                let edits = [
+                    Edit::Confirm { offer },
+                    Edit::Staff { offer },
+                    Edit::More { offer, units },
+                    Edit::Reserve { offer, by: units },
+                ];
+                for edit in edits.into_iter().filter(|&edit| explainer.is_meant(edit)) {
+                    let gaining = explainer.tried(edit).gaining().collect::<Vec<u32>>();
+                    for demand in gaining {
+                        prop_assert!(!explainer.is_outranked(demand, edit), "{:?} gives to {}", edit, demand);
+                    }
+                }
+            }
+        }
+    }
+
+    impl Explainer<'_> {
+        /// Says whether relaxations ever ask about such an edit.
+        fn is_meant(&self, edit: Edit) -> bool {
+            let stands = |offer: u32| {
+                let its = self.offer(offer);
+                its.state == crate::offer::OfferState::Open && !self.problem.is_stale(its)
+            };
+            match edit {
+                Edit::Confirm { offer } => self.problem.is_stale(self.offer(offer)),
+                Edit::Staff { offer } => !self.offer(offer).team.staffed,
+                Edit::More { offer, .. } => stands(offer),
+                Edit::Reserve { offer, by } => {
+                    let (trust, key) = self.resource_of(offer);
+                    stands(offer) && self.problem.reserve(trust, &key) >= i64::from(by)
+                }
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-mod promises;
+pub(super) mod promises;
 
 use super::*;
 use crate::matching::examples::{after, labels, need, offer, problem, region, resource};
@@ -8,7 +8,7 @@ use crate::need::Priority;
 use crate::resource::{ResourceKind, Specialty};
 use std::sync::Arc;
 
-fn solved(problem: &Problem) -> (Prepared, Plan) {
+pub(super) fn solved(problem: &Problem) -> (Prepared, Plan) {
     let prepared = Prepared::new(problem);
     let plan = prepared.solve(problem, None, 100, 1, &mut || false);
     (prepared, plan)

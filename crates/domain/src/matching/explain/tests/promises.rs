@@ -68,7 +68,7 @@ fn offers() -> impl Strategy<Value = Offer> {
 }
 
 /// Small problems in which more is needed than there is: of beds, or of theatre minutes.
-fn problems(theatre: bool) -> impl Strategy<Value = Problem> {
+pub(in crate::matching::explain) fn problems(theatre: bool) -> impl Strategy<Value = Problem> {
     let trusts = prop::collection::vec((0u8..4, prop::option::of(0u32..3), 0u32..3), 3);
     let lists = (prop::collection::vec(needs(), 2..7), prop::collection::vec(offers(), 2..7));
     (lists, trusts, 0u32..4).prop_map(move |((mut needs, mut offers), trusts, fair_step)| {
