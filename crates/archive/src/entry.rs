@@ -23,6 +23,10 @@ pub enum Entry {
     Change(Change),
     /// The line of the ledger's log on which what follows was read.
     Line(Arc<str>),
+    /// What the salts of a batch are made of.
+    Seed([u8; 32]),
+    /// The tree over the changes of a batch.
+    Tree(Tree),
     /// Everything before was flushed.
     Checkpoint(Checkpoint),
 }
@@ -70,6 +74,17 @@ pub struct Snapshot {
     pub part: u64,
     /// Whether it is the last part.
     pub is_last: bool,
+}
+
+/// The tree of digests over the changes of a batch, by which each of them can be proved without the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// The first change of the batch.
+    pub first: Revision,
+    /// How many there are.
+    pub count: u64,
+    /// The root.
+    pub root: Chain,
 }
 
 /// Says that everything before was flushed, by signature.
@@ -150,6 +165,18 @@ impl Entry {
                 out.text(line);
                 out.0
             }
+            Self::Seed(seed) => {
+                let mut out = Out(vec![b'N']);
+                out.0.extend_from_slice(seed);
+                out.0
+            }
+            Self::Tree(tree) => {
+                let mut out = Out(vec![b'T']);
+                out.number(tree.first.0);
+                out.number(tree.count);
+                out.0.extend_from_slice(&tree.root);
+                out.0
+            }
             Self::Checkpoint(checkpoint) => {
                 let mut out = Out(vec![b'P']);
                 out.number(checkpoint.revision.0);
@@ -172,6 +199,12 @@ impl Entry {
             b'S' => Self::Snapshot(snapshot(&mut input)?),
             b'C' => Self::Change(change(&mut input)?),
             b'L' => Self::Line(input.text()?),
+            b'N' => Self::Seed(input.array()?),
+            b'T' => Self::Tree(Tree {
+                first: Revision(input.number()?),
+                count: input.number()?,
+                root: input.array()?,
+            }),
             b'P' => Self::Checkpoint(checkpoint(&mut input)?),
             _ => return Err(Flaw::Malformed("a record of no known kind")),
         };
@@ -366,6 +399,8 @@ mod tests {
             }),
             Entry::Line("r0-a".into()),
             Entry::Change(Change { revision: Revision(41), writes, cause: Bytes::from_static(b"why") }),
+            Entry::Seed([5; 32]),
+            Entry::Tree(Tree { first: Revision(41), count: 1, root: [6; 32] }),
             Entry::Checkpoint(Checkpoint {
                 revision: Revision(41),
                 at: Timestamp::UNIX_EPOCH,
@@ -395,7 +430,7 @@ mod tests {
 
     #[test]
     fn one_change_has_one_form() {
-        let [.., Entry::Change(change), _] = &entries()[..] else { panic!("no change") };
+        let [.., Entry::Change(change), _, _, _] = &entries()[..] else { panic!("no change") };
         let body = encode_change(change);
         // The two records in the other order.
         let at = body.len() - (8 + "need/b/c".len() + 1);

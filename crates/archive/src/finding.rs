@@ -99,6 +99,9 @@ pub enum Flaw {
     /// A snapshot differs from what the changes before it make.
     #[error("the snapshot differs from what the changes before it make")]
     Snapshot,
+    /// The tree of a batch is not that of its changes.
+    #[error("the tree for proofs is not that of the changes before it")]
+    Tree,
     /// A checkpoint names another revision than the change before it.
     #[error("the checkpoint is of revision {says}, but {is} is the last change")]
     Checkpoint {

@@ -129,6 +129,17 @@ fn text(path: &Path) -> Result<String, KeyError> {
     std::fs::read_to_string(path).map_err(|source| KeyError::Unreadable { path: path.to_owned(), source })
 }
 
+/// Reads so many bytes in hexadecimal, lower case, as we write it: one text for one value.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let is_digit = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != 2 * N || !text.as_bytes().iter().all(is_digit) {
+        return None;
+    }
+    let digit = |place: usize| u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok();
+    let bytes: Option<Vec<u8>> = (0..N).map(digit).collect();
+    bytes?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

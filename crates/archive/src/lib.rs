@@ -20,6 +20,8 @@
 //!   revision: in the first segment of an archive that was begun late, and after a break;
 //! - a *line*: the line of the ledger's log on which what follows was read while the ledger was open. It stands at the
 //!   beginning of a segment and wherever the line has become another, and makes the archive a witness of the store;
+//! - a *seed*, 32 random bytes, and a *tree*: first revision, number of changes, root. They stand before the checkpoint of a
+//!   batch with changes, and let one of them be proved without the others, see [`proof`];
 //! - a *checkpoint*: revision, time, and an Ed25519 signature over all that and the chain before it. One ends whatever is
 //!   flushed together, and one that says so closes a segment.
 //!
@@ -39,6 +41,7 @@
 pub mod archivist;
 pub mod auditor;
 pub mod audits;
+mod batch;
 pub mod entry;
 pub mod export;
 mod finding;
@@ -46,10 +49,14 @@ pub mod folder;
 mod frame;
 pub mod identifiers;
 mod keys;
+mod parts;
+pub mod proof;
 mod segment;
+mod tree;
 pub mod verify;
 mod writer;
 
+pub use batch::Batch;
 pub use finding::{Finding, Flaw, Place};
 pub use frame::{Chain, RECORD_BYTES};
 pub use keys::{KeyError, PublicKey, SigningKey};

@@ -88,6 +88,14 @@ pub(crate) fn header(path: &Path) -> Option<Header> {
     let end = body_at.checked_add(length).filter(|end| *end <= bytes.len())?;
     match Entry::decode(&bytes.slice(body_at..end)) {
         Ok(Entry::Header(header)) => Some(header),
-        Ok(Entry::Snapshot(_) | Entry::Change(_) | Entry::Line(_) | Entry::Checkpoint(_)) | Err(_) => None,
+        Ok(
+            Entry::Snapshot(_)
+            | Entry::Change(_)
+            | Entry::Line(_)
+            | Entry::Seed(_)
+            | Entry::Tree(_)
+            | Entry::Checkpoint(_),
+        )
+        | Err(_) => None,
     }
 }

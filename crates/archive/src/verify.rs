@@ -8,6 +8,7 @@ use fallow_ledger::state::State;
 use fallow_ledger::{Archived, Change, Cursor, Revision, Seen};
 use jiff::Timestamp;
 
+use crate::batch::Batch;
 use crate::entry::{Checkpoint, Header};
 use crate::finding::{Finding, Flaw};
 use crate::folder::{name, segments, whole};
@@ -142,6 +143,8 @@ pub enum Told<'a> {
         change: &'a Change,
         /// The segment that it is in.
         header: &'a Header,
+        /// The batch that it was archived with; `None` where that was before proofs were kept.
+        batch: Option<&'a Batch>,
     },
 }
 

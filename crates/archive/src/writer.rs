@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fallow_ledger::{Archived, Revision, Seen};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::batch::tree_of;
 use crate::entry::{Checkpoint, Entry, Header, Start};
 use crate::finding::Finding;
 use crate::folder;
@@ -295,8 +296,27 @@ impl Writer {
                 Entry::Change(change) => revision = change.revision,
                 Entry::Snapshot(snapshot) => is_whole |= snapshot.is_last,
                 Entry::Line(read_on) => line = Some(read_on.clone()),
-                Entry::Header(_) | Entry::Checkpoint(_) => {}
+                Entry::Header(_) | Entry::Seed(_) | Entry::Tree(_) | Entry::Checkpoint(_) => {}
             }
+        }
+        let changes = entries.iter().filter_map(|entry| match entry {
+            Entry::Change(change) => Some(change),
+            Entry::Header(_)
+            | Entry::Snapshot(_)
+            | Entry::Line(_)
+            | Entry::Seed(_)
+            | Entry::Tree(_)
+            | Entry::Checkpoint(_) => None,
+        });
+        // Nobody who is shown one change may guess another from its digest.
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| ArchiveError::Io {
+            doing: "draw random bytes",
+            source: io::ErrorKind::Other.into(),
+        })?;
+        if let Some((tree, _)) = tree_of(changes, &seed) {
+            chain = frame::put(&mut bytes, &chain, &Entry::Seed(seed).encode());
+            chain = frame::put(&mut bytes, &chain, &Entry::Tree(tree).encode());
         }
         let batch = Batch { bytes, chain, revision };
         let note = open.put(&self.disk, self.settings.key.as_ref(), batch, (false, now))?;

@@ -3,7 +3,10 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use fallow_api::{json, v1};
+use fallow_archive::entry::Entry;
+use fallow_archive::proof::Proof;
 use fallow_domain::ids::RegionId;
 use fallow_domain::region::{Region, file};
 use fallow_host::clock::Clock;
@@ -35,6 +38,8 @@ pub(crate) const ALL: &[Entrance] = &[
     ("record", record),
     ("cursor", cursor),
     ("message", message),
+    ("proof", proof),
+    ("archive_entry", archive_entry),
 ];
 
 static REGION: LazyLock<Region> = LazyLock::new(|| {
@@ -133,4 +138,18 @@ pub(crate) fn message(bytes: &[u8]) {
     let Some((which, message)) = bytes.split_first() else { return };
     let call = &CALLS[usize::from(*which) % CALLS.len()];
     drop(texts::check(call.path, message, now()));
+}
+
+/// Proofs that an operator gives to a trust: nothing is believed that no key has signed.
+pub(crate) fn proof(bytes: &[u8]) {
+    if let Ok(proof) = Proof::read(&text(bytes)) {
+        assert!(proof.check(&[]).is_err(), "nobody has signed this");
+    }
+}
+
+/// Bodies of the records of an archive.
+pub(crate) fn archive_entry(bytes: &[u8]) {
+    if let Ok(entry) = Entry::decode(&Bytes::copy_from_slice(bytes)) {
+        assert_eq!(entry.encode(), bytes, "what is written is read again");
+    }
 }

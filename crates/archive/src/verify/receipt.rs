@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Last, Witness};
 use crate::entry::{Checkpoint, Entry, Header, Start};
 use crate::frame::{Chain, chained};
-use crate::keys::PublicKey;
+use crate::keys::{PublicKey, unhex};
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -78,10 +78,10 @@ impl Receipt {
         if receipt.fallow_receipt != VERSION {
             return Err(NotAReceipt::Malformed);
         }
-        let before: Chain = bytes(&receipt.before).ok_or(NotAReceipt::Malformed)?;
+        let before: Chain = unhex(&receipt.before).ok_or(NotAReceipt::Malformed)?;
         let signature = match receipt.signature.as_str() {
             "" => None,
-            signature => Some(bytes(signature).ok_or(NotAReceipt::Malformed)?),
+            signature => Some(unhex(signature).ok_or(NotAReceipt::Malformed)?),
         };
         let Self { revision, at, closes, .. } = receipt;
         let checkpoint = Checkpoint { revision, at, closes, signature };
@@ -103,13 +103,4 @@ impl Receipt {
         let chain = chained(&before, &Entry::Checkpoint(checkpoint).encode());
         Ok(Witness { name: name.into(), cursor, chain })
     }
-}
-
-fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    let digit = |place: usize| u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok();
-    let bytes: Option<Vec<u8>> = (0..N).map(digit).collect();
-    bytes?.try_into().ok()
 }

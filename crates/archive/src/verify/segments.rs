@@ -7,6 +7,7 @@ use fallow_ledger::state::{NotNext, State};
 use fallow_ledger::{Cursor, Revision, Versioned};
 
 use super::{Against, Break, Last, Report, Told, short_of};
+use crate::batch::{Batch, Reading};
 use crate::entry::{Checkpoint, Entry, Header, Snapshot, Start};
 use crate::finding::{Finding, Flaw, Place};
 use crate::frame::Chain;
@@ -26,7 +27,24 @@ pub(super) struct Walk<'a> {
 
 /// What a segment has told and no checkpoint has covered yet.
 #[derive(Default)]
-struct Pending(Vec<Entry>);
+struct Pending {
+    entries: Vec<Entry>,
+    proofs: Reading,
+}
+
+impl Pending {
+    fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Change(change) => Some(change),
+            Entry::Header(_)
+            | Entry::Snapshot(_)
+            | Entry::Line(_)
+            | Entry::Seed(_)
+            | Entry::Tree(_)
+            | Entry::Checkpoint(_) => None,
+        })
+    }
+}
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
@@ -70,6 +88,9 @@ impl<'a> Walk<'a> {
             if is_closed {
                 return Err(failed(Flaw::Misplaced("a record after the close of a segment")));
             }
+            if pending.proofs.is_over() && !matches!(entry, Entry::Checkpoint(_)) {
+                return Err(failed(Flaw::Misplaced("a record between a tree and its checkpoint")));
+            }
             match (entry, &header) {
                 (Entry::Header(found), None) => {
                     last = self.header(&found, number, before).map_err(failed)?;
@@ -83,22 +104,33 @@ impl<'a> Walk<'a> {
                         return Err(failed(NotNext { expected, found: change.revision }.into()));
                     }
                     last = expected;
-                    pending.0.push(Entry::Change(change));
+                    pending.entries.push(Entry::Change(change));
                 }
                 (Entry::Snapshot(snapshot), Some(header)) => {
                     if header.start != Start::Anew || snapshot.revision != last {
                         return Err(failed(Flaw::Misplaced("a snapshot")));
                     }
-                    pending.0.push(Entry::Snapshot(snapshot));
+                    pending.entries.push(Entry::Snapshot(snapshot));
                 }
                 (Entry::Line(read_on), Some(_)) => {
                     line = Some(read_on.clone());
-                    pending.0.push(Entry::Line(read_on));
+                    pending.entries.push(Entry::Line(read_on));
+                }
+                (Entry::Seed(seed), Some(_)) => {
+                    pending.proofs.seed(seed).map_err(failed)?;
+                    pending.entries.push(Entry::Seed(seed));
+                }
+                (Entry::Tree(tree), Some(_)) => {
+                    pending.proofs.tree(tree, before).map_err(failed)?;
+                    pending.entries.push(Entry::Tree(tree));
                 }
                 (Entry::Checkpoint(checkpoint), Some(header)) => {
                     self.checkpoint(&checkpoint, header, &before, last).map_err(failed)?;
                     is_closed = checkpoint.closes;
-                    self.confirm(std::mem::take(&mut pending), header).map_err(failed)?;
+                    let mut covered = std::mem::take(&mut pending);
+                    let batch = std::mem::take(&mut covered.proofs).end(covered.changes(), &checkpoint);
+                    let batch = batch.map_err(failed)?;
+                    self.confirm(covered, header, batch.as_ref()).map_err(failed)?;
                     let (header, checkpoint) = (header.clone(), checkpoint);
                     self.stand(Last { header, checkpoint, before, chain: with, line: line.clone() });
                 }
@@ -107,7 +139,8 @@ impl<'a> Walk<'a> {
         }
         let failed = |flaw| Finding { place: end.clone(), flaw };
         // A header by itself is nothing that anybody said either.
-        let unconfirmed = pending.0.len() as u64 + u64::from(header.is_none() || self.is_unsaid(number));
+        let unconfirmed =
+            pending.entries.len() as u64 + u64::from(header.is_none() || self.is_unsaid(number));
         if unconfirmed > 0 {
             return Err(failed(Flaw::Unconfirmed { records: unconfirmed }));
         }
@@ -184,24 +217,28 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes over what a checkpoint covers.
-    fn confirm(&mut self, pending: Pending, header: &Header) -> Result<(), Flaw> {
-        for entry in pending.0 {
+    fn confirm(&mut self, pending: Pending, header: &Header, batch: Option<&Batch>) -> Result<(), Flaw> {
+        for entry in pending.entries {
             match entry {
-                Entry::Change(change) => self.change(&change, header)?,
+                Entry::Change(change) => self.change(&change, header, batch)?,
                 Entry::Snapshot(snapshot) => self.snapshot(snapshot)?,
-                Entry::Header(_) | Entry::Line(_) | Entry::Checkpoint(_) => {}
+                Entry::Header(_)
+                | Entry::Line(_)
+                | Entry::Seed(_)
+                | Entry::Tree(_)
+                | Entry::Checkpoint(_) => {}
             }
         }
         Ok(())
     }
 
-    fn change(&mut self, change: &Change, header: &Header) -> Result<(), Flaw> {
+    fn change(&mut self, change: &Change, header: &Header, batch: Option<&Batch>) -> Result<(), Flaw> {
         self.report.changes += 1;
         self.report.first.get_or_insert(change.revision);
         if let Some(state) = &mut self.report.state {
             state.apply(change)?;
         }
-        (self.tell)(Told::Change { change, header });
+        (self.tell)(Told::Change { change, header, batch });
         Ok(())
     }
 

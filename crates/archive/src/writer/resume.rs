@@ -124,7 +124,7 @@ fn take(
                 is_whole = found.start != Start::Anew;
                 header = Some(found);
             }
-            Entry::Change(_) => {}
+            Entry::Change(_) | Entry::Seed(_) | Entry::Tree(_) => {}
             Entry::Snapshot(snapshot) => drawn |= snapshot.is_last,
             Entry::Line(read_on) => line = Some(read_on),
             Entry::Checkpoint(checkpoint) => {

@@ -8,6 +8,7 @@ mod auditing;
 mod crashing;
 mod identifying;
 mod keeping_up;
+mod proving;
 mod staged;
 mod tampering;
 mod world;

@@ -1,8 +1,10 @@
 //! `fallow audit`: the audit trail of the services, whether an archive is as it was written, and what it says.
 
+mod check;
 mod export;
 pub(crate) mod mine;
 pub(super) mod progress;
+mod prove;
 mod receipt;
 mod verify;
 
@@ -59,6 +61,19 @@ pub enum ArchiveAudit {
         before_help = "Examples:\n  fallow audit receipt /srv/fallow/archive --key archive-key.pub.pem > 2026-11-24.receipt"
     )]
     Receipt(receipt::ReceiptArgs),
+    /// Print proofs for a trust: what it did and what was done to its records, without what is others'
+    #[command(
+        before_help = "Examples:\n  fallow audit prove /srv/fallow/archive --key archive-key.pub.pem --trust ZA1 --from \
+                       2026-11-24T00:00:00Z > za1.proofs\n  fallow audit prove /srv/fallow/archive --key \
+                       archive-key.pub.pem --trust ZA1 --revision 812"
+    )]
+    Prove(prove::ProveArgs),
+    /// Check proofs: by the operator's public key alone, without an archive or a server
+    #[command(
+        before_help = "Examples:\n  fallow audit check za1.proofs --key archive-key.pub.pem\n  fallow audit mine -o jsonl > \
+                       mine.jsonl\n  fallow audit check za1.proofs --key archive-key.pub.pem --kept mine.jsonl"
+    )]
+    Check(check::CheckArgs),
 }
 
 /// What an archive is held against.
@@ -130,6 +145,8 @@ pub(crate) fn run(command: &ArchiveAudit) -> ExitCode {
     match command {
         ArchiveAudit::Verify(args) => operate("AUDIT", verify::verify(args)),
         ArchiveAudit::Export(args) => operate("AUDIT", std::future::ready(export::export(args))),
+        ArchiveAudit::Prove(args) => operate("AUDIT", std::future::ready(prove::prove(args))),
+        ArchiveAudit::Check(args) => operate("AUDIT", std::future::ready(check::check(args))),
         ArchiveAudit::Receipt(args) => operate("AUDIT", std::future::ready(receipt::receipt(args))),
     }
 }

@@ -202,6 +202,8 @@ const LINES: &[(&str, &[&str])] = &[
             "ledger rebuild --from /srv/fallow/archive --by ops --reason fire",
             "audit verify /srv/fallow/archive",
             "audit export /srv/fallow/archive",
+            "audit prove /srv/fallow/archive --trust ZA1",
+            "audit check za1.proofs --key archive-key.pub.pem",
         ],
     ),
     (
@@ -325,8 +327,10 @@ const WITHOUT_DRY_RUN: &[&str] = &[
     "why-not",
     // What runs servers, and what an operator does at the store and its archive, which asks in its own way.
     "archive keygen",
+    "audit check",
     "audit export",
     "audit mine",
+    "audit prove",
     "audit receipt",
     "audit verify",
     "dev",

@@ -18,6 +18,7 @@ mod failures;
 mod gold;
 mod ledger;
 mod process;
+mod proofs;
 mod proposals;
 mod records;
 mod region_over_time;

@@ -92,7 +92,7 @@ fn from_archive(folder: &std::path::Path, mut against: Against, held: &Held) -> 
         match told {
             Told::Segment { .. } => {}
             Told::Snapshot(state) => auditor = Auditor::of(state.clone()),
-            Told::Change { change, header } => {
+            Told::Change { change, header, .. } => {
                 broken.extend(auditor.take(change));
                 let is_ours = *header.history == **held.head.history();
                 let logged = held.log.get(&change.revision).filter(|_| is_ours);

@@ -1,0 +1,436 @@
+//! The proof that a change is in an archive, for the trust that it concerns: what the trust may see of it in clear, the
+//! digests of the rest, and the checkpoint that was signed over all of it. Whoever has the operator's public key checks it,
+//! without the archive and without us.
+//!
+//! # What is checked
+//!
+//! Digests are SHA-256, numbers are 64 bits in little-endian.
+//!
+//! ```text
+//! part     salt, 16 bytes · length of the name · name · value
+//! group    2, one byte · number of parts · their digests
+//! leaf     0, one byte · revision · number of groups · their digests
+//! root     the tree of RFC 9162 over the leaves of the batch; a node is 1, one byte · left · right
+//! tree     `T` · revision of the first leaf · number of leaves · root
+//! chain    `before` · length of the tree, 32 bits · tree
+//! signed   Ed25519 over `fallow archive checkpoint 1` · length of the region · region · length of the history · history ·
+//!          number of the segment · revision of the checkpoint · time in milliseconds since 1970 · 1 if it closes its
+//!          segment and else 0, one byte · chain
+//! ```
+
+use std::sync::Arc;
+
+use fallow_domain::ids::TrustCode;
+use fallow_ledger::cause::Cause;
+use fallow_ledger::record::Record;
+use fallow_ledger::state::hex;
+use fallow_ledger::{Change, Key, Revision};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::entry::{Checkpoint, Entry, Header, Start, Tree};
+use crate::frame::{Chain, chained};
+use crate::keys::{PublicKey, unhex};
+use crate::parts::{self, BODY, Part, RECORD};
+use crate::tree;
+
+/// The version of the form.
+const VERSION: u32 = 1;
+
+/// The longest proof, in bytes, as a line of JSON: a commit at every limit, its texts written with escapes.
+pub const PROOF_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a trust is told of a cause that is another's: never the person, nor the request.
+const OF_OTHERS: [&str; 7] =
+    ["at", "by.role", "by.trust", "denied.at", "denied.reason", "denied.times", "verb"];
+
+/// The proof of one change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The version of the form.
+    fallow_proof: u32,
+    /// The region.
+    pub region: Arc<str>,
+    /// The history of the store.
+    pub history: Arc<str>,
+    /// The number of the segment.
+    pub segment: u64,
+    /// The revision of the change.
+    pub revision: Revision,
+    /// Its cause, and then its records.
+    groups: Vec<Group>,
+    /// The first change of its batch.
+    first: Revision,
+    /// How many changes the batch has.
+    count: u64,
+    /// The digests beside the way from the change to the root of the batch, in hexadecimal.
+    path: Vec<String>,
+    /// The chain before the record of the tree, in hexadecimal.
+    before: String,
+    /// The checkpoint that signs it.
+    checkpoint: Signed,
+}
+
+/// A checkpoint with its signature, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    revision: Revision,
+    at: Timestamp,
+    closes: bool,
+    signature: String,
+}
+
+/// A group of parts, or the digest of one that is not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Group {
+    Shown(Parts),
+    Hidden(Digested),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    parts: Vec<Piece>,
+}
+
+/// A part in clear, or the digest of one that is not shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Piece {
+    Shown(Clear),
+    Hidden(Digested),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clear {
+    name: String,
+    value: String,
+    salt: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Digested {
+    digest: String,
+}
+
+/// Text that proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAProof {
+    /// It cannot be read as a proof.
+    #[error("is no proof of a change: {0}")]
+    Malformed(&'static str),
+    /// It is of a later form.
+    #[error("is a proof of form {found}, {VERSION} is known here")]
+    Version {
+        /// The form found.
+        found: u32,
+    },
+    /// None of the keys has signed what it says.
+    #[error("is not what was signed: something in it was changed, or the key is another's")]
+    Signature,
+}
+
+/// A change that was proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proved {
+    /// The region.
+    pub region: Arc<str>,
+    /// The history of the store.
+    pub history: Arc<str>,
+    /// Its revision.
+    pub revision: Revision,
+    /// When it was archived, at the latest.
+    pub archived_at: Timestamp,
+    /// What is shown of its cause, by name.
+    pub cause: Vec<(String, String)>,
+    /// What is shown of its records.
+    pub records: Vec<ProvedRecord>,
+    /// How many of its records are not shown.
+    pub hidden: u64,
+    /// The digest of all of it, shown and not.
+    pub leaf: Chain,
+}
+
+/// A record of a change that was proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvedRecord {
+    /// Its name, kind and id.
+    pub record: String,
+    /// What it was written as; `None` where that is not shown, or it was removed.
+    pub body: Option<String>,
+    /// Whether it was removed.
+    pub removed: bool,
+}
+
+impl Proved {
+    /// Returns what is shown of the cause under a name, such as `verb` or `request_id`.
+    #[must_use]
+    pub fn cause(&self, name: &str) -> Option<&str> {
+        self.cause.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Batch {
+    /// Proves a change of the batch for a trust; `None` when the change neither was made for it nor wrote a record of it.
+    /// `before` gives the records from before the change.
+    ///
+    /// Shown are: the cause, and of another's the call, the role, the trust and the time; the names of the records that are
+    /// the trust's or join it with others; and the bodies of those that are the trust's alone.
+    #[must_use]
+    pub fn prove(
+        &self,
+        change: &Change,
+        header: &Header,
+        trust: TrustCode,
+        before: impl Fn(&Key) -> Option<Record>,
+    ) -> Option<Proof> {
+        let is_own = Cause::decode(&change.cause).is_some_and(|cause| cause.by.trust == Some(trust));
+        let mut records = Vec::with_capacity(change.writes.len());
+        for (key, body) in &change.writes {
+            let is = body.as_ref().and_then(|body| Record::decode(key.kind, body).ok());
+            let sight = Sight::of(trust, before(key).as_ref(), is.as_ref());
+            // What cannot be read may be anybody's.
+            let is_unreadable = body.is_some() && is.is_none();
+            records.push(if is_unreadable { sight.min(Sight::Name) } else { sight });
+        }
+        if !is_own && records.iter().all(|sight| *sight == Sight::Nothing) {
+            return None;
+        }
+        let at = change.revision.0.checked_sub(self.first.0)?;
+        let path = tree::path(&self.leaves, usize::try_from(at).ok()?);
+        let groups = parts::groups(change).into_iter().enumerate().map(|(at, parts)| {
+            let sight = at.checked_sub(1).and_then(|record| records.get(record));
+            let shows = |part: &Part| match sight {
+                None => is_own || OF_OTHERS.contains(&part.name.as_str()),
+                Some(Sight::Nothing) => false,
+                Some(Sight::Name) => part.name == RECORD,
+                Some(Sight::All) => true,
+            };
+            self.group(change.revision, at, parts, shows)
+        });
+        Some(Proof {
+            fallow_proof: VERSION,
+            region: header.region.clone(),
+            history: header.history.clone(),
+            segment: header.number,
+            revision: change.revision,
+            groups: groups.collect(),
+            first: self.first,
+            count: self.leaves.len() as u64,
+            path: path.iter().map(|digest| hex(digest)).collect(),
+            before: hex(&self.before),
+            checkpoint: Signed {
+                revision: self.checkpoint.revision,
+                at: self.checkpoint.at,
+                closes: self.checkpoint.closes,
+                signature: self.checkpoint.signature.as_ref().map(|bytes| hex(bytes)).unwrap_or_default(),
+            },
+        })
+    }
+
+    fn group(&self, revision: Revision, at: usize, parts: Vec<Part>, shows: impl Fn(&Part) -> bool) -> Group {
+        let digests = parts::digests(&parts, &self.seed, revision.0, at);
+        if !parts.iter().any(&shows) {
+            return Group::Hidden(Digested { digest: hex(&parts::group(&digests)) });
+        }
+        let pieces = parts.into_iter().zip(digests).enumerate().map(|(place, (part, digest))| {
+            if shows(&part) {
+                let salt = hex(&parts::salt(&self.seed, revision.0, at, place));
+                Piece::Shown(Clear { name: part.name, value: part.value, salt })
+            } else {
+                Piece::Hidden(Digested { digest: hex(&digest) })
+            }
+        });
+        Group::Shown(Parts { parts: pieces.collect() })
+    }
+}
+
+/// How much of a record a trust is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sight {
+    Nothing,
+    /// That it was written, by name: it joins the trust with another.
+    Name,
+    /// Its body too: it is the trust's alone.
+    All,
+}
+
+impl Sight {
+    fn of(trust: TrustCode, was: Option<&Record>, is: Option<&Record>) -> Self {
+        let owned = |record: &Record| match record {
+            Record::Offer(_) | Record::Need(_) | Record::Trust(_) | Record::Feed(_) => {
+                record.trusts().as_slice() == [trust]
+            }
+            Record::Proposal(_)
+            | Record::Transfer(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Decline(_)
+            | Record::Session(_)
+            | Record::Monitor(_) => false,
+        };
+        let joins = |record: &Record| match record {
+            Record::Proposal(_) | Record::Transfer(_) => record.trusts().contains(&trust),
+            Record::Offer(_)
+            | Record::Need(_)
+            | Record::Trust(_)
+            | Record::Feed(_)
+            | Record::Region(_)
+            | Record::Lease(_)
+            | Record::Claim(_)
+            | Record::Decline(_)
+            | Record::Session(_)
+            // Who may read an alert or an action of two people is the rights' to say, and changes with the region.
+            | Record::Monitor(_) => false,
+        };
+        let records = [was, is].into_iter().flatten();
+        if records.clone().next().is_some() && records.clone().all(owned) {
+            Self::All
+        } else if records.clone().any(|record| owned(record) || joins(record)) {
+            Self::Name
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+impl Proof {
+    /// Reads a proof from a line of JSON.
+    ///
+    /// # Errors
+    /// [`NotAProof::Malformed`], [`NotAProof::Version`].
+    pub fn read(line: &str) -> Result<Self, NotAProof> {
+        #[derive(Deserialize)]
+        struct Form {
+            fallow_proof: u32,
+        }
+        if line.len() > PROOF_BYTES {
+            return Err(NotAProof::Malformed("it is longer than any may be"));
+        }
+        let form: Form = serde_json::from_str(line)
+            .map_err(|_| NotAProof::Malformed("it is no line that `fallow audit prove` wrote"))?;
+        if form.fallow_proof != VERSION {
+            return Err(NotAProof::Version { found: form.fallow_proof });
+        }
+        serde_json::from_str(line).map_err(|_| NotAProof::Malformed("a field is missing, or one too many"))
+    }
+
+    /// Checks that one of the keys has signed what the proof shows, and returns that.
+    ///
+    /// # Errors
+    /// [`NotAProof`]. Nothing of the proof is to be believed then.
+    pub fn check(&self, keys: &[PublicKey]) -> Result<Proved, NotAProof> {
+        let leaf = parts::leaf(
+            self.revision.0,
+            &self.groups.iter().map(Group::digest).collect::<Result<Vec<_>, _>>()?,
+        );
+        let path: Vec<Chain> = self.path.iter().map(|text| digest(text)).collect::<Result<_, _>>()?;
+        let at = self.revision.0.checked_sub(self.first.0);
+        let at = at.ok_or(NotAProof::Malformed("the change is not of its batch"))?;
+        let root = Some(&path).filter(|path| path.len() <= tree::PATH_MAX);
+        let root = root.and_then(|path| tree::root_by(&leaf, at, self.count, path));
+        let root = root.ok_or(NotAProof::Malformed("its way to the root of the batch is none"))?;
+        let tree = Tree { first: self.first, count: self.count, root };
+        let chain = chained(&digest(&self.before)?, &Entry::Tree(tree).encode());
+        let signature =
+            unhex(&self.checkpoint.signature).ok_or(NotAProof::Malformed("it carries no signature"))?;
+        let Signed { revision, at, closes, .. } = self.checkpoint;
+        if !Timestamp::from_millisecond(at.as_millisecond()).is_ok_and(|whole| whole == at) {
+            return Err(NotAProof::Malformed("the time of its checkpoint is finer than any that is signed"));
+        }
+        let checkpoint = Checkpoint { revision, at, closes, signature: Some(signature) };
+        let header = Header {
+            region: self.region.clone(),
+            history: self.history.clone(),
+            number: self.segment,
+            // What a checkpoint does not sign of its header.
+            first: Revision::ABSENT,
+            before: chain,
+            begun_at: at,
+            start: Start::Onward,
+            key: "".into(),
+        };
+        if !keys.iter().any(|key| key.has_signed(&checkpoint, &header, &chain)) {
+            return Err(NotAProof::Signature);
+        }
+        Ok(self.proved(leaf))
+    }
+
+    fn proved(&self, leaf: Chain) -> Proved {
+        let mut proved = Proved {
+            region: self.region.clone(),
+            history: self.history.clone(),
+            revision: self.revision,
+            archived_at: self.checkpoint.at,
+            cause: Vec::new(),
+            records: Vec::new(),
+            hidden: 0,
+            leaf,
+        };
+        for (at, group) in self.groups.iter().enumerate() {
+            let clear = group.clear();
+            if at == 0 {
+                proved.cause = clear.map(|part| (part.name.clone(), part.value.clone())).collect();
+                continue;
+            }
+            let shown: Vec<&Clear> = clear.collect();
+            let part = |name: &str| shown.iter().find(|part| part.name == name).map(|part| &part.value);
+            match part(RECORD) {
+                Some(record) => proved.records.push(ProvedRecord {
+                    record: record.clone(),
+                    body: part(BODY).cloned(),
+                    removed: part("removed").is_some(),
+                }),
+                None => proved.hidden += 1,
+            }
+        }
+        proved
+    }
+}
+
+impl Group {
+    fn digest(&self) -> Result<Chain, NotAProof> {
+        match self {
+            Self::Hidden(hidden) => digest(&hidden.digest),
+            Self::Shown(shown) => {
+                let parts: Result<Vec<Chain>, _> = shown.parts.iter().map(Piece::digest).collect();
+                Ok(parts::group(&parts?))
+            }
+        }
+    }
+
+    fn clear(&self) -> impl Iterator<Item = &Clear> {
+        let parts = match self {
+            Self::Shown(shown) => shown.parts.as_slice(),
+            Self::Hidden(_) => &[],
+        };
+        parts.iter().filter_map(|piece| match piece {
+            Piece::Shown(clear) => Some(clear),
+            Piece::Hidden(_) => None,
+        })
+    }
+}
+
+impl Piece {
+    fn digest(&self) -> Result<Chain, NotAProof> {
+        match self {
+            Self::Shown(Clear { name, value, salt }) => {
+                let salt =
+                    unhex(salt).ok_or(NotAProof::Malformed("a salt is not 16 bytes in hexadecimal"))?;
+                Ok(parts::digest(&salt, name, value))
+            }
+            Self::Hidden(hidden) => digest(&hidden.digest),
+        }
+    }
+}
+
+fn digest(text: &str) -> Result<Chain, NotAProof> {
+    unhex(text).ok_or(NotAProof::Malformed("a digest is not 32 bytes in hexadecimal"))
+}
