@@ -34,13 +34,30 @@ coded!(
 );
 
 impl Role {
-    /// Returns how people call, within a sentence, who approves in this role.
+    /// Returns how people call the role, within a sentence: "bed manager", "gold command". Nothing else names roles.
     #[must_use]
-    pub const fn as_approver(self) -> &'static str {
+    pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Icb => "the integrated care board",
-            Self::LeadProvider => "the lead provider",
-            Self::Gold => "gold",
+            Self::TrustSystem => "trust system",
+            Self::BedManager => "bed manager",
+            Self::SiteLead => "site lead",
+            Self::Coordinator => "coordinator",
+            Self::Icb => "integrated care board",
+            Self::LeadProvider => "lead provider",
+            Self::Engine => "engine",
+            Self::Console => "console",
+            Self::Gold => "gold command",
+            Self::Auditor => "auditor",
+            Self::PlatformAdmin => "platform admin",
+        }
+    }
+
+    /// Returns how people call, within a sentence, who approves in this role: "the lead provider".
+    #[must_use]
+    pub fn as_approver(self) -> String {
+        match self {
+            Self::Icb | Self::LeadProvider => format!("the {}", self.in_words()),
+            Self::Gold => self.in_words().to_owned(),
             Self::TrustSystem
             | Self::BedManager
             | Self::SiteLead
@@ -48,7 +65,7 @@ impl Role {
             | Self::Engine
             | Self::Console
             | Self::Auditor
-            | Self::PlatformAdmin => "the authority",
+            | Self::PlatformAdmin => "the authority".to_owned(),
         }
     }
 }
@@ -75,4 +92,24 @@ pub struct Actor {
     /// The trust it acts for; `None` for roles above trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<TrustCode>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_named_as_people_name_them() {
+        for role in Role::ALL {
+            let words = role.in_words();
+            assert!(!words.is_empty() && !words.contains('_') && words == words.to_lowercase(), "{role}");
+        }
+        let names: std::collections::BTreeSet<&str> = Role::ALL.iter().map(|role| role.in_words()).collect();
+        assert_eq!(names.len(), Role::ALL.len(), "no two roles have one name");
+        let approvers = [Role::Icb, Role::LeadProvider, Role::Gold, Role::Engine].map(Role::as_approver);
+        assert_eq!(
+            approvers,
+            ["the integrated care board", "the lead provider", "gold command", "the authority"]
+        );
+    }
 }

@@ -76,11 +76,6 @@ pub fn code(code: &str) -> String {
     code.replace('_', " ").to_lowercase()
 }
 
-/// Says who somebody is: "bed manager", "integrated care board".
-fn role(role: Role) -> String {
-    if role == Role::Icb { "integrated care board".to_owned() } else { code(role.as_str()) }
-}
-
 impl Words<'_> {
     /// Returns the name of a trust; its code where the region does not know it.
     #[must_use]
@@ -124,7 +119,7 @@ impl Words<'_> {
                 let who = side.map(|side| self.side(pair, side));
                 let how = match (state, who) {
                     (ProposalState::Declined, Some(_)) if *side == Some(Party::Authority) => {
-                        format!("{} did not approve", capital(happened.by.as_approver()))
+                        format!("{} did not approve", capital(&happened.by.as_approver()))
                     }
                     (ProposalState::Declined, Some(who)) => format!("{who} declined ({})", code(why)),
                     (ProposalState::Declined, None) => "Declined".to_owned(),
@@ -183,7 +178,7 @@ impl Words<'_> {
     /// Says what two people want or have done, as a banner and the timeline do.
     #[must_use]
     pub fn acted(&self, action: &Action, at: Timestamp) -> String {
-        let role = |by: &Actor| role(by.role);
+        let role = |by: &Actor| by.role.in_words();
         let (to_do, done) = match &action.errand {
             Errand::Answer { for_trust, .. } => {
                 let trust = self.trust(*for_trust);
@@ -215,7 +210,7 @@ impl Words<'_> {
                 let words = said.map(|said| sentence(said.note.as_str())).unwrap_or_default();
                 match said.filter(|said| said.by.subject != action.proposed_by.subject) {
                     Some(said) => {
-                        let who = capital(&role(&said.by));
+                        let who = capital(role(&said.by));
                         format!("{kind}: {first} asked to {to_do}. {why} {who} refused it: {words}")
                     }
                     None => format!("{kind}: {first} asked to {to_do}. {why} Taken back: {words}"),
@@ -261,7 +256,7 @@ impl Words<'_> {
         answer: AnswerState,
         by_agreement: bool,
     ) -> String {
-        let who = side.map_or_else(|| capital(by.as_approver()), |side| self.side(pair, side));
+        let who = side.map_or_else(|| capital(&by.as_approver()), |side| self.side(pair, side));
         let did = match (answer, side) {
             (AnswerState::Accepted, None) => "approved",
             (AnswerState::Accepted, Some(_)) if by_agreement => "accepted by standing agreement",
@@ -311,7 +306,8 @@ fn length(time: HoldTime) -> String {
 }
 
 /// Begins a text as a sentence begins.
-fn capital(text: &str) -> String {
+#[must_use]
+pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -362,7 +358,7 @@ fn alerted(alert: &Alert) -> String {
     match (alert.rule, alert.state) {
         (_, AlertState::Raised) => text.to_owned(),
         (_, AlertState::Taken) => {
-            let by = alert.taken_by.as_ref().map(|by| format!(" by {}", role(by.role)));
+            let by = alert.taken_by.as_ref().map(|by| format!(" by {}", by.role.in_words()));
             format!("Taken{}: {text}", by.unwrap_or_default())
         }
         (_, AlertState::Closed) if alert.closed_by.is_some() => {

@@ -22,7 +22,7 @@ fn alert() -> Alert {
 fn an_alert_is_told_as_it_lives() {
     assert_eq!(alerted(&alert()), "Brackwater is silent.");
     let taken = Alert { state: AlertState::Taken, taken_by: Some(gold()), ..alert() };
-    assert_eq!(alerted(&taken), "Taken by gold: Brackwater is silent.");
+    assert_eq!(alerted(&taken), "Taken by gold command: Brackwater is silent.");
     let over = alarm::cleared(alert(), &Note::default(), monday());
     assert_eq!(alerted(&over), "Reporting again. It was: Brackwater is silent.");
     let unknown = alarm::cleared(alert(), &Note::parse("No live offers of it are left.").unwrap(), monday());
@@ -31,15 +31,6 @@ fn an_alert_is_told_as_it_lives() {
     assert_eq!(alerted(&other), "Over: Brackwater is silent.");
     let closed = Alert { closed_by: Some(gold()), note: Note::parse("rang them").unwrap(), ..over };
     assert_eq!(alerted(&closed), "Closed: Brackwater is silent. rang them.");
-}
-
-#[test]
-fn roles_are_named_as_people_name_them() {
-    assert_eq!([role(Role::Icb), role(Role::BedManager)], ["integrated care board", "bed manager"]);
-    assert_eq!(capital(&role(Role::Icb)), "Integrated care board");
-    for other in Role::ALL {
-        assert!(!role(*other).contains('_') && !role(*other).is_empty(), "{other}");
-    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use fallow_api::v1::{
     DeclineReason, Freshness, FromHome, Mode, Priority, Sex, Source, TimelineKind, answer, authority, need,
     offer, transfer,
 };
+use fallow_domain::actor::Role;
+use fallow_domain::monitor::sentence;
 
 /// A state as a tag: a text, and the class that colours it. Colour never says anything that the text does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,9 +235,8 @@ pub(crate) const ABORTS: [DeclineReason; 6] = [
 
 /// Returns the name of a role, as people say it.
 pub(crate) fn role(value: &str) -> String {
-    match value {
-        "icb" => "Integrated care board".to_owned(),
-        "gold" => "Gold command".to_owned(),
-        other => super::resource::in_words(&other.to_uppercase()),
+    match value.parse::<Role>() {
+        Ok(role) => sentence::capital(role.in_words()),
+        Err(_) => super::resource::in_words(&value.to_uppercase()),
     }
 }
