@@ -419,8 +419,8 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
             found.push((action.clone(), seen.revision.0));
         }
     }
-    found.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
-    found.truncate(LISTED_MAX);
+    let found =
+        most(found, |action| action.state(call.at) == ActionState::Proposed || action.awaits_review());
     let mut room = LISTED_FILE_BYTES_MAX;
     v1::ListActionsResponse {
         actions: found
@@ -430,6 +430,17 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
             .collect(),
         revision: number_to_wire(call.live.picture().revision().0),
     }
+}
+
+/// Returns as many actions as are listed, newest first. What somebody still has to do comes before what has ended: no number
+/// of newer ones hides that glass was broken and nobody has looked at it.
+fn most(mut found: Vec<(Action, u64)>, is_open: impl Fn(&Action) -> bool) -> Vec<(Action, u64)> {
+    found.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
+    let (mut listed, ended): (Vec<_>, Vec<_>) = found.into_iter().partition(|(action, _)| is_open(action));
+    listed.extend(ended);
+    listed.truncate(LISTED_MAX);
+    listed.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
+    listed
 }
 
 /// Adds what a region file would change, where its text is told.
@@ -539,5 +550,22 @@ mod tests {
         let nine = [(); 9].map(|()| left(waits, FILE_BYTES_MAX));
         assert_eq!(nine.iter().sum::<usize>(), LISTED_FILE_BYTES_MAX);
         assert_eq!(nine[..2], [FILE_BYTES_MAX; 2], "the newest are there");
+    }
+
+    #[test]
+    fn what_nobody_has_looked_at_is_listed_however_much_is_newer() {
+        let golden = include_str!("../../../crates/ledger/tests/golden/monitor.v1.action.json");
+        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+        let action: Action = serde_json::from_value(golden["r"]["action"].clone()).unwrap();
+        let at = |hours| action.proposed_at + SignedDuration::from_hours(hours);
+        let later = |hours| (Action { proposed_at: at(hours), ..action.clone() }, 1);
+        let found: Vec<_> = (0..600).map(later).collect();
+        let listed = most(found, |action| action.proposed_at == at(0) || action.proposed_at == at(7));
+        let hours: Vec<i64> = listed
+            .iter()
+            .map(|(listed, _)| listed.proposed_at.duration_since(action.proposed_at).as_hours())
+            .collect();
+        let expected: Vec<i64> = (102..600).rev().chain([7, 0]).collect();
+        assert_eq!(hours, expected);
     }
 }
