@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use fallow_archive::entry::{Entry, Tree};
 use fallow_archive::proof::{NotAProof, Proof};
-use fallow_ledger::Revision;
-use fallow_tabular::template::{Lists, Template};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -68,39 +65,18 @@ fn spoils() -> impl Strategy<Value = Vec<Spoil>> {
     proptest::collection::vec(one, 1..6)
 }
 
-/// A proof in its form, which nobody has signed.
-fn proof() -> Vec<u8> {
-    let digest = "07".repeat(32);
-    let part = r#"{"name":"verb","value":"RaiseNeed","salt":"00000000000000000000000000000000"}"#;
-    format!(
-        r#"{{"fallow_proof":1,"region":"north-vale","history":"a1","segment":1,"revision":42,"groups":[{{"parts":[{part},{{"digest":"{digest}"}}]}},{{"digest":"{digest}"}}],"first":41,"count":3,"path":["{digest}","{digest}"],"before":"{digest}","checkpoint":{{"revision":43,"at":"2026-11-24T08:00:00Z","closes":false,"signature":"{digest}{digest}"}}}}"#
-    )
-    .into_bytes()
-}
-
 #[test]
 fn the_form_of_a_proof_is_read_as_far_as_its_signature() {
-    let text = String::from_utf8(proof()).unwrap();
-    assert_eq!(Proof::read(&text).unwrap().check(&[]), Err(NotAProof::Signature));
+    let text = include_str!("../../fuzz/seeds/proof.json");
+    assert_eq!(Proof::read(text).unwrap().check(&[]), Err(NotAProof::Signature));
 }
 
-/// Good documents of every sort: each parser is fed all of them, for none knows which it will be given.
+/// Good documents of every sort, those that the fuzzer begins with too: each parser is fed all of them, for none knows which
+/// it will be given.
 fn documents() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut found = vec![
-        include_bytes!("../../regions/north-vale.toml").to_vec(),
-        b"source_key,site,resource,staffed,occupied,until\nward 5,ZA101,BED/GA_ADULT,12,10,tomorrow 20:00\n"
-            .to_vec(),
-        br#"{"changes":[{"close_site":"ZA101"}]}"#.to_vec(),
-        br#"{"source_key":"ward 5","site":"ZA101","figures":{"staffed":12}}"#.to_vec(),
-        b"sheet = \"Lists\"\nhead_row = 2\n[columns]\nWard = \"source_key\"\n[dates]\nuntil = [\"Day\", \"Time\"]\n".to_vec(),
-        b"seen Mrs Example on 12 Mar 1948, NHS no 999 000 0018, LS1 4AB".to_vec(),
-        b"eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJmYWxsb3cifQ.c2ln".to_vec(),
-        proof(),
-        Entry::Tree(Tree { first: Revision(41), count: 3, root: [7; 32] }).encode(),
-        fallow_tabular::template::workbook(Template::Theatre, &Lists::default()).unwrap(),
-    ];
-    for folder in ["crates/ledger/tests/golden"] {
+    let mut found = Vec::new();
+    for folder in ["regions", "crates/ledger/tests/golden", "fuzz/seeds"] {
         for file in std::fs::read_dir(root.join(folder)).unwrap() {
             found.push(std::fs::read(file.unwrap().path()).unwrap());
         }

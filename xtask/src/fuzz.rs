@@ -11,6 +11,9 @@ use crate::shell;
 /// What the fuzzer is called among cargo's commands.
 const TOOL: &str = "cargo-fuzz";
 
+/// Good documents of every sort, from which the fuzzer begins: without one it would not find the way into a workbook.
+const SEEDS: [&str; 3] = ["regions", "crates/ledger/tests/golden", "fuzz/seeds"];
+
 /// Feeds every parser what a fuzzer finds.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -36,7 +39,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let mut command = shell::program("cargo", "");
         // Ten seconds for one input and two gigabytes are more than any parser may need.
         let time = format!("-max_total_time={}", options.seconds);
-        command.args(["+nightly", "fuzz", "run", target, "--", &time, "-timeout=10", "-rss_limit_mb=2048"]);
+        let corpus = shell::root().join("fuzz/corpus").join(target);
+        fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
+        command.args(["+nightly", "fuzz", "run", target]).arg(corpus);
+        command.args(SEEDS.map(|folder| shell::root().join(folder)));
+        command.args(["--", &time, "-timeout=10", "-rss_limit_mb=2048"]);
         if shell::run(&mut command).is_err() {
             failed.push(target.as_str());
         }
