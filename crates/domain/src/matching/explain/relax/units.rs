@@ -87,10 +87,14 @@ impl Explainer<'_> {
                 continue;
             }
             tries += 1;
+            let units = i64::from(its.units_wanted().get());
+            if units == 1 {
+                // The only unit: a spare one that can be reached is better than none, and nobody loses theirs.
+                return Some((limit, 1));
+            }
             let mut trial = self.residual.trial();
             trial.take_out(demand);
             trial.widen(demand, arcs.iter().copied());
-            let units = i64::from(its.units_wanted().get());
             let costs = trial.put_in(demand, units);
             // The first unit more must be worth it to every best plan.
             let next = usize::try_from(served).ok().and_then(|served| costs.get(served));

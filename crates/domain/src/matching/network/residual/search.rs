@@ -48,6 +48,8 @@ impl Reach {
         let mut heap = BinaryHeap::from([Reverse((0, start))]);
         let mut goal: Option<Node> = None;
         let mut limit = limit;
+        // Nothing farther than a goal that is known, by whatever way, is worth a place in the queue.
+        let mut bound = limit;
         while let Some(Reverse((near, node))) = heap.pop() {
             if near > limit || (near == limit && goal.is_none()) {
                 break;
@@ -68,9 +70,12 @@ impl Reach {
             moves(node, &mut |next, cost| {
                 debug_assert!(cost >= 0, "the prices do not prove the plan");
                 let far = near + cost.max(0);
-                if far <= limit && distance.get(&next).is_none_or(|known| far < known.0) {
+                if far <= bound && distance.get(&next).is_none_or(|known| far < known.0) {
                     distance.insert(next, (far, node));
                     heap.push(Reverse((far, next)));
+                    if goals.contains(&next) {
+                        bound = far;
+                    }
                 }
             });
         }
