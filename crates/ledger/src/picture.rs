@@ -1,16 +1,18 @@
 //! The picture: every live record in memory, filled from the log and by nobody else.
 //!
 //! Single records are read from the concurrent map at once. Lists, snapshots and watches are taken at one revision,
-//! under the gate that the follower closes while it applies a change.
+//! under the gate that the follower closes while it applies a change. Who needs much of it takes a copy ([`Of`]), for
+//! which nobody waits.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+mod copied;
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
@@ -20,6 +22,8 @@ use crate::cursor::{Cursor, Revision};
 use crate::key::{Key, RecordKind};
 use crate::planted;
 use crate::record::{Record, Unreadable, need_key, offer_key, proposal_key};
+
+pub use copied::Of;
 
 /// Changes kept for watchers that come back with a cursor.
 pub const RECENT_CHANGES: usize = 8_192;
@@ -100,6 +104,8 @@ pub struct Picture {
     /// Live proposals and transfers by the offer, need or proposal they refer to.
     referring: DashMap<Key, BTreeSet<Key>>,
     gate: RwLock<Option<Cursor>>,
+    /// How often it was drawn from a snapshot; written while the gate is closed.
+    drawn: AtomicU64,
     recent: Mutex<VecDeque<Arc<Applied>>>,
     /// When the ledger last answered; `None` before it first did.
     heard_at: Mutex<Option<Instant>>,
@@ -116,6 +122,7 @@ impl Default for Picture {
             unreadable: DashMap::new(),
             referring: DashMap::new(),
             gate: RwLock::new(None),
+            drawn: AtomicU64::new(0),
             recent: Mutex::new(VecDeque::new()),
             heard_at: Mutex::new(None),
             told: broadcast::channel(WATCHER_BUFFER).0,
@@ -215,6 +222,7 @@ impl Picture {
     pub(crate) fn redraw(&self, snapshot: Vec<Versioned>, cursor: &Cursor) {
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let is_first = gate.is_none();
+        self.drawn.fetch_add(1, Ordering::Release);
         let live: HashSet<Key> = snapshot.iter().map(|record| record.key.clone()).collect();
         for Versioned { key, revision, body } in snapshot {
             let record = read(&key, &body);
@@ -402,43 +410,6 @@ impl Still<'_> {
         all
     }
 
-    /// Returns every record as it was at a revision, with why that revision came about; `None` when it is no longer kept,
-    /// or still to come. The revisions of the records are those of today. Cost: as a snapshot.
-    #[must_use]
-    pub fn back_at(&self, revision: Revision) -> Option<(Cause, BTreeMap<Key, Seen>)> {
-        let now = self.revision();
-        let recent = self.picture.recent().clone();
-        let cause = recent.iter().find(|applied| applied.revision == revision)?.cause.clone();
-        let all = RecordKind::ALL.iter().flat_map(|kind| self.all(*kind));
-        let mut records: BTreeMap<Key, Seen> = all.collect();
-        for applied in recent.iter().rev().take_while(|applied| applied.revision > revision) {
-            for item in &applied.items {
-                match &item.before {
-                    Some(before) => {
-                        let seen = Seen { revision: now, record: before.clone() };
-                        records.insert(item.key.clone(), seen);
-                    }
-                    None => {
-                        records.remove(&item.key);
-                    }
-                }
-            }
-        }
-        Some((Cause::decode(&cause)?, records))
-    }
-
-    /// Returns the last revision that was committed at or before a time, by the clocks of those who committed; `None` when
-    /// the kept changes do not reach back so far. Denials are passed over: they change nothing, and are written when there
-    /// is time. Cost: one look at each of them.
-    #[must_use]
-    pub fn revision_at(&self, at: Timestamp) -> Option<Revision> {
-        let recent = self.picture.recent().clone();
-        let is_before = |applied: &&Arc<Applied>| {
-            Cause::decode(&applied.cause).is_some_and(|cause| cause.denied.is_none() && cause.at <= at)
-        };
-        recent.iter().rev().find(is_before).map(|applied| applied.revision)
-    }
-
     /// Returns the changes after a cursor, oldest first, or `None` when they are no longer kept, or the cursor is of
     /// another history, or ahead.
     pub(crate) fn since(&self, cursor: &Cursor) -> Option<Vec<Arc<Applied>>> {
@@ -451,6 +422,7 @@ impl Still<'_> {
         if cursor.revision().next() < oldest {
             return None;
         }
-        Some(recent.iter().filter(|applied| applied.revision > cursor.revision()).cloned().collect())
+        let first = recent.partition_point(|applied| applied.revision <= cursor.revision());
+        Some(recent.range(first..).cloned().collect())
     }
 }

@@ -19,13 +19,15 @@ mod written;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_domain::ids::RegionId;
-use fallow_ledger::Ledger;
+use fallow_domain::refusal::Refusal;
 use fallow_ledger::limits::CHANGES_PAGE;
 use fallow_ledger::picture::{Picture, Seen};
 use fallow_ledger::record::Record;
 use fallow_ledger::transact::that_cannot_be;
+use fallow_ledger::{Cursor, Ledger, Trouble};
 use jiff::Timestamp;
 
 use crate::denials::Denials;
@@ -37,6 +39,11 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a change waits to hear of the record that it is about.
 const HEAR_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What is answered while the picture does not show what is asked for, and soon will.
+fn not_ready() -> Failure {
+    Failure::NotReady { retry_after: RETRY_AFTER }
+}
 
 /// The ledger of one region, its picture, and the region in force. Cheap to clone.
 #[derive(Clone)]
@@ -116,7 +123,6 @@ impl Live {
     /// # Errors
     /// [`Failure::NotReady`] while the picture is behind or not drawn; the store's troubles.
     pub async fn catch_up(&self) -> Result<(), Failure> {
-        let not_ready = || Failure::NotReady { retry_after: RETRY_AFTER };
         let mut cursor = self.picture.still().cursor().cloned().ok_or_else(not_ready)?;
         loop {
             let page = self.ledger.changes(&cursor, CHANGES_PAGE, Duration::ZERO).await;
@@ -127,6 +133,30 @@ impl Live {
             }
         }
         if self.picture.reached(cursor.revision(), HEAR_WITHIN).await { Ok(()) } else { Err(not_ready()) }
+    }
+
+    /// Waits until the picture has reached a place in the log that a page token names: a token may have been given by a copy
+    /// whose picture was ahead of this one's.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] (`REVISION_GONE`) when the ledger is of another history than the token;
+    /// [`Failure::NotReady`] while the picture is behind or not drawn; the store's troubles.
+    pub async fn stands_at(&self, place: &Cursor) -> Result<(), Failure> {
+        let shown = self.picture.still().cursor().map(|cursor| cursor.history().clone());
+        if shown.ok_or_else(not_ready)? == *place.history() {
+            let reached = self.picture.reached(place.revision(), HEAR_WITHIN).await;
+            return if reached { Ok(()) } else { Err(not_ready()) };
+        }
+        // One of the two is of a ledger that is no more: this picture, which is then drawn afresh soon, or the token.
+        match self.ledger.changes(place, 1, Duration::ZERO).await {
+            Ok(_) => Err(not_ready()),
+            Err(Trouble::CursorGone) => {
+                let text = "the page token is of another history of the ledger, which was restored or replaced since: \
+                            leave it out, for the first page";
+                Err(Refusal::new(reasons::REVISION_GONE, text).into())
+            }
+            Err(trouble) => Err(mutate::trouble_failure(trouble)),
+        }
     }
 
     /// Asks whether the ledger is open, by a commit that expects what cannot be: it writes nothing.

@@ -8,11 +8,12 @@ use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_domain::ids::NameError;
 use fallow_domain::refusal::Refusal;
-use fallow_ledger::picture::Seen;
+use fallow_ledger::picture::{Of, Seen};
 use fallow_ledger::{Key, RecordKind, Revision};
 use jiff::Timestamp;
 
-use crate::Live;
+use crate::pages::Page;
+use crate::{Live, not_ready};
 
 /// Which records a list is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,28 +47,38 @@ impl Asked {
         Ok(check.finish(is_clean.then_some(Self { named, as_of }))?)
     }
 
-    /// Returns the records with the revision of the list, in order of key. Cost: of those that are named, one look at
-    /// each; of all as they now are, proportional to how many there are; as of a time before, as a snapshot.
+    /// Returns the records in order of key, and says on the page which place in the log they are of: the one that it names,
+    /// or else, as of a time before, the last that was committed by then. Of a list of now that is for the answer alone: its
+    /// pages are each of when they are asked for. Changes are applied meanwhile. Cost: proportional to how many records there
+    /// are of the kind, or are named; as of a time before, also to the changes since.
     ///
     /// # Errors
-    /// [`Failure::Refused`] (`REVISION_GONE`) when the changes since then are no longer kept.
-    pub fn records(&self, live: &Live, kind: RecordKind) -> Result<(Vec<(Key, Seen)>, Revision), Failure> {
-        let still = live.picture().still();
+    /// [`Failure::Refused`] (`REVISION_GONE`) when the changes since then are no longer kept, or the page is one of another
+    /// history; [`Failure::NotReady`] while the picture is not drawn, or behind the page; the store's troubles.
+    pub async fn records(
+        &self,
+        live: &Live,
+        kind: RecordKind,
+        page: &mut Page,
+    ) -> Result<(Vec<(Key, Seen)>, Revision), Failure> {
+        let kinds = [kind];
+        let of = self.named.as_ref().map_or(Of::Kinds(&kinds), Of::Keys);
         let Some(as_of) = self.as_of else {
-            let records = match &self.named {
-                Some(keys) => keys.iter().filter_map(|key| Some((key.clone(), still.get(key)?))).collect(),
-                None => still.all(kind),
-            };
-            return Ok((records, still.revision()));
+            let (records, cursor) = live.picture().copy(of).ok_or_else(not_ready)?;
+            return Ok((records.into_iter().collect(), cursor.revision()));
         };
-        let then = still.revision_at(as_of).and_then(|revision| Some((revision, still.back_at(revision)?.1)));
-        let (revision, records) = then.ok_or_else(|| {
+        if let Some(of) = &page.of {
+            live.stands_at(of).await?;
+        }
+        let then = page.of.take().or_else(|| live.picture().place_at(as_of));
+        let records = then.as_ref().and_then(|then| live.picture().copy_at(of, then));
+        let (Some(then), Some(records)) = (then, records) else {
             let text = format!("the changes since {as_of} are no longer kept here: ask for a later time");
-            Failure::Refused(Refusal::new(reasons::REVISION_GONE, text))
-        })?;
-        let wanted =
-            |key: &Key| key.kind == kind && self.named.as_ref().is_none_or(|keys| keys.contains(key));
-        Ok((records.into_iter().filter(|(key, _)| wanted(key)).collect(), revision))
+            return Err(Refusal::new(reasons::REVISION_GONE, text).into());
+        };
+        let revision = then.revision();
+        page.of = Some(then);
+        Ok((records.into_iter().collect(), revision))
     }
 }
 

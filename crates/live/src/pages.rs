@@ -1,8 +1,12 @@
 //! Pages of lists: a token says where the next one starts, for whom, and of which list.
+//!
+//! Where all pages are to be of one revision, it says that one too: a time does not, for a change that was begun before it
+//! may be committed after the first page was told.
 
 use fallow_api::convert::request;
 use fallow_api::reasons;
 use fallow_api::violation::Violations;
+use fallow_ledger::Cursor;
 use sha2::{Digest, Sha256};
 
 /// Bytes of the check that a token carries.
@@ -25,6 +29,8 @@ pub struct Page {
     pub size: usize,
     /// How many records come before it, or the place that its token was made of.
     pub skip: usize,
+    /// What all its pages are of, where that is one place in the log; `None` on a first page, until it is known.
+    pub of: Option<Cursor>,
 }
 
 impl PageKey {
@@ -44,42 +50,52 @@ impl PageKey {
             Ok(size) => (size, Violations::new()),
             Err(wrong) => (request::PAGE_DEFAULT, wrong),
         };
-        let skip = if token.is_empty() { Some(0) } else { self.open(token, query) };
-        if skip.is_none() {
+        let place = if token.is_empty() { Some((0, None)) } else { self.open(token, query) };
+        if place.is_none() {
             wrong.add(
                 "page_token",
                 reasons::BAD_PAGE_TOKEN,
                 "must be the token of the last answer to the same question; leave it out for the first page",
             );
         }
-        wrong.or(skip.map(|skip| Page { size, skip }))
+        wrong.or(place.map(|(skip, of)| Page { size, skip, of }))
     }
 
     /// Takes a page out of a list and returns it with the token of the next, empty on the last.
     #[must_use]
     pub fn cut<T>(&self, page: &Page, query: &str, list: Vec<T>) -> (Vec<T>, String) {
         let end = page.skip.saturating_add(page.size);
-        let next = if list.len() > end { self.token(end, query) } else { String::new() };
+        let next = if list.len() > end { self.token(end, page.of.as_ref(), query) } else { String::new() };
         (list.into_iter().skip(page.skip).take(page.size).collect(), next)
     }
 
-    /// Makes the token of the page that begins behind so many records, or behind another place that a list counts by.
+    /// Makes the token of the page that begins behind so many records, or behind another place that a list counts by; `of` is
+    /// what all pages are of, where that is one place in the log.
     #[must_use]
-    pub fn token(&self, skip: usize, query: &str) -> String {
-        format!("{skip}.{}", self.check(skip, query))
+    pub fn token(&self, skip: usize, of: Option<&Cursor>, query: &str) -> String {
+        let place = match of {
+            Some(of) => format!("{skip}.{of}"),
+            None => skip.to_string(),
+        };
+        format!("{place}.{}", self.check(&place, query))
     }
 
-    fn open(&self, token: &str, query: &str) -> Option<usize> {
-        let (skip, check) = token.split_once('.')?;
-        let skip = skip.parse().ok()?;
-        (self.check(skip, query) == check).then_some(skip)
+    fn open(&self, token: &str, query: &str) -> Option<(usize, Option<Cursor>)> {
+        let (place, check) = token.rsplit_once('.')?;
+        if self.check(place, query) != check {
+            return None;
+        }
+        match place.split_once('.') {
+            Some((skip, of)) => Some((skip.parse().ok()?, Some(of.parse().ok()?))),
+            None => Some((place.parse().ok()?, None)),
+        }
     }
 
-    fn check(&self, skip: usize, query: &str) -> String {
+    fn check(&self, place: &str, query: &str) -> String {
         // Key at both ends, so that nothing can be appended.
         let digest = Sha256::new()
             .chain_update(self.0)
-            .chain_update(format!("{skip}\0{query}\0"))
+            .chain_update(format!("{place}\0{query}\0"))
             .chain_update(self.0)
             .finalize();
         digest[..CHECK_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -108,9 +124,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_keeps_what_its_pages_are_of() {
+        let key = PageKey::new(b"secret");
+        let of = Cursor::new("0af3".into(), fallow_ledger::Revision(42));
+        let first = Page { of: Some(of.clone()), ..key.page(2, "", "q").unwrap() };
+        let (_, token) = key.cut(&first, "q", vec![1, 2, 3]);
+        assert_eq!(key.page(2, &token, "q").unwrap(), Page { size: 2, skip: 2, of: Some(of) });
+        let moved = token.replacen("0af3.42", "0af3.43", 1);
+        assert_eq!(key.page(2, &moved, "q").unwrap_err().reason(), reasons::BAD_PAGE_TOKEN);
+    }
+
+    #[test]
     fn a_token_of_another_question_or_made_up_is_refused() {
         let key = PageKey::new(b"secret");
-        let (_, token) = key.cut(&Page { size: 1, skip: 0 }, "mine", vec![1, 2, 3]);
+        let (_, token) = key.cut(&Page { size: 1, skip: 0, of: None }, "mine", vec![1, 2, 3]);
         assert!(key.page(1, &token, "mine").is_ok());
         for (token, query) in
             [(token.as_str(), "yours"), ("1.00", "mine"), ("x", "mine"), (&token[1..], "mine")]

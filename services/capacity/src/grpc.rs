@@ -327,7 +327,7 @@ impl CapacityService for Capacity {
         request: Request<v1::ListOffersRequest>,
     ) -> Result<Response<v1::ListOffersResponse>, Status> {
         let call = self.call(&request)?;
-        Ok(Response::new(read::list(&call, &request.into_inner())?))
+        Ok(Response::new(read::list(&call, &request.into_inner()).await?))
     }
 
     async fn watch_offers(

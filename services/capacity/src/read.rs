@@ -27,13 +27,16 @@ pub(crate) fn get(call: &Call, id: &OfferId) -> Result<(v1::Offer, u64), Failure
 }
 
 /// Lists a page of offers, in order of id, with the token of the next page and the revision of the list.
-pub(crate) fn list(call: &Call, request: &v1::ListOffersRequest) -> Result<v1::ListOffersResponse, Failure> {
+pub(crate) async fn list(
+    call: &Call,
+    request: &v1::ListOffersRequest,
+) -> Result<v1::ListOffersResponse, Failure> {
     let filter = request.filter.clone().unwrap_or_default();
     let asked = Asked::parse(&filter.ids, request.as_of.as_ref(), call.at, OfferId::parse, offer_key)?;
     let query =
         format!("ListOffers {:?} {:?} {filter:?} {:?}", call.actor.role, call.actor.trust, asked.as_of);
-    let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
-    let (records, revision) = asked.records(&call.live, RecordKind::Offer)?;
+    let mut page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
+    let (records, revision) = asked.records(&call.live, RecordKind::Offer, &mut page).await?;
     let mut then = call.clone();
     then.at = asked.as_of.unwrap_or(call.at);
     let see = seeing(&then, filter);

@@ -275,7 +275,7 @@ impl DemandService for Demand {
         request: Request<v1::ListNeedsRequest>,
     ) -> Result<Response<v1::ListNeedsResponse>, Status> {
         let call = self.call(&request)?;
-        Ok(Response::new(read::list(&call, &request.into_inner())?))
+        Ok(Response::new(read::list(&call, &request.into_inner()).await?))
     }
 
     async fn watch_needs(

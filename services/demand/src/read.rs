@@ -29,13 +29,16 @@ pub(crate) fn get(call: &Call, id: &NeedId) -> Result<(v1::Need, u64), Failure> 
 }
 
 /// Lists a page of the waiting list, most urgent first.
-pub(crate) fn list(call: &Call, request: &v1::ListNeedsRequest) -> Result<v1::ListNeedsResponse, Failure> {
+pub(crate) async fn list(
+    call: &Call,
+    request: &v1::ListNeedsRequest,
+) -> Result<v1::ListNeedsResponse, Failure> {
     let filter = request.filter.clone().unwrap_or_default();
     let asked = Asked::parse(&filter.ids, request.as_of.as_ref(), call.at, NeedId::parse, need_key)?;
     let query =
         format!("ListNeeds {:?} {:?} {filter:?} {:?}", call.actor.role, call.actor.trust, asked.as_of);
-    let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
-    let (records, revision) = asked.records(&call.live, RecordKind::Need)?;
+    let mut page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
+    let (records, revision) = asked.records(&call.live, RecordKind::Need, &mut page).await?;
     let mut call = call.clone();
     call.at = asked.as_of.unwrap_or(call.at);
     let mut needs: Vec<_> = records

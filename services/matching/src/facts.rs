@@ -13,12 +13,26 @@ use fallow_domain::proposal::Proposal;
 use fallow_domain::region::Region;
 use fallow_domain::standing::Decline;
 use fallow_domain::transfer::Transfer;
-use fallow_ledger::picture::Seen;
+use fallow_ledger::picture::{Of, Seen};
 use fallow_ledger::record::Record;
 use fallow_ledger::{Key, RecordKind, Revision};
 use fallow_live::{Live, RETRY_AFTER};
 use jiff::Timestamp;
 
+use crate::then::facts_with;
+
+/// The kinds of records that say which region is in force.
+const STANDING: [RecordKind; 2] = [RecordKind::Region, RecordKind::Trust];
+/// The kinds of records that facts are made of.
+const KINDS: [RecordKind; 7] = [
+    RecordKind::Region,
+    RecordKind::Trust,
+    RecordKind::Offer,
+    RecordKind::Need,
+    RecordKind::Proposal,
+    RecordKind::Transfer,
+    RecordKind::Decline,
+];
 /// How often the picture is looked at again when the region in force changes just then.
 const LOOKS: usize = 8;
 
@@ -79,27 +93,12 @@ impl Facts {
         for _ in 0..LOOKS {
             let in_force = live.region()?;
             let policy = in_force.state.version.to_string();
-            let still = live.picture().still();
-            let mut facts = Self::new(at, still.revision(), in_force.region.clone(), policy);
-            let standing = [RecordKind::Region, RecordKind::Trust].map(|kind| still.all(kind));
-            let latest = standing.iter().flatten().map(|(_, seen)| seen.revision).max();
-            if latest != Some(in_force.revision) {
+            let Some((records, cursor)) = live.picture().copy(Of::Kinds(&KINDS)) else { break };
+            let standing = records.iter().filter(|(key, _)| STANDING.contains(&key.kind));
+            if standing.map(|(_, seen)| seen.revision).max() != Some(in_force.revision) {
                 continue;
             }
-            facts.versions.extend(standing.into_iter().flatten().map(|(key, seen)| (key, seen.revision)));
-            for kind in [
-                RecordKind::Offer,
-                RecordKind::Need,
-                RecordKind::Proposal,
-                RecordKind::Transfer,
-                RecordKind::Decline,
-            ] {
-                for (key, seen) in still.all(kind) {
-                    facts.add(key, &seen);
-                }
-            }
-            facts.move_to(at);
-            return Ok(facts);
+            return Ok(facts_with(at, cursor.revision(), &records, in_force.region.clone(), policy));
         }
         Err(Failure::NotReady { retry_after: RETRY_AFTER })
     }

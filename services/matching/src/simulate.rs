@@ -17,7 +17,8 @@ use fallow_domain::matching::simulate::{Search, Standing, simulate};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
 use fallow_domain::refusal::Refusal;
-use fallow_ledger::Revision;
+use fallow_ledger::picture::Of;
+use fallow_ledger::{RecordKind, Revision};
 use fallow_live::call::{Call, new_id};
 use fallow_live::visibility::Joined;
 use tokio::sync::Semaphore;
@@ -135,8 +136,10 @@ fn base(call: &Call, revision: Option<i64>) -> Result<Facts, Failure> {
     let mut check = Check::new("");
     let number: Option<u64> = check.number("base_revision", number, 1, NUMBER_MAX);
     let revision = Revision(check.finish(number)?);
-    let then = picture.still().back_at(revision);
-    let Some((cause, records)) = then else {
+    let place = picture.still().cursor().map(|cursor| cursor.at(revision));
+    let cause = picture.cause_of(revision);
+    let records = place.and_then(|place| picture.copy_at(Of::Kinds(&RecordKind::ALL), &place));
+    let (Some(cause), Some(records)) = (cause, records) else {
         let text = format!("revision {revision} is no longer kept, or still to come");
         return Err(Refusal::new(reasons::REVISION_GONE, text).into());
     };

@@ -93,6 +93,9 @@ pub(crate) async fn list(
     );
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
     let place = Revision(u64::try_from(page.skip).unwrap_or(u64::MAX));
+    if let Some(of) = &page.of {
+        call.live.stands_at(of).await?;
+    }
     let now = reaching(call.live.picture(), place).await?;
     let mut reader = Reader { viewer: call.viewer(), sight, filter: &filter, found: Found::default() };
     // A page goes on below the revision that its token names; the first one begins at the newest.
@@ -124,7 +127,9 @@ pub(crate) async fn list(
     let next_page_token = if is_last {
         String::new()
     } else {
-        call.live.pages().token(usize::try_from(below.0).unwrap_or(usize::MAX), &query)
+        // What is below is of this history; how far the picture is by now, a copy that is behind need not be.
+        let of = now.at(Revision(below.0.saturating_sub(1)));
+        call.live.pages().token(usize::try_from(below.0).unwrap_or(usize::MAX), Some(&of), &query)
     };
     let Found { entries, totals } = reader.found;
     let totals = totals.into_iter().map(|((trust, role, call, denied), times)| v1::AuditTotal {

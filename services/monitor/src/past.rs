@@ -7,9 +7,9 @@ use fallow_domain::records::Records;
 use fallow_domain::region::Region;
 use fallow_domain::situation::Situation;
 use fallow_domain::standing::{RegionState, TrustState};
-use fallow_ledger::Revision;
-use fallow_ledger::picture::{Picture, Seen};
+use fallow_ledger::picture::{Of, Picture, Seen};
 use fallow_ledger::record::Record;
+use fallow_ledger::{RecordKind, Revision};
 use fallow_live::region::lay_over;
 use jiff::Timestamp;
 
@@ -36,21 +36,21 @@ pub(crate) struct Moment {
 impl Moment {
     /// Returns the region at a time; `None` when the picture does not reach back so far, or no region was in force.
     pub(crate) fn at(picture: &Picture, at: Timestamp) -> Option<Self> {
-        let still = picture.still();
-        let revision = still.revision_at(at)?;
-        let (_, records) = still.back_at(revision)?;
-        drop(still);
-        Self::of(records.into_values(), revision, at)
+        let then = picture.place_at(at)?;
+        let records = picture.copy_at(Of::Kinds(&RecordKind::ALL), &then)?;
+        Self::of(records.into_values(), then.revision(), at)
     }
 
     /// Returns the region as it now is; `None` while none is in force.
     pub(crate) fn now(picture: &Picture, at: Timestamp) -> Option<Self> {
-        let (records, revision) = {
-            let still = picture.still();
-            let all = fallow_ledger::RecordKind::ALL.into_iter().flat_map(|kind| still.all(kind));
-            (all.map(|(_, seen)| seen).collect::<Vec<Seen>>(), still.revision())
-        };
-        Self::of(records.into_iter(), revision, at)
+        Self::with(picture, &RecordKind::ALL, at)
+    }
+
+    /// As [`now`](Self::now), with the records of some kinds only: a region's records are copied one by one, and who counts
+    /// from what the log says needs none of them.
+    pub(crate) fn with(picture: &Picture, kinds: &[RecordKind], at: Timestamp) -> Option<Self> {
+        let (records, cursor) = picture.copy(Of::Kinds(kinds))?;
+        Self::of(records.into_values(), cursor.revision(), at)
     }
 
     fn of(all: impl Iterator<Item = Seen>, revision: Revision, at: Timestamp) -> Option<Self> {

@@ -10,7 +10,7 @@ use fallow_domain::ids::{CollaborativeId, TrustCode};
 use fallow_domain::records::Records;
 use fallow_domain::situation::Situation;
 use fallow_domain::standing::TrustState;
-use fallow_ledger::picture::Picture;
+use fallow_ledger::picture::{Of, Picture};
 use fallow_ledger::record::Record;
 use fallow_ledger::{Cursor, RecordKind, Revision};
 use fallow_live::call::Call;
@@ -123,13 +123,10 @@ fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str,
 fn read(picture: &Picture) -> (Records, BTreeMap<TrustCode, TrustState>, Revision, Option<Cursor>) {
     const KINDS: [RecordKind; 5] =
         [RecordKind::Offer, RecordKind::Need, RecordKind::Proposal, RecordKind::Transfer, RecordKind::Trust];
-    let still = picture.still();
-    let (revision, cursor) = (still.revision(), still.cursor().cloned());
-    let all: Vec<_> = KINDS.into_iter().flat_map(|kind| still.all(kind)).collect();
-    // Copying takes its time, and the follower waits while the picture is held.
-    drop(still);
+    let (all, cursor) = picture.copy(Of::Kinds(&KINDS)).unzip();
+    let revision = cursor.as_ref().map_or(Revision::ABSENT, Cursor::revision);
     let (mut records, mut states) = (Records::default(), BTreeMap::new());
-    for (_, seen) in all {
+    for seen in all.into_iter().flat_map(BTreeMap::into_values) {
         match &*seen.record {
             Record::Offer(offer) => records.put_offer(offer.clone()),
             Record::Need(need) => records.put_need(need.clone()),

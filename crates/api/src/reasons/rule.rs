@@ -172,10 +172,10 @@ super::section!("A rule says no":
         operator: "If it is common, keep the log longer."
         developer: "Watch again without a cursor and replace what you hold by the snapshot."
     REVISION_GONE [OutOfRange]
-        "That revision or time is no longer kept."
-        user: "Choose a later time."
+        "That revision or time is no longer kept, or the page token is of another history of the ledger."
+        user: "Choose a later time, or open the list again."
         operator: "Nothing."
-        developer: "Start from the newest revision."
+        developer: "Start from the newest revision; of a list, from the first page."
     CLIENT_TOO_OLD [FailedPrecondition]
         "The client is older than this server supports."
         user: "Install the current version."

@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fallow_domain::actor::{Actor, ActorKind, Role};
-use fallow_domain::ids::Label;
-use fallow_ledger::cause::{Cause, Denied};
 use fallow_ledger::picture::{Meaning, WATCHER_BUFFER};
 use fallow_ledger::record::Record;
 use fallow_ledger::watch::{Event, WatchEnd};
@@ -315,40 +312,4 @@ async fn a_gap_in_the_log_is_noticed_and_the_picture_drawn_afresh() {
 #[test]
 fn what_waits_for_a_watcher_is_small() {
     assert!(size_of::<Event>() <= 64, "{} bytes for each record of a snapshot", size_of::<Event>());
-}
-
-#[tokio::test]
-async fn a_denial_that_is_written_late_moves_no_look_back() {
-    let world = world();
-    caught_up(&world).await;
-    let minute = |minute: i64| AT + jiff::SignedDuration::from_mins(minute);
-    let by = Actor {
-        subject: Label::parse("one").unwrap(),
-        kind: ActorKind::Person,
-        role: Role::BedManager,
-        trust: None,
-    };
-    // The third is of a call of the first minute, dated as such, and stands behind a change of the fourth.
-    for (at, is_denied) in [(minute(1), false), (minute(4), false), (minute(1), true), (minute(5), false)] {
-        let denied =
-            is_denied.then(|| Denied { reason: "ROLE_FORBIDS".to_owned(), times: 7, at: Some(minute(1)) });
-        let cause = Cause {
-            by: by.clone(),
-            verb: "SetMode".to_owned(),
-            at,
-            request_id: None,
-            traceparent: None,
-            decided_at: None,
-            denied,
-        };
-        let mut commit = Commit::new(at).because(cause.encode());
-        if !is_denied {
-            commit.writes.insert(key(1), Some(claim("one").encode()));
-        }
-        world.ledger.commit(commit).await.unwrap();
-    }
-    caught_up(&world).await;
-    let still = world.picture.still();
-    let found = [0, 1, 3, 4, 5].map(|number| still.revision_at(minute(number)).map(|revision| revision.0));
-    assert_eq!(found, [None, Some(1), Some(1), Some(2), Some(4)]);
 }
