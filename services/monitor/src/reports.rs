@@ -9,7 +9,7 @@ use fallow_api::convert::{Check, time};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::{self, ReportKind};
-use fallow_domain::ids::TrustCode;
+use fallow_domain::ids::{OfferId, TrustCode};
 use fallow_domain::matching::explain::Explainer;
 use fallow_domain::matching::explanation::Unlocking;
 use fallow_domain::matching::giving::COUNTED;
@@ -20,8 +20,10 @@ use fallow_domain::monitor::report::{self, Blockers, Row, Sight, Table};
 use fallow_domain::monitor::rules::{AlertPolicy, Rule};
 use fallow_domain::monitor::tally::Tally;
 use fallow_domain::monitor::theatres::theatres;
+use fallow_domain::offer::Offer;
 use fallow_domain::reason::NotUsed;
 use fallow_domain::resource::ResourceKind;
+use fallow_ledger::RecordKind;
 use fallow_live::RETRY_AFTER;
 use fallow_live::call::{Call, new_id};
 use jiff::tz::TimeZone;
@@ -50,6 +52,23 @@ const TURN: Duration = Duration::from_secs(5);
 const SEED: u64 = 1;
 /// Longest text of thresholds to try, in bytes.
 const ALERTS_BYTES_MAX: usize = 16 * 1024;
+
+/// Returns the kinds of records that a report is made of, beside what the log says. No others are copied: of a large region
+/// that costs more than the report.
+fn kinds_of(kind: ReportKind) -> Vec<RecordKind> {
+    let of_trusts: &[RecordKind] = match kind {
+        ReportKind::Unmet => &[RecordKind::Need, RecordKind::Offer, RecordKind::Decline],
+        ReportKind::Equity => &[RecordKind::Need],
+        ReportKind::Fairness => {
+            &[RecordKind::Offer, RecordKind::Need, RecordKind::Proposal, RecordKind::Transfer]
+        }
+        ReportKind::Outcomes => &[RecordKind::Transfer],
+        ReportKind::Theatres => &[RecordKind::Offer, RecordKind::Transfer],
+        ReportKind::Declines | ReportKind::Alerts | ReportKind::Unspecified => &[],
+    };
+    let always = [RecordKind::Region, RecordKind::Trust, RecordKind::Monitor];
+    always.iter().chain(of_trusts).copied().collect()
+}
 
 /// Makes reports, a few at a time.
 pub(crate) struct Reports {
@@ -152,7 +171,7 @@ impl Reports {
         if let Some(trust) = asked.trust.filter(|trust| !call.viewer().knows_trust(*trust)) {
             return Err(Failure::NotFound { record: "trust", id: trust.to_string() });
         }
-        let moment = Moment::now(call.live.picture(), call.at)
+        let mut moment = Moment::with(call.live.picture(), &kinds_of(asked.kind), call.at)
             .ok_or(Failure::NotReady { retry_after: RETRY_AFTER })?;
         // What is counted is what has happened until now, and not until the chronicle got so far.
         if !chronicle.reached(moment.revision, CATCH_UP).await {
@@ -160,9 +179,12 @@ impl Reports {
         }
         let counted = tally(chronicle, &moment.shelf, asked.from, asked.until);
         let Counted { tally, from: counted_from, .. } = &counted;
+        let is_of_unmet = asked.kind == ReportKind::Unmet;
+        // What the engine plans with, and the report does not look at.
+        let offers = if is_of_unmet { std::mem::take(&mut moment.records.offers) } else { BTreeMap::new() };
         let moment = Arc::new(moment);
-        let explained = if asked.kind == ReportKind::Unmet {
-            self.explain(call, asked.trust, moment.clone()).await?
+        let explained = if is_of_unmet {
+            self.explain(call, asked.trust, moment.clone(), offers).await?
         } else {
             Explained::default()
         };
@@ -216,6 +238,7 @@ impl Reports {
         call: &Call,
         trust: Option<TrustCode>,
         moment: Arc<Moment>,
+        offers: Offers,
     ) -> Result<Explained, Failure> {
         let Ok(Ok(turn)) = tokio::time::timeout(TURN, self.turn.clone().acquire_owned()).await else {
             return Err(Failure::Limited {
@@ -239,7 +262,7 @@ impl Reports {
         let region = call.region.region.clone();
         let wants_levers = viewer.sees_region();
         let worked = tokio::task::spawn_blocking(move || {
-            let explained = explain(&moment, region, &seen, wants_levers);
+            let explained = explain(&moment, offers, region, &seen, wants_levers);
             drop(turn);
             explained
         });
@@ -274,8 +297,11 @@ struct Explained {
     unlocking: Option<Unlocking>,
 }
 
+type Offers = BTreeMap<OfferId, Offer>;
+
 fn explain(
     moment: &Moment,
+    offers: Offers,
     region: Arc<fallow_domain::region::Region>,
     seen: &HashSet<fallow_domain::ids::NeedId>,
     wants_levers: bool,
@@ -283,15 +309,16 @@ fn explain(
     let records = &moment.records;
     let declined = records.declines.values().filter(|decline| {
         let need = records.needs.get(&decline.need).map(|need| need.generation);
-        let offer = records.offers.get(&decline.offer).map(|offer| offer.generation);
+        let offer = offers.get(&decline.offer).map(|offer| offer.generation);
         need == Some(decline.need_generation) && offer == Some(decline.offer_generation)
     });
+    let declined = declined.map(|decline| (decline.need.clone(), decline.offer.clone())).collect();
     let problem = Problem {
         at: moment.at,
         region,
-        offers: records.offers.values().filter(|o| !o.state.is_ended()).cloned().map(Arc::new).collect(),
+        offers: offers.into_values().filter(|o| !o.state.is_ended()).map(Arc::new).collect(),
         needs: records.needs.values().filter(|n| !n.state.is_ended()).cloned().map(Arc::new).collect(),
-        declined: declined.map(|decline| (decline.need.clone(), decline.offer.clone())).collect(),
+        declined,
     };
     let prepared = Prepared::new(&problem);
     // Without search: a session more or less changes no reason.
