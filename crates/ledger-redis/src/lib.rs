@@ -9,6 +9,7 @@
 mod access;
 mod decode;
 mod deploy;
+mod drawn;
 mod errors;
 mod keeper;
 pub mod keys;
@@ -214,7 +215,7 @@ impl RedisLedger {
         type Answer = (Head, Vec<decode::Entry>);
         let (head, entries): Answer = self.store.query("read the log", &pipeline).await?;
         let Some((history, head)) = self.store.saw(head)? else { return Err(Trouble::CursorGone) };
-        if history != *cursor.history() || after > head {
+        if history != *cursor.history() || after > head || self.store.presence.is_spoilt(cursor.history()) {
             return Err(Trouble::CursorGone);
         }
         let changes = entries.into_iter().map(decode::change).collect::<Result<Vec<Change>, Trouble>>()?;
@@ -284,7 +285,10 @@ impl Ledger for RedisLedger {
 
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
         self.opened().await?;
-        self.taken().await
+        let begun = self.store.presence.begin_drawing();
+        let (records, cursor) = self.taken().await?;
+        self.store.presence.drawn(cursor.history(), begun);
+        Ok((records, cursor))
     }
 
     async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {

@@ -10,6 +10,7 @@ use fallow_ledger::{Revision, Trouble, planted};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::drawn::{Begun, Drawn};
 use crate::roll::RollCaller;
 use crate::seal::{self, Found, Known, Ruling, Seal, Standing, Witness};
 use crate::store::{Failed, Store};
@@ -26,6 +27,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The longest that a ledger that is closed is not looked at again, whatever reads stir: it opens by others' doing.
 const LOOK_AT_CLOSED: Duration = Duration::from_millis(500);
+
+/// Lines that were read and never seen open that are remembered: one comes with each server that takes another's place.
+const STRANGE_MAX: usize = 64;
 
 /// What the process knows.
 #[derive(Default)]
@@ -46,9 +50,33 @@ struct Memory {
     closed: Option<String>,
     /// The history in which the known epoch was last seen.
     history: Option<Arc<str>>,
-    /// The furthest revision that was read on a line, by history, while it was not the known one. Who is asked for it later
-    /// finds it on the known line or among those that have ended, unless it was lost.
-    strange: BTreeMap<(Arc<str>, String), u64>,
+    /// What was read of lines, by history, while they were not the known one. Who is asked for it later finds it on the known
+    /// line or among those that have ended, unless it was lost.
+    strange: BTreeMap<(Arc<str>, String), Strange>,
+    /// What was drawn from snapshots, and whether some of it was lost since.
+    drawn: Drawn,
+}
+
+/// What was read of a line that this process never saw open.
+#[derive(Default)]
+struct Strange {
+    /// The furthest revision.
+    furthest: u64,
+    /// The turn of [`Drawn`] in which it was read last.
+    turn: u64,
+}
+
+impl Memory {
+    /// Keeps the number of lines small: what was read of the one that was not read for longest counts as lost.
+    fn bound_strange(&mut self) {
+        while self.strange.len() > STRANGE_MAX {
+            let Some(oldest) = self.strange.iter().min_by_key(|(_, read)| read.turn) else { return };
+            let line = oldest.0.clone();
+            if let Some(read) = self.strange.remove(&line) {
+                self.drawn.lose(read.turn);
+            }
+        }
+    }
 }
 
 /// The process as a witness.
@@ -112,8 +140,10 @@ impl Presence {
             Some(_) | None => {
                 memory.open = false;
                 let line = (history.clone(), epoch.unwrap_or_default().to_owned());
-                let furthest = memory.strange.entry(line).or_default();
-                *furthest = head.0.max(*furthest);
+                let turn = memory.drawn.turn();
+                let strange = memory.strange.entry(line).or_default();
+                *strange = Strange { furthest: head.0.max(strange.furthest), turn };
+                memory.bound_strange();
                 self.stirred.notify_one();
             }
         }
@@ -121,12 +151,31 @@ impl Presence {
 
     /// Says whether what this process was shown in a history is what the ledger has in an epoch: a revision of it then names
     /// what this process takes it for. It is not when the history is another by now, and may not be when the process has read
-    /// of a line that it never saw open, some of which may be gone again.
+    /// of a line that it never saw open, some of which may be gone again: until that line was seen to go on, or what was
+    /// shown has been drawn afresh.
     pub(crate) fn vouches(&self, epoch: &str, history: &Arc<str>) -> bool {
         let memory = self.memory();
         memory.known.as_ref().is_some_and(|known| known.line == epoch)
             && memory.history.as_ref() == Some(history)
             && !memory.strange.keys().any(|(strange, _)| strange == history)
+            && memory.drawn.is_whole(history)
+    }
+
+    /// Begins a snapshot: what is read from now on is in it, or is on its line.
+    pub(crate) fn begin_drawing(&self) -> Begun {
+        self.memory().drawn.begin()
+    }
+
+    /// Notes that a snapshot was taken: everything that is shown on from it has the history by this very name.
+    pub(crate) fn drawn(&self, history: &Arc<str>, begun: Begun) {
+        self.memory().drawn.end(history, begun);
+    }
+
+    /// Says whether what is shown under this very name of a history has something that was lost: it is to be drawn afresh, for
+    /// nothing that follows tells what is wrong with it.
+    pub(crate) fn is_spoilt(&self, history: &Arc<str>) -> bool {
+        let memory = self.memory();
+        memory.history.as_ref() == Some(history) && memory.drawn.is_spoilt(history)
     }
 
     /// Notes that the store is not what it was, or may not be.
@@ -211,10 +260,21 @@ impl Presence {
                 memory.closed = None;
                 // A new history has a name that the next read tells.
                 memory.history = found.history.as_deref().filter(|_| !ruling.renews_history).map(Arc::from);
-                memory.strange.retain(|(_, line), furthest| {
-                    let has_it = |ended: &seal::Ended| ended.line == *line && *furthest <= ended.end;
-                    *line != seal.epoch && !seal.ended.iter().any(has_it)
-                });
+                for ((history, line), read) in std::mem::take(&mut memory.strange) {
+                    let has_it = |ended: &seal::Ended| ended.line == line && read.furthest <= ended.end;
+                    // What another history had is not looked for in this one.
+                    let is_lost = line != seal.epoch
+                        && !seal.ended.iter().any(has_it)
+                        && memory.history.as_ref() == Some(&history);
+                    if is_lost {
+                        tracing::warn!(
+                            line,
+                            revision = read.furthest,
+                            "what was read of the ledger was lost before it was kept: what shows it is drawn afresh"
+                        );
+                        memory.drawn.lose(read.turn);
+                    }
+                }
             }
             Standing::Waiting(why) => {
                 memory.open = false;
@@ -430,71 +490,4 @@ fn tell(standing: &Standing) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn known(line: &str, revision: u64) -> Option<Known> {
-        Some(Known { line: line.to_owned(), revision })
-    }
-
-    #[test]
-    fn what_was_acknowledged_after_the_look_is_spoken_of_before_a_new_epoch_is_taken_over() {
-        let presence = Presence::new("");
-        presence.begin("r0-a".to_owned(), 7);
-        let witness = presence.witness(true);
-        let seal = Seal { epoch: "r0-a".into(), writers: vec![presence.id.clone()], ..Seal::default() };
-        let found = Found { replid: "r1".into(), history: Some("h".into()), head: 7, seal };
-        let ruling = seal::attest(&found, &witness, "b");
-        assert_eq!(ruling.standing, Standing::Open);
-
-        // The old server answers late, between the look and the lesson.
-        assert!(presence.acknowledged("r0-a", Revision(8)));
-        assert!(!presence.learn(&found, Revision(7), &witness, &ruling));
-        assert_eq!(presence.witness(true).knows, known("r0-a", 8), "it still knows where it was told so");
-        let reopened = Found { seal: ruling.seal.unwrap(), ..found };
-        let said = seal::attest(&reopened, &presence.witness(true), "c");
-        assert!(matches!(said.standing, Standing::Closed(_)), "{:?}", said.standing);
-
-        let calm = Presence::new("");
-        calm.begin("r0-a".to_owned(), 7);
-        let witness = calm.witness(true);
-        let ruling = seal::attest(&reopened, &witness, "d");
-        assert!(calm.learn(&reopened, Revision(7), &witness, &ruling));
-        assert_eq!(calm.witness(true).knows, known("r1-b", 7));
-    }
-
-    #[test]
-    fn what_was_read_of_a_line_that_was_lost_is_not_vouched_for() {
-        let presence = Presence::new("");
-        let history: Arc<str> = "h".into();
-        let vouches = |epoch: &str, history: &str| presence.vouches(epoch, &history.into());
-        let read = |epoch: &str, head: u64| {
-            presence.read(&history, Some(epoch), Revision(head), Revision(head));
-        };
-        let learn = |replid: &str, epoch: &str, head: u64, ended: &[(&str, u64)]| {
-            let ended = ended.iter().map(|(line, end)| seal::Ended { line: (*line).into(), end: *end });
-            let seal = Seal { epoch: epoch.into(), ended: ended.collect(), ..Seal::default() };
-            let found = Found { replid: replid.into(), history: Some("h".into()), head, seal };
-            let open = Ruling { standing: Standing::Open, seal: None, renews_history: false };
-            assert!(presence.learn(&found, Revision(head), &presence.witness(true), &open));
-        };
-        presence.begin("r0-a".to_owned(), 7);
-        assert!(!vouches("r0-a", "h"), "its history was not read yet");
-        read("r0-a", 7);
-        assert!(vouches("r0-a", "h"));
-        assert!(!vouches("r0-a", "g") && !vouches("r1-b", "h"));
-
-        read("r1-b", 9);
-        assert!(!vouches("r0-a", "h"), "this process has not seen r1-b open");
-        learn("r1", "r1-b", 9, &[("r0-a", 7)]);
-        assert!(vouches("r1-b", "h"));
-
-        // Some of r2-c was shown, and the ledger went on without it.
-        read("r2-c", 12);
-        learn("r3", "r3-d", 10, &[("r0-a", 7), ("r1-b", 9)]);
-        read("r3-d", 13);
-        assert!(!vouches("r3-d", "h"));
-        presence.read(&"g".into(), Some("r3-d"), Revision(13), Revision(13));
-        assert!(vouches("r3-d", "g"), "what is shown of another history is of that one");
-    }
-}
+mod tests;

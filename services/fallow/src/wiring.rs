@@ -265,6 +265,13 @@ impl Process {
             addresses.extend(group.iter().map(|service| (*service, started.address)));
             running.push(started);
         }
+        let picture = live.picture().clone();
+        telemetry::show_counter(
+            "fallow.picture.drawn",
+            "How often this process has drawn its picture from a snapshot: once at its start, and whenever it could not \
+             follow the log or was shown what was lost.",
+            move || picture.drawn(),
+        );
         self.keep_denials(&live, &running);
         Ok(Services {
             addresses,
