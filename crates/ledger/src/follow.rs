@@ -42,12 +42,9 @@ async fn keep_up(ledger: &dyn Ledger, picture: &Picture, mut cursor: Cursor, out
             Ok(page) => {
                 picture.heard();
                 outage.over();
-                for change in page.changes {
-                    let revision = change.revision;
-                    if picture.apply(change).is_err() {
-                        tracing::error!(revision = revision.0, after = %cursor, "a gap in the log");
-                        return;
-                    }
+                if picture.apply(page.changes).is_err() {
+                    tracing::error!(shown = picture.revision().0, after = %cursor, "a gap in the log");
+                    return;
                 }
                 cursor = page.cursor;
             }
