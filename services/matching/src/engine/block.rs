@@ -12,6 +12,9 @@ use crate::facts::Facts;
 /// thousand records that the ledger writes in one commit.
 const TOGETHER_MAX: usize = 100;
 
+/// Placements that are committed together though they need not be known together.
+const COMMIT: usize = 8;
+
 /// Groups placements: those of one block together, where the first of them stands; every other one alone.
 pub(crate) fn together(placements: Vec<Placement>, facts: &Facts) -> Vec<Vec<Placement>> {
     let mut groups: Vec<Vec<Placement>> = Vec::new();
@@ -30,6 +33,26 @@ pub(crate) fn together(placements: Vec<Placement>, facts: &Facts) -> Vec<Vec<Pla
         }
     }
     groups
+}
+
+/// Puts groups of placements into commits, in order: a few at a time, so that the most urgent do not wait for many to be
+/// written. A block has a commit of its own, unless it is small.
+pub(super) fn in_commits(groups: Vec<Vec<Placement>>) -> Vec<Vec<Vec<Placement>>> {
+    let mut commits: Vec<Vec<Vec<Placement>>> = Vec::new();
+    let mut room = 0;
+    for group in groups {
+        match commits.last_mut().filter(|_| group.len() <= room) {
+            Some(commit) => {
+                room -= group.len();
+                commit.push(group);
+            }
+            None => {
+                room = COMMIT.saturating_sub(group.len());
+                commits.push(vec![group]);
+            }
+        }
+    }
+    commits
 }
 
 /// Returns the first block that a placement takes anything of.

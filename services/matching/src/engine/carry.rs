@@ -1,11 +1,16 @@
-//! Carrying out what was decided: one commit each, bound to the lease and to the versions of what was looked at.
+//! Carrying out what was decided: in commits bound to the lease and to the versions of what was looked at.
+//!
+//! Placements that are planned together are committed together, in the order of the plan: each with its explanation, and each
+//! bound to what it rests on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fallow_api::status::Failure;
 use fallow_domain::calendar::WorkingCalendar;
-use fallow_domain::ids::{ProposalId, TransferId};
+use fallow_domain::ids::{OfferId, ProposalId, TransferId};
+use fallow_domain::offer::{Freshness, Offer, OfferState};
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_host::telemetry::{continue_trace, link_trace, traceparent};
@@ -21,9 +26,17 @@ use tracing::{Instrument as _, Span};
 use super::chores::Chore;
 use super::kept::Kept;
 use super::lease::Lease;
-use super::plan::{Placement, Suggest};
+use super::parts::{Shelf, shelf};
+use super::plan::Placement;
 use super::{PROPOSE, actor, by_engine, of_chore, of_placement};
 use crate::facts::Facts;
+
+/// How often placements are committed together of which others changed something, before each is committed for itself.
+const TRIES: usize = 3;
+/// Needs that the span of a commit names at most.
+const NAMED_MAX: usize = 16;
+/// Units more than a trust's reserve and what is taken of it that the offers read must show: others may take some meanwhile.
+const SPARE: u64 = 8;
 
 /// What carries decisions out: the ledger, the right to act, and what the decisions rest on.
 pub(super) struct Carrier<'a> {
@@ -36,6 +49,16 @@ pub(super) struct Carrier<'a> {
     written: HashMap<Key, Revision>,
     /// The region's record.
     regions: Vec<Key>,
+}
+
+/// What a commit of placements is decided on.
+struct Reads {
+    /// Everything that is read.
+    all: BTreeSet<Key>,
+    /// What must be as it was when that was planned.
+    bound: Vec<Key>,
+    /// What it came about by: its needs and offers.
+    causes: Vec<Key>,
 }
 
 /// What came of it.
@@ -78,25 +101,44 @@ impl<'a> Carrier<'a> {
         let span = tracing::info_span!("engine_chore", verb, record = %root);
         self.continue_from(&span, std::slice::from_ref(&root));
         let decide = |read: &Records| of_chore(chore, read, &by, at);
-        self.commit(verb, &span, first, &bound, Some(root), decide).await
+        self.commit(verb, &span, first, &bound, (Some(root), &mut Vec::new()), decide).await
     }
 
-    /// Carries out placements that are to be known together; where that cannot be, each for itself.
+    /// Carries out groups of placements in one commit, in order: a flush of the store's log and a look of everybody's picture
+    /// for all of them. What has changed meanwhile is left out, and so is what a rule refuses; where that does not help, each is
+    /// carried out for itself.
     ///
     /// # Errors
     /// The store's troubles.
-    pub(super) async fn place_together(
+    pub(super) async fn place_many(
         &mut self,
-        placements: &[Placement],
+        groups: &[Vec<Placement>],
         kept: &Kept,
     ) -> Result<Carried, Failure> {
-        let carried = self.place(placements, kept).await?;
-        if carried != Carried::Skipped || placements.len() == 1 {
-            return Ok(carried);
+        let mut left: Vec<&[Placement]> = groups.iter().map(Vec::as_slice).collect();
+        for _ in 0..TRIES {
+            let mut changed = Vec::new();
+            match self.place(&left, kept, &mut changed).await? {
+                Carried::Skipped if left.len() > 1 && !changed.is_empty() => {}
+                Carried::Skipped => break,
+                carried => return Ok(carried),
+            }
+            let has_changed = |group: &[Placement]| {
+                let reads = self.reads(&[group], kept);
+                reads.is_none_or(|reads| reads.bound.iter().any(|key| changed.contains(key)))
+            };
+            // What is left of a block is carried out one by one, in its turn.
+            if left.iter().any(|group| group.len() > 1 && has_changed(group)) {
+                break;
+            }
+            left.retain(|group| !has_changed(group));
+            if left.is_empty() {
+                return Ok(Carried::Skipped);
+            }
         }
         let mut is_done = false;
-        for placement in placements {
-            match self.place(std::slice::from_ref(placement), kept).await? {
+        for group in left {
+            match self.place_together(group, kept).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),
@@ -105,70 +147,134 @@ impl<'a> Carrier<'a> {
         Ok(if is_done { Carried::Done } else { Carried::Skipped })
     }
 
-    /// Carries out placements: what gives way and what is suggested, in one commit.
-    async fn place(&mut self, placements: &[Placement], kept: &Kept) -> Result<Carried, Failure> {
+    /// Carries out placements that are to be known together; where that cannot be, each for itself.
+    async fn place_together(&mut self, placements: &[Placement], kept: &Kept) -> Result<Carried, Failure> {
+        let carried = self.place(&[placements], kept, &mut Vec::new()).await?;
+        if carried != Carried::Skipped || placements.len() == 1 {
+            return Ok(carried);
+        }
+        let mut is_done = false;
+        for placement in placements {
+            match self.place(&[std::slice::from_ref(placement)], kept, &mut Vec::new()).await? {
+                Carried::Done => is_done = true,
+                Carried::Skipped => {}
+                Carried::LeaseLost => return Ok(Carried::LeaseLost),
+            }
+        }
+        Ok(if is_done { Carried::Done } else { Carried::Skipped })
+    }
+
+    /// Carries out groups of placements, what gives way and what is suggested, in one commit, but for the groups that a rule
+    /// refuses. Tells in `changed` what is no longer as it was looked at, where that is why nothing is done.
+    async fn place(
+        &mut self,
+        groups: &[&[Placement]],
+        kept: &Kept,
+        changed: &mut Vec<Key>,
+    ) -> Result<Carried, Failure> {
         let (by, at) = (actor(), self.facts.at);
         let facts = self.facts.clone();
+        let Some(Reads { all, bound, causes }) = self.reads(groups, kept) else {
+            return Ok(Carried::Skipped);
+        };
+        let needs = groups.iter().flat_map(|group| group.iter()).map(|placement| placement.need.as_str());
+        let needs: Vec<&str> = needs.take(NAMED_MAX).collect();
+        let span = tracing::info_span!("propose", need = needs.join(" "), revision = facts.revision.0);
+        self.continue_from(&span, &causes);
+        let ids_of = |placement: &Placement| placement.suggest.iter().map(|_| fresh_ids()).collect();
+        let ids = groups
+            .iter()
+            .map(|group| group.iter().map(ids_of).collect())
+            .collect::<Result<Vec<Vec<Vec<_>>>, _>>()?;
+        let calendar = self.calendar;
+        let decide = |read: &Records| {
+            let mut working = read.clone();
+            let (mut changes, mut refused) = (Records::default(), None);
+            for (group, ids) in groups.iter().zip(&ids) {
+                let (mut after, mut of_group) = (working.clone(), Records::default());
+                let mut placed = group.iter().zip(ids).map(|(placement, ids)| {
+                    let change = of_placement(placement, ids, &after, (&facts.region, calendar), &by, at)?;
+                    after.apply(change.clone());
+                    of_group.apply(change);
+                    Ok(())
+                });
+                match placed.try_for_each(|done: Result<(), Refusal>| done) {
+                    Ok(()) => {
+                        changes.apply(of_group);
+                        working = after;
+                    }
+                    Err(refusal) => refused = Some(refusal),
+                }
+            }
+            match refused {
+                Some(refusal) if changes.is_empty() => Err(refusal),
+                Some(_) | None => Ok(changes),
+            }
+        };
+        self.commit(PROPOSE, &span, all.into_iter().collect(), &bound, (None, changed), decide).await
+    }
+
+    /// Returns what placements must be read with; `None` when a need or an offer is gone.
+    fn reads(&self, groups: &[&[Placement]], kept: &Kept) -> Option<Reads> {
+        let facts = &self.facts;
         let mut bound: BTreeSet<Key> = self.regions.iter().cloned().collect();
         // Read, but not as they were when planned: any free units above the reserve will do.
         let mut also: BTreeSet<Key> = [lease_key()].into();
         let mut causes: Vec<Key> = Vec::new();
-        for placement in placements {
-            if self.read_for(placement, kept, &mut bound, &mut also, &mut causes).is_none() {
-                return Ok(Carried::Skipped);
+        let mut wanted: BTreeMap<Shelf, u64> = BTreeMap::new();
+        for placement in groups.iter().copied().flatten() {
+            let need = facts.needs.get(&placement.need)?;
+            bound.extend([need_key(&need.id), trust_key(need.trust)]);
+            bound.extend(placement.supersede.iter().map(proposal_key));
+            causes.push(need_key(&need.id));
+            for suggest in &placement.suggest {
+                for offer in suggest.offers() {
+                    let offer = facts.offers.get(offer)?;
+                    bound.extend([
+                        offer_key(&offer.id),
+                        trust_key(offer.trust),
+                        decline_key(&need.id, &offer.id),
+                    ]);
+                    causes.push(offer_key(&offer.id));
+                    *wanted.entry(shelf(offer)).or_default() += u64::from(suggest.units.get());
+                }
             }
+            for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
+                also.extend(hold.offers().map(offer_key).chain([need_key(&hold.need)]));
+            }
+        }
+        for (shelf, units) in wanted {
+            also.extend(self.reads_of(&shelf, units, kept));
         }
         also.extend(bound.iter().cloned());
-        let needs: Vec<&str> = placements.iter().map(|placement| placement.need.as_str()).collect();
-        let span = tracing::info_span!("propose", need = needs.join(" "), revision = facts.revision.0);
-        self.continue_from(&span, &causes);
-        let ids = placements
-            .iter()
-            .map(|placement| placement.suggest.iter().map(|_| fresh_ids()).collect())
-            .collect::<Result<Vec<Vec<_>>, _>>()?;
-        let calendar = self.calendar;
-        let bound: Vec<Key> = bound.into_iter().collect();
-        let decide = |read: &Records| {
-            let mut working = read.clone();
-            let mut changes = Records::default();
-            for (placement, ids) in placements.iter().zip(&ids) {
-                let change = of_placement(placement, ids, &working, (&facts.region, calendar), &by, at)?;
-                working.apply(change.clone());
-                changes.apply(change);
-            }
-            Ok(changes)
-        };
-        self.commit(PROPOSE, &span, also.into_iter().collect(), &bound, None, decide).await
+        Some(Reads { all: also, bound: bound.into_iter().collect(), causes })
     }
 
-    /// Adds what a placement must be read with; `None` when its need or an offer is gone.
-    fn read_for(
-        &self,
-        placement: &Placement,
-        kept: &Kept,
-        bound: &mut BTreeSet<Key>,
-        also: &mut BTreeSet<Key>,
-        causes: &mut Vec<Key>,
-    ) -> Option<()> {
+    /// The offers of a shelf that show that so many units leave its trust what it keeps for itself: the fullest, and no more
+    /// than it takes, for each may change meanwhile and have the commit fail. What the others have can only add to it. None
+    /// where the trust keeps nothing; all of them where they hardly are enough.
+    fn reads_of(&self, shelf: &Shelf, units: u64, kept: &Kept) -> Vec<Key> {
         let facts = &self.facts;
-        let need = facts.needs.get(&placement.need)?;
-        bound.extend([need_key(&need.id), trust_key(need.trust)]);
-        bound.extend(placement.supersede.iter().map(proposal_key));
-        causes.push(need_key(&need.id));
-        for offer in placement.suggest.iter().flat_map(Suggest::offers) {
-            let offer = facts.offers.get(offer)?;
-            bound.extend([offer_key(&offer.id), trust_key(offer.trust), decline_key(&need.id, &offer.id)]);
-            causes.push(offer_key(&offer.id));
-            let key = offer.resource.key();
-            // Where a trust keeps nothing for itself, what else it has left says nothing of this hold.
-            if !facts.region.reserve(offer.trust, &key).is_zero() {
-                also.extend(kept.shelf(&(offer.trust, key)).map(offer_key));
+        let reserve = u64::from(facts.region.reserve(shelf.0, &shelf.1).get());
+        if reserve == 0 {
+            return Vec::new();
+        }
+        let counts = |offer: &&Arc<Offer>| {
+            offer.state == OfferState::Open && offer.freshness(facts.at) != Freshness::Stale
+        };
+        let offers = kept.shelf(shelf).filter_map(|id| facts.offers.get(id)).filter(counts);
+        let mut fullest: Vec<(Reverse<u32>, &OfferId)> =
+            offers.map(|offer| (Reverse(offer.figures.free().get()), &offer.id)).collect();
+        fullest.sort_unstable();
+        let (wanted, mut found, mut few) = (reserve + units + SPARE, 0, Vec::new());
+        for (Reverse(free), id) in fullest {
+            few.push(offer_key(id));
+            found += u64::from(free);
+            if found >= wanted {
+                return few;
             }
         }
-        for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
-            also.extend(hold.offers().map(offer_key).chain([need_key(&hold.need)]));
-        }
-        Some(())
+        kept.shelf(shelf).map(offer_key).collect()
     }
 
     /// The records that say whether a held pair is still eligible.
@@ -181,15 +287,15 @@ impl<'a> Carrier<'a> {
         ground
     }
 
-    /// Commits what is decided on the records read, if the lease and everything in `bound` are as they were looked at.
-    /// `root` names the record whose neighbours must all be read.
+    /// Commits what is decided on the records read, if the lease and everything in `bound` are as they were looked at: what is
+    /// not is told in `changed`. `root` names the record whose neighbours must all be read.
     async fn commit(
         &mut self,
         verb: &'static str,
         span: &Span,
         first: Vec<Key>,
         bound: &[Key],
-        root: Option<Key>,
+        (root, changed_since): (Option<Key>, &mut Vec<Key>),
         decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
     ) -> Result<Carried, Failure> {
         let decided_at = Some(self.facts.revision);
@@ -205,7 +311,9 @@ impl<'a> Carrier<'a> {
                     is_lost = true;
                     return Err(changed());
                 }
-                if expected.iter().any(|(key, revision)| view.revision(key) != *revision) {
+                let differ = expected.iter().filter(|(key, revision)| view.revision(key) != *revision);
+                *changed_since = differ.map(|(key, _)| (*key).clone()).collect();
+                if !changed_since.is_empty() {
                     return Err(changed());
                 }
                 if let Some(root) = &root {
@@ -224,9 +332,7 @@ impl<'a> Carrier<'a> {
         match done {
             Ok(done) => {
                 if done.revision != Revision::ABSENT {
-                    for key in written {
-                        self.written.insert(key, done.revision);
-                    }
+                    self.written.extend(written.into_iter().map(|key| (key, done.revision)));
                 }
                 Ok(Carried::Done)
             }

@@ -2,7 +2,7 @@
 //!
 //! It follows the log, which goes one way. A change of the picture changes what is kept in memory (`kept`), and with it the
 //! kept plan; what that touches is decided purely, each part of the region for itself (`parts`, `chores`, `plan`,
-//! `better`); the decisions are carried out one commit at a time (`carry`), and come back by the log. Then the engine
+//! `better`); the decisions are carried out in commits (`carry`), and come back by the log. Then the engine
 //! sleeps until something changes or the next deadline comes. Losing a race is normal: it looks again. What was missed
 //! altogether is made good by starting again from everything (`follow`).
 
@@ -37,6 +37,7 @@ use fallow_live::call::new_id;
 use fallow_live::mutate::Mutation;
 use jiff::{SignedDuration, Timestamp};
 
+use block::in_commits;
 pub(crate) use block::together;
 pub(crate) use carry::fresh_ids;
 pub use changes::{of_chore, of_placement};
@@ -362,8 +363,8 @@ impl Engine {
     ) -> Result<Carried, Failure> {
         let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
         let mut is_done = false;
-        for group in together(placements, &carrier.facts) {
-            match carrier.place_together(&group, follower.kept()).await? {
+        for groups in in_commits(together(placements, &carrier.facts)) {
+            match carrier.place_many(&groups, follower.kept()).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),
