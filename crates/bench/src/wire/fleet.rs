@@ -95,8 +95,8 @@ impl Ground {
             let port = if at == 0 { port } else { 0 };
             command.env(format!("FALLOW__LISTEN__{}", role.to_uppercase()), port.to_string());
         }
-        command.env("FALLOW__REGION__FILE", &self.region).env("FALLOW__REGION__ID", &self.region_id);
-        command.env("FALLOW__IDENTITY__ISSUER_KEYS_FILE", self.folder.path().join("issuer-keys.json"));
+        command.env("FALLOW__REGION__FILE", &self.region);
+        self.identify(&mut command);
         command.env("FALLOW__IDENTITY__SIGNING_KEY_FILE", self.folder.path().join("signing-key.pem"));
         command.env("FALLOW__TELEMETRY__LOG_FILTER", "error");
         if lanes == Lanes::Open {
@@ -113,6 +113,26 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// Starts a bare handler.
+    fn bare(&self, name: &str, token: &str, followed: bool) -> Result<Served> {
+        let port = free_port()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["wire-bare", "--url", &self.redis.url(), "--port", &port.to_string()]);
+        if followed {
+            command.arg("--followed");
+        }
+        self.identify(&mut command);
+        start(command, port, token, &self.folder.path().join(name))
+    }
+
+    /// Tells a process whose credentials it is to believe.
+    fn identify(&self, command: &mut Command) {
+        command.env("FALLOW__REGION__ID", &self.region_id);
+        command.env("FALLOW__IDENTITY__ISSUER_KEYS_FILE", self.folder.path().join("issuer-keys.json"));
+    }
+}
+
 /// Whether callers are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lanes {
@@ -122,12 +142,16 @@ pub(crate) enum Lanes {
     Open,
 }
 
-/// Two processes of the same services, and the bare handler.
+/// Two processes of the same services, and the bare handlers.
 pub(crate) struct Fleet {
     pub(crate) capacity: Served,
     /// Another process of the same services.
     pub(crate) other: Served,
     pub(crate) bare: Served,
+    /// The bare handler that verifies credentials and follows its region.
+    pub(crate) followed: Served,
+    /// The other follower of that region.
+    _follower: Served,
     _ground: Ground,
 }
 
@@ -138,14 +162,16 @@ impl Fleet {
         let token = ground.token("ZA1")?;
         let serve = |name| ground.serve(name, &["capacity", "monitor"], &token, Lanes::Open);
         let (capacity, other) = (serve("one")?, serve("other")?);
-        let port = free_port()?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["wire-bare", "--url", &ground.redis.url(), "--port", &port.to_string()]);
-        let bare = start(command, port, &token, &ground.folder.path().join("bare"))?;
+        let bare = ground.bare("bare", &token, false)?;
+        let (followed, follower) =
+            (ground.bare("followed", &token, true)?, ground.bare("follower", &token, true)?);
         for served in [&capacity, &other] {
             ready(served).await?;
         }
-        Ok(Fleet { capacity, other, bare, _ground: ground })
+        for served in [&bare, &followed, &follower] {
+            listens(served).await?;
+        }
+        Ok(Fleet { capacity, other, bare, followed, _follower: follower, _ground: ground })
     }
 }
 
@@ -165,6 +191,18 @@ pub(crate) async fn ready(served: &Served) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     bail!("{} did not serve within a minute", served.address)
+}
+
+/// Waits until a bare handler listens.
+async fn listens(served: &Served) -> Result<()> {
+    let address = served.address.trim_start_matches("http://");
+    for _ in 0..600 {
+        if tokio::net::TcpStream::connect(address).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("{} did not listen within a minute", served.address)
 }
 
 fn free_port() -> Result<u16> {

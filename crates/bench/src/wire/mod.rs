@@ -1,5 +1,5 @@
 //! `fallow-bench wire`: services as processes over a durable Redis, by gRPC, beside a bare handler that runs the same
-//! script: goals L1 to L4.
+//! script, and one that also does what no service can leave out: goals L1 to L4.
 
 pub(crate) mod abuse;
 mod bare;
@@ -63,6 +63,9 @@ pub(crate) struct BareOptions {
     /// The port of this machine on which it listens.
     #[arg(long)]
     port: u16,
+    /// Also verify the caller's credential and follow the region, as a service does.
+    #[arg(long)]
+    followed: bool,
 }
 
 /// Measures, and prints the medians.
@@ -75,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Serves the bare handler until it is killed.
 pub(crate) fn run_bare(options: &BareOptions) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(bare::serve(&options.url, options.port))
+    runtime.block_on(bare::serve(&options.url, options.port, options.followed))
 }
 
 async fn measure(options: &Options) -> Result<Vec<Figure>> {
@@ -102,6 +105,8 @@ async fn of_fleet(options: &Options) -> Result<Vec<Figure>> {
         for at_once in [1, 32, 256] {
             let calls = options.calls / if at_once == 1 { 10 } else { 1 };
             figures.push(feed::publish("PublishOffer, a bare handler", &fleet.bare, at_once, calls).await?);
+            let what = "PublishOffer, a bare handler with a credential and two followers";
+            figures.push(feed::publish(what, &fleet.followed, at_once, calls).await?);
             figures.push(feed::publish("PublishOffer, the service", &fleet.capacity, at_once, calls).await?);
         }
         figures.push(feed::stream(&fleet.capacity, options.calls * 2).await?);
