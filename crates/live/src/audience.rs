@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use fallow_ledger::RecordKind;
-use fallow_ledger::picture::{Applied, Picture};
+use fallow_ledger::picture::{Applied, Picture, WATCHER_BUFFER};
 
-/// So many of the latest changes are kept for the watchers of an audience that come to them a little later than the
-/// first; who is further behind writes for itself.
-const KEPT: usize = 256;
+/// So many of the latest changes are kept for the watchers of an audience that come to them later than the first: as many
+/// as a watcher may be behind. Were they fewer, a thousand watchers that a busy moment held up would each write for
+/// themselves, just then.
+const KEPT: usize = WATCHER_BUFFER;
 /// Of so many bytes together at most: a whole state of a thousand offers makes most of a megabyte.
 const KEPT_BYTES: usize = 1024 * 1024;
 
