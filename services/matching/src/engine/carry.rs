@@ -389,3 +389,6 @@ pub(crate) fn fresh_ids() -> Result<(ProposalId, TransferId), Failure> {
     };
     Ok((ProposalId::parse(&new_id()).map_err(bad)?, TransferId::parse(&new_id()).map_err(bad)?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,12 +208,14 @@ async fn another_engine_is_found_out() {
 #[tokio::test]
 async fn what_the_log_passed_over_is_found() {
     let world = World::new().await;
-    world.beds("ZA1", "a", 1).await;
-    world.beds("ZA2", "b", 1).await;
-    world.need("ZA4", "first", Priority::P1A).await;
-    world.need("ZA4", "second", Priority::P3).await;
+    world.beds("ZA1", "a", 9).await;
+    // One more than a commit takes: the last has one of its own.
+    let held: Vec<String> = (0..9).map(|case| format!("n{case} -> a")).collect();
+    for case in 0..9 {
+        world.need("ZA4", &format!("n{case}"), Priority::P2).await;
+    }
     let engine = world.engine();
-    world.until_held(&["first -> a", "second -> b"]).await;
+    world.until_held(&held.iter().map(String::as_str).collect::<Vec<_>>()).await;
     engine.kill().await;
     let log = log_of(&world).await;
     assert_eq!(texts(&world, &log, Decider::default()), Vec::<String>::new());
