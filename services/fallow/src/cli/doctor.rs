@@ -5,6 +5,7 @@ mod certificate;
 mod probe;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -205,7 +206,13 @@ async fn endpoints(session: &Session<'_>, findings: &mut Findings) -> Result<(),
     for address in addresses {
         let place = bundle::place(address);
         if !address.starts_with("https:") {
-            findings.ok("endpoint", format!("{place}  not encrypted"));
+            let told = format!("{place}  not encrypted");
+            if stays_here(address) {
+                findings.ok("endpoint", told);
+            } else {
+                let next = "ask who runs it for an https address: on the way, anybody reads the credential";
+                findings.warn("endpoint", told, next);
+            }
             continue;
         }
         let begun = Instant::now();
@@ -241,6 +248,13 @@ async fn endpoints(session: &Session<'_>, findings: &mut Findings) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Says whether what is sent to an address never leaves this machine.
+fn stays_here(address: &str) -> bool {
+    let Ok(uri) = address.parse::<tonic::transport::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Asks each service for its health, and whether changes are taken.
@@ -388,4 +402,23 @@ fn feed(trust: &TrustSituation, now: Timestamp, findings: &mut Findings) {
     let told = format!("{} of {} offers are stale{since}", trust.offers_stale, trust.offers);
     let next = format!("fallow feed show {}", trust.trust);
     findings.warn(format!("feed {}", trust.trust), told, &next);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_loopback_needs_no_encryption() {
+        for (address, stays) in [
+            ("http://127.0.0.1:7431", true),
+            ("http://[::1]:7431", true),
+            ("http://LocalHost:7431", true),
+            ("http://192.0.2.7:7431", false),
+            ("http://localhost.nv.example:7431", false),
+            ("http://fallow.nv.example", false),
+        ] {
+            assert_eq!(stays_here(address), stays, "{address}");
+        }
+    }
 }

@@ -97,7 +97,9 @@ pub(crate) enum LedgerError {
     Settings(#[from] ConfigError),
     #[error("the settings cannot be used")]
     Start(#[from] StartError),
-    #[error("store.kind must be redis")]
+    #[error(
+        "store.kind must be redis: name settings that say so with --config FILE, or set FALLOW__STORE__KIND=redis"
+    )]
     Embedded,
     #[error("the store")]
     Store(#[from] Trouble),

@@ -84,7 +84,7 @@ fn need(request: &Value, now: Timestamp) -> Result<Need, Vec<Wrong>> {
         None => wrong("code", format!("needs a coding of {RESOURCES}, such as bed/cc_adult/2")),
         Some(key) => match resource(key) {
             Ok(found) => need.resource = Some(found),
-            Err(said) => wrong("code", said),
+            Err(said) => wrong("code", format!("is no resource: {said}")),
         },
     }
     if let Some(found) = &mut need.resource {
@@ -119,12 +119,12 @@ fn need(request: &Value, now: Timestamp) -> Result<Need, Vec<Wrong>> {
     let needed_by = crate::cli::time::from_wire(need.needed_by);
     match (named.map(codes::parse::<Priority>), needed_by) {
         (Some(Ok(named)), _) => need.priority = named.into(),
-        (Some(Err(said)), _) => wrong("category", said),
+        (Some(Err(said)), _) => wrong("category", format!("is no band: {said}")),
         (None, Some(by)) => need.priority = band(by, now).into(),
         (None, None) if end.is_some() => {}
         (None, None) => wrong(
             "occurrenceDateTime",
-            "how urgent is it? Give a time, or a category of urn:fallow:v1:priority".to_owned(),
+            "is missing: how urgent is it? Give a time, or a category of urn:fallow:v1:priority".to_owned(),
         ),
     }
     let site = request["locationReference"][0]["reference"].as_str().unwrap_or_default();
@@ -135,7 +135,7 @@ fn need(request: &Value, now: Timestamp) -> Result<Need, Vec<Wrong>> {
     if let Some(minutes) = minutes {
         match minutes["valueInteger"].as_i64().filter(|minutes| *minutes > 0) {
             Some(minutes) => need.minutes_per_case = minutes,
-            None => wrong("extension", format!("{MINUTES} must be a whole number of minutes")),
+            None => wrong("extension", format!("{MINUTES} must be a whole number of minutes, at least 1")),
         }
     }
     if faults.is_empty() { Ok(need) } else { Err(faults) }

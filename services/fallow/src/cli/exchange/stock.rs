@@ -69,28 +69,36 @@ impl Stock<'_> {
         self.offers.iter().filter_map(|offer| offer.figures).map(|figures| figures.short).sum()
     }
 
-    /// Returns what has to be said of the offers that are not counted, one line each, in their order.
+    /// Returns what has to be said of the offers that are not counted: a line for each that is stale or suspended, in their
+    /// order, and one for all that begin later.
     pub(super) fn not_counted(&self, at: Timestamp, show: &dyn Fn(Timestamp) -> String) -> Vec<String> {
-        let line = |offer: &&Offer| {
+        let (mut lines, mut later) = (Vec::new(), Vec::new());
+        for offer in &self.offers {
             let free = offer.figures.unwrap_or_default().free;
-            let reported = from_wire(offer.reported_at).map_or_else(|| "an unknown time".to_owned(), show);
-            Some(match apart(offer, at)? {
-                Apart::Stale => {
+            match apart(offer, at) {
+                None | Some(Apart::Over) => {}
+                Some(Apart::Stale) => {
                     let cadence = offer.cadence.unwrap_or_default();
                     let minutes = SignedDuration::new(cadence.seconds, cadence.nanos).as_mins();
-                    format!(
+                    let reported = from_wire(offer.reported_at);
+                    let reported = reported.map_or_else(|| "an unknown time".to_owned(), show);
+                    lines.push(format!(
                         "STALE, not counted: {free} free when last reported at {reported}, promised every {minutes} min"
-                    )
+                    ));
                 }
-                Apart::Suspended => format!("SUSPENDED, not counted: {free} free, no new holds"),
-                Apart::Later => {
+                Some(Apart::Suspended) => {
+                    lines.push(format!("SUSPENDED, not counted: {free} free, no new holds"));
+                }
+                Some(Apart::Later) => {
                     let from = from_wire(offer.window.and_then(|window| window.from));
-                    format!("not counted yet: {free} free from {}", from.map(show).unwrap_or_default())
+                    later.push(format!("{free} free from {}", from.map(show).unwrap_or_default()));
                 }
-                Apart::Over => return None,
-            })
-        };
-        self.offers.iter().filter_map(line).collect()
+            }
+        }
+        if !later.is_empty() {
+            lines.push(format!("not counted yet: {}", later.join(", ")));
+        }
+        lines
     }
 }
 

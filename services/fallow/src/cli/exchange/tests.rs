@@ -55,6 +55,15 @@ fn offers() -> Vec<Offer> {
         Offer { state: offer::State::Withdrawn.into(), ..bed("gone") },
         Offer {
             window: Some(Window { from: at("2026-11-26T13:30:00Z"), until: at("2026-11-26T17:30:00Z") }),
+            resource: theatre
+                .resource
+                .clone()
+                .map(|resource| Resource { specialties: specialties.clone(), ..resource }),
+            ..theatre.clone()
+        },
+        Offer {
+            id: "t2".into(),
+            window: Some(Window { from: at("2026-11-27T13:30:00Z"), until: at("2026-11-27T17:30:00Z") }),
             resource: theatre.resource.clone().map(|resource| Resource { specialties, ..resource }),
             ..theatre
         },
@@ -308,7 +317,7 @@ fn a_report_counts_what_can_be_proposed_and_says_what_is_stale() {
     assert_eq!(session.at("have:capacity/edxl-ct:Value").text, "Inactive");
     assert_eq!(
         session.at("have:serviceStatus/have:comment").text,
-        "not counted yet: 2 free from 2026-11-26T13:30:00+00:00"
+        "not counted yet: 2 free from 2026-11-26T13:30:00+00:00, 2 free from 2026-11-27T13:30:00+00:00"
     );
 
     let scanner = unknown.at("have:serviceList/have:serviceListItem");
