@@ -42,6 +42,9 @@ enum Task {
     Wire(wire::Options),
     /// Measures what others notice while a caller floods a service.
     WireAbuse(wire::abuse::Options),
+    /// Does the harm; `wire-abuse` starts it.
+    #[command(hide = true)]
+    WireAttack(wire::attack::Options),
     /// Measures what one service weighs, and how soon it serves again with many live offers.
     Restart(wire::restart::Options),
     /// Serves the bare handler; `wire` starts it.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Ledger(options) => ledger::run(&options),
         Task::Wire(options) => wire::run(&options),
         Task::WireAbuse(options) => wire::abuse::run(&options),
+        Task::WireAttack(options) => wire::attack::run(&options),
         Task::Restart(options) => wire::restart::run(&options),
         Task::WireBare(options) => wire::run_bare(&options),
     };

@@ -1,6 +1,6 @@
 //! `cargo xtask bench wire-abuse`: what other trusts notice of a caller that does harm.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde::Deserialize;
 
@@ -16,21 +16,27 @@ const BESIDE_A_FLOOD: f64 = 2.0;
 /// Options of `cargo xtask bench wire-abuse`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often everything is measured; the table shows medians.
+    /// How many pairs, quiet and beside harm, are measured of each sort; the table shows medians.
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
     /// How long each part is measured, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     seconds: u64,
 }
 
-/// One measurement, as `fallow-bench` prints it.
+/// What the others notice of one sort of harm, as `fallow-bench` prints it.
 #[derive(Deserialize)]
-struct Figure {
+struct Beside {
     what: String,
+    quiet_p50_us: f64,
+    quiet_p99_us: f64,
     p50_us: f64,
     p99_us: f64,
-    server_us: f64,
+    of_quiet: [f64; 3],
+    sent: f64,
+    refused: f64,
+    ended: f64,
+    service_ms: [f64; 2],
 }
 
 /// Measures, and prints one table with what was promised.
@@ -42,23 +48,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (rounds, seconds) = (options.rounds.to_string(), options.seconds.to_string());
     let fallow = fallow.to_string_lossy();
     let asked = ["wire-abuse", "--fallow", &fallow, "--rounds", &rounds, "--seconds", &seconds];
-    let figures: Vec<Figure> = ours(&release.join("fallow-bench"), &asked)?;
-    let quiet = figures.first().context("nothing was measured")?.p99_us;
-    println!("{}; medians of {rounds}", machine::described());
-    let mut table = Table::new(&["", "p50 µs", "p99 µs", "of the quiet p99", "at most", "server µs each"]);
-    for (at, figure) in figures.iter().enumerate() {
-        let bound = match at {
-            0 => String::new(),
-            1 => BESIDE_NOISE.to_string(),
-            _ => BESIDE_A_FLOOD.to_string(),
-        };
+    let all: Vec<Beside> = ours(&release.join("fallow-bench"), &asked)?;
+    println!("{}; medians of {rounds} pairs of {seconds} s", machine::described());
+    let head =
+        ["beside", "quiet p50, p99 µs", "p50, p99 µs", "p99 of quiet", "at most", "sent/s", "refused/s"];
+    let mut table = Table::new(&[&head[..], &["ended/s", "service ms/s"]].concat());
+    for (at, one) in all.iter().enumerate() {
+        let bound = if at == 0 { BESIDE_NOISE } else { BESIDE_A_FLOOD };
+        let two = |first: f64, second: f64| format!("{}, {}", digits(first), digits(second));
+        let [middle, least, most] = one.of_quiet;
         table.row(vec![
-            figure.what.clone(),
-            digits(figure.p50_us),
-            digits(figure.p99_us),
-            format!("{:.2}", figure.p99_us / quiet),
-            bound,
-            digits(figure.server_us),
+            one.what.clone(),
+            two(one.quiet_p50_us, one.quiet_p99_us),
+            two(one.p50_us, one.p99_us),
+            format!("{middle:.2} ({least:.2} to {most:.2})"),
+            bound.to_string(),
+            digits(one.sent),
+            digits(one.refused),
+            digits(one.ended),
+            two(one.service_ms[0], one.service_ms[1]),
         ]);
     }
     println!("{}", table.text());

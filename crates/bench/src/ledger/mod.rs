@@ -129,7 +129,8 @@ pub(crate) fn medians(rounds: &[Vec<Figure>]) -> Vec<Figure> {
     figures.collect()
 }
 
-fn middle(values: impl Iterator<Item = f64>) -> f64 {
+/// Returns the median of some values.
+pub(crate) fn middle(values: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)

@@ -2,6 +2,7 @@
 //! script, and one that also does what no service can leave out: goals L1 to L4.
 
 pub(crate) mod abuse;
+pub(crate) mod attack;
 mod bare;
 mod feed;
 mod fleet;
