@@ -132,12 +132,15 @@ impl<'a> Gate<'a> {
 
     /// Says whether nothing objects to where a need comes from. Cheaper than reading the need, and rules out most.
     pub(crate) fn is_open_to(&mut self, whence: Whence) -> bool {
-        let Self { problem, setting, offer, .. } = *self;
         let Whence { trust, site, limit } = whence;
+        self.may_ask(trust) && !is_too_far(self.ways.minutes(self.problem, site, self.offer.site), limit)
+    }
+
+    /// Says whether any need of a trust may be admitted.
+    pub(crate) fn may_ask(&mut self, trust: TrustCode) -> bool {
+        let Self { problem, setting, offer, .. } = *self;
         let may_ask = || !BETWEEN_TRUSTS.into_iter().any(|code| parts(problem, setting, trust, offer, code));
-        !self.is_closed
-            && *self.may_ask.entry(trust).or_insert_with(may_ask)
-            && !is_too_far(self.ways.minutes(problem, site, offer.site), limit)
+        !self.is_closed && *self.may_ask.entry(trust).or_insert_with(may_ask)
     }
 }
 

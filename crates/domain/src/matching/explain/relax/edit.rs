@@ -212,10 +212,16 @@ impl Explainer<'_> {
         let (mut then, mut now) = (self.gate(offer, lifted), self.gate(offer, &[]));
         let mut askers = Vec::new();
         let asking = self.asking.get(&(its.resource.kind, its.resource.code.clone()));
-        for &demand in asking.into_iter().flat_map(|trusts| trusts.values()).flatten() {
-            let need = self.need(self.model.demands[demand as usize]);
-            if then.admits(need) && !now.admits(need) {
-                askers.push((demand, eligible::burden(self.problem, need, its).total()));
+        for (&trust, demands) in asking.into_iter().flatten() {
+            // Their records lie all over the memory: those of most trusts need not be read.
+            if !then.may_ask(trust) {
+                continue;
+            }
+            for &demand in demands {
+                let need = self.need(self.model.demands[demand as usize]);
+                if then.admits(need) && !now.admits(need) {
+                    askers.push((demand, eligible::burden(self.problem, need, its).total()));
+                }
             }
         }
         askers
