@@ -287,7 +287,8 @@ fn window(check: &mut Check<'_>, wire: Option<&v1::Window>) -> Option<Window> {
     Some(Window { from, until })
 }
 
-/// Parses a window that lies ahead and is not too long.
+/// Parses a window that lies ahead and is not too long. A theatre session and a slot of a test are gone once they have
+/// begun: of them it must be said when that is.
 fn live_window(
     check: &mut Check<'_>,
     wire: Option<&v1::Window>,
@@ -304,6 +305,9 @@ fn live_window(
         check.wrong("window.from", WINDOW, format!("must be at most {AHEAD_DAYS_MAX} days ahead"));
     }
     let is_session = kind.is_some_and(|kind| !kind.is_open_while_it_lasts());
+    if is_session && window.from.is_none() {
+        check.wrong("window.from", REQUIRED, "must say when the session or slot starts");
+    }
     let longest = if is_session { SESSION_DAYS_MAX } else { AHEAD_DAYS_MAX };
     if window.until.duration_since(start) > days(longest) {
         check.wrong("window", WINDOW, format!("must be at most {longest} days long"));

@@ -49,7 +49,8 @@ pub struct Figures {
 /// From when until when an offer can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Window {
-    /// Start. Absent = already begun. At most 400 days ahead.
+    /// Start. Absent = already begun, which a theatre session or diagnostic slot that is published must not leave open. At
+    /// most 400 days ahead.
     #[prost(message, optional, tag = "1")]
     pub from: ::core::option::Option<::prost_types::Timestamp>,
     /// End, after the start, required. A session lasts at most 31 days; a rolling offer may run up to 400 days.

@@ -193,10 +193,24 @@ fn another_trust_is_no_violation_but_forbidden() {
 
 #[test]
 fn a_slot_is_at_most_a_month_long_and_a_rolling_offer_may_run_on() {
-    let until = json!({"until": "2026-12-30T20:00:00Z"});
+    let until = json!({"from": "2026-11-25T08:00:00Z", "until": "2026-12-30T20:00:00Z"});
     let slot = offer(json!({"resource": {"kind": "DIAGNOSTIC", "code": "MRI"}, "window": until.clone()}));
     assert_eq!(wrong(publish(&slot).unwrap_err()), ["offer.window WINDOW"]);
     assert!(publish(&offer(json!({"window": until}))).is_ok());
+}
+
+#[test]
+fn a_session_or_slot_says_when_it_starts_and_nothing_else_must() {
+    let of = |resource: serde_json::Value| publish(&offer(json!({"resource": resource})));
+    for resource in [
+        json!({"kind": "THEATRE", "code": "MAIN", "specialties": ["110"]}),
+        json!({"kind": "DIAGNOSTIC", "code": "MRI"}),
+    ] {
+        assert_eq!(wrong(of(resource.clone()).unwrap_err()), ["offer.window.from REQUIRED"], "{resource}");
+    }
+    for resource in [json!({"kind": "BED", "code": "GA_ADULT"}), json!({"kind": "STAFF", "code": "ODP"})] {
+        assert!(of(resource.clone()).is_ok(), "{resource}");
+    }
 }
 
 #[test]
