@@ -121,6 +121,10 @@ impl<'a> Teller<'a> {
             | What::NeedRaised { .. }
             | What::NeedAgreed { .. }
             | What::NeedEnded { .. }
+            | What::NeedParked { .. }
+            | What::NeedResumed { .. }
+            | What::NeedStands { .. }
+            | What::Asked { .. }
             | What::Proposed(_)
             | What::Answered { .. }
             | What::Extended { .. }
@@ -179,6 +183,10 @@ fn concerns(what: &What) -> (Vec<String>, Vec<String>) {
     }
     match what {
         What::Declared { trust, .. } => (vec![trust.to_string()], Vec::new()),
+        What::Asked { of, by, .. } => {
+            let trusts = [Some(*of), by.filter(|by| by != of)];
+            (trusts.into_iter().flatten().map(|trust| trust.to_string()).collect(), Vec::new())
+        }
         What::Alerted(alert) => (
             alert.trusts.iter().map(ToString::to_string).collect(),
             std::iter::once(alert.id.to_string())
@@ -197,6 +205,9 @@ fn concerns(what: &What) -> (Vec<String>, Vec<String>) {
         | What::NeedRaised { .. }
         | What::NeedAgreed { .. }
         | What::NeedEnded { .. }
+        | What::NeedParked { .. }
+        | What::NeedResumed { .. }
+        | What::NeedStands { .. }
         | What::Proposed(_)
         | What::Answered { .. }
         | What::Extended { .. }

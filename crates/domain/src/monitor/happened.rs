@@ -1,6 +1,7 @@
 //! What happened: the one place where a change of records becomes something that a person would want to know.
 
 mod proposals;
+mod questions;
 
 use jiff::Timestamp;
 
@@ -116,6 +117,15 @@ pub struct Pair {
     pub units: u32,
 }
 
+/// What a trust is asked about what it has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// Whether the figures of its offers are still true.
+    StillTrue,
+    /// Whether its needs still stand.
+    StillStands,
+}
+
 /// Why a decline came late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Late {
@@ -150,6 +160,42 @@ pub enum What {
         need: OfNeed,
         /// How.
         state: NeedState,
+    },
+    /// A home trust put its need aside for a while.
+    NeedParked {
+        /// The need.
+        need: OfNeed,
+        /// When it is to be looked at again.
+        review_at: Option<Timestamp>,
+        /// Why; empty = not said.
+        because: Note,
+    },
+    /// A need that was put aside is looked for again.
+    NeedResumed {
+        /// The need.
+        need: OfNeed,
+    },
+    /// A home trust said that its need still stands.
+    NeedStands {
+        /// The need.
+        need: OfNeed,
+        /// Whether the patient is willing to be treated elsewhere.
+        consented: bool,
+        /// Whether the patient is fit for it.
+        fit: bool,
+    },
+    /// Somebody asked a trust about what it has said.
+    Asked {
+        /// The trust that is asked.
+        of: TrustCode,
+        /// The trust that asks; `None` = who asks stands above trusts.
+        by: Option<TrustCode>,
+        /// What is asked.
+        question: Question,
+        /// About which resource.
+        resource: ResourceKey,
+        /// About how many offers or needs.
+        about: u32,
     },
     /// Units were held for a proposal.
     Proposed(Pair),
@@ -249,7 +295,14 @@ impl What {
     #[must_use]
     pub fn sort(&self) -> Sort {
         match self {
-            Self::NeedRaised { .. } | Self::NeedAgreed { .. } | Self::NeedEnded { .. } => Sort::Need,
+            Self::NeedRaised { .. }
+            | Self::NeedAgreed { .. }
+            | Self::NeedEnded { .. }
+            | Self::NeedParked { .. }
+            | Self::NeedResumed { .. }
+            | Self::NeedStands { .. }
+            | Self::Asked { question: Question::StillStands, .. } => Sort::Need,
+            Self::Asked { question: Question::StillTrue, .. } => Sort::Feed,
             Self::Proposed(_)
             | Self::Answered { .. }
             | Self::Extended { .. }
@@ -269,10 +322,14 @@ impl What {
     #[must_use]
     pub const fn need(&self) -> Option<&OfNeed> {
         match self {
-            Self::NeedRaised { need, .. } | Self::NeedAgreed { need, .. } | Self::NeedEnded { need, .. } => {
-                Some(need)
-            }
-            Self::Proposed(_)
+            Self::NeedRaised { need, .. }
+            | Self::NeedAgreed { need, .. }
+            | Self::NeedEnded { need, .. }
+            | Self::NeedParked { need, .. }
+            | Self::NeedResumed { need }
+            | Self::NeedStands { need, .. } => Some(need),
+            Self::Asked { .. }
+            | Self::Proposed(_)
             | Self::Answered { .. }
             | Self::Extended { .. }
             | Self::ProposalEnded { .. }
@@ -306,6 +363,10 @@ impl What {
             Self::NeedRaised { .. }
             | Self::NeedAgreed { .. }
             | Self::NeedEnded { .. }
+            | Self::NeedParked { .. }
+            | Self::NeedResumed { .. }
+            | Self::NeedStands { .. }
+            | Self::Asked { .. }
             | Self::Declared { .. }
             | Self::ModeSwitched { .. }
             | Self::RegionApplied { .. }
@@ -330,6 +391,10 @@ impl What {
             Self::NeedRaised { .. }
             | Self::NeedAgreed { .. }
             | Self::NeedEnded { .. }
+            | Self::NeedParked { .. }
+            | Self::NeedResumed { .. }
+            | Self::NeedStands { .. }
+            | Self::Asked { .. }
             | Self::Declared { .. }
             | Self::ModeSwitched { .. }
             | Self::RegionApplied { .. }
@@ -344,7 +409,7 @@ impl What {
 /// Returns everything that a change means to people, in the order in which it is told.
 #[must_use]
 pub fn of(step: &Step<'_>) -> Vec<Happened> {
-    let mut found = Vec::new();
+    let mut found = questions::asked(step);
     for item in step.items {
         match item {
             Item::Offer(_, _) => {}
@@ -381,9 +446,15 @@ fn need(step: &Step<'_>, before: Option<&Need>, after: Option<&Need>, found: &mu
     if is_new {
         found.push(What::NeedRaised { need: of_need(after), needed_by: after.needed_by });
     }
+    if let Some(before) = before {
+        found.extend(questions::answered(before, after));
+    }
     let Some(was) = before.map(|before| before.state).or(is_new.then_some(NeedState::Open)) else { return };
     if was == after.state {
         return;
+    }
+    if was == NeedState::OnHold && after.state.takes_part() {
+        found.push(What::NeedResumed { need: of_need(after) });
     }
     match after.state {
         NeedState::Agreed => {
@@ -401,7 +472,16 @@ fn need(step: &Step<'_>, before: Option<&Need>, after: Option<&Need>, found: &mu
         | NeedState::ResolvedOutside => {
             found.push(What::NeedEnded { need: of_need(after), state: after.state });
         }
-        NeedState::Open | NeedState::Proposed | NeedState::PartAgreed | NeedState::OnHold => {}
+        NeedState::OnHold => found.push(What::NeedParked {
+            need: of_need(after),
+            review_at: after.review_at,
+            // A reason becomes the need's note; one that stood there before is none.
+            because: before
+                .filter(|before| before.note != after.note)
+                .map(|_| after.note.clone())
+                .unwrap_or_default(),
+        }),
+        NeedState::Open | NeedState::Proposed | NeedState::PartAgreed => {}
     }
 }
 

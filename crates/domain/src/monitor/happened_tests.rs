@@ -204,6 +204,75 @@ fn a_stay_is_told_as_it_was_changed_and_an_approval_by_whose_it_is() {
 }
 
 #[test]
+fn a_need_that_is_parked_is_told_with_its_reason_and_when_it_is_looked_for_again() {
+    use crate::decide::need::{park, resume};
+    let mut world = World::with(10, 4, 1);
+    let (id, home, beds) = (need_id("n-1"), manager("ZA2"), "1 × General and acute, adult");
+    let mut parked = |after: i64, because: &str| {
+        told(&mut world, |w| {
+            let until = monday() + minutes(after);
+            w.take(park(&w.records, &id, until, &note(because), &home, w.at)).unwrap();
+        })
+    };
+    let first = parked(90, "waits for a scan");
+    assert_eq!(first, [format!("Brackwater parked a need: {beds}, until 09:30. Reason: waits for a scan.")]);
+    assert_eq!(parked(120, ""), [""; 0], "another review is no news");
+    let resumed = told(&mut world, |w| w.take(resume(&w.records, &id, &home)).unwrap());
+    assert_eq!(resumed, [format!("Brackwater's need is looked for again: {beds}.")]);
+    // The note that is there says nothing about why it is parked this time.
+    let again = told(&mut world, |w| {
+        let until = monday() + minutes(60);
+        w.take(park(&w.records, &id, until, &Note::default(), &home, w.at)).unwrap();
+    });
+    assert_eq!(again, [format!("Brackwater parked a need: {beds}, until 09:00.")]);
+}
+
+#[test]
+fn what_a_trust_is_asked_is_told_once_and_so_is_what_it_says() {
+    use crate::decide::need::{ask_to_validate, validate};
+    use crate::decide::offer::ask;
+    let mut world = World::with(10, 4, 1);
+    world.publish("o-2", report("ZA1", "ward 2", 5, 0, world.at));
+    // Of what is fresh nobody asks.
+    world.wait(21 * 24 * 60);
+    let (near, home) = (manager("ZA1"), manager("ZA2"));
+    let offers = ["o-1", "o-2"].map(offer_id);
+    let asks = |by: &Actor, world: &mut World| {
+        said(&happened_by(by, world, |w| {
+            w.take(ask(&w.records, &offers, None, minutes(60), by, w.at)).unwrap();
+        }))
+    };
+    assert_eq!(
+        asks(&home, &mut world),
+        ["Brackwater asked Aldermoor whether 2 offers of General and acute, adult are still true."]
+    );
+    world.wait(1);
+    assert_eq!(
+        asks(&gold(), &mut world),
+        ["Gold asked Aldermoor whether 2 offers of General and acute, adult are still true."],
+        "what was asked before is not told again"
+    );
+    let needs = [need_id("n-1")];
+    let asked = happened_by(&near, &mut world, |w| {
+        w.take(ask_to_validate(&w.records, &needs, minutes(60), &near, w.at)).unwrap();
+    });
+    assert_eq!(
+        said(&asked),
+        ["Aldermoor asked Brackwater whether a need of General and acute, adult still stands."]
+    );
+    assert_eq!(asked[0].what.sort(), Sort::Need);
+    let stands = told(&mut world, |w| {
+        w.take(validate(&w.records, &needs[0], (true, false), &home, w.at)).unwrap();
+    });
+    assert_eq!(
+        stands,
+        [
+            "Brackwater's need still stands: 1 × General and acute, adult; willing to be treated elsewhere, not fit yet."
+        ]
+    );
+}
+
+#[test]
 fn the_answer_of_a_teams_trust_is_told_like_any_other() {
     use crate::decide::proposal::SupportingReply;
     let mut world = World::joined();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::happened::{Happened, Late, OfNeed, Pair, What};
+use super::happened::{Happened, Late, OfNeed, Pair, Question, What};
 use super::kept::{Alert, AlertState};
 use super::rules::Rule;
 use crate::action::{Action, ActionState, Errand};
@@ -103,6 +103,37 @@ impl Words<'_> {
             }
             What::NeedEnded { need, state } => {
                 format!("{} need {}: {}.", whose(&self.trust(need.trust)), need_end(*state), of_need(need))
+            }
+            What::NeedParked { need, review_at, because } => {
+                let until = review_at.map(|at| format!(", until {}", (self.time)(at))).unwrap_or_default();
+                let why = match because.as_str() {
+                    "" => String::new(),
+                    why => format!(" Reason: {}", sentence(why)),
+                };
+                format!("{} parked a need: {}{until}.{why}", self.trust(need.trust), of_need(need))
+            }
+            What::NeedResumed { need } => {
+                format!("{} need is looked for again: {}.", whose(&self.trust(need.trust)), of_need(need))
+            }
+            What::NeedStands { need, consented, fit } => {
+                let said = match (consented, fit) {
+                    (true, true) => "willing to be treated elsewhere, and fit",
+                    (true, false) => "willing to be treated elsewhere, not fit yet",
+                    (false, true) => "fit, not yet willing to be treated elsewhere",
+                    (false, false) => "neither willing to be treated elsewhere yet nor fit",
+                };
+                format!("{} need still stands: {}; {said}.", whose(&self.trust(need.trust)), of_need(need))
+            }
+            What::Asked { of, by, question, resource: key, about } => {
+                let who = by.map_or_else(|| capital(&role(happened.by)), |by| self.trust(by));
+                let what = self::resource(key);
+                let what = match (question, about) {
+                    (Question::StillTrue, 1) => format!("an offer of {what} is still true"),
+                    (Question::StillTrue, _) => format!("{about} offers of {what} are still true"),
+                    (Question::StillStands, 1) => format!("a need of {what} still stands"),
+                    (Question::StillStands, _) => format!("{about} needs of {what} still stand"),
+                };
+                format!("{who} asked {} whether {what}.", self.trust(*of))
             }
             What::Proposed(pair) => {
                 let third = pair.third.map(|third| format!(", with a team of {}", self.trust(third)));

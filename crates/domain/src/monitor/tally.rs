@@ -229,6 +229,10 @@ impl Sheet {
                 What::NeedEnded { state: NeedState::Unmet | NeedState::Expired, .. } => [0, 0, 0, 0, 1, 0],
                 What::NeedEnded { state: NeedState::ResolvedOutside, .. } => [0, 0, 0, 0, 0, 1],
                 What::NeedEnded { .. }
+                | What::NeedParked { .. }
+                | What::NeedResumed { .. }
+                | What::NeedStands { .. }
+                | What::Asked { .. }
                 | What::Proposed(_)
                 | What::Answered { .. }
                 | What::Extended { .. }
@@ -355,6 +359,10 @@ fn outcome(what: &What) -> Option<Outcome> {
         What::NeedRaised { .. }
         | What::NeedAgreed { .. }
         | What::NeedEnded { .. }
+        | What::NeedParked { .. }
+        | What::NeedResumed { .. }
+        | What::NeedStands { .. }
+        | What::Asked { .. }
         | What::Answered { .. }
         | What::Extended { .. }
         | What::Declared { .. }

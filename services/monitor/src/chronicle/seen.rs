@@ -128,6 +128,8 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
     }
     match &happened.what {
         What::Declared { trust, .. } => viewer.knows_trust(*trust),
+        // What the figures and needs of a kind are to somebody, questions about them are.
+        What::Asked { of, resource, .. } => viewer.knows_kind(*of, resource.kind),
         What::Alerted(alert) => may_see_alert(viewer, alert),
         What::Acted(action) => may_see_action(viewer, action),
         What::ModeSwitched { .. }
@@ -137,6 +139,9 @@ pub(crate) fn may_see(viewer: &Viewer<'_>, happened: &Happened) -> bool {
         What::NeedRaised { .. }
         | What::NeedAgreed { .. }
         | What::NeedEnded { .. }
+        | What::NeedParked { .. }
+        | What::NeedResumed { .. }
+        | What::NeedStands { .. }
         | What::Proposed(_)
         | What::Answered { .. }
         | What::Extended { .. }
