@@ -170,9 +170,9 @@ async fn what_was_counted_is_reported(world: &mut World) {
     assert_eq!(row(&declines, "STAFFING").values[..2], [1.0, 100.0], "{declines:?}");
     assert_eq!(declines.notes, ["Of 2 proposals that ended: agreed 50%, declined 50%."]);
     let fairness = report(&gold, ReportKind::Fairness).await;
-    assert_eq!(row(&fairness, "ZA3").values[..4], [1.0, 0.0, 1.0, 100.0], "{fairness:?}");
+    assert_eq!(row(&fairness, "ZA3, beds").values[..4], [1.0, 0.0, 1.0, 100.0], "{fairness:?}");
     let to = fairness.columns.iter().position(|column| column == "to ZA4").unwrap();
-    assert_eq!(row(&fairness, "ZA3").values[to - 1], 1.0);
+    assert_eq!(row(&fairness, "ZA3, beds").values[to - 1], 1.0);
     let equity = report(&gold, ReportKind::Equity).await;
     let most = row(&equity, "1, most deprived");
     assert_eq!((most.values[0], most.values[1], most.values[4]), (1.0, 1.0, 12.0), "{equity:?}");

@@ -137,62 +137,113 @@ pub fn equity(tally: &Tally, live: &Records, sight: &Sight<'_>) -> Table {
     }
 }
 
-/// Giving and taking by trust: lent, received, net, the share of lending beside the share of staffed beds, and who lent
-/// to whom.
+/// A kind of resource as units of it are counted: "beds", "theatre cases".
+const fn counted(kind: Option<ResourceKind>) -> &'static str {
+    match kind {
+        Some(ResourceKind::Bed) => "beds",
+        Some(ResourceKind::Theatre) => "theatre cases",
+        Some(ResourceKind::Diagnostic) => "tests",
+        Some(ResourceKind::Staff) => "staff",
+        Some(ResourceKind::Equipment) => "items of equipment",
+        Some(ResourceKind::VirtualWard) => "virtual ward places",
+        None => "of kinds that were not kept",
+    }
+}
+
+/// Who gave how many units of one kind to whom.
+type Flows = BTreeMap<(TrustCode, TrustCode), u64>;
+
+/// Giving and taking by kind and trust: lent, received, net, the share of all that was lent of the kind beside the share of
+/// all that is staffed of it, and who lent to whom. Unlike kinds are not added up. Of beds there is always a row for each
+/// trust, of other kinds where any were lent.
 #[must_use]
 pub fn fairness(tally: &Tally, situation: &Situation, region: &Region, sight: &Sight<'_>) -> Table {
     let seen: BTreeSet<TrustCode> =
         region.trusts.keys().copied().filter(|trust| (sight.trust)(*trust)).collect();
-    let mut flows: BTreeMap<(TrustCode, TrustCode), u64> = BTreeMap::new();
+    let mut flows: BTreeMap<Option<ResourceKind>, Flows> =
+        [(Some(ResourceKind::Bed), Flows::new())].into_iter().collect();
     for row in
         tally.pairs.iter().filter(|row| row.outcome == Outcome::Agreed && sight.sees_pair(row.from, row.to))
     {
-        *flows.entry((row.from, row.to)).or_default() += row.units;
+        *flows.entry(row.kind).or_default().entry((row.from, row.to)).or_default() += row.units;
     }
-    let shares_beds = |trust: TrustCode| (sight.need)(trust, ResourceKind::Bed);
-    let mut beds: BTreeMap<TrustCode, u64> = BTreeMap::new();
-    for ((trust, resource), cell) in &situation.cells {
-        if resource.kind == ResourceKind::Bed && seen.contains(trust) && shares_beds(*trust) {
-            *beds.entry(*trust).or_default() += cell.staffed;
-        }
-    }
-    let (all_lent, all_beds): (u64, u64) = (flows.values().sum(), beds.values().sum());
-    let lent =
-        |trust: TrustCode| flows.iter().filter(|((from, _), _)| *from == trust).map(|(_, n)| n).sum::<u64>();
-    let received =
-        |trust: TrustCode| flows.iter().filter(|((_, to), _)| *to == trust).map(|(_, n)| n).sum::<u64>();
-    let rows = seen.iter().map(|trust| {
-        let (lent, received) = (lent(*trust), received(*trust));
-        let mut values = vec![
-            number(lent),
-            number(received),
-            number(lent) - number(received),
-            percent(lent, all_lent),
-            percent(beds.get(trust).copied().unwrap_or(0), all_beds),
-        ];
-        values.extend(seen.iter().map(|to| number(flows.get(&(*trust, *to)).copied().unwrap_or(0))));
-        let name = region.trusts.get(trust).map(|found| found.name.to_string()).unwrap_or_default();
-        Row { name: trust.to_string(), values, note: name }
-    });
     let mut heads = columns(&[
         "supporting trust",
         "lent",
         "received",
         "net",
         "share of lending %",
-        "share of staffed beds %",
+        "share of what is staffed %",
     ]);
     heads.extend(seen.iter().map(|to| format!("to {to}")));
-    let mut notes = vec![format!("{all_lent} units were agreed between trusts. Net is lent less received.")];
-    let unshared: Vec<String> =
-        seen.iter().filter(|trust| !shares_beds(**trust)).map(ToString::to_string).collect();
-    if !unshared.is_empty() {
-        notes.push(format!(
-            "Staffed beds are not shared with you by {}: they do not count.",
-            unshared.join(", ")
-        ));
+    // What was counted before kinds were comes last.
+    let kinds = flows.iter().filter(|(kind, _)| kind.is_some()).chain(flows.get_key_value(&None));
+    let rows = kinds.clone().flat_map(|(kind, flows)| lending(*kind, flows, &seen, situation, sight));
+    let rows = rows
+        .map(|(trust, kind, values)| Row {
+            name: format!("{trust}, {}", counted(kind)),
+            values,
+            note: region.trusts.get(&trust).map(|found| found.name.to_string()).unwrap_or_default(),
+        })
+        .collect();
+    let sums = kinds.clone().map(|(kind, flows)| (flows.values().sum::<u64>(), counted(*kind)));
+    let sums: Vec<String> =
+        sums.filter(|(sum, _)| *sum > 0).map(|(sum, what)| format!("{sum} {what}")).collect();
+    let agreed = if sums.is_empty() {
+        "Nothing was agreed".to_owned()
+    } else {
+        format!("Agreed: {}", sums.join(", "))
+    };
+    let mut notes =
+        vec![format!("{agreed} between trusts. Net is lent less received, of one kind at a time.")];
+    for kind in kinds.filter_map(|(kind, _)| *kind) {
+        let hides = |trust: &&TrustCode| !(sight.need)(**trust, kind);
+        let unshared: Vec<String> = seen.iter().filter(hides).map(ToString::to_string).collect();
+        if !unshared.is_empty() {
+            let (what, by) = (counted(Some(kind)), unshared.join(", "));
+            notes.push(format!(
+                "Of {what}, what is staffed is not shared with you by {by}: it does not count."
+            ));
+        }
     }
-    Table { columns: heads, rows: rows.collect(), notes }
+    Table { columns: heads, rows, notes }
+}
+
+/// The row of one trust and kind: lent, received, net, two shares, and to each trust.
+type Lending = (TrustCode, Option<ResourceKind>, Vec<f64>);
+
+/// Returns what each trust gave and took of one kind.
+fn lending(
+    kind: Option<ResourceKind>,
+    flows: &Flows,
+    seen: &BTreeSet<TrustCode>,
+    situation: &Situation,
+    sight: &Sight<'_>,
+) -> Vec<Lending> {
+    let mut staffed: BTreeMap<TrustCode, u64> = BTreeMap::new();
+    for ((trust, resource), cell) in &situation.cells {
+        let is_of = kind == Some(resource.kind) && seen.contains(trust);
+        if is_of && (sight.need)(*trust, resource.kind) {
+            *staffed.entry(*trust).or_default() += cell.staffed;
+        }
+    }
+    let (all_lent, all_staffed): (u64, u64) = (flows.values().sum(), staffed.values().sum());
+    let sum = |is_theirs: &dyn Fn(&(TrustCode, TrustCode)) -> bool| -> u64 {
+        flows.iter().filter(|(pair, _)| is_theirs(pair)).map(|(_, units)| units).sum()
+    };
+    let row = |trust: &TrustCode| {
+        let (lent, received) = (sum(&|(from, _)| from == trust), sum(&|(_, to)| to == trust));
+        let mut values = vec![
+            number(lent),
+            number(received),
+            number(lent) - number(received),
+            percent(lent, all_lent),
+            percent(staffed.get(trust).copied().unwrap_or(0), all_staffed),
+        ];
+        values.extend(seen.iter().map(|to| number(flows.get(&(*trust, *to)).copied().unwrap_or(0))));
+        (*trust, kind, values)
+    };
+    seen.iter().map(row).collect()
 }
 
 /// Why proposals were declined, by code, and how proposals ended.

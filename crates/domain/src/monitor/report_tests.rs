@@ -90,16 +90,18 @@ fn fairness_is_lending_beside_beds_and_who_lent_to_whom() {
     let mut world = World::with(10, 4, 1);
     world.publish("o-3", report("ZA3", "ward 3", 30, 0, world.at));
     let situation = Situation::of(&region, &BTreeMap::new(), &world.records, world.at);
-    let agreed = |from, to, units| What::Agreed(pair(from, to, units));
+    let beds: ResourceKey = "BED/GA_ADULT".parse().unwrap();
+    let agreed =
+        |from, to, units| What::Agreed(Pair { resource: Some(beds.clone()), ..pair(from, to, units) });
     let found = tally(vec![agreed("ZA1", "ZA2", 3), agreed("ZA3", "ZA2", 1), agreed("ZA2", "ZA1", 2)]);
     let table = fairness(&found, &situation, &region, &ALL);
     assert_eq!(
         table.columns[1..6],
-        ["lent", "received", "net", "share of lending %", "share of staffed beds %"]
+        ["lent", "received", "net", "share of lending %", "share of what is staffed %"]
     );
     assert_eq!(table.columns[6..], ["to ZA1", "to ZA2", "to ZA3"]);
-    assert_eq!(row(&table, "ZA1"), [3.0, 2.0, 1.0, 50.0, 25.0, 0.0, 3.0, 0.0]);
-    assert_eq!(row(&table, "ZA3"), [1.0, 0.0, 1.0, 16.7, 75.0, 0.0, 1.0, 0.0]);
+    assert_eq!(row(&table, "ZA1, beds"), [3.0, 2.0, 1.0, 50.0, 25.0, 0.0, 3.0, 0.0]);
+    assert_eq!(row(&table, "ZA3, beds"), [1.0, 0.0, 1.0, 16.7, 75.0, 0.0, 1.0, 0.0]);
     // Lent and received balance: the nets sum to nothing.
     assert_eq!(table.rows.iter().map(|row| row.values[2]).sum::<f64>(), 0.0);
     // Who does not see Calverleigh sees nothing of what it lent.
@@ -107,16 +109,50 @@ fn fairness_is_lending_beside_beds_and_who_lent_to_whom() {
     let sees = |trust: TrustCode| trust != third;
     let joins = |home: TrustCode, supporting: TrustCode| home != third && supporting != third;
     let table = fairness(&found, &situation, &region, &Sight { trust: &sees, pair: &joins, ..ALL });
-    assert_eq!((table.rows.len(), row(&table, "ZA2")[1]), (2, 3.0));
+    assert_eq!((table.rows.len(), row(&table, "ZA2, beds")[1]), (2, 3.0));
     // To know both trusts is not to see what joins them, nor the beds that are not shared.
     let own = |home: TrustCode, supporting: TrustCode| home == trust("ZA1") || supporting == trust("ZA1");
-    let beds = |trust: TrustCode, _: ResourceKind| trust != third;
-    let table = fairness(&found, &situation, &region, &Sight { pair: &own, need: &beds, ..ALL });
-    assert_eq!(row(&table, "ZA3"), [0.0; 8]);
-    assert_eq!(row(&table, "ZA1")[4], 100.0);
-    assert_eq!(table.notes[1], "Staffed beds are not shared with you by ZA3: they do not count.");
+    let shared = |trust: TrustCode, _: ResourceKind| trust != third;
+    let table = fairness(&found, &situation, &region, &Sight { pair: &own, need: &shared, ..ALL });
+    assert_eq!(row(&table, "ZA3, beds"), [0.0; 8]);
+    assert_eq!(row(&table, "ZA1, beds")[4], 100.0);
+    assert_eq!(table.notes[1], "Of beds, what is staffed is not shared with you by ZA3: it does not count.");
     let own = Sight { only: Some(third), ..ALL };
-    assert_eq!(row(&fairness(&found, &situation, &region, &own), "ZA2")[1], 1.0);
+    assert_eq!(row(&fairness(&found, &situation, &region, &own), "ZA2, beds")[1], 1.0);
+}
+
+#[test]
+fn unlike_kinds_are_not_added_up() {
+    let region = file::parse(
+        "[region]\nid = \"ZA\"\nname = \"North Vale\"\n[[trust]]\nods = \"ZA1\"\nname = \"Aldermoor\"\n\
+         [[trust]]\nods = \"ZA2\"\nname = \"Brackwater\"\n",
+    );
+    let region = region.unwrap();
+    let situation = Situation::of(&region, &BTreeMap::new(), &Records::default(), monday());
+    let of = |from, to, units, key: &str| {
+        What::Agreed(Pair { resource: Some(key.parse().unwrap()), ..pair(from, to, units) })
+    };
+    let found = tally(vec![
+        of("ZA1", "ZA2", 3, "BED/GA_ADULT"),
+        of("ZA1", "ZA2", 1, "BED/PICU"),
+        of("ZA2", "ZA1", 20, "THEATRE/MAIN"),
+    ]);
+    let table = fairness(&found, &situation, &region, &ALL);
+    let names: Vec<&str> = table.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["ZA1, beds", "ZA2, beds", "ZA1, theatre cases", "ZA2, theatre cases"]);
+    assert_eq!(row(&table, "ZA1, beds")[..4], [4.0, 0.0, 4.0, 100.0]);
+    assert_eq!(row(&table, "ZA2, theatre cases")[..4], [20.0, 0.0, 20.0, 100.0]);
+    assert!(table.notes[0].starts_with("Agreed: 4 beds, 20 theatre cases between trusts."), "{table:?}");
+    // What a day kept before kinds were is shown as just that.
+    let mut old = found.clone();
+    old.pairs.iter_mut().for_each(|row| row.kind = None);
+    let both = Tally::sum(found.from, found.until, [&old, &found]);
+    let table = fairness(&both, &situation, &region, &ALL);
+    assert_eq!(row(&table, "ZA1, of kinds that were not kept")[..2], [4.0, 20.0]);
+    assert_eq!(row(&table, "ZA1, beds")[..2], [4.0, 0.0]);
+    // Nothing else that is counted is kept by kind: the rows stay few.
+    let others = tally(vec![What::Proposed(pair("ZA1", "ZA2", 1)), declined("ZA1", "STAFFING", None, true)]);
+    assert!(others.pairs.iter().all(|row| row.kind.is_none()), "{others:?}");
 }
 
 #[test]

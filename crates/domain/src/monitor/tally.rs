@@ -73,6 +73,10 @@ pub struct PairRow {
     pub to: TrustCode,
     /// What became of them.
     pub outcome: Outcome,
+    /// Of which kind of resource, so that beds and cases are not added up: of what was agreed. `None` for other outcomes, and
+    /// for what was counted before kinds were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ResourceKind>,
     /// How many.
     pub count: u64,
     /// Their units.
@@ -188,7 +192,7 @@ impl Tally {
 }
 
 type NeedKey = (TrustCode, ResourceKind, u8);
-type PairKey = (TrustCode, TrustCode, Outcome);
+type PairKey = (TrustCode, TrustCode, Outcome, Option<ResourceKind>);
 type DeclineKey = (TrustCode, TrustCode, DeclineSide, String);
 
 /// A tally that is being counted.
@@ -265,12 +269,13 @@ impl Sheet {
                 self.decline(key, 1);
             }
             if late.is_some() {
-                let key = (pair.supporting, pair.home, Outcome::DeclinedLate);
+                let key = (pair.supporting, pair.home, Outcome::DeclinedLate, None);
                 add(&mut self.pairs, key, [1, u64::from(pair.units)], &mut self.left_out);
             }
         }
         if let Some(outcome) = outcome(what) {
-            let key = (pair.supporting, pair.home, outcome);
+            let kind = pair.resource.as_ref().map(|key| key.kind).filter(|_| outcome == Outcome::Agreed);
+            let key = (pair.supporting, pair.home, outcome, kind);
             add(&mut self.pairs, key, [1, u64::from(pair.units)], &mut self.left_out);
         }
     }
@@ -292,7 +297,7 @@ impl Sheet {
         }
         for row in &tally.pairs {
             let counts = [row.count, row.units];
-            add(&mut self.pairs, (row.from, row.to, row.outcome), counts, &mut self.left_out);
+            add(&mut self.pairs, (row.from, row.to, row.outcome, row.kind), counts, &mut self.left_out);
         }
         for row in &tally.declines {
             self.decline((row.from, row.to, row.side, row.code.clone()), row.count);
@@ -304,10 +309,11 @@ impl Sheet {
             let [raised, agreed, in_time, minutes, unmet, outside] = counts;
             NeedRow { trust, kind, decile, raised, agreed, in_time, minutes, unmet, outside }
         });
-        let pairs = self.pairs.into_iter().map(|((from, to, outcome), [count, units])| PairRow {
+        let pairs = self.pairs.into_iter().map(|((from, to, outcome, kind), [count, units])| PairRow {
             from,
             to,
             outcome,
+            kind,
             count,
             units,
         });

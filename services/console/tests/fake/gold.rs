@@ -181,7 +181,7 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
             "received",
             "net",
             "share of lending %",
-            "share of staffed beds %",
+            "share of what is staffed %",
             "to ZA1",
             "to ZA4",
         ],
@@ -221,8 +221,10 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
             ("DIAGNOSTIC/MRI", &[9.0, 0.0, 0.0, 0.0, 2.0], "stale 50%"),
         ],
         ReportKind::Fairness => &[
-            ("ZA1", &[15.0, 7.0, 8.0, 31.0, 27.0, 0.0, 5.0], "Aldermoor"),
-            ("ZA4", &[4.0, 13.0, -9.0, 8.0, 19.0, 1.0, 0.0], "Dunmere"),
+            ("ZA1, beds", &[15.0, 7.0, 8.0, 31.0, 27.0, 0.0, 5.0], "Aldermoor"),
+            ("ZA4, beds", &[4.0, 13.0, -9.0, 8.0, 19.0, 1.0, 0.0], "Dunmere"),
+            ("ZA1, theatre cases", &[6.0, 0.0, 6.0, 100.0, 44.0, 0.0, 6.0], "Aldermoor"),
+            ("ZA4, theatre cases", &[0.0, 6.0, -6.0, 0.0, 12.0, 0.0, 0.0], "Dunmere"),
         ],
         ReportKind::Equity => &[
             ("1, most deprived", &[30.0, 24.0, 80.0, 20.0, 24.0, 3.0, 3.0], ""),
@@ -269,7 +271,9 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
         ReportKind::Declines => {
             &["Of 120 proposals that ended: agreed 72%, declined 14%, lapsed 9%, replaced 5%."]
         }
-        ReportKind::Fairness => &["20 units were agreed between trusts. Net is lent less received."],
+        ReportKind::Fairness => &[
+            "Agreed: 20 beds, 6 theatre cases between trusts. Net is lent less received, of one kind at a time.",
+        ],
         ReportKind::Equity => &["Deprivation is known of 91% of the needs raised."],
         ReportKind::Outcomes => &[],
         ReportKind::Theatres => &[

@@ -105,7 +105,10 @@ fn named(kind: Kind, name: String, note: String, directory: &Directory) -> (Stri
             let known = resource::from_key(&name).map(|one| resource::short(&one));
             (known.unwrap_or(name), note)
         }
-        Kind::Flow => (format!("{} {name}", directory.trust(&name)), String::new()),
+        Kind::Flow => match name.split_once(", ") {
+            Some((code, what)) => (format!("{} {code}, {what}", directory.trust(code)), String::new()),
+            None => (name, note),
+        },
         Kind::Declines => {
             let known = DeclineReason::from_str_name(&format!("DECLINE_REASON_{name}")).map(codes::decline);
             (known.map_or(note, str::to_owned), String::new())
