@@ -55,6 +55,8 @@ pub struct Watching<T, F> {
     pub(crate) told_at: Instant,
     /// Whether a change that the watcher may not see is told at once, by its revision alone.
     tells_hidden: bool,
+    /// A kind of which each change is told at once, by its revision alone.
+    beside: Option<RecordKind>,
 }
 
 impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
@@ -82,6 +84,7 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
             cursor: cursor.to_owned(),
             told_at: Instant::now(),
             tells_hidden: false,
+            beside: None,
         })
     }
 
@@ -90,6 +93,13 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
     #[must_use]
     pub fn for_role(mut self, role: Role) -> Self {
         self.tells_hidden = role == Role::Console;
+        self
+    }
+
+    /// Tells of each change of another kind by a bookmark at its revision, too: what the watcher is to see depends on it.
+    #[must_use]
+    pub fn and_of(mut self, kind: RecordKind) -> Self {
+        self.beside = Some(kind);
         self
     }
 
@@ -143,7 +153,8 @@ impl<T, F: FnMut(&Record, Revision) -> Option<T>> Watching<T, F> {
 
     /// Says whether a change is to be told by its revision although it may not be seen.
     pub(crate) fn tells_hidden(&self, applied: &Applied) -> bool {
-        self.tells_hidden && applied.items.iter().any(|item| item.key.kind == self.kind)
+        let is_of = |kind: RecordKind| applied.items.iter().any(|item| item.key.kind == kind);
+        self.tells_hidden && is_of(self.kind) || self.beside.is_some_and(is_of)
     }
 
     /// Makes a message of where the watch now is.

@@ -11,6 +11,7 @@ pub mod engine;
 mod explain;
 mod facts;
 mod grpc;
+mod incidents;
 mod proposals;
 mod reminders;
 pub mod replay;

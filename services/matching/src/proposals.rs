@@ -14,9 +14,10 @@ use fallow_live::call::Call;
 use fallow_live::visibility::Viewer;
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
+use futures::future::Either;
 
-use crate::reminders;
 use crate::verbs::{proposal_for, proposal_of, proposal_to_wire};
+use crate::{incidents, reminders};
 
 /// Reads one proposal, with the revision of the picture.
 pub(crate) fn get(call: &Call, id: &ProposalId) -> Result<(v1::Proposal, u64), Failure> {
@@ -74,7 +75,14 @@ pub(crate) fn watch(
         move |record: &Record, revision: Revision| looking.see(record, revision)
     };
     let watching = Watching::start(&picture, RecordKind::Proposal, &request.cursor, seeing)?.for_role(role);
-    Ok(reminders::told_again(looking, request.cursor, watching.into_stream(stopping)))
+    // What waits for gold changes with a mode, too, and for nobody else.
+    let told = if looking.filter.waiting_for_me && role == Role::Gold {
+        let told = watching.and_of(RecordKind::Region).into_stream(stopping);
+        Either::Left(incidents::followed(looking.clone(), request.cursor.clone(), told))
+    } else {
+        Either::Right(watching.into_stream(stopping))
+    };
+    Ok(reminders::told_again(looking, request.cursor, told))
 }
 
 /// Who watches proposals, and which.

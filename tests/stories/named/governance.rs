@@ -10,12 +10,13 @@ use tonic::Code;
 
 use crate::people::{User, call};
 use crate::wire;
-use crate::world::{World, stories};
+use crate::world::{World, soon, stories};
 
 use super::{case, lasting, managers, need_of, north_vale, session, travel, window};
 
 stories!(
     the_level_of_decision_is_proportionate,
+    gold_hears_at_once_what_an_incident_lets_it_approve,
     gold_command_coordinates_mutual_aid_in_an_incident,
     what_gold_is_to_approve_stays_golds_when_the_incident_ends,
     gold_names_what_is_proposed_instead,
@@ -94,6 +95,57 @@ async fn the_level_of_decision_is_proportionate(world: &mut World) {
     assert_eq!(told().await, [""; 0]);
     let again = home.proposal_of(&home.raise(wire::need("ZA401", "four", 4)).await).await;
     assert_eq!(authority_of(&again), (authority::State::NotNeeded, ""));
+}
+
+/// An open watch of what waits for gold hears of an incident as soon as it is declared, of its end, and, when it was away
+/// meanwhile, of what it missed: no proposal changes by it.
+async fn gold_hears_at_once_what_an_incident_lets_it_approve(world: &mut World) {
+    use v1::watch_proposals_response::Item;
+    let rules =
+        "[[policy.approval]]\nkinds = [\"BED\"]\nbands = [\"P2\", \"P3\"]\nunits_over = 2\nrole = \"icb\"\n";
+    let file = north_vale(rules).replacen("opel_limit = 5\n", "opel_limit = 5\napproval = []\n", 1);
+    world.user("platform-admin").apply_region(file).await;
+    let [near, home] = managers(world, ["ZA1", "ZA4"]);
+    near.publish_beds("ZA101", 20).await;
+    let waits = home.proposal_of(&home.raise(wire::need("ZA401", "three", 3)).await).await;
+    assert_eq!(authority_of(&waits), (authority::State::Pending, "icb"));
+
+    let gold = world.user("duty-lead");
+    let watch = async |cursor: &str| {
+        let filter = Some(v1::ProposalFilter { waiting_for_me: true, ..Default::default() });
+        let request = v1::WatchProposalsRequest { cursor: cursor.into(), filter };
+        gold.matching().watch_proposals(request).await.unwrap().into_inner()
+    };
+    /// What is told of a proposal next: its id, and whether it waits.
+    async fn next(told: &mut tonic::Streaming<v1::WatchProposalsResponse>) -> (String, bool) {
+        loop {
+            let message = soon("what waits", told.message()).await.unwrap().unwrap();
+            match message.item {
+                Some(Item::Proposal(now)) => return (now.id, true),
+                Some(Item::Removed(id)) => return (id, false),
+                Some(Item::SnapshotDone(_) | Item::Bookmark(_) | Item::Moved(_)) | None => {}
+            }
+        }
+    }
+    let mut told = watch("").await;
+    let cursor = loop {
+        let message = soon("the snapshot", told.message()).await.unwrap().unwrap();
+        match message.item {
+            Some(Item::SnapshotDone(_)) => break message.cursor,
+            Some(other) => panic!("nothing waits for gold: {other:?}"),
+            None => {}
+        }
+    };
+    for (mode, is_theirs) in
+        [(v1::Mode::Incident, true), (v1::Mode::Routine, false), (v1::Mode::Incident, true)]
+    {
+        set_mode(&gold, mode, "flood").await.unwrap();
+        assert_eq!(next(&mut told).await, (waits.id.clone(), is_theirs), "{mode:?}");
+    }
+    // Whoever comes back with a cursor from before the incident is told of what waits since.
+    assert_eq!(next(&mut watch(&cursor).await).await, (waits.id.clone(), true));
+    assert!(approve(&gold, &waits).await.is_ok());
+    assert_eq!(next(&mut told).await, (waits.id.clone(), false));
 }
 
 async fn gold_command_coordinates_mutual_aid_in_an_incident(world: &mut World) {
