@@ -73,8 +73,6 @@ pub fn resource(resource: &Resource) -> String {
         },
         (ResourceKind::Bed, "PICU") => "PICU".to_owned(),
         (ResourceKind::Theatre, "MAIN") => "Theatre".to_owned(),
-        (_, code @ ("MRI" | "CT" | "ODP")) => code.to_owned(),
-        (_, "CPAP_DEVICE") => "CPAP device".to_owned(),
         (ResourceKind::Bed, code) if code.starts_with("MH_") => code.replace('_', " "),
         (_, code) => sentence_case(code),
     };
@@ -90,7 +88,7 @@ pub fn resource_key(resource: &Resource) -> String {
 }
 
 fn sentence_case(code: &str) -> String {
-    let words = code.replace('_', " ").to_lowercase();
+    let words = fallow_domain::codes::words(code);
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -78,6 +78,16 @@ pub fn name_of(kind: ResourceKind, code: &str) -> Option<&'static str> {
     }
 }
 
+/// What people write in capitals also within a longer name.
+const ABBREVIATIONS: [&str; 8] = ["CPAP", "CT", "ECG", "ECMO", "ICU", "MRI", "ODP", "OPEL"];
+
+/// Says a code in words, in lower case and without underscores, but for what people write in capitals: `CPAP device`.
+#[must_use]
+pub fn words(code: &str) -> String {
+    let word = |word: &str| if ABBREVIATIONS.contains(&word) { word.to_owned() } else { word.to_lowercase() };
+    code.split('_').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// Says whether the codes of a kind are the region's own rather than national.
 #[must_use]
 pub const fn are_regional(kind: ResourceKind) -> bool {
@@ -124,6 +134,19 @@ pub fn codes_of(kind: ResourceKind) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn codes_are_said_as_people_write_them() {
+        for (code, text) in [
+            ("CPAP_DEVICE", "CPAP device"),
+            ("CRITICAL_CARE_NURSE", "critical care nurse"),
+            ("ODP", "ODP"),
+            ("HAEMOFILTER", "haemofilter"),
+            ("", ""),
+        ] {
+            assert_eq!(super::words(code), text);
+        }
+    }
+
     use super::*;
 
     #[test]

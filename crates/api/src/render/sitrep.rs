@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::{resource, resource_key};
 use crate::convert::time::from_wire;
-use crate::v1::situation::{Cell, Headline, Usual};
-use crate::v1::{Alert, Freshness, Mode, Need, Sitrep, Situation};
+use crate::v1::situation::{Cell, Headline, TrustSituation, Usual};
+use crate::v1::{Alert, Freshness, Mode, Need, ResourceKind, Sitrep, Situation};
 
 /// Most unmet needs on the page; the rest is counted, so that the page stays a page.
 const UNMET_SHOWN: usize = 25;
@@ -182,7 +182,7 @@ fn headline(situation: &Situation) -> Table {
     let Headline { needs_open, needs_overdue, median_minutes_to_agreed, transfers_moving, .. } = head;
     Table {
         title: format!("{} of {} trusts live", head.trusts_live, head.trusts_all),
-        head: names(&["", "now", "usual"]),
+        head: names(&["", "Now", "Usual"]),
         rows: vec![
             row("Needs open", needs_open.to_string(), head.usual_needs_open.as_ref()),
             row("Past needed-by", needs_overdue.to_string(), head.usual_needs_overdue.as_ref()),
@@ -213,37 +213,57 @@ fn range(usual: Option<&Usual>) -> String {
     format!("{:.0} to {:.0}{outside}", usual.lower, usual.upper)
 }
 
+/// Columns of resources that a sheet of paper is wide enough for; with more of them they are the rows.
+const RESOURCES_MAX: usize = 8;
+
+/// A resource by which cells are found: kind, code, level.
+type Of<'a> = (i32, &'a str, i32);
+
 fn heat(situation: &Situation) -> Table {
-    let mut columns: BTreeMap<(i32, &str, i32), String> = BTreeMap::new();
-    let mut cells: BTreeMap<(&str, (i32, &str, i32)), &Cell> = BTreeMap::new();
+    let mut resources: BTreeMap<Of<'_>, String> = BTreeMap::new();
+    let mut cells: BTreeMap<(&str, Of<'_>), &Cell> = BTreeMap::new();
     for cell in &situation.cells {
         let Some(of) = &cell.resource else { continue };
         let key = (of.kind, of.code.as_str(), of.level);
-        columns.entry(key).or_insert_with(|| resource(of));
+        let unit = if of.kind() == ResourceKind::Theatre { ", minutes" } else { "" };
+        resources.entry(key).or_insert_with(|| format!("{}{unit}", resource(of)));
         cells.insert((&cell.trust, key), cell);
     }
-    let mut head = names(&["trust", "OPEL declared"]);
-    head.extend(columns.values().cloned());
-    let mut rows: Vec<Vec<String>> = situation
-        .trusts
-        .iter()
-        .map(|trust| {
-            let opel = if trust.opel == 0 { "-".to_owned() } else { trust.opel.to_string() };
-            let mut row = vec![format!("{} {}", trust.name, trust.trust), opel];
-            row.extend(columns.keys().map(|key| {
-                cells.get(&(trust.trust.as_str(), *key)).map_or_else(|| ".".to_owned(), |cell| spare(cell))
-            }));
-            row
-        })
-        .collect();
-    if !rows.is_empty() && !columns.is_empty() {
-        let mut net = names(&["Region net", ""]);
-        net.extend(columns.keys().map(|key| {
-            let of = cells.iter().filter(|((_, found), _)| found == key);
-            signed(of.map(|(_, cell)| cell.net).sum())
-        }));
-        rows.push(net);
-    }
+    let at = |trust: &str, key: &Of<'_>| {
+        cells.get(&(trust, *key)).map_or_else(|| ".".to_owned(), |cell| spare(cell))
+    };
+    let net = |key: &Of<'_>| {
+        signed(cells.iter().filter(|((_, found), _)| found == key).map(|(_, cell)| cell.net).sum())
+    };
+    let opel = |trust: &TrustSituation| match trust.opel {
+        0 => "-".to_owned(),
+        level => level.to_string(),
+    };
+    let called = |trust: &TrustSituation| format!("{} {}", trust.name, trust.trust);
+    let trusts = &situation.trusts;
+    let (head, rows): (Vec<String>, Vec<Vec<String>>) = if resources.len() > RESOURCES_MAX {
+        let row = |(key, name): (&Of<'_>, &String)| {
+            let of_trusts = trusts.iter().map(|trust| at(&trust.trust, key));
+            std::iter::once(name.clone()).chain(of_trusts).chain([net(key)]).collect()
+        };
+        let declared = std::iter::once("OPEL declared".to_owned()).chain(trusts.iter().map(opel));
+        let declared = declared.chain([String::new()]).collect();
+        let head = std::iter::once("Resource".to_owned()).chain(trusts.iter().map(called));
+        (
+            head.chain(["Region net".to_owned()]).collect(),
+            std::iter::once(declared).chain(resources.iter().map(row)).collect(),
+        )
+    } else {
+        let row = |trust: &TrustSituation| {
+            let of_resources = resources.keys().map(|key| at(&trust.trust, key));
+            [called(trust), opel(trust)].into_iter().chain(of_resources).collect()
+        };
+        let mut rows: Vec<Vec<String>> = trusts.iter().map(row).collect();
+        if !rows.is_empty() && !resources.is_empty() {
+            rows.push(names(&["Region net", ""]).into_iter().chain(resources.keys().map(net)).collect());
+        }
+        (names(&["Trust", "OPEL declared"]).into_iter().chain(resources.values().cloned()).collect(), rows)
+    };
     Table {
         title: "Spare minus needed".to_owned(),
         head,
@@ -279,7 +299,7 @@ fn unmet(needs: &[Need], shown: &Shown<'_>) -> Table {
     };
     Table {
         title: format!("Past needed-by and not agreed: {}", needs.len()),
-        head: names(&["needed by", "what", "trust", "resource"]),
+        head: names(&["Needed by", "What", "Trust", "Resource"]),
         rows: rows.collect(),
         note,
     }
@@ -297,7 +317,7 @@ fn decisions(sitrep: &Sitrep, shown: &Shown<'_>) -> Table {
     });
     Table {
         title: "Decisions since the last report".to_owned(),
-        head: names(&["at", "decision", "why", "consulted", "review"]),
+        head: names(&["At", "Decision", "Why", "Consulted", "Review"]),
         rows: rows.collect(),
         note: if sitrep.decisions.is_empty() { "None.".to_owned() } else { String::new() },
     }
@@ -310,7 +330,7 @@ fn alerts(alerts: &[Alert], shown: &Shown<'_>) -> Table {
     });
     Table {
         title: format!("Alerts: {}", alerts.len()),
-        head: names(&["raised", "alert", "owner"]),
+        head: names(&["Raised", "Alert", "Owner"]),
         rows: rows.collect(),
         note: if alerts.is_empty() { "None.".to_owned() } else { String::new() },
     }
@@ -324,7 +344,7 @@ fn silent(sitrep: &Sitrep, situation: &Situation, shown: &Shown<'_>) -> Table {
         });
     Table {
         title: "Feeds not live".to_owned(),
-        head: names(&["trust", "last report"]),
+        head: names(&["Trust", "Last report"]),
         rows: rows.collect(),
         note: if silent.is_empty() { "None.".to_owned() } else { String::new() },
     }
@@ -334,7 +354,7 @@ fn silent(sitrep: &Sitrep, situation: &Situation, shown: &Shown<'_>) -> Table {
 mod tests {
     use super::*;
     use crate::convert::time::to_wire;
-    use crate::v1::{Decision, ResourceKind, situation};
+    use crate::v1::{Decision, situation};
 
     fn sitrep() -> Sitrep {
         let at = |text: &str| Some(to_wire(text.parse().unwrap()));
@@ -391,6 +411,34 @@ mod tests {
             silent: vec!["ZA2".into()],
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn many_resources_are_the_rows_and_theatres_say_what_they_count() {
+        let mut many = sitrep();
+        let situation = many.situation.get_or_insert_default();
+        let cell = situation.cells[0].clone();
+        let of = |kind: ResourceKind, code: &str| Cell {
+            resource: Some(crate::v1::Resource {
+                kind: kind.into(),
+                code: code.into(),
+                ..Default::default()
+            }),
+            net: 120,
+            pressure: 1,
+            ..cell.clone()
+        };
+        situation.cells.push(of(ResourceKind::Theatre, "MAIN"));
+        let text = page(&many).markdown();
+        assert!(text.contains("| Trust | OPEL declared | G&A | Theatre, minutes |\n"), "{text}");
+        assert!(text.contains("| Region net |  | -7 | +120 |\n"), "{text}");
+        let tests = ["MRI", "CT", "COLONOSCOPY", "GASTROSCOPY", "CYSTOSCOPY", "URODYNAMICS", "SLEEP_STUDIES"];
+        let cells = tests.map(|code| of(ResourceKind::Diagnostic, code));
+        many.situation.get_or_insert_default().cells.extend(cells);
+        let text = page(&many).markdown();
+        assert!(text.contains("| Resource | Brackwater ZA2 | Region net |\n"), "{text}");
+        assert!(text.contains("| OPEL declared | 4 |  |\n"), "{text}");
+        assert!(text.contains("| Theatre, minutes | +120 P1 | +120 |\n"), "{text}");
     }
 
     fn page(sitrep: &Sitrep) -> Page {

@@ -70,10 +70,10 @@ fn lasting(minutes: u64) -> String {
     }
 }
 
-/// Says what a code means, in lower case and without underscores.
+/// Says what a code means, in lower case and without underscores; what people write in capitals stays so.
 #[must_use]
 pub fn code(code: &str) -> String {
-    code.replace('_', " ").to_lowercase()
+    codes::words(code)
 }
 
 impl Words<'_> {

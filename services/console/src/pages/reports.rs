@@ -199,7 +199,10 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
     );
     let directory = directory.unwrap_or_default();
     let (view, problem) = match answer {
-        Ok(answer) => (Some(View::new(kind, answer.into_inner(), &directory, &visit.now)), None),
+        Ok(answer) => {
+            let view = View::new(kind, answer.into_inner(), &directory, &visit.now);
+            (Some(if kind == Kind::Theatres { view.without_empty_rows() } else { view }), None)
+        }
         Err(status) => (None, Some(Problem::from(status))),
     };
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
@@ -210,7 +213,7 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
     let trust = |(code, name): (&str, &str)| (code.to_owned(), name.to_owned(), code == asked.trust.as_str());
     let page = Page {
         frame: Frame { is_live: false, ..frame },
-        sections: sections(kind.section()),
+        sections: sections(&visit, kind.section()),
         problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
         kinds: offered.map(|one| (one.key(), one.name(), one == kind)).collect(),
         days: DAYS.iter().map(|one| (*one, *one == days)).collect(),

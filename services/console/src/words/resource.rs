@@ -183,14 +183,10 @@ pub(crate) fn in_words(code: &str) -> String {
     if code.len() <= 4 {
         return code.to_owned();
     }
-    let word = |word: &str| if ABBREVIATIONS.contains(&word) { word.to_owned() } else { word.to_lowercase() };
-    let text = code.split('_').map(word).collect::<Vec<_>>().join(" ");
+    let text = codes::words(code);
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
-
-/// What people write in capitals also within a longer name.
-const ABBREVIATIONS: [&str; 6] = ["CPAP", "ECMO", "ICU", "ODP", "MRI", "CT"];
 
 #[cfg(test)]
 mod tests {

@@ -79,6 +79,24 @@ impl View {
 }
 
 impl View {
+    /// Leaves out rows in which nothing is counted, such as weeks without a session, and says how many.
+    pub(super) fn without_empty_rows(mut self) -> Self {
+        let all = self.rows.len();
+        self.rows.retain(|row| row.is_harm || row.cells.iter().any(|cell| cell.text != "0"));
+        match all - self.rows.len() {
+            0 => {}
+            1 => self
+                .notes
+                .push("One row in which nothing is counted is left out; the file has it.".to_owned()),
+            left => {
+                self.notes.push(format!(
+                    "{left} rows in which nothing is counted are left out; the file has them."
+                ));
+            }
+        }
+        self
+    }
+
     /// Returns the head and the rows as a file has them, with every number as a number.
     pub(super) fn table(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let mut head = self.columns.clone();
@@ -157,6 +175,16 @@ mod tests {
         let cells: Vec<(&str, Option<&str>)> =
             found.rows[0].cells.iter().map(|cell| (cell.text.as_str(), cell.bar.as_deref())).collect();
         assert_eq!(cells, [("12", Some("60.0")), ("\u{b7}", None), ("3", Some("15.0"))]);
+    }
+
+    #[test]
+    fn weeks_without_a_session_take_no_room_on_a_screen() {
+        let weeks =
+            [("ZA4, week of 23 Nov", &[5.0, 0.0][..], "..h=="), ("ZA4, week of 30 Nov", &[0.0, 0.0], "")];
+        let found = view(Kind::Theatres, &weeks).without_empty_rows();
+        assert_eq!(found.rows.len(), 1);
+        assert_eq!(found.notes, ["One row in which nothing is counted is left out; the file has it."]);
+        assert_eq!(view(Kind::Theatres, &weeks).table().1.len(), 2);
     }
 
     #[test]
