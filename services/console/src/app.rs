@@ -20,6 +20,7 @@ use crate::parked::{Form, Parked};
 use crate::preferences::Preferences;
 use crate::problem::{Kind, Problem};
 use crate::provider::is_passing;
+use crate::rights::{Rights, who_may};
 use crate::session::{Presence, Sessions, Signed, Viewer};
 use crate::upstream::{Calls, Upstream};
 use crate::words::time::Now;
@@ -184,6 +185,24 @@ impl Visit {
     /// Returns who looks.
     pub(crate) fn viewer(&self) -> &Viewer {
         &self.signed.viewer
+    }
+
+    /// Returns what the viewer's role may do.
+    pub(crate) fn rights(&self) -> Rights {
+        Rights::of(&self.viewer().role)
+    }
+
+    /// Refuses a page whose form would be refused, and says who may send it.
+    ///
+    /// # Errors
+    /// The viewer's role may not do what the address does.
+    pub(crate) fn needs_right(&self, address: &str) -> Result<(), Problem> {
+        match self.rights().may(address) {
+            true => Ok(()),
+            false => {
+                Err(Problem::forbidden(&format!("{} may do this; your role may look.", who_may(address))))
+            }
+        }
     }
 
     /// Returns the trust that the viewer acts for; pages of a trust do not exist for anybody else.

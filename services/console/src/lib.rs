@@ -28,6 +28,7 @@ mod parked;
 mod preferences;
 mod problem;
 mod provider;
+mod rights;
 mod routes;
 mod session;
 mod upstream;

@@ -72,6 +72,11 @@ impl Problem {
         Self::plain(Kind::Forbidden, "This form has expired. Go back, reload the page and try again.")
     }
 
+    /// Makes the problem of something that somebody's role may not do.
+    pub(crate) fn forbidden(text: &str) -> Self {
+        Self::plain(Kind::Forbidden, text)
+    }
+
     /// Makes the problem of a session that has ended.
     pub(crate) fn signed_out(text: &str) -> Self {
         Self::plain(Kind::SignedOut, text)

@@ -54,6 +54,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/needs/widen", post(needs::actions::widen))
         .route("/needs/later", post(needs::actions::later))
         .route("/needs/ask", post(needs::actions::ask))
+        .route("/needs/park", post(needs::actions::park))
+        .route("/needs/resume", post(needs::actions::resume))
         .route("/needs/withdraw", post(needs::actions::withdraw))
         .route("/needs/resolve", post(needs::actions::resolve))
         .route("/needs/stands", post(needs::standing::stands))
@@ -135,9 +137,14 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Goes to the page that the viewer most likely wants: their proposals, or the region for those above trusts.
+/// Goes to the page that the viewer most likely wants: their proposals, the region for those above trusts, and for those who
+/// may not read it what takes two people.
 async fn home(visit: Visit) -> Redirect {
-    Redirect::to(if visit.viewer().trust.is_some() { "/proposals" } else { "/situation" })
+    Redirect::to(match visit.viewer().trust {
+        Some(_) => "/proposals",
+        None if visit.rights().may("/situation") => "/situation",
+        None => "/actions",
+    })
 }
 
 async fn nothing_here(visit: Visit) -> Response {

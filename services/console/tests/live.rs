@@ -2,6 +2,7 @@
 
 mod approvals;
 mod fake;
+mod lookers;
 mod records;
 mod stage;
 mod two_people;

@@ -203,7 +203,7 @@ async fn show_with(
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
         let page = Page {
             frame,
-            sections: sections(Section::Actions),
+            sections: sections(visit, Section::Actions),
             problem: problem.map_or_else(String::new, |problem| match said_of.filter(|_| is_shown) {
                 Some(row) => summary_of_row(&problem, OF_ROWS, &row),
                 None => summary(&problem, CONTROLS),

@@ -16,6 +16,7 @@ use crate::app::{Update, Visit};
 use crate::directory::Directory;
 use crate::form::Posted;
 use crate::problem::Problem;
+use crate::rights::Rights;
 use crate::routes;
 use crate::session::Viewer;
 use crate::words;
@@ -127,7 +128,7 @@ async fn show(visit: &Visit, problem: Option<Problem>) -> Response {
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
         let page = Page {
             frame,
-            sections: sections(Section::Alerts),
+            sections: sections(visit, Section::Alerts),
             problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
             board: rendered(&board),
         };
@@ -223,8 +224,7 @@ fn owner(owner: &str, directory: &Directory) -> String {
 /// Says whether to offer the buttons. What is allowed, the service says.
 fn may_act(viewer: &Viewer, alert: &Alert) -> bool {
     match viewer.role.as_str() {
-        "gold" | "coordinator" | "lead_provider" => true,
         "bed_manager" | "site_lead" => viewer.trust.as_ref().is_some_and(|own| alert.trusts.contains(own)),
-        _ => false,
+        role => Rights::of(role).may("/alerts/take"),
     }
 }

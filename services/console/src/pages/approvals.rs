@@ -92,7 +92,7 @@ async fn show(visit: &Visit, fields: &Fields, problem: Option<Problem>) -> Respo
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
         let page = Page {
             frame,
-            sections: sections(Section::Approvals),
+            sections: sections(visit, Section::Approvals),
             problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
             board: rendered(&board),
         };

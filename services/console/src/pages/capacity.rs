@@ -15,6 +15,7 @@ use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
 use crate::app::{Update, Visit};
 use crate::problem::Problem;
+use crate::rights::who_may;
 use crate::routes;
 use crate::words::resource::{Choice, ChoiceGroup};
 
@@ -29,6 +30,8 @@ struct Page {
     /// The theatres of six weeks; empty where we have none.
     strip: String,
     csrf: String,
+    /// Whether the viewer may change anything.
+    may_change: bool,
     /// What we offer, for the forms that concern one resource.
     own: Vec<Choice>,
     /// When a suspension ends unless another time is chosen.
@@ -68,6 +71,7 @@ async fn show(visit: &Visit, status: StatusCode, problem: String) -> Response {
             problem,
             strip: strip.map_or_else(String::new, |strip| rendered(&strip)),
             csrf: visit.signed.csrf.clone(),
+            may_change: board.others.is_none(),
             own: board.resources(),
             suspend_until: visit.now.control(until),
             opel: board.opel.clone(),
@@ -91,7 +95,14 @@ async fn read(visit: &Visit) -> Result<Board, Problem> {
         tokio::join!(visit.calls.offers(own), visit.calls.needs(open), situation, visit.directory());
     // The table is what matters; what stands around it may be missing.
     let (needs, situation) = (needs.unwrap_or_default(), situation.unwrap_or_default());
-    Ok(Board::new(&visit.signed.csrf, &visit.now, trust, &offers?, &needs, &situation, &*directory?))
+    let directory = directory?;
+    let mut board =
+        Board::new(&visit.signed.csrf, &visit.now, trust, &offers?, &needs, &situation, &directory);
+    if !visit.rights().may("/capacity/free") {
+        let name = directory.trust(trust);
+        board.others = Some(format!("{} of {name} change these", who_may("/capacity/free")));
+    }
+    Ok(board)
 }
 
 /// Lists the resources of a form, the ones we offer already first.

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
-use fallow_api::v1::{Action, GetSituationRequest, ListActionsRequest, ProposalFilter, action};
+use fallow_api::v1::{Action, GetSituationRequest, ListActionsRequest, ProposalFilter, Situation, action};
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
@@ -134,6 +134,9 @@ impl Head {
             visit.calls.proposals(filter).await
         };
         let situation = async {
+            if !visit.rights().may("/situation") {
+                return Ok(Situation::default());
+            }
             let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
             Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default())
         };
@@ -171,7 +174,10 @@ impl Head {
     pub(crate) fn without_counts(visit: &Visit, place: Place) -> Self {
         let has_trust = visit.viewer().trust.is_some();
         let shown = Place::ALL.into_iter().filter(|entry| *entry != Place::Elsewhere);
-        let own = shown.filter(|entry| has_trust || !entry.is_of_a_trust());
+        let rights = visit.rights();
+        let own = shown.filter(|entry| {
+            if entry.is_of_a_trust() { has_trust } else { rights.may(&format!("/{}", entry.path())) }
+        });
         let entry = |entry: Place| Entry {
             path: entry.path(),
             name: entry.name(),

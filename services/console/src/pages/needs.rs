@@ -17,7 +17,7 @@ use futures::stream::{self, StreamExt};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use self::reason::{Fix, Reason};
+use self::reason::{Changing, Fix, Reason};
 use self::view::List;
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
@@ -95,8 +95,9 @@ async fn show_opened(visit: &Visit, opened: &Opened, problem: &Problem) -> Respo
 }
 
 async fn show(visit: &Visit, opened: &Opened, status: StatusCode, problem: String) -> Response {
-    let can_raise = visit.viewer().trust.is_some();
-    let title = if can_raise && opened.of != ALL { "Our needs" } else { "Needs of the region" };
+    let is_of_a_trust = visit.viewer().trust.is_some();
+    let can_raise = is_of_a_trust && visit.rights().may("/needs/new");
+    let title = if is_of_a_trust && opened.of != ALL { "Our needs" } else { "Needs of the region" };
     let (frame, list) = tokio::join!(Frame::read(visit, Place::Needs, title), read(visit, opened));
     visit.answer(list.map(|list| {
         let page = Page { frame, problem, title, can_raise, list: rendered(&list) };
@@ -126,6 +127,7 @@ async fn read(visit: &Visit, opened: &Opened) -> Result<List, Problem> {
     let asked = view::Asked {
         csrf: visit.signed.csrf.clone(),
         own,
+        may: Changing::of(visit),
         of_all: opened.of == ALL || visit.viewer().trust.is_none(),
         why: opened.why.clone(),
         resource: opened.resource.clone(),
@@ -139,7 +141,8 @@ const FIXES_MAX: usize = 8;
 
 /// Finds the cheapest change for the viewer's own needs that nothing fits, the most urgent first.
 async fn fixes(visit: &Visit, needs: &[Need]) -> BTreeMap<String, Fix> {
-    let Some(own) = visit.viewer().trust.as_deref() else { return BTreeMap::new() };
+    let own = visit.viewer().trust.as_deref().filter(|_| Changing::of(visit) == Changing::Own);
+    let Some(own) = own else { return BTreeMap::new() };
     let mut open: Vec<&Need> =
         needs.iter().filter(|one| one.trust == own && one.state() == need::State::Open).collect();
     open.sort_by_key(|one| (one.priority, one.id.clone()));
@@ -165,7 +168,12 @@ async fn explain(visit: &Visit, need: &str) -> Result<Option<Reason>, Problem> {
         visit.directory()
     );
     let need = known?.into_inner().need.unwrap_or_default();
-    let unserved = explained?.into_inner().unserved.unwrap_or_default();
-    let own = visit.viewer().trust.as_deref();
-    Ok(Some(Reason::new(&need, own, &unserved, &visit.now, &*directory?)))
+    // Why it is not served tells of the patient: of others' needs only whether they still stand can be asked.
+    let unserved = match explained {
+        Ok(explained) => Some(explained.into_inner().unserved.unwrap_or_default()),
+        Err(status) if status.code() == tonic::Code::NotFound => None,
+        Err(status) => return Err(status.into()),
+    };
+    let (own, may) = (visit.viewer().trust.as_deref(), Changing::of(visit));
+    Ok(Some(Reason::new(&need, (own, may), unserved.as_ref(), &visit.now, &*directory?)))
 }

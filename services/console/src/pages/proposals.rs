@@ -2,19 +2,22 @@
 
 pub(crate) mod actions;
 mod block;
+mod room;
 mod view;
 mod why;
 
 use std::collections::BTreeMap;
 
 use askama::Template;
+use axum::extract::Query;
 use axum::response::Response;
 use fallow_api::v1::{Need, Offer, Proposal, ProposalFilter, TransferFilter, proposal};
 use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 
+use self::room::Opened;
 pub(super) use self::view::asked;
-use self::view::{Inbox, Known};
+use self::view::{Inbox, Known, Looking};
 pub(super) use self::why::Why;
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
@@ -35,13 +38,17 @@ struct Page {
 }
 
 /// `GET /proposals`
-pub(crate) async fn page(visit: Visit) -> Response {
-    show(&visit, StatusCode::OK, String::new()).await
+pub(crate) async fn page(visit: Visit, Query(opened): Query<Opened>) -> Response {
+    show(&visit, &opened, StatusCode::OK, String::new()).await
 }
 
 /// `GET /f/proposals`
-pub(crate) async fn fragment(Update(visit): Update, headers: HeaderMap) -> Response {
-    match read(&visit).await {
+pub(crate) async fn fragment(
+    Update(visit): Update,
+    Query(opened): Query<Opened>,
+    headers: HeaderMap,
+) -> Response {
+    match read(&visit, &opened).await {
         Ok(inbox) => routes::fragment(&headers, rendered(&inbox)),
         Err(problem) => visit.refuse(&problem),
     }
@@ -52,11 +59,11 @@ pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
     if let Some(way) = visit.way_out(problem) {
         return way;
     }
-    show(visit, problem.http_status(), summary(problem, actions::CONTROLS)).await
+    show(visit, &Opened::default(), problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 
-async fn show(visit: &Visit, status: StatusCode, problem: String) -> Response {
-    let (frame, inbox) = tokio::join!(Frame::read(visit, Place::Proposals, "Proposals"), read(visit));
+async fn show(visit: &Visit, opened: &Opened, status: StatusCode, problem: String) -> Response {
+    let (frame, inbox) = tokio::join!(Frame::read(visit, Place::Proposals, "Proposals"), read(visit, opened));
     visit.answer(inbox.map(|inbox| {
         let page = Page { frame, problem, inbox: rendered(&inbox) };
         routes::html(status, rendered(&page))
@@ -64,7 +71,7 @@ async fn show(visit: &Visit, status: StatusCode, problem: String) -> Response {
 }
 
 /// Reads everything that the inbox shows.
-async fn read(visit: &Visit) -> Result<Inbox, Problem> {
+async fn read(visit: &Visit, opened: &Opened) -> Result<Inbox, Problem> {
     let trust = visit.own_trust()?;
     let ours = vec![trust.to_owned()];
     let held = ProposalFilter { trusts: ours.clone(), ..ProposalFilter::default() };
@@ -104,7 +111,15 @@ async fn read(visit: &Visit) -> Result<Inbox, Problem> {
     let (needs, offers, transfers) =
         tokio::join!(needs_of(visit, &proposals), offers_of(visit, &proposals), transfers);
     let known = Known { needs, offers, transfers, directory: directory? };
-    Ok(Inbox::new(&visit.signed.csrf, !visit.preferences.is_compact, &visit.now, trust, &proposals, &known))
+    let looking = Looking {
+        csrf: &visit.signed.csrf,
+        trust,
+        may_answer: visit.rights().may("/proposals/answer"),
+        opens_first: !visit.preferences.is_compact && opened.why.is_empty(),
+        opened,
+        now: &visit.now,
+    };
+    Ok(Inbox::new(&looking, &proposals, &known))
 }
 
 /// Reads the needs behind proposals.

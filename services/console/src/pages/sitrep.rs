@@ -136,7 +136,7 @@ async fn show(visit: &Visit, asked: &Asked, problem: Option<Problem>) -> Respons
     let as_of = report.as_ref().and_then(|report| from_wire(report.as_of.as_ref())).unwrap_or(visit.now.at);
     let page = Page {
         frame: Frame { is_live: false, ..frame },
-        sections: sections(Section::Sitrep),
+        sections: sections(visit, Section::Sitrep),
         problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
         at: visit.now.control(as_of),
         report: report.map(|report| Shown::new(visit, &report, as_of)),

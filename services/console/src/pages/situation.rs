@@ -101,7 +101,7 @@ async fn show(visit: &Visit, fields: &Fields, problem: Option<Problem>) -> Respo
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
         let problem = problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS));
         let heat = rendered(&heat);
-        let page = Page { frame, sections: sections(Section::Situation), problem, heat, modes };
+        let page = Page { frame, sections: sections(visit, Section::Situation), problem, heat, modes };
         routes::html(status, rendered(&page))
     }))
 }

@@ -198,7 +198,7 @@ async fn show(visit: &Visit, asked: &Asked, fields: &Fields, problem: Option<Pro
         });
         let page = Page {
             frame,
-            sections: sections(Section::Timeline),
+            sections: sections(visit, Section::Timeline),
             problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
             kinds: KINDS.map(|(kind, name)| (kind.as_str_name(), name, chosen == Some(kind))).to_vec(),
             is_all: chosen.is_none(),

@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use self::timeline::Moment;
-use self::view::{Known, Tracker};
+use self::view::{Known, Tracker, Viewing};
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
 use crate::app::{Update, Visit};
@@ -144,7 +144,8 @@ async fn read(visit: &Visit, shown: &Shown) -> Result<Tracker, Problem> {
     transfers.extend(ended.filter(|one| !known.contains(&one.id) && recent(one)));
     let (needs, opened) = tokio::join!(needs_of(visit, &transfers), open(visit, &shown.open));
     let known = Known { needs, opened, directory: directory? };
-    Ok(Tracker::new(&visit.signed.csrf, shown.clone(), &visit.now, trust.as_deref(), &transfers, known))
+    let viewer = Viewing { trust: trust.as_deref(), may_act: visit.rights().may("/transfers/advance") };
+    Ok(Tracker::new(&visit.signed.csrf, shown.clone(), &visit.now, viewer, &transfers, known))
 }
 
 /// Reads the needs behind transfers, for their references.

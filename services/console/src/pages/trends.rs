@@ -117,7 +117,7 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
     };
     let page = Page {
         frame: Frame { is_live: false, ..frame },
-        sections: sections(Section::Trends),
+        sections: sections(&visit, Section::Trends),
         problem: problem.map_or_else(String::new, |problem| summary(&problem, &[])),
         measures: offered.map(|(one, name, _)| (one.as_str_name(), *name, *one == measure)).collect(),
         trusts: directory.trusts().map(trust).collect(),

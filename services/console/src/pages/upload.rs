@@ -124,7 +124,7 @@ struct Page {
 
 /// `GET /upload`
 pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
-    let made = match visit.own_trust() {
+    let made = match visit.own_trust().and_then(|_| visit.needs_right("/upload")) {
         Ok(_) => Ok(show(&visit, asked.of, None, None).await),
         Err(problem) => Err(problem),
     };

@@ -107,7 +107,7 @@ async fn show(
     let known = changes.iter().enumerate();
     let page = Page {
         frame: Frame { is_live: false, ..frame },
-        sections: sections(Section::WhatIf),
+        sections: sections(visit, Section::WhatIf),
         problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
         changes: known
             .map(|(at, one)| (one.text(), one.in_words(directory, &visit.now), without(at)))

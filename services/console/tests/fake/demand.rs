@@ -106,6 +106,34 @@ impl DemandService for World {
         })
     }
 
+    async fn park_need(
+        &self,
+        request: Request<ParkNeedRequest>,
+    ) -> Result<Response<ParkNeedResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let (need, revision) =
+            self.aside(&asked.request_id, (&trust, &asked.need), asked.expected_revision, |need| {
+                need.set_state(need::State::OnHold);
+                need.review_at = asked.review_at;
+            })?;
+        Ok(Response::new(ParkNeedResponse { need: Some(need), revision }))
+    }
+
+    async fn resume_need(
+        &self,
+        request: Request<ResumeNeedRequest>,
+    ) -> Result<Response<ResumeNeedResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let (need, revision) =
+            self.aside(&asked.request_id, (&trust, &asked.need), asked.expected_revision, |need| {
+                need.set_state(need::State::Open);
+                need.review_at = None;
+            })?;
+        Ok(Response::new(ResumeNeedResponse { need: Some(need), revision }))
+    }
+
     async fn amend_cohort(
         &self,
         request: Request<AmendCohortRequest>,
@@ -184,6 +212,26 @@ impl DemandService for World {
 }
 
 impl World {
+    /// Changes one need of a trust.
+    fn aside(
+        &self,
+        request_id: &str,
+        (trust, need): (&str, &str),
+        expected: Option<i64>,
+        change: impl Fn(&mut Need),
+    ) -> Result<(Need, i64), Status> {
+        self.change(|records| {
+            let at = records.needs.iter().position(|one| one.id == need && one.trust == trust);
+            let at = at.ok_or_else(|| Status::not_found("there is no such need"))?;
+            expect(expected, records.needs[at].revision)?;
+            let revision = records.bump(request_id);
+            let need = &mut records.needs[at];
+            change(need);
+            need.revision = revision;
+            Ok((need.clone(), revision))
+        })
+    }
+
     /// Changes the live needs of a trust's cohort together.
     fn cohort(
         &self,

@@ -209,7 +209,7 @@ impl Page {
         let held_until = from_wire(proposal.held_until.as_ref());
         Self {
             frame,
-            sections: sections(Section::Actions),
+            sections: sections(visit, Section::Actions),
             problem,
             csrf: visit.signed.csrf.clone(),
             revision: proposal.revision,

@@ -87,6 +87,7 @@ impl Page {
 pub(crate) async fn new(visit: Visit) -> Response {
     let made = async {
         let trust = visit.own_trust()?.to_owned();
+        visit.needs_right("/capacity/offer")?;
         let board = super::read(&visit).await?;
         let until = visit.now.next_hour_of_day(20, SignedDuration::from_hours(1));
         let form = Form {
@@ -311,13 +312,14 @@ pub(crate) async fn one(visit: Visit, Path(id): Path<String>) -> Response {
         };
         let is_suspended = state == fallow_api::v1::offer::State::Suspended;
         let is_ours = visit.viewer().trust.as_deref() == Some(offer.trust.as_str());
+        let may_change = visit.rights().may("/capacity/withdraw");
         let page = One {
             frame,
             csrf: visit.signed.csrf.clone(),
             lines: lines(&visit, &offer, &directory),
             row: Row::new(&offer, 0, &visit.now, &directory),
             state: codes::offer_state(state),
-            is_live: is_ours && (is_suspended || state == fallow_api::v1::offer::State::Open),
+            is_live: is_ours && may_change && (is_suspended || state == fallow_api::v1::offer::State::Open),
             is_suspended,
             suspend_until: visit.now.control(visit.now.next_hour_of_day(8, SignedDuration::from_hours(1))),
             reasons: codes::SUPPORTING_DECLINES.iter().map(reason).collect(),

@@ -16,6 +16,8 @@ use crate::words::time::{Now, from_wire, span};
 #[template(path = "capacity/board.html")]
 pub(super) struct Board {
     csrf: String,
+    /// Who may change what is offered, where the viewer may not.
+    pub(super) others: Option<String>,
     newest_revision: i64,
     /// Beds, tests, staff, items and places.
     units: Vec<Row>,
@@ -109,6 +111,7 @@ impl Board {
         let only_rows = |rows: Vec<(ResourceKind, Row)>| rows.into_iter().map(|(_, row)| row).collect();
         Self {
             csrf: csrf.to_owned(),
+            others: None,
             newest_revision: offers.iter().map(|offer| offer.revision).max().unwrap_or(0),
             units: only_rows(units),
             sessions: only_rows(sessions),

@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use fallow_api::v1::{
-    AmendNeedRequest, AskToConfirmRequest, DeclineReason, Need, ResolveNeedOutsideRequest,
-    WithdrawNeedRequest,
+    AmendNeedRequest, AskToConfirmRequest, DeclineReason, Need, ParkNeedRequest, ResolveNeedOutsideRequest,
+    ResumeNeedRequest, WithdrawNeedRequest,
 };
 use prost_types::FieldMask;
 
@@ -18,7 +18,9 @@ use crate::words::time::from_wire;
 /// The controls of the page's forms, for the error summary.
 pub(super) const CONTROLS: &[Control] = &[
     Control::new("note", "resolve-note", "How"),
+    Control::new("park_reason", "park-reason", "Why it is parked"),
     Control::new("reason", "withdraw-reason", "Reason"),
+    Control::new("review_at", "park-until", "Look at it again"),
     Control::new("needed_by", "cohort-by", "Needed by"),
     Control::new("max_travel_minutes", "cohort-travel", "Travel limit"),
 ];
@@ -87,6 +89,48 @@ pub(crate) async fn ask(Posted { visit, fields }: Posted) -> Response {
             let asked = words::count(answer.into_inner().asked, "offer", "offers");
             visit.done(format!("Asked {} to confirm {asked}.", fields.text("trust")), &opened(&fields))
         }
+        Err(status) => show_problem(&visit, fields.text("need"), &status.into()).await,
+    }
+}
+
+/// `POST /needs/park`: puts it aside until somebody looks at it again.
+pub(crate) async fn park(Posted { visit, fields }: Posted) -> Response {
+    let made = async {
+        let review_at = later_of(fields.text("review_at"), &visit.now)
+            .ok_or_else(|| Problem::invalid("review_at", "must be a date and a time"))?;
+        let request = ParkNeedRequest {
+            request_id: fields.request_id(),
+            expected_revision: fields.revision(),
+            need: fields.text("need").to_owned(),
+            review_at: Some(review_at),
+            reason: fields.text("reason").to_owned(),
+            ..ParkNeedRequest::default()
+        };
+        visit.calls.demand().park_need(request).await?;
+        let at = from_wire(Some(&review_at)).map(|at| visit.now.clock(at)).unwrap_or_default();
+        Ok::<_, Problem>(format!("Parked until {at}. Nothing is looked for until then."))
+    };
+    match made.await {
+        Ok(said) => visit.done(said, &opened(&fields)),
+        Err(mut problem) => {
+            // There is another reason on the page, of another form.
+            let why = problem.violations.iter_mut().filter(|wrong| wrong.field == "reason");
+            why.for_each(|wrong| wrong.field = "park_reason".to_owned());
+            show_problem(&visit, fields.text("need"), &problem).await
+        }
+    }
+}
+
+/// `POST /needs/resume`: what was put aside is looked for again.
+pub(crate) async fn resume(Posted { visit, fields }: Posted) -> Response {
+    let request = ResumeNeedRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        need: fields.text("need").to_owned(),
+        ..ResumeNeedRequest::default()
+    };
+    match visit.calls.demand().resume_need(request).await {
+        Ok(_) => visit.done("Fallow is looking for it again.", &opened(&fields)),
         Err(status) => show_problem(&visit, fields.text("need"), &status.into()).await,
     }
 }

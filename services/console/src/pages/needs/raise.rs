@@ -81,6 +81,7 @@ pub(crate) async fn new(visit: Visit) -> Response {
 
 async fn page(visit: &Visit, form: Form, problem: Option<Problem>) -> Result<Response, Problem> {
     let trust = visit.own_trust()?;
+    visit.needs_right("/needs/new")?;
     let frame = Frame::read(visit, Place::Needs, "Raise a need").await;
     let ours = NeedFilter { trusts: vec![trust.to_owned()], ..NeedFilter::default() };
     let (directory, ours) = tokio::join!(visit.directory(), visit.calls.needs(ours));

@@ -2,9 +2,11 @@
 
 use fallow_api::render;
 use fallow_api::v1::unserved_explanation::change::Change;
-use fallow_api::v1::{Need, UnservedExplanation};
+use fallow_api::v1::{Need, UnservedExplanation, need};
+use jiff::SignedDuration;
 
 use super::standing::Standing;
+use crate::app::Visit;
 use crate::directory::{Desk, Directory};
 use crate::words;
 use crate::words::resource;
@@ -21,9 +23,40 @@ pub(super) struct Reason {
     pub(super) more: Vec<Fix>,
     pub(super) notes: Vec<render::Line>,
     pub(super) deadline: Option<String>,
-    /// Whether the viewer's trust has the need.
-    pub(super) is_ours: bool,
+    /// Whether the viewer may change it.
+    pub(super) can_change: bool,
+    /// Whether the viewer may ask its trust whether it still stands.
+    pub(super) can_ask: bool,
+    /// Whether it can be parked, as it stands.
+    pub(super) can_park: bool,
+    /// Until when it is parked.
+    pub(super) parked: Option<String>,
+    /// When it is looked at again unless another time is chosen: the value of the control.
+    pub(super) review: String,
     pub(super) standing: Standing,
+}
+
+/// Which needs a viewer may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changing {
+    /// Those of the viewer's trust.
+    Own,
+    /// None: the viewer looks.
+    Nothing,
+}
+
+impl Changing {
+    pub(super) fn of(visit: &Visit) -> Self {
+        if visit.rights().may("/needs/withdraw") { Self::Own } else { Self::Nothing }
+    }
+
+    /// Returns the trust whose needs may be changed.
+    pub(super) fn own(self, trust: Option<&str>) -> Option<&str> {
+        match self {
+            Self::Own => trust,
+            Self::Nothing => None,
+        }
+    }
 }
 
 /// Offers that one reason rules out.
@@ -60,19 +93,23 @@ pub(super) enum Button {
 }
 
 impl Reason {
-    /// Explains a need to a viewer of trust `own`.
+    /// Explains a need to a viewer of trust `own`; without an explanation, where that is not theirs to see.
     pub(super) fn new(
         need: &Need,
-        own: Option<&str>,
-        unserved: &UnservedExplanation,
+        (own, may): (Option<&str>, Changing),
+        explained: Option<&UnservedExplanation>,
         now: &Now,
         directory: &Directory,
     ) -> Self {
+        let nothing = UnservedExplanation::default();
+        let unserved = explained.unwrap_or(&nothing);
         let what = need.resource.clone().unwrap_or_default();
         let case_ref = if need.case_ref.is_empty() { String::new() } else { format!("{}: ", need.case_ref) };
         let said = render::unserved(need, unserved, &now.zone);
         let is_ours = own == Some(need.trust.as_str());
-        let fix = |one: &render::Fix| Fix::new(one, own, is_ours, now, directory);
+        let can_change = is_ours && may == Changing::Own;
+        let is_parked = need.state() == need::State::OnHold;
+        let fix = |one: &render::Fix| Fix::new(one, own, can_change, now, directory);
         let row = |one: &render::UnservedRow| {
             let such_as =
                 if one.example.is_empty() { String::new() } else { format!(", such as {}", one.example) };
@@ -86,14 +123,22 @@ impl Reason {
             need: need.id.clone(),
             revision: need.revision,
             name: format!("{case_ref}{}", resource::phrase(&what, need.units)),
-            headline: headline(unserved),
+            headline: match explained {
+                None => "Why it is not served yet is for its own trust to see.".to_owned(),
+                Some(_) if is_parked => "It is parked: nothing is looked for.".to_owned(),
+                Some(unserved) => headline(unserved),
+            },
             rows: said.rows.iter().map(row).collect(),
             more: said.more.iter().map(fix).collect(),
             notes: said.notes,
             deadline: needed_by
                 .filter(|by| unserved.unserved > 0 && *by > now.at)
                 .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
-            is_ours,
+            can_change,
+            can_ask: !is_ours,
+            can_park: can_change && can_be_parked(need.state()),
+            parked: from_wire(need.review_at.as_ref()).filter(|_| is_parked).map(|at| now.clock(at)),
+            review: now.control(now.next_hour_of_day(8, SignedDuration::from_hours(1))),
             standing: Standing::of(need, now, directory),
         }
     }
@@ -102,6 +147,20 @@ impl Reason {
     pub(super) fn cheapest(self) -> Option<Fix> {
         let mut fixes = self.rows.into_iter().flat_map(|row| row.fixes).chain(self.more);
         fixes.find(|fix| fix.button != Button::None)
+    }
+}
+
+/// Says whether a need of a state can be put aside; of one that is, the time can be changed.
+fn can_be_parked(state: need::State) -> bool {
+    match state {
+        need::State::Open | need::State::Proposed | need::State::PartAgreed | need::State::OnHold => true,
+        need::State::Unspecified
+        | need::State::Agreed
+        | need::State::Met
+        | need::State::Withdrawn
+        | need::State::Expired
+        | need::State::Unmet
+        | need::State::ResolvedOutside => false,
     }
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use fallow_api::v1::{Need, Proposal, ResourceKind, need};
 
 use super::cohort::Cohort;
-use super::reason::{Fix, Reason};
+use super::reason::{Changing, Fix, Reason};
 use crate::directory::Directory;
 use crate::words;
 use crate::words::codes::{self, Tag};
@@ -21,6 +21,8 @@ pub(super) struct Asked {
     pub(super) csrf: String,
     /// The viewer's trust.
     pub(super) own: Option<String>,
+    /// Which needs the viewer may change.
+    pub(super) may: Changing,
     /// Whether everybody's needs are listed.
     pub(super) of_all: bool,
     /// The need whose explanation is opened.
@@ -61,6 +63,8 @@ struct Row {
     is_late: bool,
     state: Tag,
     is_open: bool,
+    /// Whether the viewer may be told why it is not served.
+    is_explained: bool,
     best: String,
     age: String,
     /// How far from home the patient is and for how long.
@@ -119,7 +123,10 @@ impl List {
             counts: counted.into_iter().map(|state| (codes::need_state(state).text, count(state))).collect(),
             resources: resources.into_iter().map(|(key, name)| Choice { key, name }).collect(),
             reason,
-            cohort: asked.own.as_deref().and_then(|own| Cohort::of(&asked.cohort, own, &sorted)),
+            cohort: asked
+                .may
+                .own(asked.own.as_deref())
+                .and_then(|own| Cohort::of(&asked.cohort, own, &sorted)),
             withdraw_reasons: codes::HOME_DECLINES.iter().map(withdraw).collect(),
             asked,
         }
@@ -197,11 +204,15 @@ impl Row {
             is_late: needed_by.is_some_and(|by| by < now.at),
             state: codes::need_state(state),
             is_open: matches!(state, need::State::Open | need::State::PartAgreed),
-            best: best(need, proposals, now, directory),
+            is_explained: asked.own.as_ref().is_none_or(|own| *own == need.trust),
+            best: match from_wire(need.review_at.as_ref()).filter(|_| state == need::State::OnHold) {
+                Some(review) => format!("Parked until {}", now.clock(review)),
+                None => best(need, proposals, now, directory),
+            },
             age: raised.map_or_else(String::new, |at| now.age(at)),
             facts: facts(need, now),
             cohort: need.cohort.clone(),
-            is_asked: asked.own.as_ref() == Some(&need.trust)
+            is_asked: asked.may.own(asked.own.as_deref()) == Some(need.trust.as_str())
                 && need.validation.as_ref().is_some_and(|one| one.asked_at.is_some()),
             revision: need.revision,
             fix,

@@ -18,6 +18,8 @@ pub(super) struct Block {
     /// `Saturday lists at Aldermoor Royal Infirmary`.
     pub(super) title: String,
     pub(super) cards: Vec<Card>,
+    /// Those of them for which the page has room, as they are written.
+    pub(super) shown: Vec<String>,
 }
 
 impl Block {
@@ -31,6 +33,7 @@ impl Block {
                 campaign: block.campaign.clone(),
                 title: format!("{} at {}", block.campaign, directory.site(&block.site)),
                 cards: vec![card],
+                shown: Vec::new(),
             }),
         }
     }

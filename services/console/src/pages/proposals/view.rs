@@ -7,9 +7,12 @@ use askama::Template;
 use fallow_api::v1::{Answer, Need, Offer, Proposal, ResourceKind, Transfer, answer, authority, proposal};
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::frame::rendered;
 use super::block::Block;
+use super::room::{self, Opened};
 use super::why::Why;
 use crate::directory::{Desk, Directory};
+use crate::rights::who_may;
 use crate::words;
 use crate::words::codes::{self, Tag};
 use crate::words::resource::{self, Choice};
@@ -29,26 +32,54 @@ pub(super) struct Known {
     pub(super) directory: Arc<Directory>,
 }
 
+/// Who looks, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Looking<'a> {
+    pub(super) csrf: &'a str,
+    /// The viewer's trust.
+    pub(super) trust: &'a str,
+    /// Whether the viewer's role may answer for it.
+    pub(super) may_answer: bool,
+    /// Whether the first explanation is open.
+    pub(super) opens_first: bool,
+    pub(super) opened: &'a Opened,
+    pub(super) now: &'a Now,
+}
+
 /// The part of the page that updates itself.
 #[derive(Template)]
 #[template(path = "proposals/inbox.html")]
 pub(super) struct Inbox {
     csrf: String,
-    /// Whether the first explanation is open.
-    is_opened: bool,
-    /// How many wait for us, in blocks and alone.
+    /// Whom they wait for: `you`, or the name of the trust for which the viewer may not answer.
+    whom: String,
+    /// Who may answer, where the viewer may not.
+    others: Option<String>,
+    /// The rest of the address of this very page.
+    query: String,
+    /// How many of the first are passed over.
+    passed: usize,
+    /// How many wait for us, in blocks and alone; of what the viewer may not answer, too.
     count: usize,
     /// Those that wait for us and are answered as a block, first to lapse first.
     blocks: Vec<Block>,
-    /// Those that wait for us alone, first to lapse first.
-    waiting: Vec<Card>,
-    /// Those that we have answered and the other side has not.
-    answered: Vec<Card>,
-    /// Those that both sides agreed a short while ago.
+    /// Those that wait for us alone and for which there is room, as they are written, first to lapse first.
+    waiting: Vec<String>,
+    /// Those that we have answered and the other side has not, likewise; and how many there are.
+    answered: Vec<String>,
+    answered_count: usize,
+    /// Where the next page begins, and what the way there says.
+    more: Option<(usize, String)>,
+    /// The last that both sides agreed a short while ago, and how many there are.
     agreed: Vec<Card>,
-    /// Those that gold, or two people, bypassed a short while ago: when, and why in their words.
+    agreed_count: usize,
+    /// The last that gold, or two people, bypassed a short while ago: when, and why in their words; and how many there are.
     bypassed: Vec<(Card, String, String)>,
+    bypassed_count: usize,
 }
+
+/// Of what is over the page shows the last so many.
+const OVER_SHOWN: usize = 6;
 
 /// One proposal.
 pub(super) struct Card {
@@ -85,6 +116,9 @@ pub(super) struct Card {
     others: Vec<(String, Tag)>,
     authority: Option<(String, Tag)>,
     desk: Option<Desk>,
+    /// Whether it waits for the viewer's trust.
+    is_waiting: bool,
+    /// Whether the viewer can give the answer.
     can_answer: bool,
     pub(super) can_be_provisional: bool,
     can_undo: bool,
@@ -96,28 +130,31 @@ pub(super) struct Card {
 }
 
 impl Inbox {
-    pub(super) fn new(
-        csrf: &str,
-        is_opened: bool,
-        now: &Now,
-        trust: &str,
-        proposals: &[Proposal],
-        known: &Known,
-    ) -> Self {
+    pub(super) fn new(looking: &Looking<'_>, proposals: &[Proposal], known: &Known) -> Self {
+        let Looking { csrf, trust, may_answer, opened, now, .. } = *looking;
+        let name = known.directory.trust(trust);
         let mut inbox = Self {
             csrf: csrf.to_owned(),
-            is_opened,
+            whom: if may_answer { "you" } else { name }.to_owned(),
+            others: (!may_answer).then(|| format!("{} of {name} answer them", who_may("/proposals/answer"))),
+            query: opened.query(),
+            passed: opened.from,
             count: 0,
             blocks: Vec::new(),
             waiting: Vec::new(),
             answered: Vec::new(),
+            answered_count: 0,
+            more: None,
             agreed: Vec::new(),
+            agreed_count: 0,
             bypassed: Vec::new(),
+            bypassed_count: 0,
         };
+        let (mut waiting, mut answered) = (Vec::new(), Vec::new());
         let mut sorted: Vec<&Proposal> = proposals.iter().collect();
         sorted.sort_by_key(|one| (from_wire(one.held_until.as_ref()), one.id.clone()));
         for proposal in sorted {
-            let card = Card::new(proposal, trust, now, known);
+            let card = Card::new(proposal, looking, known);
             match proposal.state() {
                 proposal::State::Confirmed => inbox.agreed.push(card),
                 proposal::State::Bypassed => {
@@ -125,17 +162,17 @@ impl Inbox {
                         from_wire(proposal.ended_at.as_ref()).map(|at| now.clock(at)).unwrap_or_default();
                     inbox.bypassed.push((card, at, proposal.ended_because.clone()));
                 }
-                proposal::State::Held if card.can_answer => {
+                proposal::State::Held if card.is_waiting => {
                     inbox.count += 1;
                     match &proposal.block {
                         // Who only lends a team answers case by case: the block's one answer is for its two sides.
-                        Some(block) if !card.is_lending => {
+                        Some(block) if may_answer && !card.is_lending => {
                             Block::add(&mut inbox.blocks, block, card, &known.directory);
                         }
-                        Some(_) | None => inbox.waiting.push(card),
+                        Some(_) | None => waiting.push(card),
                     }
                 }
-                proposal::State::Held => inbox.answered.push(card),
+                proposal::State::Held => answered.push(card),
                 proposal::State::Unspecified
                 | proposal::State::Declined
                 | proposal::State::Lapsed
@@ -144,13 +181,61 @@ impl Inbox {
             }
         }
         inbox.agreed.reverse();
+        (inbox.agreed_count, inbox.bypassed_count) = (inbox.agreed.len(), inbox.bypassed.len());
+        inbox.agreed.truncate(OVER_SHOWN);
+        inbox.bypassed.truncate(OVER_SHOWN);
+        inbox.answered_count = answered.len();
+        inbox.fill(looking, &waiting, &answered);
         inbox
+    }
+
+    /// Writes as many of the cards as there is room for: those of blocks, those that wait alone, those that are answered.
+    fn fill(&mut self, looking: &Looking<'_>, waiting: &[Card], answered: &[Card]) {
+        let of_blocks: Vec<usize> = self.blocks.iter().map(|block| block.cards.len()).collect();
+        let all: Vec<&Card> =
+            self.blocks.iter().flat_map(|block| &block.cards).chain(waiting).chain(answered).collect();
+        // A block names its cases in each of its two forms.
+        let taken = self.blocks.iter().map(|block| 2 * block.ids().len() + BLOCK_BYTES).sum();
+        let mut written =
+            room::written(&all, looking.csrf, looking.opened, looking.opens_first, taken).into_iter();
+        let last = written.as_slice().iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        let rest = all.len().saturating_sub(last.max(self.passed));
+        let rest_count = i64::try_from(rest).unwrap_or(i64::MAX);
+        let text = format!(
+            "Show {} that {} later",
+            words::count(rest_count, "proposal", "proposals"),
+            if rest == 1 { "lapses" } else { "lapse" }
+        );
+        self.more = (rest > 0).then_some((last, text));
+        for (block, count) in self.blocks.iter_mut().zip(of_blocks) {
+            block.shown = written.by_ref().take(count).flatten().collect();
+        }
+        self.waiting = written.by_ref().take(waiting.len()).flatten().collect();
+        self.answered = written.flatten().collect();
     }
 }
 
+/// What a block takes beside its cards and their ids, in bytes.
+const BLOCK_BYTES: usize = 2_600;
+
+/// A card as it is written.
+#[derive(Template)]
+#[template(path = "proposals/card.html")]
+struct Written<'a> {
+    card: &'a Card,
+    csrf: &'a str,
+    is_explained: bool,
+    is_open: bool,
+}
+
 impl Card {
-    fn new(proposal: &Proposal, trust: &str, now: &Now, known: &Known) -> Self {
-        let directory = &known.directory;
+    /// Writes it: with its explanation, open or not, or with the way to it.
+    pub(super) fn written(&self, csrf: &str, is_explained: bool, is_open: bool) -> String {
+        rendered(&Written { card: self, csrf, is_explained, is_open })
+    }
+
+    fn new(proposal: &Proposal, looking: &Looking<'_>, known: &Known) -> Self {
+        let (directory, Looking { trust, may_answer, now, .. }) = (&known.directory, *looking);
         let (need, offer) = (known.needs.get(&proposal.need), known.offers.get(&proposal.offer));
         let is_supporting = proposal.supporting_trust == trust;
         let lent = proposal.team.as_ref().filter(|team| team.answer.is_some());
@@ -179,6 +264,7 @@ impl Card {
         };
         let priority = need.map_or(("", ""), |need| codes::priority(need.priority())).0;
         let answered = answer_of(&ours);
+        let is_waiting = is_held && matches!(answered, answer::State::Pending | answer::State::Provisional);
         Self {
             id: proposal.id.clone(),
             key: key(&proposal.id).to_owned(),
@@ -211,9 +297,10 @@ impl Card {
                 .collect(),
             authority: authority(proposal),
             desk: directory.desk(other_site).or_else(other_desk).or_else(|| directory.desk_of(other_trust)),
-            can_answer: is_held && matches!(answered, answer::State::Pending | answer::State::Provisional),
+            is_waiting,
+            can_answer: is_waiting && may_answer,
             can_be_provisional: gives && answered == answer::State::Pending,
-            can_undo: is_held && can_undo(&ours, &others, now.at),
+            can_undo: may_answer && is_held && can_undo(&ours, &others, now.at),
             reasons: reasons.iter().map(reason).collect(),
             why: Why::new(proposal, now, directory),
             agreed: agreed_at(proposal).map(|at| now.time_of_day(at)),

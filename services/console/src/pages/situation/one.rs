@@ -150,7 +150,7 @@ async fn show(visit: &Visit, asked: &Asked, problem: Option<Problem>) -> Respons
         let frame = Frame { title: account.name.clone(), ..frame };
         let page = Page {
             frame,
-            sections: sections(Section::Situation),
+            sections: sections(visit, Section::Situation),
             problem: problem.map_or_else(String::new, |problem| summary(&problem, &[])),
             account: rendered(&account),
         };

@@ -1,5 +1,7 @@
 //! The pages about the region, one click from one another.
 
+use crate::app::Visit;
+
 /// A page about the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
@@ -83,7 +85,9 @@ impl Section {
 /// Address, name, and whether it is the page that is shown.
 pub(crate) type Entry = (&'static str, &'static str, bool);
 
-/// Returns the way from one of the pages to the others.
-pub(crate) fn sections(current: Section) -> Vec<Entry> {
-    Section::ALL.into_iter().map(|one| (one.path(), one.name(), one == current)).collect()
+/// Returns the way from one of the pages to the others, as far as the viewer may read them.
+pub(crate) fn sections(visit: &Visit, current: Section) -> Vec<Entry> {
+    let rights = visit.rights();
+    let may = |one: &Section| one.path().split('?').next().is_some_and(|page| rights.may(page));
+    Section::ALL.into_iter().filter(may).map(|one| (one.path(), one.name(), one == current)).collect()
 }

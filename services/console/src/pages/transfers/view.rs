@@ -14,6 +14,15 @@ use crate::words::codes::{self, Tag};
 use crate::words::resource::{self, Choice};
 use crate::words::time::{Now, from_wire, span};
 
+/// Who looks.
+#[derive(Clone, Copy)]
+pub(super) struct Viewing<'a> {
+    /// The viewer's trust.
+    pub(super) trust: Option<&'a str>,
+    /// Whether the viewer's role may move what is of the trust.
+    pub(super) may_act: bool,
+}
+
 /// Records around the transfers.
 pub(super) struct Known {
     /// By id.
@@ -70,7 +79,7 @@ struct Row {
     /// The steps that can follow: the value that the form sends, and what the button says.
     steps: Vec<(&'static str, &'static str)>,
     can_abort: bool,
-    /// Whether the viewer is of one of the trusts.
+    /// Whether the viewer may act for one of the trusts.
     is_ours: bool,
     /// Why it was aborted.
     aborted: Option<&'static str>,
@@ -113,7 +122,7 @@ impl Tracker {
         csrf: &str,
         shown: Shown,
         now: &Now,
-        trust: Option<&str>,
+        viewing: Viewing<'_>,
         transfers: &[Transfer],
         known: Known,
     ) -> Self {
@@ -121,7 +130,7 @@ impl Tracker {
         // What still moves comes first, and of that what is due first.
         sorted
             .sort_by_key(|one| (column_of(one.state()) >= 4, from_wire(one.due_at.as_ref()), one.id.clone()));
-        let row = |one: &Transfer| Row::new(one, trust, now, &known);
+        let row = |one: &Transfer| Row::new(one, viewing, now, &known);
         let rows: Vec<Row> = sorted.into_iter().map(row).collect();
         let column = |(at, name): (usize, &'static str)| Column {
             name,
@@ -161,12 +170,14 @@ fn column_of(state: transfer::State) -> usize {
 }
 
 impl Row {
-    fn new(transfer: &Transfer, trust: Option<&str>, now: &Now, known: &Known) -> Self {
+    fn new(transfer: &Transfer, viewing: Viewing<'_>, now: &Now, known: &Known) -> Self {
+        let Viewing { trust, may_act } = viewing;
         let directory = &known.directory;
         let due = from_wire(transfer.due_at.as_ref());
         let state = transfer.state();
         let lender = transfer.team.as_ref().map(|team| &team.trust);
-        let is_ours = trust.is_some_and(|trust| {
+        let acting = trust.filter(|_| may_act);
+        let is_ours = acting.is_some_and(|trust| {
             trust == transfer.home_trust
                 || trust == transfer.supporting_trust
                 || lender.is_some_and(|lender| trust == lender)
@@ -179,8 +190,8 @@ impl Row {
         let resource = transfer.resource.clone().unwrap_or_default();
         let is_lent = is_lent(resource.kind());
         let sides = Sides {
-            home: trust == Some(transfer.home_trust.as_str()),
-            supporting: trust == Some(transfer.supporting_trust.as_str()),
+            home: acting == Some(transfer.home_trust.as_str()),
+            supporting: acting == Some(transfer.supporting_trust.as_str()),
         };
         let returns = transfer.return_plan.is_some();
         let column = column_of(state);
