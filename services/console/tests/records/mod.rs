@@ -1,6 +1,7 @@
 //! What the records say beyond the figures: who asks, who was reminded, how far from home, and the way back; shown
 //! where a bed manager looks, and answered by a form.
 
+use fallow_api::v1::explanation::{Alternative, Flip, NotUsed, Term};
 use fallow_api::v1::{AskedToConfirm, FromHome, Proposal, ReturnPlan, Validation, transfer};
 use prost_types::Timestamp;
 
@@ -132,6 +133,61 @@ async fn an_inbox_of_one_screen_is_small() {
     assert_eq!(page.matches("<article").count(), PROPOSALS);
     assert!(asked > 2 && page.matches("Why this match").count() == PROPOSALS, "each is explained");
     assert!(page.len() <= HTML_BYTES_MAX, "{} bytes", page.len());
+    stage.tasks.stop();
+}
+
+/// Makes an explanation that says as much as one may: every term, runners-up, reasons and flips in long words.
+fn richest(mut proposal: Proposal) -> Proposal {
+    let why = proposal.explanation.get_or_insert_default();
+    let (term, other, not_used, flip) = (
+        why.terms.first().cloned().expect("a term"),
+        why.alternatives.first().cloned().expect("a runner-up"),
+        why.not_used.first().cloned().expect("a reason"),
+        why.flips.first().cloned().expect("a flip"),
+    );
+    let long = "a reason in many words, such as a long road over the hills and a ward that is far from everything else";
+    why.terms = (0..8).map(|_| Term { detail: long.to_owned(), ..term.clone() }).collect();
+    why.alternatives = (0..5).map(|_| Alternative { reason: long.to_owned(), ..other.clone() }).collect();
+    why.not_used = (0..12).map(|_| NotUsed { example: long.to_owned(), ..not_used.clone() }).collect();
+    why.flips =
+        (0..6).map(|_| Flip { change: long.to_owned(), then: long.to_owned(), ..flip.clone() }).collect();
+    proposal
+}
+
+#[tokio::test]
+async fn an_inbox_is_small_whatever_proposals_say_and_none_is_out_of_reach() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let id = |at: usize| format!("01a20468-9163-7278-81e2-be588ebbd{at:03}");
+    for all in [PROPOSALS, PROPOSALS + 1, 60] {
+        stage.world.change(|records| {
+            let like = richest(records.proposals[1].clone());
+            records.proposals = (0..all).map(|at| Proposal { id: id(at), ..like.clone() }).collect();
+        });
+        let (mut path, mut seen) = ("/proposals".to_owned(), Vec::new());
+        loop {
+            let page = visitor.get(&path, "").await;
+            assert!(page.len() <= HTML_BYTES_MAX, "{path}: {} bytes", page.len());
+            assert!(page.contains(&format!("Proposals waiting for you ({all})")), "{page}");
+            let shown = (0..all).filter(|at| page.contains(&format!("id=\"proposal-{}\"", id(*at))));
+            seen.extend(shown);
+            let more = page.split("<a href=\"/proposals?from=").nth(1);
+            let Some(from) = more.and_then(|more| more.split('"').next()) else { break };
+            path = format!("/proposals?from={from}");
+        }
+        assert_eq!(seen, (0..all).collect::<Vec<_>>(), "each once, in order");
+        let first = visitor.get("/proposals", "").await;
+        assert!(first.matches("<article").count() >= PROPOSALS, "a screen holds twelve");
+        assert!(first.contains("<details class=\"fold fold-why\" open"), "the first is explained: {first}");
+        // An explanation for which there was no room is one click away, and then open.
+        let last = id(PROPOSALS - 1);
+        assert!(first.contains(&format!("href=\"/proposals?why={last}#proposal-{last}\"")), "{first}");
+        let asked = visitor.get(&format!("/proposals?why={last}"), "").await;
+        let card = asked.split(&format!("id=\"proposal-{last}\"")).nth(1).expect("its card");
+        let card = card.split("</article>").next().expect("its end");
+        assert!(card.contains("<details class=\"fold fold-why\" open"), "{card}");
+        assert!(asked.len() <= HTML_BYTES_MAX, "{} bytes", asked.len());
+    }
     stage.tasks.stop();
 }
 
