@@ -151,6 +151,10 @@ impl Visit {
     async fn of(parts: &Parts, app: &App, presence: Presence) -> Result<Self, NoVisit> {
         let found = session_name(parts, app).and_then(|name| app.sessions.find(name, presence));
         let signed = found.ok_or(NoVisit::SignedOut)?;
+        // Whoever stands before a wall is nobody: everything but the wall is for somebody who signs in.
+        if signed.display.is_some() && !is_of_the_wall(parts) {
+            return Err(NoVisit::SignedOut);
+        }
         let token = app.sessions.token(&signed.id).ok_or(NoVisit::SignedOut)?;
         let (token, problem) = match token.text(app).await {
             Ok(token) => (token, None),
@@ -289,6 +293,11 @@ impl FromRequestParts<App> for Update {
             NoVisit::Away(_, problem) => problem.http_status(),
         })
     }
+}
+
+/// Says whether a request is one that a wall makes.
+fn is_of_the_wall(parts: &Parts) -> bool {
+    parts.method == Method::GET && ["/wall", "/f/wall", "/events"].contains(&parts.uri.path())
 }
 
 /// Returns the name of the session that a request's cookie carries.

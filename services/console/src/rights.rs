@@ -62,6 +62,7 @@ const CALLS: &[(&str, &str)] = &[
     ("/sitrep", "MonitorService/GetSitrep"),
     ("/what-if", "MatchingService/Simulate"),
     ("/wall", "MonitorService/GetSituation"),
+    ("/wall/display", "MonitorService/GetSituation"),
 ];
 
 /// Programs, which sign in to no page.

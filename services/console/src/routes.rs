@@ -78,6 +78,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/what-if", get(what_if::page))
         .route("/what-if/scenario.toml", get(what_if::scenario))
         .route("/wall", get(wall::page))
+        .route("/wall/display", get(wall::display::page).post(wall::display::hang))
+        .route("/wall/down", post(wall::display::take_down))
         .route("/actions", get(actions::page))
         .route("/actions/confirm", post(actions::confirm))
         .route("/actions/refuse", post(actions::refuse))

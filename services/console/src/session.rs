@@ -107,8 +107,22 @@ impl Token {
 /// A sentence that the next page says once: what was done.
 pub(crate) type Flash = String;
 
+/// A screen that shows the wall and nothing else, for as long as its person's sign-in may last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Display {
+    /// By which it is taken down. It is no secret and opens nothing.
+    pub(crate) handle: String,
+    /// What its person calls it, such as the room.
+    pub(crate) name: String,
+}
+
+/// Displays of one person at most.
+const DISPLAYS_MAX: usize = 10;
+
 struct Session {
     viewer: Viewer,
+    /// Set of a session that is a display's.
+    display: Option<Display>,
     token: Token,
     csrf: String,
     began: Instant,
@@ -118,8 +132,14 @@ struct Session {
 }
 
 impl Session {
+    /// Nobody sits at a display, which can do nothing: it ends with the shift alone, that of whoever signed in for it.
     fn is_over(&self, now: Instant, idle: Duration) -> bool {
-        now.duration_since(self.seen) >= idle || now.duration_since(self.began) >= ABSOLUTE
+        let is_idle = self.display.is_none() && now.duration_since(self.seen) >= idle;
+        is_idle || now.duration_since(self.began) >= ABSOLUTE
+    }
+
+    fn left(&self, now: Instant) -> Duration {
+        ABSOLUTE.saturating_sub(now.duration_since(self.began))
     }
 }
 
@@ -132,6 +152,8 @@ pub(crate) struct Signed {
     pub(crate) viewer: Viewer,
     /// What a form must carry to be of this session.
     pub(crate) csrf: String,
+    /// Of a display: which it is, and how long it lasts at most.
+    pub(crate) display: Option<(Display, Duration)>,
 }
 
 /// Whether a request shows that a person is there, or only that a page is open.
@@ -175,7 +197,71 @@ impl Sessions {
         let id = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let now = Instant::now();
         let csrf = Uuid::new_v4().simple().to_string();
-        let session = Session { viewer, token, csrf, began: now, seen: now, flash: None, directory: None };
+        let session = Session {
+            viewer,
+            display: None,
+            token,
+            csrf,
+            began: now,
+            seen: now,
+            flash: None,
+            directory: None,
+        };
+        self.keep(&id, session, now);
+        id
+    }
+
+    /// Makes a display of a person's session: a new session for the wall alone, with the sign-in and the shift of the old
+    /// one, which ends. Returns its name; `None` where the session is over, or the person has [`DISPLAYS_MAX`] already.
+    pub(crate) fn hang(&self, id: &str, name: &str) -> Option<String> {
+        let now = Instant::now();
+        let session = {
+            let all = self.lock();
+            let own = all.get(id).filter(|session| !session.is_over(now, self.idle))?;
+            let others = all.values().filter(|one| one.display.is_some() && one.viewer == own.viewer);
+            if others.count() >= DISPLAYS_MAX {
+                return None;
+            }
+            let handle = Uuid::new_v4().simple().to_string();
+            Session {
+                viewer: own.viewer.clone(),
+                display: Some(Display { handle, name: name.to_owned() }),
+                token: own.token.clone(),
+                csrf: Uuid::new_v4().simple().to_string(),
+                began: own.began,
+                seen: now,
+                flash: None,
+                directory: own.directory.clone(),
+            }
+        };
+        let hung = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        self.keep(&hung, session, now);
+        self.end(id);
+        Some(hung)
+    }
+
+    /// Returns the displays that a person has hung, with how long each lasts, in the order of their names.
+    pub(crate) fn displays(&self, viewer: &Viewer) -> Vec<(Display, Duration)> {
+        let (now, all) = (Instant::now(), self.lock());
+        let theirs = all.values().filter(|one| one.viewer == *viewer && !one.is_over(now, self.idle));
+        let mut found: Vec<(Display, Duration)> =
+            theirs.filter_map(|one| Some((one.display.clone()?, one.left(now)))).collect();
+        found.sort_by(|(a, _), (b, _)| (&a.name, &a.handle).cmp(&(&b.name, &b.handle)));
+        found
+    }
+
+    /// Ends a display of a person, and says whether there was one.
+    pub(crate) fn take_down(&self, viewer: &Viewer, handle: &str) -> bool {
+        let is_it = |one: &Session| {
+            one.viewer == *viewer && one.display.as_ref().is_some_and(|display| display.handle == handle)
+        };
+        let found = self.lock().iter().find(|(_, one)| is_it(one)).map(|(id, _)| id.clone());
+        found.iter().for_each(|id| self.end(id));
+        found.is_some()
+    }
+
+    /// Takes a session in; the one idle longest makes room.
+    fn keep(&self, id: &str, session: Session, now: Instant) {
         let mut sessions = self.lock();
         if sessions.len() >= SESSIONS_MAX {
             sessions.retain(|_, session| !session.is_over(now, self.idle));
@@ -185,8 +271,7 @@ impl Sessions {
                 sessions.remove(&oldest);
             }
         }
-        sessions.insert(id.clone(), session);
-        id
+        sessions.insert(id.to_owned(), session);
     }
 
     /// Returns the session of that name, unless it is over.
@@ -199,10 +284,15 @@ impl Sessions {
             self.end(id);
             return None;
         }
-        if presence == Presence::Person {
+        if presence == Presence::Person || session.display.is_some() {
             session.seen = now;
         }
-        Some(Signed { id: id.to_owned(), viewer: session.viewer.clone(), csrf: session.csrf.clone() })
+        Some(Signed {
+            id: id.to_owned(),
+            viewer: session.viewer.clone(),
+            csrf: session.csrf.clone(),
+            display: session.display.clone().map(|display| (display, session.left(now))),
+        })
     }
 
     /// Waits until a session is over.
@@ -333,6 +423,45 @@ mod tests {
         assert!(sessions.find(&id, Presence::Page).is_some());
         tokio::time::advance(Duration::from_secs(60)).await;
         assert!(sessions.find(&id, Presence::Person).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_display_outlasts_idleness_and_not_the_shift_of_who_hung_it() {
+        let sessions = Sessions::default();
+        let person = sessions.begin(viewer(), given());
+        tokio::time::advance(Duration::from_secs(10 * 60)).await;
+        let wall = sessions.hang(&person, "Gold room").unwrap();
+        assert!(sessions.find(&person, Presence::Person).is_none(), "the screen is no longer a person's");
+        let late = sessions.find(&wall, Presence::Page).unwrap();
+        assert_ne!((late.id.as_str(), late.csrf.as_str()), (person.as_str(), ""));
+        tokio::time::advance(Duration::from_secs(11 * 3600)).await;
+        let (display, left) = sessions.find(&wall, Presence::Page).unwrap().display.unwrap();
+        assert_eq!((display.name.as_str(), left), ("Gold room", Duration::from_secs(50 * 60)));
+        tokio::time::advance(left).await;
+        assert!(sessions.find(&wall, Presence::Page).is_none(), "twelve hours after the sign-in");
+        // Nothing that is over is hung.
+        assert_eq!(sessions.hang(&wall, "Gold room"), None);
+    }
+
+    #[tokio::test]
+    async fn displays_are_listed_and_taken_down_by_the_person_who_hung_them() {
+        let sessions = Sessions::default();
+        let hang = |name: &str| sessions.hang(&sessions.begin(viewer(), given()), name);
+        let walls: Vec<String> = ["B", "A"].map(|name| hang(name).unwrap()).to_vec();
+        let listed = sessions.displays(&viewer());
+        assert_eq!(listed.iter().map(|(one, _)| one.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+        let other = Viewer { subject: "ben".to_owned(), ..viewer() };
+        assert!(sessions.displays(&other).is_empty());
+        let handle = &listed[0].0.handle;
+        assert!(!walls.contains(handle), "what is listed opens nothing");
+        assert!(!sessions.take_down(&other, handle) && sessions.take_down(&viewer(), handle));
+        assert!(!sessions.take_down(&viewer(), handle), "once");
+        assert!(sessions.find(&walls[1], Presence::Page).is_none());
+        assert!(sessions.find(&walls[0], Presence::Page).is_some());
+        for name in 1..DISPLAYS_MAX {
+            assert!(hang(&name.to_string()).is_some());
+        }
+        assert_eq!(hang("one too many"), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ mod records;
 mod stage;
 mod two_people;
 mod upload;
+mod walls;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The wall: the region across the room. No controls, no names of people, and grey as soon as it is not live.
 
+pub(crate) mod display;
+
 use askama::Template;
 use axum::response::Response;
 use fallow_api::v1::{GetSituationRequest, Situation, situation};
@@ -40,6 +42,8 @@ struct Board {
     grid: Grid,
     has_links: bool,
     store_caveat: String,
+    /// `Gold room, until today 20:10`, where the screen shows nothing else.
+    display: Option<String>,
 }
 
 /// `GET /wall`
@@ -70,7 +74,13 @@ async fn read(visit: &Visit) -> Result<Board, Problem> {
     let mut monitor = visit.calls.monitor();
     let (answer, strip) =
         tokio::join!(monitor.get_situation(GetSituationRequest::default()), Strip::read(visit));
-    Ok(Board::new(&visit.now, &answer?.into_inner().situation.unwrap_or_default(), strip))
+    let mut board = Board::new(&visit.now, &answer?.into_inner().situation.unwrap_or_default(), strip);
+    board.display = visit
+        .signed
+        .display
+        .as_ref()
+        .map(|(display, left)| format!("{}, until {}", display.name, display::ends(visit, *left)));
+    Ok(board)
 }
 
 impl Board {
@@ -93,6 +103,7 @@ impl Board {
             grid: Grid::new(now, None, situation),
             has_links: false,
             store_caveat: situation.store_caveat.clone(),
+            display: None,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Section {
             Self::Reports => "/reports?kind=outcomes",
             Self::Sitrep => "/sitrep",
             Self::WhatIf => "/what-if",
-            Self::Wall => "/wall",
+            Self::Wall => "/wall/display",
         }
     }
 
