@@ -17,7 +17,7 @@ use futures::stream::{self, StreamExt};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use self::reason::{Changing, Fix, Reason};
+use self::reason::{Fix, May, Reason};
 use self::view::List;
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
@@ -127,7 +127,7 @@ async fn read(visit: &Visit, opened: &Opened) -> Result<List, Problem> {
     let asked = view::Asked {
         csrf: visit.signed.csrf.clone(),
         own,
-        may: Changing::of(visit),
+        may: May::of(visit),
         of_all: opened.of == ALL || visit.viewer().trust.is_none(),
         why: opened.why.clone(),
         resource: opened.resource.clone(),
@@ -141,7 +141,7 @@ const FIXES_MAX: usize = 8;
 
 /// Finds the cheapest change for the viewer's own needs that nothing fits, the most urgent first.
 async fn fixes(visit: &Visit, needs: &[Need]) -> BTreeMap<String, Fix> {
-    let own = visit.viewer().trust.as_deref().filter(|_| Changing::of(visit) == Changing::Own);
+    let own = visit.viewer().trust.as_deref().filter(|_| May::of(visit).change);
     let Some(own) = own else { return BTreeMap::new() };
     let mut open: Vec<&Need> =
         needs.iter().filter(|one| one.trust == own && one.state() == need::State::Open).collect();
@@ -174,6 +174,6 @@ async fn explain(visit: &Visit, need: &str) -> Result<Option<Reason>, Problem> {
         Err(status) if status.code() == tonic::Code::NotFound => None,
         Err(status) => return Err(status.into()),
     };
-    let (own, may) = (visit.viewer().trust.as_deref(), Changing::of(visit));
+    let (own, may) = (visit.viewer().trust.as_deref(), May::of(visit));
     Ok(Some(Reason::new(&need, (own, may), unserved.as_ref(), &visit.now, &*directory?)))
 }

@@ -121,8 +121,8 @@ async fn who_may_only_look_is_told_who_acts() {
     for user in ["coordinator.ZA4", "lead-provider.ZA4"] {
         let visitor = Visitor::signed_in_as(&stage, user).await;
         let inbox = visitor.get("/proposals", "").await;
-        assert!(inbox.contains("Proposals waiting for Dunmere ("), "{inbox}");
-        let who = "Bed managers and site leads of Dunmere";
+        assert!(inbox.contains("Proposals waiting for Dunmere General Hospital ("), "{inbox}");
+        let who = "Bed managers and site leads of Dunmere General Hospital";
         assert!(inbox.contains(&format!("{who} answer them; your role may look.")), "{inbox}");
         assert!(inbox.contains("id=\"proposal-"), "they see what waits: {inbox}");
         let board = visitor.get("/capacity", "").await;

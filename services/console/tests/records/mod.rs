@@ -177,7 +177,8 @@ async fn an_inbox_is_small_whatever_proposals_say_and_none_is_out_of_reach() {
         }
         assert_eq!(seen, (0..all).collect::<Vec<_>>(), "each once, in order");
         let first = visitor.get("/proposals", "").await;
-        assert!(first.matches("<article").count() >= PROPOSALS, "a screen holds twelve");
+        let shown = first.matches("<article").count();
+        assert!(shown >= PROPOSALS, "a screen holds twelve: {shown} in {} bytes", first.len());
         assert!(first.contains("<details class=\"fold fold-why\" open"), "the first is explained: {first}");
         // An explanation for which there was no room is one click away, and then open.
         let last = id(PROPOSALS - 1);

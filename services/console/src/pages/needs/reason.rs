@@ -36,26 +36,25 @@ pub(super) struct Reason {
     pub(super) standing: Standing,
 }
 
-/// Which needs a viewer may change.
+/// What a viewer's role may do about needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Changing {
-    /// Those of the viewer's trust.
-    Own,
-    /// None: the viewer looks.
-    Nothing,
+pub(super) struct May {
+    /// Change those of the viewer's trust.
+    pub(super) change: bool,
+    /// Ask other trusts whether their figures are true and their needs still stand.
+    pub(super) ask: bool,
 }
 
-impl Changing {
+impl May {
     pub(super) fn of(visit: &Visit) -> Self {
-        if visit.rights().may("/needs/withdraw") { Self::Own } else { Self::Nothing }
+        let rights = visit.rights();
+        let ask = rights.may("/needs/ask") && rights.may("/needs/ask-stands");
+        Self { change: rights.may("/needs/withdraw"), ask }
     }
 
     /// Returns the trust whose needs may be changed.
     pub(super) fn own(self, trust: Option<&str>) -> Option<&str> {
-        match self {
-            Self::Own => trust,
-            Self::Nothing => None,
-        }
+        trust.filter(|_| self.change)
     }
 }
 
@@ -96,7 +95,7 @@ impl Reason {
     /// Explains a need to a viewer of trust `own`; without an explanation, where that is not theirs to see.
     pub(super) fn new(
         need: &Need,
-        (own, may): (Option<&str>, Changing),
+        (own, may): (Option<&str>, May),
         explained: Option<&UnservedExplanation>,
         now: &Now,
         directory: &Directory,
@@ -107,9 +106,9 @@ impl Reason {
         let case_ref = if need.case_ref.is_empty() { String::new() } else { format!("{}: ", need.case_ref) };
         let said = render::unserved(need, unserved, &now.zone);
         let is_ours = own == Some(need.trust.as_str());
-        let can_change = is_ours && may == Changing::Own;
+        let can_change = is_ours && may.change;
         let is_parked = need.state() == need::State::OnHold;
-        let fix = |one: &render::Fix| Fix::new(one, own, can_change, now, directory);
+        let fix = |one: &render::Fix| Fix::new(one, own, (can_change, may.ask), now, directory);
         let row = |one: &render::UnservedRow| {
             let such_as =
                 if one.example.is_empty() { String::new() } else { format!(", such as {}", one.example) };
@@ -135,7 +134,7 @@ impl Reason {
                 .filter(|by| unserved.unserved > 0 && *by > now.at)
                 .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
             can_change,
-            can_ask: !is_ours,
+            can_ask: !is_ours && may.ask,
             can_park: can_change && can_be_parked(need.state()),
             parked: from_wire(need.review_at.as_ref()).filter(|_| is_parked).map(|at| now.clock(at)),
             review: now.control(now.next_hour_of_day(8, SignedDuration::from_hours(1))),
@@ -177,11 +176,15 @@ fn headline(unserved: &UnservedExplanation) -> String {
 }
 
 impl Fix {
-    fn new(fix: &render::Fix, own: Option<&str>, is_ours: bool, now: &Now, directory: &Directory) -> Self {
-        let button = fix
-            .change
-            .as_ref()
-            .map_or(Button::None, |change| Button::of(change, own, is_ours, now, directory));
+    fn new(
+        fix: &render::Fix,
+        own: Option<&str>,
+        may: (bool, bool),
+        now: &Now,
+        directory: &Directory,
+    ) -> Self {
+        let button =
+            fix.change.as_ref().map_or(Button::None, |change| Button::of(change, own, may, now, directory));
         let mut letters = fix.text.chars();
         let text =
             letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
@@ -228,21 +231,28 @@ impl Fix {
 }
 
 impl Button {
-    /// Returns what a viewer of trust `own` can do towards a change; what changes the need is for the trust that has it.
-    fn of(change: &Change, own: Option<&str>, is_ours: bool, now: &Now, directory: &Directory) -> Self {
+    /// Returns what a viewer of trust `own` can do towards a change, who may change the need or not, and ask others or not.
+    fn of(
+        change: &Change,
+        own: Option<&str>,
+        (may_change, may_ask): (bool, bool),
+        now: &Now,
+        directory: &Directory,
+    ) -> Self {
         let others = |trust: &str| match directory.desk_of(trust) {
             _ if own == Some(trust) => Self::Own,
             Some(desk) => Self::Ring(desk),
             None => Self::None,
         };
         match change {
-            Change::TravelLimit(limit) if is_ours => Self::Widen(limit.minutes),
-            Change::LaterBy(later) if is_ours => match from_wire(later.needed_by.as_ref()) {
+            Change::TravelLimit(limit) if may_change => Self::Widen(limit.minutes),
+            Change::LaterBy(later) if may_change => match from_wire(later.needed_by.as_ref()) {
                 Some(at) => Self::Later(now.control(at), now.clock(at)),
                 None => Self::None,
             },
             Change::TravelLimit(_) | Change::LaterBy(_) => Self::None,
             Change::Confirm(confirm) if own == Some(confirm.trust.as_str()) => Self::Own,
+            Change::Confirm(confirm) if !may_ask => others(&confirm.trust),
             Change::Confirm(confirm) => {
                 Self::Ask(confirm.trust.clone(), directory.trust(&confirm.trust).to_owned())
             }
@@ -286,8 +296,8 @@ mod tests {
     }
 
     fn check(change: &Change, own: Option<&str>, expected: &Button) {
-        let is_ours = own == Some("ZA4");
-        assert_eq!(Button::of(change, own, is_ours, &now(), &vale()), *expected, "{change:?} for {own:?}");
+        let may = (own == Some("ZA4"), own != Some("ZA9"));
+        assert_eq!(Button::of(change, own, may, &now(), &vale()), *expected, "{change:?} for {own:?}");
     }
 
     #[test]
@@ -303,6 +313,7 @@ mod tests {
         let confirm = Change::Confirm(change::Confirm { offer: "o-1".to_owned(), trust: "ZA5".to_owned() });
         check(&confirm, Some("ZA4"), &Button::Ask("ZA5".to_owned(), "Eastholme".to_owned()));
         check(&confirm, None, &Button::Ask("ZA5".to_owned(), "Eastholme".to_owned()));
+        check(&confirm, Some("ZA9"), &Button::Ring(vale().desk("ZA501").unwrap()));
         let team = Change::FindTeam(change::FindTeam { offer: "o-1".to_owned(), trust: "ZA5".to_owned() });
         check(&team, Some("ZA4"), &Button::Ring(vale().desk("ZA501").unwrap()));
         check(&team, Some("ZA5"), &Button::Own);

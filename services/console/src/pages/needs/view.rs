@@ -6,7 +6,7 @@ use askama::Template;
 use fallow_api::v1::{Need, Proposal, ResourceKind, need};
 
 use super::cohort::Cohort;
-use super::reason::{Changing, Fix, Reason};
+use super::reason::{Fix, May, Reason};
 use crate::directory::Directory;
 use crate::words;
 use crate::words::codes::{self, Tag};
@@ -21,8 +21,8 @@ pub(super) struct Asked {
     pub(super) csrf: String,
     /// The viewer's trust.
     pub(super) own: Option<String>,
-    /// Which needs the viewer may change.
-    pub(super) may: Changing,
+    /// What the viewer's role may do.
+    pub(super) may: May,
     /// Whether everybody's needs are listed.
     pub(super) of_all: bool,
     /// The need whose explanation is opened.

@@ -4,7 +4,7 @@
 use super::view::Card;
 
 /// Bytes of all cards of one page at most. With the frame and all that stands around them a page is within 60 kB.
-const BYTES_MAX: usize = 46 * 1024;
+const BYTES_MAX: usize = 50 * 1024;
 
 /// What the address of the inbox says beside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
@@ -74,8 +74,8 @@ pub(super) fn written(
 ) -> Vec<Option<String>> {
     let passed = opened.from.min(cards.len());
     let shown = &cards[passed..];
-    let asked = shown.iter().position(|card| card.id == opened.why);
-    let is_open = |at: usize| asked == Some(at) || (opens_first && at == 0);
+    let asked = shown.iter().position(|card| card.id == opened.why).or(opens_first.then_some(0));
+    let is_open = |at: usize| asked == Some(at);
     let both: Vec<(String, String)> = shown
         .iter()
         .enumerate()

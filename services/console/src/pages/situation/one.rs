@@ -67,6 +67,8 @@ struct Account {
     transfers: usize,
     desks: Vec<Desk>,
     is_own: bool,
+    /// Whether the viewer may ask the trust to confirm.
+    can_ask: bool,
 }
 
 /// One live offer.
@@ -198,7 +200,9 @@ async fn read(visit: &Visit, asked: &Asked) -> Result<Account, Problem> {
         needs,
     };
     let is_own = visit.viewer().trust.as_deref() == Some(asked.trust.as_str());
-    Ok(Account::new(&visit.signed.csrf, &visit.now, asked, is_own, &known, &*directory?))
+    let mut account = Account::new(&visit.signed.csrf, &visit.now, asked, is_own, &known, &*directory?);
+    account.can_ask = !is_own && visit.rights().may("/situation/ask");
+    Ok(account)
 }
 
 /// Says whether two resources are the same number of the situation.
@@ -229,6 +233,7 @@ impl Account {
             transfers: known.transfers.len(),
             desks,
             is_own,
+            can_ask: false,
         }
     }
 }
