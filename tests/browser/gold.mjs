@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { UPDATE_MS, isSamePage, mark, row, test } from './suite.mjs'
 
-const PAGES = ['/alerts', '/trends', '/trends?measure=MEASURE_NET', '/reports?kind=unmet', '/reports?kind=flow', '/reports?kind=equity', '/reports?kind=declines', '/reports?kind=outcomes', '/reports?kind=rules', '/timeline', '/sitrep']
+const PAGES = ['/alerts', '/trends', '/trends?measure=MEASURE_NET', '/reports?kind=unmet', '/reports?kind=flow', '/reports?kind=equity', '/reports?kind=declines', '/reports?kind=outcomes', '/reports?kind=theatres', '/reports?kind=rules', '/timeline', '/sitrep']
 const OF_A_TRUST = PAGES.filter((path) => path !== '/reports?kind=rules')
 
 for (const width of [320, 1280, 1920]) {

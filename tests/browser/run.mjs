@@ -17,6 +17,7 @@ import './region.mjs'
 import './gold.mjs'
 import './actions.mjs'
 import './work.mjs'
+import './forms.mjs'
 import './issues.mjs'
 import './sign-in.mjs'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { POLL_MS, UPDATE_MS, card, isSamePage, mark, publish, row, test } from './suite.mjs'
 
-const PAGES = ['/proposals', '/capacity', '/needs', '/needs?of=all', '/transfers', '/transfers?view=columns', '/situation', '/wall', '/what-if', '/capacity/offer', '/needs/new', '/preferences', '/search?q=adult', '/help']
+const PAGES = ['/proposals', '/capacity', '/needs', '/needs?of=all', '/transfers', '/transfers?view=columns', '/situation', '/wall', '/what-if', '/capacity/offer', '/needs/new', '/preferences', '/search?q=adult', '/help', '/upload', '/upload?of=needs', '/needs?why=n-4', '/transfers?view=returning', '/wall/display', '/demo']
 
 for (const width of [320, 1280, 1920]) {
   test(`every page at ${width} px is accessible and needs no sideways scroll`, async ({ person }) => {
