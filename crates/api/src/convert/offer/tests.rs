@@ -116,9 +116,19 @@ fn every_bad_field_is_named_with_its_reason() {
             "offer.resource.level",
             NOT_APPLICABLE,
         ),
-        (resource("THEATRE", "MAIN"), "offer.resource.specialties", REQUIRED),
         (
-            json!({"resource": {"kind": "THEATRE", "code": "MAIN", "specialties": ["110", "11"]}}),
+            json!({
+                "resource": {"kind": "THEATRE", "code": "MAIN"},
+                "window": {"from": "2026-11-24T12:00:00Z", "until": "2026-11-24T16:00:00Z"},
+            }),
+            "offer.resource.specialties",
+            REQUIRED,
+        ),
+        (
+            json!({
+                "resource": {"kind": "THEATRE", "code": "MAIN", "specialties": ["110", "11"]},
+                "window": {"from": "2026-11-24T12:00:00Z", "until": "2026-11-24T16:00:00Z"},
+            }),
             "offer.resource.specialties[1]",
             BAD_CODE,
         ),
