@@ -28,6 +28,8 @@ pub(super) struct View {
 /// One row.
 pub(super) struct Row {
     pub(super) name: String,
+    /// Where the list is that the row counts.
+    pub(super) link: Option<String>,
     pub(super) cells: Vec<Cell>,
     pub(super) note: String,
     /// Whether it is harm.
@@ -53,12 +55,14 @@ impl View {
             .rows
             .into_iter()
             .map(|row| {
+                let link = (kind == Kind::Unmet)
+                    .then(|| format!("/needs?of=all&resource={}", crate::app::encoded(&row.name)));
                 let (name, note) = named(kind, row.name, row.note, directory);
                 let (is_harm, name) = match name.strip_prefix("Harm: ") {
                     Some(harm) => (true, first_upper(harm)),
                     None => (false, name),
                 };
-                Row { name, note, is_harm, cells: row.values.into_iter().map(cell).collect() }
+                Row { name, link, note, is_harm, cells: row.values.into_iter().map(cell).collect() }
             })
             .collect();
         let counted = from_wire(report.counted_from.as_ref()).filter(|_| kind.is_over_time());
@@ -172,6 +176,7 @@ mod tests {
     fn the_longest_bar_is_the_most_and_nothing_has_none() {
         let found = view(Kind::Unmet, &[("BED/CC_ADULT/2", &[12.0, 0.0, 3.0], "too far 44%")]);
         assert_eq!((found.rows[0].name.as_str(), found.columns[0].as_str()), ("Level 2", "Resource"));
+        assert_eq!(found.rows[0].link.as_deref(), Some("/needs?of=all&resource=BED/CC_ADULT/2"));
         let cells: Vec<(&str, Option<&str>)> =
             found.rows[0].cells.iter().map(|cell| (cell.text.as_str(), cell.bar.as_deref())).collect();
         assert_eq!(cells, [("12", Some("60.0")), ("\u{b7}", None), ("3", Some("15.0"))]);
