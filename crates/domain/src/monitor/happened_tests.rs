@@ -249,7 +249,7 @@ fn what_a_trust_is_asked_is_told_once_and_so_is_what_it_says() {
     world.wait(1);
     assert_eq!(
         asks(&gold(), &mut world),
-        ["Gold asked Aldermoor whether 2 offers of General and acute, adult are still true."],
+        ["Gold command asked Aldermoor whether 2 offers of General and acute, adult are still true."],
         "what was asked before is not told again"
     );
     let needs = [need_id("n-1")];

@@ -125,7 +125,7 @@ impl Words<'_> {
                 format!("{} need still stands: {}; {said}.", whose(&self.trust(need.trust)), of_need(need))
             }
             What::Asked { of, by, question, resource: key, about } => {
-                let who = by.map_or_else(|| capital(&role(happened.by)), |by| self.trust(by));
+                let who = by.map_or_else(|| capital(happened.by.in_words()), |by| self.trust(by));
                 let what = self::resource(key);
                 let what = match (question, about) {
                     (Question::StillTrue, 1) => format!("an offer of {what} is still true"),
