@@ -22,8 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 /// How a ledger is listed as of the second minute.
 const AS_OF: Asked = Asked { named: None, as_of: Some(minute(2)) };
 
-const fn minute(minute: i32) -> Timestamp {
-    Timestamp::constant(minute as i64 * 60, 0)
+const fn minute(minute: i64) -> Timestamp {
+    Timestamp::constant(minute * 60, 0)
 }
 
 fn live(ledger: &Arc<MemoryLedger>, picture: &Arc<Picture>) -> Live {

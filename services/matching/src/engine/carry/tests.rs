@@ -91,13 +91,13 @@ async fn planned(tasks: &Tasks) -> (Live, Lease, Kept, Vec<Vec<Vec<Placement>>>)
 }
 
 /// The needs that have a proposal, and how many commits wrote one.
-async fn proposed(live: &Live) -> (Vec<String>, usize) {
+fn proposed(live: &Live) -> (Vec<String>, usize) {
     let held = live.picture().still().all(RecordKind::Proposal);
     let mut needs: Vec<String> = held
         .iter()
-        .map(|(_, seen)| match &*seen.record {
-            Record::Proposal(proposal) => proposal.need.to_string(),
-            other => panic!("{other:?} is no proposal"),
+        .map(|(_, seen)| {
+            let Record::Proposal(proposal) = &*seen.record else { panic!("{seen:?} is no proposal") };
+            proposal.need.to_string()
         })
         .collect();
     needs.sort();
@@ -118,7 +118,7 @@ async fn what_is_planned_together_is_one_commit_and_reads_no_more_offers_than_sh
     // Two beds are kept, three are taken, and there are to be eight to spare: two offers beside those that are taken of.
     assert!(read <= 5, "{:?}", reads.all);
     assert_eq!(carrier.place_many(&commits[0], &kept).await.unwrap(), Carried::Done);
-    assert_eq!(proposed(&live).await, (vec!["n-1".to_owned(), "n-2".to_owned(), "n-3".to_owned()], 1));
+    assert_eq!(proposed(&live), (vec!["n-1".to_owned(), "n-2".to_owned(), "n-3".to_owned()], 1));
     tasks.stop();
 }
 
@@ -131,7 +131,7 @@ async fn what_changed_meanwhile_is_left_out_and_the_rest_is_one_commit() {
     let calendar = WorkingCalendar::default();
     let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
     assert_eq!(carrier.place_many(&commits[0], &kept).await.unwrap(), Carried::Done);
-    assert_eq!(proposed(&live).await, (vec!["n-1".to_owned(), "n-3".to_owned()], 1));
+    assert_eq!(proposed(&live), (vec!["n-1".to_owned(), "n-3".to_owned()], 1));
     // Nothing is left of it all but what was overtaken.
     assert_eq!(carrier.place_many(&commits[0][1..2], &kept).await.unwrap(), Carried::Skipped);
     tasks.stop();
@@ -148,6 +148,6 @@ async fn an_engine_that_has_lost_its_lease_places_nothing() {
     let calendar = WorkingCalendar::default();
     let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
     assert_eq!(carrier.place_many(&commits[0], &kept).await.unwrap(), Carried::LeaseLost);
-    assert_eq!(proposed(&live).await, (vec![], 0));
+    assert_eq!(proposed(&live), (vec![], 0));
     tasks.stop();
 }
