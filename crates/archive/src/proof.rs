@@ -20,6 +20,7 @@
 
 use std::sync::Arc;
 
+use fallow_domain::actor::Actor;
 use fallow_domain::ids::TrustCode;
 use fallow_ledger::cause::Cause;
 use fallow_ledger::record::Record;
@@ -181,7 +182,7 @@ impl Batch {
     /// `before` gives the records from before the change.
     ///
     /// Shown are: the cause, and of another's the call, the role, the trust and the time; the names of the records that are
-    /// the trust's or join it with others; and the bodies of those that are the trust's alone.
+    /// the trust's or join it with others; and the bodies of those that are the trust's alone and name nobody of another.
     #[must_use]
     pub fn prove(
         &self,
@@ -257,7 +258,7 @@ enum Sight {
     Nothing,
     /// That it was written, by name: it joins the trust with another.
     Name,
-    /// Its body too: it is the trust's alone.
+    /// Its body too: it is the trust's alone, and names nobody of another.
     All,
 }
 
@@ -291,7 +292,10 @@ impl Sight {
             | Record::Monitor(_) => false,
         };
         let records = [was, is].into_iter().flatten();
-        if records.clone().next().is_some() && records.clone().all(owned) {
+        let is_own = records.clone().next().is_some() && records.clone().all(owned);
+        // Only what it became is shown, never what it was.
+        let names_others = is.is_some_and(|record| people(record).any(|actor| actor.trust != Some(trust)));
+        if is_own && !names_others {
             Self::All
         } else if records.clone().any(|record| owned(record) || joins(record)) {
             Self::Name
@@ -299,6 +303,29 @@ impl Sight {
             Self::Nothing
         }
     }
+}
+
+/// Returns the people and systems that the body of a record names, of the kinds that can be one trust's alone. Others ask of
+/// an offer or a need whether it still holds, and a trust is told that, but not who.
+fn people(record: &Record) -> impl Iterator<Item = &Actor> {
+    let people: Vec<&Actor> = match record {
+        Record::Offer(offer) => offer.recent.asked.iter().map(|asked| &asked.by).collect(),
+        Record::Need(need) => {
+            let asked = need.validation.asked.as_ref().map(|asked| &asked.by);
+            asked.into_iter().chain(need.validation.said.as_ref().map(|said| &said.by)).collect()
+        }
+        Record::Trust(state) => state.declared.iter().map(|declared| &declared.by).collect(),
+        Record::Feed(_)
+        | Record::Proposal(_)
+        | Record::Transfer(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_)
+        | Record::Session(_)
+        | Record::Monitor(_) => Vec::new(),
+    };
+    people.into_iter()
 }
 
 impl Proof {

@@ -24,6 +24,7 @@ use crate::world::{World, at, caught_up, world};
 const OFFER: &str = include_str!("../../../ledger/tests/golden/offer.v1.json");
 const NEED: &str = include_str!("../../../ledger/tests/golden/need.v1.json");
 const PROPOSAL: &str = include_str!("../../../ledger/tests/golden/proposal.v1.json");
+const TRUST: &str = include_str!("../../../ledger/tests/golden/trust.v1.json");
 const DECLINE: &str = include_str!("../../../ledger/tests/golden/decline.v1.json");
 
 /// Who offers, who asks, and who has nothing to do with it.
@@ -221,6 +222,52 @@ async fn no_byte_of_another_trust_is_given_away() {
             }
         }
         assert!(!given.contains("canary-between"), "what joins two trusts holds words of both");
+    }
+}
+
+/// Others ask a trust whether its offer or its need still holds. The record remembers who; the trust is not told it, by a
+/// proof as little as by a call.
+#[tokio::test]
+async fn nobody_of_another_trust_is_named_by_a_record_of_ones_own() {
+    let asks = |code: Option<&str>, subject: &str| {
+        let mut by = json!({ "subject": subject, "kind": "person", "role": "bed_manager" });
+        if let Some(code) = code {
+            by["trust"] = json!(code);
+        }
+        json!({ "by": by, "at": "2026-11-24T08:00:00Z" })
+    };
+    let says = |code: Option<&str>, subject: &str| {
+        let mut said = asks(code, subject);
+        (said["consented"], said["fit"]) = (json!(true), json!(true));
+        said
+    };
+    let declares = |code: Option<&str>, subject: &str| {
+        let mut declared = asks(code, subject);
+        declared["opel"] = json!(3);
+        declared
+    };
+    let mine = |golden: &str, fields: &[(&str, Value)]| {
+        with(golden, &[&[("trust", json!(OFFERS))], fields].concat())
+    };
+    for (code, is_named) in [(Some(OFFERS), true), (Some(ASKS), false), (None, false)] {
+        let mut written = vec![
+            (RecordKind::Offer, mine(OFFER, &[("recent", json!({ "asked": [asks(code, "canary")] }))])),
+            (RecordKind::Need, mine(NEED, &[("validation", json!({ "asked": asks(code, "canary") }))])),
+            (RecordKind::Need, mine(NEED, &[("validation", json!({ "said": says(code, "canary") }))])),
+        ];
+        written.push((RecordKind::Trust, with(TRUST, &[("declared", declares(code, "canary"))])));
+        for (kind, body) in written {
+            let world = world();
+            let mut archivist = world.archivist();
+            put(&world, by(OFFERS, "ann.of.one", "Ask", "r-1"), &[(kind, "x", Some(body.clone()))]).await;
+            caught_up(&mut archivist, at(1)).await;
+            assert!(Record::decode(kind, body.as_bytes()).is_ok(), "{body}");
+            let given = lines(&world, OFFERS).concat();
+            assert_eq!(given.contains("canary"), is_named, "{code:?} in {body}");
+            let shown = &checked(&world, &given).unwrap().records[0];
+            assert_eq!(shown.body.is_some(), is_named);
+            assert_eq!(shown.record, format!("{}/x", kind.as_str()));
+        }
     }
 }
 
