@@ -25,5 +25,11 @@ pub(super) struct Told<'a> {
     pub(super) zone: &'a TimeZone,
 }
 
+/// Returns words as a file may hold them: what neither XML nor FHIR takes, such as a control character in a name, is left
+/// out.
+fn legal(words: &str) -> String {
+    words.chars().filter(|sign| !sign.is_control() && *sign < '\u{fffe}').collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -207,6 +207,17 @@ impl<'a> Session<'a> {
         self.chosen().map(|chosen| &chosen.client)
     }
 
+    /// Asks the services for the time by which they work.
+    pub(crate) async fn time_of_services(&self) -> Result<Timestamp, Failure> {
+        let client = self.monitor()?;
+        let ask = GetSituationRequest::default();
+        let answer = self.call(ask, async |ask| client.clone().get_situation(ask).await).await?;
+        answer.situation.and_then(|situation| from_wire(situation.at)).ok_or_else(|| {
+            Failure::new(Exit::Failed, "NO_TIME", "the services did not say what time it is")
+                .next("say as of when: --at 08:00, -30m or \"yesterday 20:00\"")
+        })
+    }
+
     /// Takes over a demonstration's time. Without an answer, the command's own call will say what is wrong.
     async fn ask_the_time(&mut self, speed: u32) -> Result<(), Failure> {
         let mut monitor = self.monitor()?;

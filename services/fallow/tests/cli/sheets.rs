@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fallow_api::v1::{
-    Figures, GetRegionRequest, GetRegionResponse, ListNeedsRequest, ListNeedsResponse, ListOffersRequest,
-    ListOffersResponse, Need, Offer, PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest,
-    RaiseNeedResponse, Region, ReplaceOffersRequest, ReplaceOffersResponse, Resource, ResourceKind, Site,
-    need,
+    Figures, GetRegionRequest, GetRegionResponse, GetSituationRequest, GetSituationResponse,
+    ListNeedsRequest, ListNeedsResponse, ListOffersRequest, ListOffersResponse, Need, Offer,
+    PublishOfferRequest, PublishOfferResponse, RaiseNeedRequest, RaiseNeedResponse, Region,
+    ReplaceOffersRequest, ReplaceOffersResponse, Resource, ResourceKind, Site, Situation, need,
 };
 use fallow_tabular::{Format, Local, Mapping, Table, rows, sheet};
 use insta::assert_snapshot;
@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::records::{lc_118, level_2, stale_ct};
-use crate::world::{NOW, World};
+use crate::world::{NOW, World, at};
 
 const SHEET: &str = "resource,figures.staffed,window.until,cadence\n\
                      bed/cc_adult/2,3,20:00,4h\n\
@@ -282,7 +282,13 @@ async fn capacity_is_exported_as_other_systems_read_it() {
         let region = Region { name: "North Vale".into(), sites: vec![site], ..Region::default() };
         Ok(GetRegionResponse { region: Some(region), ..GetRegionResponse::default() })
     });
+    world.script.on("MonitorService/GetSituation", |_: GetSituationRequest| {
+        let situation = Situation { at: at("2026-11-24T14:32:00Z"), ..Situation::default() };
+        Ok(GetSituationResponse { situation: Some(situation), revision: 1 })
+    });
+    // The services are a minute ahead of this computer: it is their time that figures are old by.
     let mut text = world.run("export have").await.out;
+    assert!(text.contains("<edxl-ct:toDateTime>2026-11-24T14:32:00+00:00<"), "{text}");
     text += &world.run("export fhir --at 14:00").await.out;
     assert_snapshot!(text);
     let asked = world.run("export have --everyone --at 14:00").await;

@@ -2,7 +2,7 @@
 //!
 //! A slot of FHIR has no count, so there is one for each state that units of an offer are in, and an extension that says
 //! how many units it stands for. What is held for a proposal is `busy-tentative`; what can be proposed to nobody, because it
-//! is stale or suspended, is `busy-unavailable`, and its freshness is a tag.
+//! is stale, suspended, not released or without its team, is `busy-unavailable`, and its freshness is a tag.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Told;
-use super::stock::{Apart, apart, by_site, is_live};
+use super::stock::{Apart, apart, by_site, is_live, released_later};
+use super::{Told, legal};
 use crate::cli::codes::word;
 use crate::cli::rows::freshness;
 use crate::cli::time::from_wire;
@@ -26,8 +26,11 @@ const ODS_TRUST: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 const ODS_SITE: &str = "https://fhir.nhs.uk/Id/ods-site-code";
 /// Our resources, kind/code/level.
 pub(super) const RESOURCES: &str = "urn:fallow:v1:resource";
-/// Treatment Function Codes.
-pub(super) const SPECIALTIES: &str = "urn:fallow:v1:treatment-function-code";
+/// Treatment Function Codes of the NHS Data Dictionary, as the NHS names them in FHIR.
+pub(super) const SPECIALTIES: &str =
+    "https://fhir.nhs.uk/CodeSystem/NHSDataModelAndDictionary-treatment-function";
+/// Units of measure.
+const UCUM: &str = "http://unitsofmeasure.org";
 /// FRESH, AGEING, STALE.
 pub(super) const FRESHNESS: &str = "urn:fallow:v1:freshness";
 /// How many units a slot stands for.
@@ -38,7 +41,7 @@ pub(super) const ID_CHARS_MAX: usize = 64;
 /// Bytes of a digest that tell long ids apart.
 const DIGEST_BYTES: usize = 16;
 
-/// Makes the bundle. Without an offer it has no entries.
+/// Makes the bundle. Without a live offer it has no `entry`, for FHIR has no empty lists.
 pub(in crate::cli) fn bundle(told: &Told<'_>) -> Value {
     let mut entries = Vec::new();
     let live = || told.offers.iter().filter(|offer| is_live(offer));
@@ -58,12 +61,15 @@ pub(in crate::cli) fn bundle(told: &Told<'_>) -> Value {
         entries.extend(schedule(offer, told.at));
     }
     let entries: Vec<Value> = entries.into_iter().map(entry).collect();
-    json!({
+    let mut bundle = json!({
         "resourceType": "Bundle",
         "type": "collection",
         "timestamp": instant(told.at),
-        "entry": entries,
-    })
+    });
+    if !entries.is_empty() {
+        bundle["entry"] = entries.into();
+    }
+    bundle
 }
 
 fn entry(resource: Value) -> Value {
@@ -77,7 +83,7 @@ fn organization(code: &str, known: Option<&Trust>) -> Value {
         "id": code,
         "identifier": [{ "system": ODS_TRUST, "value": code }],
         "active": true,
-        "name": known.map_or(code, |trust| trust.name.as_str()),
+        "name": called(code, known.map(|trust| trust.name.as_str())),
     })
 }
 
@@ -87,17 +93,24 @@ fn location(code: &str, trust: &str, known: Option<&Site>) -> Value {
         "id": code,
         "identifier": [{ "system": ODS_SITE, "value": code }],
         "status": "active",
-        "name": known.map_or(code, |site| site.name.as_str()),
+        "name": called(code, known.map(|site| site.name.as_str())),
         "mode": "instance",
         "managingOrganization": reference("Organization", trust),
     });
     if let Some(site) = known {
         location["position"] = json!({ "longitude": site.lon, "latitude": site.lat });
-        if !site.phone.is_empty() {
-            location["telecom"] = json!([{ "system": "phone", "value": site.phone, "use": "work" }]);
+        let phone = legal(&site.phone);
+        if !phone.trim().is_empty() {
+            location["telecom"] = json!([{ "system": "phone", "value": phone, "use": "work" }]);
         }
     }
     location
+}
+
+/// Returns a name as FHIR takes it, the code where there is none: FHIR has no empty words.
+fn called(code: &str, name: Option<&str>) -> String {
+    let name = legal(name.unwrap_or_default());
+    if name.trim().is_empty() { code.to_owned() } else { name }
 }
 
 fn service(site: &str, trust: &str, resource: &Resource) -> Value {
@@ -130,12 +143,17 @@ fn schedule(offer: &Offer, at: Timestamp) -> Vec<Value> {
         meta["tag"] =
             json!([{ "system": FRESHNESS, "code": word::<Freshness>(fresh.into()).to_uppercase() }]);
     }
-    let why = apart(offer, at);
-    let said = match why {
-        Some(Apart::Stale) => "STALE: nobody has said that this is still true. Proposed to nobody",
-        Some(Apart::Suspended) => "SUSPENDED: no new holds",
-        Some(Apart::Over) => "the time of this offer is over",
-        Some(Apart::Later) | None => "",
+    let said = match apart(offer, at) {
+        Some(Apart::Stale) => "STALE: nobody has said that this is still true. Proposed to nobody".to_owned(),
+        Some(Apart::Suspended) => "SUSPENDED: no new holds".to_owned(),
+        Some(Apart::NotReleased) => {
+            let release = released_later(offer, at).map(instant).unwrap_or_default();
+            format!("NOT RELEASED: proposed from {release}")
+        }
+        Some(Apart::NoTeam) => "NO TEAM: only with a team that is lent or brought".to_owned(),
+        Some(Apart::Over) => "the time of this offer is over".to_owned(),
+        // A slot of a time to come is what bookings are made of.
+        Some(Apart::Later) | None => String::new(),
     };
     let figures = offer.figures.unwrap_or_default();
     let free = if said.is_empty() { "free" } else { "busy-unavailable" };
@@ -163,7 +181,7 @@ fn schedule(offer: &Offer, at: Timestamp) -> Vec<Value> {
             "resourceType": "Slot",
             "id": format!("{}-{name}", offer.id),
             "meta": meta,
-            "extension": [{ "url": UNITS, "valueInteger": units }],
+            "extension": [{ "url": UNITS, "valueQuantity": quantity(resource.kind(), units) }],
             "serviceType": [concept(resource)],
             "schedule": reference("Schedule", &offer.id),
             "status": status,
@@ -176,13 +194,25 @@ fn schedule(offer: &Offer, at: Timestamp) -> Vec<Value> {
         }
         let minutes = if resource.kind() == ResourceKind::Theatre { "minutes " } else { "" };
         let counted = format!("{units} {minutes}{name}");
-        slot["comment"] = match (name, said) {
-            ("free", said) if !said.is_empty() => format!("{counted}. {said}").into(),
-            _ => counted.into(),
-        };
+        let is_apart = name == "free" && !said.is_empty();
+        slot["comment"] = if is_apart { format!("{counted}. {said}").into() } else { counted.into() };
         made.push(slot);
     }
     made
+}
+
+/// Writes units as FHIR's quantity, with the code of what is counted.
+fn quantity(kind: ResourceKind, units: i64) -> Value {
+    let (unit, code) = match kind {
+        ResourceKind::Theatre => ("minutes", "min"),
+        ResourceKind::Bed => ("beds", "{bed}"),
+        ResourceKind::Diagnostic => ("slots", "{slot}"),
+        ResourceKind::Staff => ("shifts", "{shift}"),
+        ResourceKind::Equipment => ("items", "{item}"),
+        ResourceKind::VirtualWard => ("places", "{place}"),
+        ResourceKind::Unspecified => ("units", "{unit}"),
+    };
+    json!({ "value": units, "unit": unit, "system": UCUM, "code": code })
 }
 
 /// Returns the id of what a site provides: letters, digits, dashes and dots, as FHIR wants it.

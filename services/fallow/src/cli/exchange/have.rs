@@ -1,8 +1,9 @@
 //! OASIS EDXL-HAVE 2.0, the Hospital Availability Exchange: a report of facilities, the services of each, and what each
 //! service has free.
 //!
-//! Elements, their order and their codes are those of the schema that the specification's editor published with examples
-//! (namespace `urn:oasis:names:tc:emergency:edxl:have:2.0`). A time carries its distance from UTC, as EDXL wants it.
+//! Elements, their order and their codes are those of the working draft of 2012, whose schema the specification's editor
+//! published with examples (namespace `urn:oasis:names:tc:emergency:edxl:have:2.0`). They have not been checked against the
+//! published standard. A time carries its distance from UTC, as EDXL wants it.
 
 use std::io;
 
@@ -12,8 +13,8 @@ use jiff::Timestamp;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::Told;
 use super::stock::{Stock, by_site};
+use super::{Told, legal};
 use crate::cli::time::from_wire;
 
 /// The namespaces of a report, by the prefixes that it uses.
@@ -54,8 +55,9 @@ pub(in crate::cli) fn write(told: &Told<'_>) -> io::Result<Option<Vec<u8>>> {
         text(
             xml,
             "have:reportComment",
-            "Counts are of capacity that can be proposed at the end of the period. Figures that are too old, suspended or \
-             of a later time are not counted; each service says which.",
+            "Counts are of capacity that can be proposed at the end of the period, before what each trust keeps for itself. \
+             Figures that are too old, suspended, not released, without a team or of a later time are not counted; each \
+             service says which.",
         )?;
         sites.iter().try_for_each(|(code, stocks)| facility(xml, told, code, stocks))
     })?;
@@ -100,7 +102,7 @@ fn service(xml: &mut Xml, told: &Told<'_>, stock: &Stock<'_>) -> io::Result<()> 
     let (free, staffed) = counted.unwrap_or_default();
     let fullness = match counted {
         None => "Inactive",
-        Some(_) if stock.short() > 0 => "Exceeded",
+        Some(_) if stock.short(told.at) > 0 => "Exceeded",
         Some((0, _)) => "Full",
         Some(_) => "Open",
     };
@@ -149,22 +151,12 @@ fn unit(resource: &Resource, count: i64) -> &'static str {
         (ResourceKind::Theatre, false) => "minutes",
         (ResourceKind::Diagnostic, true) => "slot",
         (ResourceKind::Diagnostic, false) => "slots",
-        (
-            ResourceKind::Bed
-            | ResourceKind::Staff
-            | ResourceKind::Equipment
-            | ResourceKind::VirtualWard
-            | ResourceKind::Unspecified,
-            true,
-        ) => "place",
-        (
-            ResourceKind::Bed
-            | ResourceKind::Staff
-            | ResourceKind::Equipment
-            | ResourceKind::VirtualWard
-            | ResourceKind::Unspecified,
-            false,
-        ) => "places",
+        (ResourceKind::Staff, true) => "shift",
+        (ResourceKind::Staff, false) => "shifts",
+        (ResourceKind::Equipment, true) => "item",
+        (ResourceKind::Equipment, false) => "items",
+        (ResourceKind::Bed | ResourceKind::VirtualWard | ResourceKind::Unspecified, true) => "place",
+        (ResourceKind::Bed | ResourceKind::VirtualWard | ResourceKind::Unspecified, false) => "places",
     }
 }
 
@@ -208,9 +200,8 @@ fn element(xml: &mut Xml, name: &str, inner: impl FnOnce(&mut Xml) -> io::Result
     Ok(())
 }
 
-/// Writes an element of text. What no XML may hold, such as a control character in a name, is left out.
+/// Writes an element of text.
 fn text(xml: &mut Xml, name: &str, words: &str) -> io::Result<()> {
-    let legal: String = words.chars().filter(|sign| !sign.is_control() && *sign < '\u{fffe}').collect();
-    xml.create_element(name).write_text_content(BytesText::new(&legal))?;
+    xml.create_element(name).write_text_content(BytesText::new(&legal(words)))?;
     Ok(())
 }

@@ -15,6 +15,10 @@ pub(super) enum Apart {
     Stale,
     /// The trust takes no new holds on them.
     Suspended,
+    /// A session that its trust has not released to others yet.
+    NotReleased,
+    /// Nobody staffs them: they are no capacity until a team is lent or brought along.
+    NoTeam,
     /// They are of a time to come.
     Later,
     /// The time of their offer is over.
@@ -33,8 +37,19 @@ pub(super) fn apart(offer: &Offer, at: Timestamp) -> Option<Apart> {
     if offer.state() == offer::State::Suspended {
         return Some(Apart::Suspended);
     }
+    if released_later(offer, at).is_some() {
+        return Some(Apart::NotReleased);
+    }
+    if offer.team.as_ref().is_some_and(|team| !team.staffed) {
+        return Some(Apart::NoTeam);
+    }
     let begins_later = from_wire(window.from).is_some_and(|from| from > at);
     begins_later.then_some(Apart::Later)
+}
+
+/// Returns when an offer that waits for its release is proposed, where that is still to come.
+pub(super) fn released_later(offer: &Offer, at: Timestamp) -> Option<Timestamp> {
+    from_wire(offer.release_at).filter(|release| *release > at)
 }
 
 /// Says whether an offer is live: what has ended is nobody's to have.
@@ -64,13 +79,14 @@ impl Stock<'_> {
         sum
     }
 
-    /// Returns how many units too few there are for what is promised.
-    pub(super) fn short(&self) -> i64 {
-        self.offers.iter().filter_map(|offer| offer.figures).map(|figures| figures.short).sum()
+    /// Returns how many units too few there are for what is promised of offers that can be had now.
+    pub(super) fn short(&self, at: Timestamp) -> i64 {
+        let counted = self.offers.iter().filter(|offer| apart(offer, at).is_none());
+        counted.filter_map(|offer| offer.figures).map(|figures| figures.short).sum()
     }
 
-    /// Returns what has to be said of the offers that are not counted: a line for each that is stale or suspended, in their
-    /// order, and one for all that begin later.
+    /// Returns what has to be said of the offers that are not counted: a line for each that cannot be had, in their order,
+    /// and one for all that begin later.
     pub(super) fn not_counted(&self, at: Timestamp, show: &dyn Fn(Timestamp) -> String) -> Vec<String> {
         let (mut lines, mut later) = (Vec::new(), Vec::new());
         for offer in &self.offers {
@@ -88,6 +104,15 @@ impl Stock<'_> {
                 }
                 Some(Apart::Suspended) => {
                     lines.push(format!("SUSPENDED, not counted: {free} free, no new holds"));
+                }
+                Some(Apart::NotReleased) => {
+                    let release = released_later(offer, at).map(show).unwrap_or_default();
+                    lines.push(format!("NOT RELEASED, not counted: {free} free, proposed from {release}"));
+                }
+                Some(Apart::NoTeam) => {
+                    lines.push(format!(
+                        "NO TEAM, not counted: {free} free, only with a team that is lent or brought"
+                    ));
                 }
                 Some(Apart::Later) => {
                     let from = from_wire(offer.window.and_then(|window| window.from));

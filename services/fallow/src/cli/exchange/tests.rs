@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::{Told, fhir, have};
 
+mod apart;
+
 /// 14:31 on Tuesday 24 November 2026.
 const NOW: &str = "2026-11-24T14:31:00Z";
 
@@ -335,7 +337,9 @@ fn without_a_live_offer_there_is_no_report_and_an_empty_bundle() {
     let (region, zone) = (region(), TimeZone::UTC);
     let gone = vec![Offer { state: offer::State::Expired.into(), ..offers().remove(0) }];
     assert!(have::write(&told(&gone, &region, &zone)).unwrap().is_none());
-    assert_eq!(fhir::bundle(&told(&gone, &region, &zone))["entry"], Value::Array(Vec::new()));
+    let bundle = fhir::bundle(&told(&gone, &region, &zone));
+    assert!(bundle.get("entry").is_none(), "{bundle}");
+    assert_eq!(faults(&bundle), Vec::<String>::new());
 }
 
 /// Elements that each type of resource has here, required ones first, up to the bar.
@@ -377,7 +381,8 @@ fn faults(bundle: &Value) -> Vec<String> {
     if bundle["resourceType"] != "Bundle" || bundle["type"] != "collection" {
         faults.push("no collection".to_owned());
     }
-    let entries = bundle["entry"].as_array().unwrap();
+    empty("Bundle", bundle, &mut faults);
+    let Some(entries) = bundle.get("entry").and_then(Value::as_array) else { return faults };
     let names: Vec<&str> = entries.iter().filter_map(|entry| entry["fullUrl"].as_str()).collect();
     if names.iter().collect::<BTreeSet<_>>().len() != entries.len() {
         faults.push("a name is missing or there twice".to_owned());
@@ -426,6 +431,26 @@ fn faults(bundle: &Value) -> Vec<String> {
     faults
 }
 
+/// FHIR has no empty lists, objects or words, and no control characters in words.
+fn empty(path: &str, value: &Value, faults: &mut Vec<String>) {
+    let is_empty = match value {
+        Value::Null => true,
+        Value::Array(parts) => {
+            parts.iter().for_each(|part| empty(path, part, faults));
+            parts.is_empty()
+        }
+        Value::Object(parts) => {
+            parts.iter().for_each(|(name, part)| empty(&format!("{path}.{name}"), part, faults));
+            parts.is_empty()
+        }
+        Value::String(words) => words.trim().is_empty() || words.chars().any(char::is_control),
+        Value::Bool(_) | Value::Number(_) => false,
+    };
+    if is_empty {
+        faults.push(format!("{path} is {value}"));
+    }
+}
+
 fn references(value: &Value) -> Vec<String> {
     match value {
         Value::Object(parts) => parts
@@ -450,6 +475,9 @@ fn a_bundle_has_the_shape_of_the_standard() {
         whole.to_string().replace("\"busy-tentative\"", "\"maybe\"").replace("Location/ZA102", "Location/ZA");
     let wrong: Value = serde_json::from_str(&text).unwrap();
     assert!(faults(&wrong).len() >= 2, "{:?}", faults(&wrong));
+    let wrong =
+        serde_json::json!({ "resourceType": "Bundle", "type": "collection", "entry": [], "id": "\u{1}" });
+    assert_eq!(faults(&wrong), ["Bundle.entry is []", "Bundle.id is \"\\u0001\""]);
     // Nothing that a person wrote, and nothing of a patient.
     for word in ["sister", "atient", "note"] {
         assert!(!whole.to_string().contains(word), "{word}");
@@ -467,9 +495,16 @@ fn slots_say_what_is_free_held_and_stale() {
         .filter(|resource| resource["resourceType"] == "Slot")
         .map(|slot| (slot["id"].as_str().unwrap(), slot))
         .collect();
+    let counted = |id: &str, unit: &str, code: &str| {
+        let quantity = &slots[id]["extension"][0]["valueQuantity"];
+        assert_eq!([&quantity["unit"], &quantity["code"]], [unit, code]);
+        assert_eq!(quantity["system"], "http://unitsofmeasure.org");
+    };
+    counted("fresh-free", "beds", "{bed}");
+    counted("t-free", "minutes", "min");
     let shown = |id: &str| {
         let slot = slots[id];
-        let units = slot["extension"][0]["valueInteger"].as_i64().unwrap();
+        let units = slot["extension"][0]["valueQuantity"]["value"].as_i64().unwrap();
         assert_eq!(slot["extension"][0]["url"], fhir::UNITS);
         assert_eq!(slot["meta"]["tag"][0]["system"], fhir::FRESHNESS);
         let fresh = slot["meta"]["tag"][0]["code"].as_str().unwrap();

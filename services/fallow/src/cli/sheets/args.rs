@@ -145,7 +145,7 @@ pub(crate) enum Export {
     /// A workbook
     #[command(before_help = "Example:\n  fallow export xlsx needs --out needs.xlsx")]
     Xlsx(What),
-    /// What sites have free, as OASIS EDXL-HAVE 2.0 (XML), for emergency planners
+    /// What sites have free, as EDXL-HAVE 2.0 by its working draft (XML), for emergency planners
     #[command(
         before_help = "Examples:\n  fallow export have > have.xml\n  fallow export have --everyone --at 08:00 --out \
                        have.xml\n\nFigures that are too old to be proposed are told as such and never counted. Exit 9 when there is \

@@ -82,12 +82,12 @@ async fn exchange(
     let client = session.monitor()?;
     let answer = session.call(GetRegionRequest {}, async |ask| client.clone().get_region(ask).await).await?;
     let region = answer.region.unwrap_or_default();
-    let told = Told {
-        offers: &offers,
-        region: &region,
-        at: at.unwrap_or_else(|| session.now()),
-        zone: &session.zone,
+    // The services' own time, for it is theirs that figures are old by; a computer's clock may be wrong.
+    let now = match at {
+        Some(at) => at,
+        None => session.time_of_services().await?,
     };
+    let told = Told { offers: &offers, region: &region, at: now, zone: &session.zone };
     let bytes = write(&told)?;
     file::write(session, which.out.as_deref(), &bytes)?;
     Ok(Exit::Ok)
