@@ -1,6 +1,7 @@
 //! `fallow alert`: what somebody should act on.
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
 use fallow_api::render;
 use fallow_api::v1::{
     Alert, CloseAlertRequest, ListAlertsRequest, TakeAlertRequest, WatchAlertsRequest, alert,
@@ -103,10 +104,9 @@ async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
     if !args.watch {
         return draw(session, &asked).await;
     }
-    let mut client = session.monitor()?;
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchAlertsRequest { cursor, trusts: trusts.clone() };
-        client.watch_alerts(request).await.map(tonic::Response::into_inner)
+        client.monitor().watch_alerts(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &asked).await).await
 }

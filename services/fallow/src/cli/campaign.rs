@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
 use fallow_api::render;
 use fallow_api::v1::{
     AnswerCampaignRequest, Block, Campaign, DeclineReason, ListCampaignsRequest, Verdict,
@@ -104,10 +105,9 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Campaigns) -> Result
     match command {
         Campaigns::List { watch: false } => draw(session).await,
         Campaigns::List { watch: true } => {
-            let mut client = session.matching()?;
-            let open = async move |cursor| {
+            let open = async move |client: Client, cursor| {
                 let request = WatchProposalsRequest { cursor, filter: None };
-                client.watch_proposals(request).await.map(tonic::Response::into_inner)
+                client.matching().watch_proposals(request).await.map(tonic::Response::into_inner)
             };
             follow(session, open, async |session| draw(session).await).await
         }

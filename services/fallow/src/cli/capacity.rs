@@ -3,6 +3,7 @@
 mod args;
 mod find;
 
+use fallow_api::client::Client;
 use fallow_api::render;
 use fallow_api::v1::{
     AdjustOfferRequest, AskToConfirmRequest, ConfirmOffersRequest, DeclarePressureRequest, Figures,
@@ -280,11 +281,10 @@ pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, 
     if !args.watch {
         return draw(session, &filter).await;
     }
-    let mut client = session.capacity()?;
     let watched = filter.clone();
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchOffersRequest { cursor, filter: Some(watched.clone()) };
-        client.watch_offers(request).await.map(tonic::Response::into_inner)
+        client.capacity().watch_offers(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

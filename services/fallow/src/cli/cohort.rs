@@ -1,6 +1,7 @@
 //! `fallow cohort`: needs of your trust that carry one name, changed together or not at all.
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
 use fallow_api::v1::{
     AmendCohortRequest, DeclineReason, Need, NeedFilter, WatchNeedsRequest, WithdrawCohortRequest,
 };
@@ -73,11 +74,10 @@ async fn list(session: &mut Session<'_>, name: String, watch: bool) -> Result<Ex
     if !watch {
         return draw(session, &filter).await;
     }
-    let mut client = session.demand()?;
     let watched = filter.clone();
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchNeedsRequest { cursor, filter: Some(watched.clone()) };
-        client.watch_needs(request).await.map(tonic::Response::into_inner)
+        client.demand().watch_needs(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

@@ -8,6 +8,7 @@ mod wait;
 
 use std::collections::BTreeSet;
 
+use fallow_api::client::Client;
 use fallow_api::convert::request::SELECTION_MAX;
 use fallow_api::v1::{
     AmendNeedRequest, DeclineReason, GetNeedRequest, ListNeedsRequest, Need, NeedFilter, Patient, Priority,
@@ -276,11 +277,10 @@ async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
     if !args.watch {
         return draw(session, &filter).await;
     }
-    let mut client = session.demand()?;
     let watched = filter.clone();
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchNeedsRequest { cursor, filter: Some(watched.clone()) };
-        client.watch_needs(request).await.map(tonic::Response::into_inner)
+        client.demand().watch_needs(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

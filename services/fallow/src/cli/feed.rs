@@ -1,6 +1,7 @@
 //! `fallow feed`: how fresh each trust's figures are, for those who connect systems.
 
 use clap::Subcommand;
+use fallow_api::client::Client;
 use fallow_api::render;
 use fallow_api::v1::situation::TrustSituation;
 use fallow_api::v1::watch_offers_response::Item;
@@ -47,10 +48,9 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Feeds) -> Result<Exi
     match command {
         Feeds::List { watch: false } => list(session).await,
         Feeds::List { watch: true } => {
-            let mut client = session.monitor()?;
-            let open = async move |cursor| {
+            let open = async move |client: Client, cursor| {
                 let request = WatchSituationRequest { cursor, ..WatchSituationRequest::default() };
-                client.watch_situation(request).await.map(tonic::Response::into_inner)
+                client.monitor().watch_situation(request).await.map(tonic::Response::into_inner)
             };
             follow(session, open, async |session| list(session).await).await
         }
@@ -81,15 +81,20 @@ fn of(session: &Session<'_>, trust: Option<String>) -> Result<OfferFilter, Failu
 
 /// Prints each report on a line; what there was before is passed over.
 async fn tail(session: &mut Session<'_>, filter: OfferFilter) -> Result<Exit, Failure> {
-    let mut client = session.capacity()?;
-    let mut feed = Feed::new(String::new(), async move |cursor| {
+    let mut feed = Feed::new(String::new(), async move |client: Client, cursor| {
         let ask = WatchOffersRequest { cursor, filter: Some(filter.clone()) };
-        client.watch_offers(ask).await.map(tonic::Response::into_inner)
+        client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner)
     });
     let as_json = matches!(session.global.format(), Format::Json | Format::Jsonl);
     let mut begun = false;
     loop {
         let event = match feed.next().await? {
+            Happening::Opens => {
+                if let Some(notice) = feed.open_by(session.lasting().await)? {
+                    session.terminal.say(&notice)?;
+                }
+                continue;
+            }
             Happening::Notice(notice) => {
                 session.terminal.say(&notice)?;
                 continue;

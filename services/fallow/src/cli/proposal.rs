@@ -1,6 +1,7 @@
 //! `fallow proposal`, and its short forms `inbox`, `accept`, `decline` and `why`: what the engine suggests.
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
 use fallow_api::render;
 use fallow_api::v1::{
     AnswerProposalRequest, ApproveProposalRequest, BypassProposalRequest, DeclineReason, ExtendHoldRequest,
@@ -226,11 +227,10 @@ pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, 
     if !args.watch {
         return draw(session, &filter).await;
     }
-    let mut client = session.matching()?;
     let watched = filter.clone();
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchProposalsRequest { cursor, filter: Some(watched.clone()) };
-        client.watch_proposals(request).await.map(tonic::Response::into_inner)
+        client.matching().watch_proposals(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

@@ -45,6 +45,7 @@ pub(crate) struct Session<'a> {
     chosen: Option<Chosen>,
 }
 
+#[derive(Clone)]
 struct Chosen {
     name: String,
     context: Context,
@@ -90,6 +91,12 @@ impl<'a> Session<'a> {
     /// Begins another command with the same options, which writes elsewhere.
     pub(crate) fn beside<'b>(&self, terminal: Terminal<'b>) -> Session<'b> {
         Session::new(self.global.clone(), self.clock.clone(), terminal)
+    }
+
+    /// Goes on as this one, with what it has chosen, and writes elsewhere.
+    pub(crate) fn aside<'b>(&self, terminal: Terminal<'b>) -> Session<'b> {
+        let (global, clock) = (self.global.clone(), self.clock.clone());
+        Session { terminal, global, zone: self.zone.clone(), clock, chosen: self.chosen.clone() }
     }
 
     /// Says why the command failed, and returns what the shell sees.
@@ -200,6 +207,13 @@ impl<'a> Session<'a> {
                 .next("fallow auth whoami"));
         }
         self.use_credential(&newest)
+    }
+
+    /// Returns the services, by a credential that lasts: for what goes on for longer than one does.
+    pub(crate) async fn lasting(&mut self) -> Result<Client, Failure> {
+        // A renewal is large beside all else that a command waits for, and seldom.
+        Box::pin(self.keep_credential()).await?;
+        self.client().cloned()
     }
 
     /// Returns the services.

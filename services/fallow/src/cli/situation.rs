@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use fallow_api::client::Client;
 use fallow_api::render;
 use fallow_api::v1::{
     Freshness, GetSituationRequest, Mode, Resource, Situation, WatchSituationRequest, situation,
@@ -36,11 +37,10 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Show) -> Result<Exit, F
     if !args.watch {
         return draw(session, &collaborative).await;
     }
-    let mut client = session.monitor()?;
     let watched = collaborative.clone();
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchSituationRequest { cursor, collaborative: watched.clone() };
-        client.watch_situation(request).await.map(tonic::Response::into_inner)
+        client.monitor().watch_situation(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &collaborative).await).await
 }

@@ -1,6 +1,7 @@
 //! `fallow timeline`: what happened, in plain words; and `fallow decision`, what gold decided.
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
 use fallow_api::v1::{
     Decision, ListTimelineRequest, RecordDecisionRequest, TimelineEntry, TimelineKind, WatchTimelineRequest,
 };
@@ -57,10 +58,9 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Timeline) -> Result<Exi
     if !args.watch {
         return draw(session, &ask).await;
     }
-    let mut client = session.monitor()?;
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchTimelineRequest { cursor, kinds: kinds.clone() };
-        client.watch_timeline(request).await.map(tonic::Response::into_inner)
+        client.monitor().watch_timeline(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &ask).await).await
 }

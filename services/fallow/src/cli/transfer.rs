@@ -1,6 +1,8 @@
 //! `fallow transfer`: what follows when both trusts said yes.
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
+use fallow_api::render;
 use fallow_api::v1::{
     AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest, GetTransferRequest,
     ListTransfersRequest, ReturnPlan, Transfer, TransferFilter, Transport, WatchTransfersRequest, transfer,
@@ -168,11 +170,10 @@ pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, 
     if !args.watch {
         return draw(session, &filter).await;
     }
-    let mut client = session.matching()?;
     let watched = filter.clone();
-    let open = async move |cursor| {
+    let open = async move |client: Client, cursor| {
         let request = WatchTransfersRequest { cursor, filter: Some(watched.clone()) };
-        client.watch_transfers(request).await.map(tonic::Response::into_inner)
+        client.matching().watch_transfers(request).await.map(tonic::Response::into_inner)
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

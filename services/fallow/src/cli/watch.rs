@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use fallow_api::client::Client;
 use fallow_api::v1::{
     GetRegionRequest, WatchAlertsRequest, WatchAlertsResponse, WatchNeedsRequest, WatchNeedsResponse,
     WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest, WatchProposalsResponse,
@@ -11,10 +12,11 @@ use fallow_api::v1::{
     watch_situation_response, watch_timeline_response, watch_transfers_response,
 };
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 use tonic::{Code, Status, Streaming};
 
 use super::failure::{Exit, Failure};
+use super::output::Terminal;
 use super::session::Session;
 
 /// First wait before a dropped watch is opened again; doubled up to [`WAIT_MAX`].
@@ -23,6 +25,10 @@ const WAIT_MIN: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(15);
 /// Changes that come closer together than this are drawn once.
 const DRAW_TOGETHER: Duration = Duration::from_millis(200);
+/// Changes wait no longer than this to be drawn, however many more come.
+const DRAW_BY: Duration = Duration::from_secs(1);
+/// What stands on a screen is read again this often even when nothing changes: figures age, and holds run out.
+pub(crate) const AGES_MOVE: Duration = Duration::from_secs(10);
 
 /// What sort of message a watch sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,26 +89,70 @@ pub(crate) enum Happening<E> {
     Event(E),
     /// Something about the watch itself, for people.
     Notice(String),
+    /// It is about to be opened: [`Feed::open_by`] says by which credential, for a watch outlives one.
+    Opens,
 }
 
 /// A watch that opens itself again.
 pub(crate) struct Feed<E, O> {
     open: O,
+    client: Option<Box<Client>>,
     cursor: String,
     stream: Option<Streaming<E>>,
     held_back: Option<E>,
     wait: Duration,
     lost_at: Option<Instant>,
     retry_at: Option<Instant>,
+    /// Whether the credential was refused since the last message.
+    refused: bool,
 }
 
-impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O> {
+impl<E: Event, O: AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>> Feed<E, O> {
     /// Begins a watch after a cursor; an empty one begins with a snapshot.
     pub(crate) fn new(cursor: String, open: O) -> Self {
-        Self { open, cursor, stream: None, held_back: None, wait: WAIT_MIN, lost_at: None, retry_at: None }
+        Self {
+            open,
+            client: None,
+            cursor,
+            stream: None,
+            held_back: None,
+            wait: WAIT_MIN,
+            lost_at: None,
+            retry_at: None,
+            refused: false,
+        }
     }
 
-    /// Returns what happens next: a message, or that the watch was lost, or is back. May be dropped while waiting.
+    /// Says by whom it opens next: with a credential that lasts. Returns what people have to know.
+    ///
+    /// # Errors
+    /// There is none to open by, and another try would find none either.
+    pub(crate) fn open_by(&mut self, client: Result<Client, Failure>) -> Result<Option<String>, Failure> {
+        match client {
+            Ok(client) => self.client = Some(Box::new(client)),
+            Err(failure) if is_away(&failure) => return self.lost(&Status::unavailable(failure.what)),
+            Err(failure) => return Err(failure),
+        }
+        Ok(None)
+    }
+
+    /// Takes what comes at once with a change, so that it is drawn once; returns what is to be said of the watch.
+    async fn gather(&mut self) -> Result<Vec<String>, Failure> {
+        let mut notices = Vec::new();
+        let by = Instant::now() + DRAW_BY;
+        while Instant::now() < by {
+            match timeout_at(by.min(Instant::now() + DRAW_TOGETHER), self.next()).await {
+                Ok(Ok(Happening::Event(_))) => {}
+                Ok(Ok(Happening::Notice(notice))) => notices.push(notice),
+                // It says so again when it is asked again.
+                Ok(Ok(Happening::Opens)) | Err(_) => break,
+                Ok(Err(failure)) => return Err(failure),
+            }
+        }
+        Ok(notices)
+    }
+
+    /// Returns what happens next: a message, or that the watch was lost, is back, or is about to open. May be dropped while waiting.
     ///
     /// # Errors
     /// When opening it again cannot help: not allowed, a wrong request.
@@ -116,6 +166,9 @@ impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O>
                 sleep_until(at).await;
                 self.retry_at = None;
             }
+            if self.stream.is_none() && self.client.is_none() {
+                return Ok(Happening::Opens);
+            }
             let event = match self.message().await {
                 Ok(Some(event)) => event,
                 Ok(None) => match self.lost(&Status::unavailable("the stream ended"))? {
@@ -127,7 +180,7 @@ impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O>
                     None => continue,
                 },
             };
-            self.wait = WAIT_MIN;
+            (self.wait, self.refused) = (WAIT_MIN, false);
             if !event.cursor().is_empty() {
                 event.cursor().clone_into(&mut self.cursor);
             }
@@ -147,23 +200,32 @@ impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O>
     }
 
     async fn message(&mut self) -> Result<Option<E>, Status> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => self.stream.insert((self.open)(self.cursor.clone()).await?),
-        };
-        stream.message().await
+        if let Some(client) = self.client.take() {
+            self.stream = Some((self.open)(*client, self.cursor.clone()).await?);
+        }
+        match &mut self.stream {
+            Some(stream) => stream.message().await,
+            None => Ok(None),
+        }
     }
 
     /// Decides what a broken watch does: it ends, or it is opened again. Only the first loss in a row is said.
     fn lost(&mut self, status: &Status) -> Result<Option<String>, Failure> {
-        self.stream = None;
+        let was_open = self.stream.take().is_some();
         match status.code() {
             Code::OutOfRange if !self.cursor.is_empty() => {
+                // It does not go on from where it was, so nobody is told afterwards that it does.
                 self.cursor.clear();
+                self.lost_at = None;
                 return Ok(Some(
                     "the place in the log is no longer kept: starting again with what there is now"
                         .to_owned(),
                 ));
+            }
+            // A credential that ended meanwhile, not one that never was good: the next is tried, once.
+            Code::Unauthenticated if was_open && !self.refused => {
+                self.refused = true;
+                return Ok(None);
             }
             Code::Unavailable
             | Code::Unknown
@@ -197,45 +259,83 @@ impl<E: Event, O: AsyncFnMut(String) -> Result<Streaming<E>, Status>> Feed<E, O>
 /// Follows one list: redraws it on a screen, writes one JSON line for each message elsewhere. Ends by Ctrl-C.
 pub(crate) async fn follow<E: Event>(
     session: &mut Session<'_>,
-    open: impl AsyncFnMut(String) -> Result<Streaming<E>, Status>,
+    open: impl AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>,
+    draw: impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    // On the heap: each list has it beside what it is asked for once.
+    Box::pin(follow_feed(session, Feed::new(String::new(), open), draw)).await
+}
+
+async fn follow_feed<E: Event>(
+    session: &mut Session<'_>,
+    mut feed: Feed<E, impl AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>>,
     mut draw: impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
-    let mut feed = Feed::new(String::new(), open);
+    let mut ages = interval_at(Instant::now() + AGES_MOVE, AGES_MOVE);
+    ages.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_away = false;
     loop {
-        match feed.next().await? {
-            Happening::Notice(notice) => session.terminal.say(&notice)?,
-            Happening::Event(event) if !session.terminal.interactive => {
-                session.terminal.json(&event, false)?;
-                session.terminal.out.flush()?;
-            }
-            Happening::Event(_) => {
-                // What comes at once is drawn once; what is said meanwhile stands below it.
-                let mut notices = Vec::new();
-                while let Ok(more) = timeout(DRAW_TOGETHER, feed.next()).await {
-                    if let Happening::Notice(notice) = more? {
-                        notices.push(notice);
+        let notices = tokio::select! {
+            happening = feed.next() => match happening? {
+                Happening::Opens => {
+                    if let Some(notice) = feed.open_by(session.lasting().await)? {
+                        session.terminal.say(&notice)?;
                     }
+                    continue;
                 }
-                session.keep_time().await?;
-                session.terminal.clear()?;
-                unless_away(draw(session).await.map(|_| ()), session)?;
-                for notice in notices {
+                Happening::Notice(notice) => {
                     session.terminal.say(&notice)?;
+                    continue;
                 }
-                session.terminal.out.flush()?;
+                Happening::Event(event) if !session.terminal.interactive => {
+                    session.terminal.json(&event, false)?;
+                    session.terminal.out.flush()?;
+                    continue;
+                }
+                // What is said meanwhile stands below the picture.
+                Happening::Event(_) => feed.gather().await?,
+            },
+            _ = ages.tick(), if session.terminal.interactive => Vec::new(),
+        };
+        match Box::pin(redraw(session, &mut draw)).await {
+            Ok(()) => was_away = false,
+            // The last picture stays, and the next tick tries again.
+            Err(failure) if is_away(&failure) => {
+                if !was_away {
+                    session.terminal.say(&format!("not live: {}", failure.what))?;
+                }
+                was_away = true;
             }
+            Err(failure) => return Err(failure),
         }
+        for notice in notices {
+            session.terminal.say(&notice)?;
+        }
+        session.terminal.out.flush()?;
+        ages.reset();
     }
 }
 
-/// Lets a picture go on while the services are away: that is said instead of ending.
-pub(crate) fn unless_away(drawn: Result<(), Failure>, session: &mut Session<'_>) -> Result<(), Failure> {
-    match drawn {
-        Err(failure) if failure.exit == Exit::Unavailable || failure.exit == Exit::TimedOut => {
-            session.terminal.say(&format!("not live: {}", failure.what))
-        }
-        drawn => drawn,
-    }
+/// Reads a list anew and puts it on the screen in place of the last: a screen is emptied only for what is there to fill it.
+async fn redraw(
+    session: &mut Session<'_>,
+    draw: &mut impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
+) -> Result<(), Failure> {
+    session.lasting().await?;
+    session.keep_time().await?;
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let Terminal { interactive, colour, ascii, .. } = session.terminal;
+    let page = Terminal { out: &mut out, err: &mut err, interactive, colour, ascii, input: None };
+    Box::pin(draw(&mut session.aside(page))).await?;
+    session.terminal.clear()?;
+    session.terminal.out.write_all(&out)?;
+    session.terminal.err.write_all(&err)?;
+    Ok(())
+}
+
+/// Says whether the services, or who gives credentials, are away: a picture waits for them instead of ending.
+pub(crate) fn is_away(failure: &Failure) -> bool {
+    failure.exit == Exit::Unavailable || failure.exit == Exit::TimedOut
 }
 
 /// The kinds of things that can be watched.
@@ -257,7 +357,9 @@ pub(crate) enum Kind {
 #[derive(Debug, Args)]
 #[command(
     before_help = "Examples:\n  fallow watch --kinds proposal,transfer | jq .proposal.id\n  fallow watch --kinds need \
-                        --since TOKEN\n  fallow watch --region north-vale\n\nOne JSON line for each change. Each line has a cursor: --since takes it to go on from there."
+                        --since TOKEN\n  fallow watch --region north-vale\n\nOne JSON line for each change. Each line has a cursor: --since takes it to go on from there.\n\
+                        A line with snapshot_done ends a whole state, at the beginning and wherever a place in the log was no longer \
+                        kept:\nforget what you had and was not in it."
 )]
 pub(crate) struct Watch {
     /// What to watch
@@ -281,27 +383,25 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Watch) -> Result<Exit, 
         is_of(session, region).await?;
     }
     let since = args.since.unwrap_or_default();
-    let (capacity, demand, matching, monitor) =
-        (session.capacity()?, session.demand()?, session.matching()?, session.monitor()?);
-    let offers = Feed::new(since.clone(), async |cursor| {
+    let offers = Feed::new(since.clone(), async |client: Client, cursor| {
         let ask = WatchOffersRequest { cursor, filter: None };
-        capacity.clone().watch_offers(ask).await.map(tonic::Response::into_inner)
+        client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner)
     });
-    let needs = Feed::new(since.clone(), async |cursor| {
+    let needs = Feed::new(since.clone(), async |client: Client, cursor| {
         let ask = WatchNeedsRequest { cursor, filter: None };
-        demand.clone().watch_needs(ask).await.map(tonic::Response::into_inner)
+        client.demand().watch_needs(ask).await.map(tonic::Response::into_inner)
     });
-    let proposals = Feed::new(since.clone(), async |cursor| {
+    let proposals = Feed::new(since.clone(), async |client: Client, cursor| {
         let ask = WatchProposalsRequest { cursor, filter: None };
-        matching.clone().watch_proposals(ask).await.map(tonic::Response::into_inner)
+        client.matching().watch_proposals(ask).await.map(tonic::Response::into_inner)
     });
-    let transfers = Feed::new(since.clone(), async |cursor| {
+    let transfers = Feed::new(since.clone(), async |client: Client, cursor| {
         let ask = WatchTransfersRequest { cursor, filter: None };
-        matching.clone().watch_transfers(ask).await.map(tonic::Response::into_inner)
+        client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner)
     });
-    let alerts = Feed::new(since, async |cursor| {
+    let alerts = Feed::new(since, async |client: Client, cursor| {
         let ask = WatchAlertsRequest { cursor, trusts: Vec::new() };
-        monitor.clone().watch_alerts(ask).await.map(tonic::Response::into_inner)
+        client.monitor().watch_alerts(ask).await.map(tonic::Response::into_inner)
     });
     let session = &tokio::sync::Mutex::new(session);
     let asked = |kind| args.kinds.contains(&kind);
@@ -329,12 +429,17 @@ async fn is_of(session: &Session<'_>, region: &str) -> Result<(), Failure> {
 /// Writes one kind's changes as they come. The session is shared with the other kinds, for a line at a time.
 async fn print<E: Event>(
     session: &tokio::sync::Mutex<&mut Session<'_>>,
-    mut feed: Feed<E, impl AsyncFnMut(String) -> Result<Streaming<E>, Status>>,
+    mut feed: Feed<E, impl AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>>,
 ) -> Result<Exit, Failure> {
     loop {
         let happening = feed.next().await?;
         let mut session = session.lock().await;
         match happening {
+            Happening::Opens => {
+                if let Some(notice) = feed.open_by(session.lasting().await)? {
+                    session.terminal.say(&notice)?;
+                }
+            }
             Happening::Notice(notice) => session.terminal.say(&notice)?,
             Happening::Event(event) => {
                 session.terminal.json(&event, false)?;

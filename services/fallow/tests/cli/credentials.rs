@@ -1,11 +1,16 @@
-//! Credentials of commands that outlive one: a long sheet whose file changes, goes, or is a pipe.
+//! Credentials of commands that outlive one: a long sheet whose file changes, goes, or is a pipe; a watch.
 
 use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use fallow_api::v1::{RaiseNeedRequest, RaiseNeedResponse};
+use fallow_api::v1::{
+    ListOffersRequest, ListOffersResponse, RaiseNeedRequest, RaiseNeedResponse, WatchOffersRequest,
+    WatchOffersResponse, watch_offers_response,
+};
+use tonic::Status;
 
+use crate::records::level_2;
 use crate::world::World;
 
 /// Two rows: the second is sent with what there is after the first.
@@ -94,4 +99,31 @@ async fn a_credential_from_a_pipe_serves_every_row() {
     // As `--token-file <(…)` names it: read once, and empty from then on.
     let (exit, said, bearers) = import(&world, &format!("--token-file /dev/fd/{}", reader.as_raw_fd())).await;
     assert_eq!((exit, bearers), (0, shown(&[&piped, &piped])), "{said}");
+}
+
+/// A screen that is watched for hours: the credential is renewed after the first picture, and the old one ends.
+#[tokio::test]
+async fn a_watch_goes_on_with_the_newest_credential() {
+    let (first, newer) = (credential("bed-manager.ZA4", PAST), credential("bed-manager.ZA4", AHEAD));
+    let world = World::new().await;
+    let file = world.folder().join("token");
+    std::fs::write(&file, &first).unwrap();
+    let renewed = newer.clone();
+    world.script.on("CapacityService/ListOffers", move |_: ListOffersRequest| {
+        std::fs::write(&file, &renewed).unwrap();
+        Ok(ListOffersResponse { offers: vec![level_2()], ..ListOffersResponse::default() })
+    });
+    let event = |cursor: &str| {
+        let item = Some(watch_offers_response::Item::Offer(level_2()));
+        Ok(WatchOffersResponse { item, cursor: cursor.into(), revision: 41 })
+    };
+    let ended = || Err(Status::unauthenticated("the credential has ended"));
+    let streams = vec![vec![event("c1"), ended()], vec![event("c2"), ended()], vec![ended()]];
+    world.script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", streams);
+    let told = world.run_on_a_screen("mine --watch").await;
+    assert_eq!(told.out.matches("\u{1b}[2J").count(), 2, "{:?}", told.out);
+    // The first stream and picture, the second of each, and a third stream that ends at once: then nothing helps.
+    let shows = [&first, &first, &newer, &newer, &newer].map(|credential| credential.as_str());
+    assert_eq!(world.script.take_credentials(), shown(&shows), "{}", told.err);
+    assert_eq!(told.exit, 5, "{}", told.err);
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use fallow_api::json::{self, Message};
 use futures::future::BoxFuture;
-use futures::{FutureExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tonic::server::Grpc;
@@ -64,6 +65,25 @@ impl Script {
         Q: Message + prost::Message + Serialize + Default + 'static,
         A: prost::Message + Default + Clone + 'static,
     {
+        self.watch_paced::<Q, A>(call, Duration::ZERO, streams)
+    }
+
+    /// Answers a watch, each message so long after what came before it.
+    pub(crate) fn watch_paced<Q, A>(
+        &self,
+        call: &'static str,
+        after: Duration,
+        streams: Vec<Vec<Result<A, Status>>>,
+    ) -> &Self
+    where
+        Q: Message + prost::Message + Serialize + Default + 'static,
+        A: prost::Message + Default + Clone + 'static,
+    {
+        let wait = async move || {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
+        };
         let (streams, seen) = (Arc::new(Mutex::new(streams.into_iter())), self.seen.clone());
         self.add(call, move |request| {
             let (streams, seen) = (streams.clone(), seen.clone());
@@ -71,7 +91,11 @@ impl Script {
                 let service = service_fn(move |request: Request<Q>| {
                     remember(&seen, call, &request);
                     let next = streams.lock().unwrap().next();
-                    let answer = next.map(|items| Response::new(stream::iter(items)));
+                    let paced = move |item| async move {
+                        wait().await;
+                        item
+                    };
+                    let answer = next.map(|items| Response::new(stream::iter(items).then(paced)));
                     std::future::ready(
                         answer.ok_or_else(|| Status::permission_denied("the script ends here")),
                     )

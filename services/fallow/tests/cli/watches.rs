@@ -1,7 +1,8 @@
 //! Watches: what a pipe gets, and what happens when the connection breaks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use fallow::cli::{DevFiles, Endpoints};
 use fallow_api::v1::{
@@ -159,4 +160,95 @@ async fn feeds_cohorts_and_campaigns_can_be_watched_too() {
         assert_eq!(world.run(line).await.exit, 1, "{line}");
         assert!(world.script.take_paths().iter().any(|path| path == call), "{line}");
     }
+}
+
+fn offer_event(cursor: &str) -> Result<WatchOffersResponse, Status> {
+    let item = Some(watch_offers_response::Item::Offer(level_2()));
+    Ok(WatchOffersResponse { item, cursor: cursor.into(), revision: 41 })
+}
+
+/// Answers a list of offers, of which each `nth` finds the services away.
+fn lists_offers_but(world: &World, away: fn(usize) -> bool) -> Arc<AtomicUsize> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    world.script.on("CapacityService/ListOffers", move |_: ListOffersRequest| {
+        match away(count.fetch_add(1, Ordering::Relaxed)) {
+            true => Err(Status::deadline_exceeded("too slow")),
+            false => Ok(ListOffersResponse { offers: vec![level_2()], ..ListOffersResponse::default() }),
+        }
+    });
+    asked
+}
+
+/// What is on a screen ages while nothing changes: a feed that fell silent shall not stay FRESH for ever.
+#[tokio::test]
+async fn a_screen_is_read_again_while_nothing_changes() {
+    let world = World::new().await;
+    let asked = lists_offers_but(&world, |_| false);
+    // Longer than a screen goes without being read again.
+    let silence = Duration::from_secs(11);
+    let streams = vec![vec![offer_event("c1")]];
+    world.script.watch_paced::<WatchOffersRequest, _>("CapacityService/WatchOffers", silence, streams);
+    let told = world.run_on_a_screen("mine --watch --columns id,free").await;
+    // Once in the silence, once for the change.
+    let drawn = told.out.matches("\u{1b}[2J").count();
+    assert_eq!((drawn, asked.swap(0, Ordering::Relaxed)), (2, 2), "{}", told.err);
+    // A pipe gets what changes, and nothing else.
+    let streams = vec![vec![offer_event("c1"), offer_event("c2")]];
+    world.script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", streams);
+    assert_eq!(world.run("mine --watch").await.out.lines().count(), 2);
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_screen_is_drawn_however_much_changes() {
+    let world = World::new().await;
+    lists_offers_but(&world, |_| false);
+    let streams = vec![(0..40).map(|at| offer_event(&format!("c{at}"))).collect()];
+    let often = Duration::from_millis(100);
+    world.script.watch_paced::<WatchOffersRequest, _>("CapacityService/WatchOffers", often, streams);
+    let told = world.run_on_a_screen("mine --watch --columns id,free").await;
+    let drawn = told.out.matches("\u{1b}[2J").count();
+    assert!(drawn >= 3, "{drawn} times in four seconds: {}", told.err);
+}
+
+#[tokio::test]
+async fn a_picture_stays_while_the_services_are_away() {
+    let world = World::new().await;
+    let asked = lists_offers_but(&world, |nth| nth == 1 || nth == 2);
+    let streams = vec![(0..5).map(|at| offer_event(&format!("c{at}"))).collect()];
+    let apart = Duration::from_millis(600);
+    world.script.watch_paced::<WatchOffersRequest, _>("CapacityService/WatchOffers", apart, streams);
+    let told = world.run_on_a_screen("mine --watch --columns id,free").await;
+    // Every picture has its offer below the head: none was emptied for nothing.
+    let whole = "\u{1b}[H\u{1b}[2JID        FREE\n0198c2a1  2\n";
+    assert_eq!(told.out.replace(whole, ""), "", "{}", told.err);
+    let pictures = asked.load(Ordering::Relaxed) - 2;
+    assert_eq!(told.out.matches(whole).count(), pictures, "{:?}", told.out);
+    assert!(pictures >= 2, "{pictures}: {}", told.err);
+    assert_eq!(told.err.matches("not live: too slow").count(), 1, "once, not with each try: {}", told.err);
+}
+
+#[tokio::test]
+async fn a_watch_that_begins_anew_does_not_say_that_it_goes_on() {
+    let world = World::new().await;
+    world.script.watch::<WatchProposalsRequest, _>(
+        "MatchingService/WatchProposals",
+        vec![
+            vec![event(proposal("p1"), "c1"), Err(Status::unavailable("the server went away"))],
+            vec![Err(Status::out_of_range("trimmed"))],
+            vec![event(proposal("p2"), "c7"), event(Item::SnapshotDone(SnapshotDone {}), "c8")],
+        ],
+    );
+    let told = world.run("inbox --watch").await;
+    let said: Vec<&str> = told.err.lines().take(3).collect();
+    assert_eq!(
+        said,
+        [
+            "not live: the server went away; trying again",
+            "the place in the log is no longer kept: starting again with what there is now",
+            "not live: the stream ended; trying again",
+        ]
+    );
+    assert_eq!(told.out.lines().count(), 3, "{}", told.out);
 }

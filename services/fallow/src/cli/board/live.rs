@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use fallow_api::client::Client;
 use fallow_api::v1::{WatchProposalsRequest, WatchSituationRequest, WatchTransfersRequest};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -16,11 +17,9 @@ use super::{draw, on_the_way, picture, waiting};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Terminal;
 use crate::cli::session::Session;
-use crate::cli::watch::{Feed, Happening};
+use crate::cli::watch::{AGES_MOVE, Feed, Happening, is_away};
 use crate::root::{Command, Root};
 
-/// The board is read again this often even when nothing changes: holds run out and figures age.
-const AGES_MOVE: Duration = Duration::from_secs(10);
 /// Changes that come closer together than this are read once.
 const READ_TOGETHER: Duration = Duration::from_millis(300);
 /// How often the reader of keys looks whether the board has ended.
@@ -70,18 +69,17 @@ async fn stay(
     terminal: &mut DefaultTerminal,
     keys: &mut mpsc::Receiver<Event>,
 ) -> Result<Exit, Failure> {
-    let (mut region, mut inbox, mut moving) = (session.monitor()?, session.matching()?, session.matching()?);
-    let mut region = Feed::new(String::new(), async move |cursor| {
+    let mut region = Feed::new(String::new(), async |client: Client, cursor| {
         let ask = WatchSituationRequest { cursor, collaborative: String::new() };
-        region.watch_situation(ask).await.map(tonic::Response::into_inner)
+        client.monitor().watch_situation(ask).await.map(tonic::Response::into_inner)
     });
-    let mut inbox = Feed::new(String::new(), async move |cursor| {
+    let mut inbox = Feed::new(String::new(), async |client: Client, cursor| {
         let ask = WatchProposalsRequest { cursor, filter: Some(waiting()) };
-        inbox.watch_proposals(ask).await.map(tonic::Response::into_inner)
+        client.matching().watch_proposals(ask).await.map(tonic::Response::into_inner)
     });
-    let mut moving = Feed::new(String::new(), async move |cursor| {
+    let mut moving = Feed::new(String::new(), async |client: Client, cursor| {
         let ask = WatchTransfersRequest { cursor, filter: Some(on_the_way()) };
-        moving.watch_transfers(ask).await.map(tonic::Response::into_inner)
+        client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner)
     });
     let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii(true) };
     let mut tick = interval(AGES_MOVE);
@@ -106,20 +104,37 @@ async fn stay(
                 }
             }
             _ = tick.tick() => None,
-            happening = region.next() => said(happening?),
-            happening = inbox.next() => said(happening?),
-            happening = moving.next() => said(happening?),
+            happening = region.next() => match happening? {
+                Happening::Opens => match region.open_by(session.lasting().await)? {
+                    None => continue,
+                    notice => notice,
+                },
+                happening => said(happening),
+            },
+            happening = inbox.next() => match happening? {
+                Happening::Opens => match inbox.open_by(session.lasting().await)? {
+                    None => continue,
+                    notice => notice,
+                },
+                happening => said(happening),
+            },
+            happening = moving.next() => match happening? {
+                Happening::Opens => match moving.open_by(session.lasting().await)? {
+                    None => continue,
+                    notice => notice,
+                },
+                happening => said(happening),
+            },
         };
         if let Some(notice) = notice {
             board.notice = notice;
             continue;
         }
         sleep(READ_TOGETHER).await;
-        session.keep_time().await?;
-        match picture::read(session).await {
+        match read(session).await {
             Ok(picture) => board.refresh(picture),
             // While the services are away the last picture stays, with the words that it is not live below it.
-            Err(failure) if matches!(failure.exit, Exit::Unavailable | Exit::TimedOut) => {
+            Err(failure) if is_away(&failure) => {
                 board.notice = format!("not live: {}", failure.what);
             }
             Err(failure) => return Err(failure),
@@ -127,9 +142,16 @@ async fn stay(
     }
 }
 
+/// Reads what the board shows, by a credential that lasts.
+async fn read(session: &mut Session<'_>) -> Result<picture::Picture, Failure> {
+    session.lasting().await?;
+    session.keep_time().await?;
+    picture::read(session).await
+}
+
 fn said<E>(happening: Happening<E>) -> Option<String> {
     match happening {
-        Happening::Event(_) => None,
+        Happening::Event(_) | Happening::Opens => None,
         Happening::Notice(notice) => Some(notice),
     }
 }

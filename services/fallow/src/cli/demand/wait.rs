@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fallow_api::client::Client;
 use fallow_api::v1::{Need, NeedFilter, WatchNeedsRequest, need};
 use tokio::time::timeout;
 
@@ -35,19 +36,26 @@ async fn until(session: &mut Session<'_>, need: Need, milestone: Milestone) -> R
     if let Some(ended) = ended(&need, milestone) {
         return Ok((need, ended));
     }
-    let mut client = session.demand()?;
     let filter =
         NeedFilter { case_refs: vec![need.case_ref], trusts: vec![need.trust], ..NeedFilter::default() };
-    let mut feed = Feed::new(String::new(), async move |cursor| {
+    let mut feed = Feed::new(String::new(), async move |client: Client, cursor| {
         let request = WatchNeedsRequest { cursor, filter: Some(filter.clone()) };
-        client.watch_needs(request).await.map(tonic::Response::into_inner)
+        client.demand().watch_needs(request).await.map(tonic::Response::into_inner)
     });
     loop {
-        // Whatever was said, the record itself decides: one that left the filter has ended.
-        if let Happening::Notice(notice) = feed.next().await? {
+        let notice = match feed.next().await? {
+            Happening::Opens => feed.open_by(session.lasting().await)?,
+            Happening::Notice(notice) => Some(notice),
+            Happening::Event(_) => {
+                session.lasting().await?;
+                None
+            }
+        };
+        if let Some(notice) = notice {
             session.terminal.say(&notice)?;
             continue;
         }
+        // Whatever was said, the record itself decides: one that left the filter has ended.
         let need = get(session, &id).await?;
         if let Some(ended) = ended(&need, milestone) {
             return Ok((need, ended));
