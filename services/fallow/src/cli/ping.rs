@@ -168,12 +168,39 @@ impl Record for Meaning {
     }
 }
 
-/// Says what `fallow why-not` counts: no failure of a command, but a reason that people look up all the same.
-fn not_used(session: &mut Session<'_>, name: &str, objection: Objection) -> Result<Exit, Failure> {
-    let words = render::objection(objection);
-    let told = serde_json::json!({ "reason": name, "means": format!("offers {words}") });
-    let text =
-        format!("{name}  (why offers are not used, as fallow why-not counts them)\n  offers {words}\n");
+/// What `fallow why-not` counts: no failure of a command, but a reason that people look up all the same.
+#[derive(Debug, Serialize)]
+struct Counted {
+    reason: String,
+    means: String,
+}
+
+impl Record for Counted {
+    const COLUMNS: &'static [Column] = &[column("reason"), column("means")];
+
+    fn id(&self) -> &str {
+        &self.reason
+    }
+
+    fn row(&self, _: &View) -> Vec<Cell> {
+        vec![self.reason.as_str().into(), self.means.as_str().into()]
+    }
+}
+
+fn not_used(
+    session: &mut Session<'_>,
+    name: String,
+    objection: Objection,
+    is_for_people: bool,
+) -> Result<Exit, Failure> {
+    let told = Counted { reason: name, means: format!("offers {}", render::objection(objection)) };
+    if !is_for_people {
+        return session.show_one(&told);
+    }
+    let text = format!(
+        "{}  (why offers are not used, as fallow why-not counts them)\n  {}\n",
+        told.reason, told.means
+    );
     session.show_message(&told, &text)
 }
 
@@ -196,7 +223,7 @@ pub(crate) fn errors(session: &mut Session<'_>, reason: Option<&str>) -> Result<
     let name = typed.trim().to_uppercase().replace('-', "_");
     let Some(reason) = reasons::find(&name) else {
         if let Ok(objection) = super::codes::parse::<Objection>(typed) {
-            return not_used(session, &name, objection);
+            return not_used(session, name, objection, is_for_people);
         }
         let objections = Objection::NAMES.iter().filter(|(_, number)| *number != 0).map(|(name, _)| *name);
         let known = reasons::all().map(|reason| reason.name).chain(objections);

@@ -161,22 +161,27 @@ async fn services(session: &Session<'_>) -> Result<Vec<Part>, Failure> {
     Ok(parts)
 }
 
-/// Compares the services with this command line: what they are, and whether they are all as it is. `None` when one does
-/// not say.
+/// Compares the services with this command line: what they are, and whether they are all as it is. `None` when none says.
 pub(crate) async fn compared(session: &Session<'_>) -> Result<Option<(String, bool)>, Failure> {
-    let (own, parts) = (Part::own(), services(session).await?);
-    if parts.iter().any(|part| part.api.is_empty()) {
-        return Ok(None);
+    Ok(compare(&Part::own(), &services(session).await?))
+}
+
+/// Compares those that say what they are; those that do not are named, for one release serves beside another then.
+fn compare(own: &Part, parts: &[Part]) -> Option<(String, bool)> {
+    let (told, silent): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(|part| !part.api.is_empty());
+    if told.is_empty() {
+        return None;
     }
     let is_own = |part: &Part| part.version == own.version && part.api == own.api;
     let mine = format!("{}, api {}", own.version, own.api.join(" "));
-    if parts.iter().all(is_own) {
-        return Ok(Some((format!("{mine}, as yours"), true)));
+    if silent.is_empty() && told.iter().all(|part| is_own(part)) {
+        return Some((format!("{mine}, as yours"), true));
     }
-    let other = parts.iter().filter(|part| !is_own(part));
-    let other: Vec<String> =
+    let other = told.iter().filter(|part| !is_own(part));
+    let mut said: Vec<String> =
         other.map(|part| format!("{} {}, api {}", part.part, part.version, part.api.join(" "))).collect();
-    Ok(Some((format!("{} (yours {mine})", other.join("; ")), false)))
+    said.extend(silent.iter().map(|part| format!("{} does not say", part.part)));
+    Some((format!("{} (yours {mine})", said.join("; ")), false))
 }
 
 /// Asks a service for the little that it shows to most, for what it says of itself beside the answer.
@@ -220,5 +225,35 @@ async fn beside<R>(
         Ok(answer) => Ok(answer.metadata().clone()),
         Err(status) if status.code() == Code::PermissionDenied => Ok(status.metadata().clone()),
         Err(status) => Err(Failure::of(&status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(service: Service, says: Option<&str>) -> Part {
+        let mut headers = MetadataMap::new();
+        if let Some(says) = says {
+            headers.insert(VERSION, says.parse().unwrap());
+        }
+        Part::of(service, "", Ok(headers))
+    }
+
+    #[test]
+    fn a_service_that_does_not_say_hides_no_other() {
+        let own = Part::own();
+        let same = format!("{} v1", own.version);
+        let of = |capacity, demand| {
+            compare(&own, &[part(Service::Capacity, capacity), part(Service::Demand, demand)])
+        };
+        let mine = format!("{}, api v1", own.version);
+        assert_eq!(of(Some(&same), Some(&same)), Some((format!("{mine}, as yours"), true)));
+        assert_eq!(of(Some(&same), None), Some((format!("demand does not say (yours {mine})"), false)));
+        assert_eq!(
+            of(Some("0.0.9 v1"), None),
+            Some((format!("capacity 0.0.9, api v1; demand does not say (yours {mine})"), false))
+        );
+        assert_eq!(of(None, None), None, "a release that does not say yet");
     }
 }

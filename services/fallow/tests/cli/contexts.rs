@@ -151,6 +151,9 @@ async fn reasons_are_explained() {
         serde_json::from_str(&world.run("errors hold-expired -o json").await.out).unwrap();
     assert_eq!(json["reason"], "HOLD_EXPIRED");
     // What why-not counts is looked up here too.
+    let counted = world.run("errors held-for-another -o csv").await;
+    assert!(counted.out.starts_with("reason,means\nHELD_FOR_ANOTHER,offers "), "{}", counted.out);
+    assert_eq!(world.run("errors held-for-another -q").await.out, "HELD_FOR_ANOTHER\n");
     let counted = world.run("errors held-for-another").await;
     assert_eq!(counted.exit, 0, "{}", counted.err);
     assert!(counted.out.starts_with("HELD_FOR_ANOTHER  (why offers are not used"), "{}", counted.out);
