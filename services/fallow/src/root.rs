@@ -108,7 +108,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Runs a client command on this process's terminal.
-fn client(verb: cli::Verb, global: Global) -> ExitCode {
+fn client(verb: cli::Verb, mut global: Global) -> ExitCode {
     let choice = match global.color {
         Colour::Auto => anstream::AutoStream::choice(&std::io::stdout()),
         Colour::Always => anstream::ColorChoice::Always,
@@ -116,8 +116,11 @@ fn client(verb: cli::Verb, global: Global) -> ExitCode {
     };
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let interactive = out.is_terminal();
-    // Who sees the question and can type the answer is asked, wherever the data goes.
-    let is_asked = std::io::stdin().is_terminal() && err.is_terminal();
+    // Who sees the question and can type the answer is asked, wherever the data goes. Who can type and would not see it, for
+    // what is said goes to a file, has to say --yes: that is a person, not a script.
+    let can_type = std::io::stdin().is_terminal();
+    let is_asked = can_type && err.is_terminal();
+    global.no_input |= can_type && !is_asked;
     let input: Option<Box<dyn BufRead + Send>> =
         if is_asked { Some(Box::new(BufReader::new(std::io::stdin()))) } else { None };
     let terminal = Terminal {

@@ -388,10 +388,24 @@ async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure
     show(session, answer.proposal, "the hold is longer", answer.revision).await
 }
 
+/// Names a proposal so that nobody takes it for another: its id, whose it is, and for what where the need can be read.
+async fn in_words(session: &Session<'_>, proposal: &Proposal) -> String {
+    let need = demand::get(session, &proposal.need).await.ok();
+    let what = need.map(|need| render::need_in_words(&need, &session.zone)).unwrap_or_default();
+    let what = if what.is_empty() { String::new() } else { format!(" ({what})") };
+    format!(
+        "Proposal {}, {} from {} for {}{what},",
+        proposal.id, proposal.units, proposal.supporting_trust, proposal.home_trust
+    )
+}
+
 /// Runs `fallow proposal bypass`.
 pub(crate) async fn bypass(session: &mut Session<'_>, args: Bypass) -> Result<Exit, Failure> {
     let (proposal, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
-    session.confirm(args.one.change.dry_run, "This proposal ends for every trust of it.").await?;
+    if session.would_ask(args.one.change.dry_run) {
+        let what = in_words(session, &proposal).await;
+        session.confirm(false, &format!("{what} ends for every trust of it.")).await?;
+    }
     let request = BypassProposalRequest {
         request_id: id.clone(),
         validate_only: args.one.change.dry_run,

@@ -398,23 +398,23 @@ impl<'a> Session<'a> {
         self.call(message, send).await.map_err(|failure| failure.retry_with(request_id))
     }
 
+    /// Says whether [`Self::confirm`] has a question to put, to somebody or to nobody: what is about to happen is read first.
+    pub(crate) fn would_ask(&self, is_dry_run: bool) -> bool {
+        !is_dry_run && !self.global.yes && (self.global.no_input || self.terminal.input.is_some())
+    }
+
     /// Asks whether to go on with what cannot be taken back, or what many see. Nobody is asked for a dry run, with --yes, or
     /// where nobody can be: a script says what it means.
     ///
     /// # Errors
     /// The answer is no, or --no-input forbids to ask.
     pub(crate) async fn confirm(&mut self, is_dry_run: bool, what: &str) -> Result<(), Failure> {
-        if is_dry_run || self.global.yes {
+        if !self.would_ask(is_dry_run) {
             return Ok(());
         }
         if self.global.no_input {
-            return Err(Failure::usage(format!(
-                "{what} Nothing was done, for --no-input lets nobody be asked"
-            ))
-            .next("the same command with --yes, or with --dry-run"));
-        }
-        if self.terminal.input.is_none() {
-            return Ok(());
+            return Err(Failure::usage(format!("{what} Nothing was done, for nobody can be asked here"))
+                .next("the same command with --yes, or with --dry-run"));
         }
         let answer = self.terminal.ask(&format!("{what} Go on? [y/N]")).await?.unwrap_or_default();
         match answer.trim().to_lowercase().as_str() {

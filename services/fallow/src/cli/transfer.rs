@@ -293,7 +293,8 @@ async fn extend(session: &mut Session<'_>, args: Extend) -> Result<Exit, Failure
 
 async fn abort(session: &mut Session<'_>, args: Abort) -> Result<Exit, Failure> {
     let (transfer, id) = (find(session, &args.one.id).await?, args.one.change.request_id());
-    session.confirm(args.one.change.dry_run, "This transfer stops, and its units are given back.").await?;
+    let what = format!("{} stops, and its units are given back.", in_words(&transfer));
+    session.confirm(args.one.change.dry_run, &what).await?;
     let request = AbortTransferRequest {
         request_id: id.clone(),
         validate_only: args.one.change.dry_run,
@@ -304,6 +305,18 @@ async fn abort(session: &mut Session<'_>, args: Abort) -> Result<Exit, Failure> 
     let client = session.matching()?;
     let answer = session.send(&id, request, async |ask| client.clone().abort_transfer(ask).await).await?;
     session.show_changed(answer.transfer.as_ref(), "aborted; the units are given back", answer.revision)
+}
+
+/// Names a transfer so that nobody takes it for another: its id, what it moves, from where and to where.
+fn in_words(transfer: &Transfer) -> String {
+    let resource = transfer.resource.as_ref().map(render::resource).unwrap_or_default();
+    let place = |site: &str, trust: &str| match site {
+        "" => trust.to_owned(),
+        site => format!("{site} ({trust})"),
+    };
+    let from = place(&transfer.from_site, &transfer.home_trust);
+    let to = place(&transfer.to_site, &transfer.supporting_trust);
+    format!("Transfer {}, {} x {resource} from {from} to {to},", transfer.id, transfer.units)
 }
 
 /// Finds the transfer that a person means: by id, or the beginning of one; live ones first.

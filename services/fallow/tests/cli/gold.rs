@@ -220,6 +220,8 @@ async fn only_what_cannot_be_taken_back_is_asked() {
         (format!("region apply -f {region}"), true),
         (format!("bypass {} --reason snow", suggestion().id), true),
         (format!("transfer abort {} --reason not_fit", moving().id), true),
+        // The beginning of an id is enough to find one: the question says which.
+        ("transfer abort 0198c2d4 --reason not_fit".to_owned(), true),
         ("cohort withdraw hips --reason not_fit".to_owned(), true),
         (format!("accept {}", suggestion().id), false),
         ("free 2 level2 --until 20:00".to_owned(), false),
@@ -227,6 +229,14 @@ async fn only_what_cannot_be_taken_back_is_asked() {
         let told = world.run_answering(&line, "n\n").await;
         assert_eq!(told.err.contains("Go on? [y/N]"), asked, "{line}: {}", told.err);
         assert!(!asked || told.err.contains("error: NOT_CONFIRMED: nothing was done"), "{}", told.err);
+        let named = match line.split_whitespace().next() {
+            Some("bypass") => "Proposal 0198c2c3-0000-7000-8000-000000000001, 1 from ZA1 for ZA4 (LC-118",
+            Some("transfer") => {
+                "Transfer 0198c2d4-0000-7000-8000-000000000001, 1 x Level 3 from ZA4 to ZA1, stops"
+            }
+            _ => "",
+        };
+        assert!(told.err.contains(named), "{line}: {}", told.err);
     }
 }
 

@@ -103,6 +103,22 @@ async fn a_whole_state_withdraws_what_it_leaves_out_unless_a_row_is_rejected() {
     text += &told(&good, "capacity apply -f @sheet.csv --replace").await;
     text += &told(&world(SHEET).await, "capacity apply -f @sheet.csv --replace").await;
     assert_snapshot!(text);
+    // A person sees what becomes of each before the question, and the question says what ends.
+    let file = path(&good, "sheet.csv");
+    let asked = good.run_answering(&format!("capacity apply -f {file} --replace"), "n\n").await;
+    let (shown, question) = asked.err.split_once("1 offer that").unwrap();
+    assert!(
+        shown.contains("  - ZA401 diagnostic/ct           not in the sheet: withdrawn;"),
+        "{}",
+        asked.err
+    );
+    assert!(
+        question.starts_with(
+            " the sheet leaves out is withdrawn. Holds that nobody has answered end at once. Go on? [y/N] "
+        ),
+        "{question}"
+    );
+    assert_eq!(asked.calls.iter().filter(|call| call.contains("ReplaceOffers")).count(), 1, "only tried");
 }
 
 #[tokio::test]

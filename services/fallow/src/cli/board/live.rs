@@ -171,8 +171,8 @@ fn pressed(event: &Event) -> Option<&KeyEvent> {
 /// Runs a command as a shell would and returns all that it said.
 async fn command(session: &Session<'_>, line: &str) -> String {
     let words = std::iter::once("fallow".to_owned()).chain(words(line));
-    let verb = match Root::try_parse_from(words) {
-        Ok(Root { command: Command::Client(verb), .. }) => *verb,
+    let (verb, is_sure) = match Root::try_parse_from(words) {
+        Ok(Root { command: Command::Client(verb), global }) => (*verb, global.yes),
         Ok(_) => return "only what a client does can be done here; leave the board with q".to_owned(),
         Err(error) => return error.to_string(),
     };
@@ -186,6 +186,8 @@ async fn command(session: &Session<'_>, line: &str) -> String {
         input: None,
     };
     let mut inner = session.beside(terminal);
+    // A person typed it and nobody can be asked here: what would be asked elsewhere wants --yes with it.
+    (inner.global.yes, inner.global.no_input) = (is_sure, true);
     let ended = {
         let acted = Box::pin(super::super::act(verb, &mut inner, Root::command()));
         timeout(COMMAND_MAX, acted).await
@@ -214,4 +216,35 @@ fn words(line: &str) -> Vec<String> {
     words.push(word);
     words.retain(|word| !word.is_empty());
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use fallow_host::clock::Clock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_would_be_asked_wants_its_yes_typed_on_the_board() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().display().to_string();
+        // Nobody listens there: what is sent comes back as such.
+        let line = ["fallow", "board", "--endpoint", "http://127.0.0.1:1", "--deadline", "1s", "--yes"];
+        let root = Root::try_parse_from(line.into_iter().chain(["--state-home", &folder])).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let terminal = Terminal {
+            out: &mut out,
+            err: &mut err,
+            interactive: true,
+            colour: false,
+            ascii: false,
+            input: None,
+        };
+        let session = Session::new(root.global, Clock::system(), terminal);
+        let line = "mode incident on nv-acute --reason x";
+        let said = command(&session, line).await;
+        assert!(said.contains("nobody can be asked here") && said.contains("with --yes"), "{said}");
+        let said = command(&session, &format!("{line} --yes")).await;
+        assert!(!said.contains("nobody can be asked") && said.contains("127.0.0.1:1"), "{said}");
+    }
 }

@@ -54,16 +54,7 @@ pub(super) async fn run(
         states(session, &sheet, &before, &args.how, true, &mut tried).await?;
         whole = tried.rejected.is_empty();
         if whole && !args.how.dry_run {
-            let is_gone = |one: &&Difference| one.becomes == Becomes::Withdrawn;
-            let gone = tried.differences.iter().filter(is_gone).count();
-            if gone > 0 {
-                let offers = if gone == 1 {
-                    "1 offer that the sheet leaves out is"
-                } else {
-                    &format!("{gone} offers that the sheet leaves out are")
-                };
-                session.confirm(false, &format!("{offers} withdrawn, and their live holds run out.")).await?;
-            }
+            ask(session, &tried).await?;
             ended = states(session, &sheet, &before, &args.how, false, &mut report).await;
         } else if whole {
             report = tried;
@@ -80,6 +71,30 @@ pub(super) async fn run(
     // What was done is told before what ended it.
     let exit = report.show(session, &given, Table::Offers, &args.how)?;
     ended.map(|()| exit)
+}
+
+/// Asks before offers are taken back, after showing what would become of each.
+async fn ask(session: &mut Session<'_>, tried: &Report) -> Result<(), Failure> {
+    let count = |becomes| tried.differences.iter().filter(|one| one.becomes == becomes).count();
+    let mut ends = Vec::new();
+    match count(Becomes::Withdrawn) {
+        0 => {}
+        1 => ends.push("1 offer that the sheet leaves out is withdrawn.".to_owned()),
+        gone => ends.push(format!("{gone} offers that the sheet leaves out are withdrawn.")),
+    }
+    match count(Becomes::Suspended) {
+        0 => {}
+        1 => ends.push("1 that is promised is suspended instead.".to_owned()),
+        kept => ends.push(format!("{kept} that are promised are suspended instead.")),
+    }
+    if ends.is_empty() || !session.would_ask(false) {
+        return Ok(());
+    }
+    for difference in tried.differences.iter().filter(|difference| !difference.what.is_empty()) {
+        session.terminal.say(&format!("  {difference}"))?;
+    }
+    let what = format!("{} Holds that nobody has answered end at once.", ends.join(" "));
+    session.confirm(false, &what).await
 }
 
 /// Publishes row by row; a row that is refused does not stop the others.
