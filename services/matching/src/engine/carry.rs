@@ -36,6 +36,7 @@ const TRIES: usize = 3;
 /// Needs that the span of a commit names at most.
 const NAMED_MAX: usize = 16;
 /// Units more than a trust's reserve and what is taken of it that the offers read must show: others may take some meanwhile.
+/// Where they take more, the rest of the trust's offers are read as well.
 const SPARE: u64 = 8;
 
 /// What carries decisions out: the ledger, the right to act, and what the decisions rest on.
@@ -47,8 +48,31 @@ pub(super) struct Carrier<'a> {
     pub(super) facts: Arc<Facts>,
     /// The versions that this engine's own commits have written since.
     written: HashMap<Key, Revision>,
+    /// The units that this engine's own commits have taken since, which the offers looked at do not show.
+    taken: BTreeMap<Shelf, u64>,
+    /// Of which others took something since, so that a rule refused what was planned: nothing more is taken of them before
+    /// the next look, for what is less urgent would have what the refused need may still get.
+    behind: BTreeSet<Shelf>,
     /// The region's record.
     regions: Vec<Key>,
+}
+
+/// What a decision comes to, on what was read.
+enum Decided {
+    /// It must know these records too.
+    Read(Vec<Key>),
+    /// It changes this.
+    Changes(Records),
+}
+
+/// A group of placements that a commit goes without.
+struct LeftOut {
+    /// Its place among the groups.
+    place: usize,
+    /// What a rule says against it; `None` where it only waits, behind one refused that takes of the same.
+    refusal: Option<Refusal>,
+    /// Whether something that it takes of is no longer as it was looked at.
+    is_behind: bool,
 }
 
 /// What a commit of placements is decided on.
@@ -75,7 +99,8 @@ pub(super) enum Carried {
 impl<'a> Carrier<'a> {
     pub(super) fn new(live: &'a Live, lease: &'a Lease, calendar: &'a WorkingCalendar, kept: &Kept) -> Self {
         let (facts, regions) = (kept.facts().clone(), kept.regions());
-        Self { live, lease, calendar, facts, written: HashMap::new(), regions }
+        let (written, taken, behind) = (HashMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { live, lease, calendar, facts, written, taken, behind, regions }
     }
 
     /// Carries out a chore.
@@ -100,13 +125,14 @@ impl<'a> Carrier<'a> {
         first.extend(bound.iter().cloned());
         let span = tracing::info_span!("engine_chore", verb, record = %root);
         self.continue_from(&span, std::slice::from_ref(&root));
-        let decide = |read: &Records| of_chore(chore, read, &by, at);
+        let decide = |_: &View, read: &Records| of_chore(chore, read, &by, at).map(Decided::Changes);
         self.commit(verb, &span, first, &bound, (Some(root), &mut Vec::new()), decide).await
     }
 
     /// Carries out groups of placements in one commit, in order: a flush of the store's log and a look of everybody's picture
-    /// for all of them. What has changed meanwhile is left out, and so is what a rule refuses; where that does not help, each is
-    /// carried out for itself.
+    /// for all of them. What has changed meanwhile is left out, and so is what a rule refuses, with what takes of the same
+    /// after it; where that does not help, each is carried out for itself. When it `is_late` (the lease is to be renewed), what
+    /// is left waits for the next look: that counts as done, so that there is one.
     ///
     /// # Errors
     /// The store's troubles.
@@ -114,9 +140,13 @@ impl<'a> Carrier<'a> {
         &mut self,
         groups: &[Vec<Placement>],
         kept: &Kept,
+        is_late: &(dyn Fn() -> bool + Sync),
     ) -> Result<Carried, Failure> {
         let mut left: Vec<&[Placement]> = groups.iter().map(Vec::as_slice).collect();
-        for _ in 0..TRIES {
+        for tried in 0..TRIES {
+            if tried > 0 && is_late() {
+                return Ok(Carried::Done);
+            }
             let mut changed = Vec::new();
             match self.place(&left, kept, &mut changed).await? {
                 Carried::Skipped if left.len() > 1 && !changed.is_empty() => {}
@@ -138,7 +168,10 @@ impl<'a> Carrier<'a> {
         }
         let mut is_done = false;
         for group in left {
-            match self.place_together(group, kept).await? {
+            if is_late() {
+                return Ok(Carried::Done);
+            }
+            match self.place_together(group, kept, is_late).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),
@@ -148,13 +181,21 @@ impl<'a> Carrier<'a> {
     }
 
     /// Carries out placements that are to be known together; where that cannot be, each for itself.
-    async fn place_together(&mut self, placements: &[Placement], kept: &Kept) -> Result<Carried, Failure> {
+    async fn place_together(
+        &mut self,
+        placements: &[Placement],
+        kept: &Kept,
+        is_late: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Carried, Failure> {
         let carried = self.place(&[placements], kept, &mut Vec::new()).await?;
         if carried != Carried::Skipped || placements.len() == 1 {
             return Ok(carried);
         }
         let mut is_done = false;
         for placement in placements {
+            if is_late() {
+                return Ok(Carried::Done);
+            }
             match self.place(&[std::slice::from_ref(placement)], kept, &mut Vec::new()).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
@@ -165,7 +206,8 @@ impl<'a> Carrier<'a> {
     }
 
     /// Carries out groups of placements, what gives way and what is suggested, in one commit, but for the groups that a rule
-    /// refuses. Tells in `changed` what is no longer as it was looked at, where that is why nothing is done.
+    /// refuses and those after them that take of the same. Tells in `changed` what is no longer as it was looked at, where that
+    /// is why nothing is done.
     async fn place(
         &mut self,
         groups: &[&[Placement]],
@@ -174,23 +216,38 @@ impl<'a> Carrier<'a> {
     ) -> Result<Carried, Failure> {
         let (by, at) = (actor(), self.facts.at);
         let facts = self.facts.clone();
-        let Some(Reads { all, bound, causes }) = self.reads(groups, kept) else {
+        let taking = |group: &&[Placement]| taken_of(group, &facts);
+        let mut groups: Vec<(&[Placement], BTreeMap<Shelf, u64>)> =
+            groups.iter().map(|group| (*group, taking(group))).collect();
+        groups.retain(|(_, taken)| !taken.keys().any(|shelf| self.behind.contains(shelf)));
+        let placements: Vec<&[Placement]> = groups.iter().map(|(group, _)| *group).collect();
+        if placements.is_empty() {
+            return Ok(Carried::Skipped);
+        }
+        let Some(Reads { all, bound, causes }) = self.reads(&placements, kept) else {
             return Ok(Carried::Skipped);
         };
-        let needs = groups.iter().flat_map(|group| group.iter()).map(|placement| placement.need.as_str());
+        let needs = placements.iter().copied().flatten().map(|placement| placement.need.as_str());
         let needs: Vec<&str> = needs.take(NAMED_MAX).collect();
         let span = tracing::info_span!("propose", need = needs.join(" "), revision = facts.revision.0);
         self.continue_from(&span, &causes);
         let ids_of = |placement: &Placement| placement.suggest.iter().map(|_| fresh_ids()).collect();
-        let ids = groups
+        let ids = placements
             .iter()
             .map(|group| group.iter().map(ids_of).collect())
             .collect::<Result<Vec<Vec<Vec<_>>>, _>>()?;
         let calendar = self.calendar;
-        let decide = |read: &Records| {
+        let mut left_out: Vec<LeftOut> = Vec::new();
+        let decide = |view: &View, read: &Records| {
+            left_out.clear();
             let mut working = read.clone();
-            let (mut changes, mut refused) = (Records::default(), None);
-            for (group, ids) in groups.iter().zip(&ids) {
+            let mut changes = Records::default();
+            let mut refused: BTreeSet<&Shelf> = BTreeSet::new();
+            for (place, ((group, taken), ids)) in groups.iter().zip(&ids).enumerate() {
+                if taken.keys().any(|shelf| refused.contains(shelf)) {
+                    left_out.push(LeftOut { place, refusal: None, is_behind: false });
+                    continue;
+                }
                 let (mut after, mut of_group) = (working.clone(), Records::default());
                 let mut placed = group.iter().zip(ids).map(|(placement, ids)| {
                     let change = of_placement(placement, ids, &after, (&facts.region, calendar), &by, at)?;
@@ -198,20 +255,71 @@ impl<'a> Carrier<'a> {
                     of_group.apply(change);
                     Ok(())
                 });
-                match placed.try_for_each(|done: Result<(), Refusal>| done) {
-                    Ok(()) => {
-                        changes.apply(of_group);
-                        working = after;
+                let Err(refusal) = placed.try_for_each(|done: Result<(), Refusal>| done) else {
+                    changes.apply(of_group);
+                    working = after;
+                    continue;
+                };
+                let on_shelves: Vec<Key> =
+                    taken.keys().flat_map(|shelf| kept.shelf(shelf)).map(offer_key).collect();
+                if refusal.reason == reason::BELOW_RESERVE {
+                    // Others took more than was to spare. What the trust has in its other offers may be enough.
+                    let unread: Vec<Key> =
+                        on_shelves.iter().filter(|key| !view.has_read(key)).cloned().collect();
+                    if !unread.is_empty() {
+                        return Ok(Decided::Read(unread));
                     }
-                    Err(refusal) => refused = Some(refusal),
                 }
+                refused.extend(taken.keys());
+                let differs = |key: &Key| view.has_read(key) && view.revision(key) != facts.version(key);
+                let is_behind = on_shelves.iter().any(differs);
+                left_out.push(LeftOut { place, refusal: Some(refusal), is_behind });
             }
-            match refused {
+            match left_out.first().and_then(|first| first.refusal.clone()) {
                 Some(refusal) if changes.is_empty() => Err(refusal),
-                Some(_) | None => Ok(changes),
+                Some(_) | None => Ok(Decided::Changes(changes)),
             }
         };
-        self.commit(PROPOSE, &span, all.into_iter().collect(), &bound, (None, changed), decide).await
+        let carried =
+            self.commit(PROPOSE, &span, all.into_iter().collect(), &bound, (None, changed), decide).await?;
+        if changed.is_empty() && carried != Carried::LeaseLost {
+            self.remember(&span, carried, &groups, &left_out);
+        }
+        Ok(carried)
+    }
+
+    /// Keeps in mind what a commit took and what it went without, for those after it.
+    fn remember(
+        &mut self,
+        span: &Span,
+        carried: Carried,
+        groups: &[(&[Placement], BTreeMap<Shelf, u64>)],
+        left_out: &[LeftOut],
+    ) {
+        for (place, (group, taken)) in groups.iter().enumerate() {
+            let Some(left_out) = left_out.iter().find(|left_out| left_out.place == place) else {
+                if carried == Carried::Done {
+                    for (shelf, units) in taken {
+                        *self.taken.entry(shelf.clone()).or_default() += units;
+                    }
+                }
+                continue;
+            };
+            if left_out.is_behind {
+                self.behind.extend(taken.keys().cloned());
+            }
+            let needs: Vec<&str> =
+                group.iter().map(|placement| placement.need.as_str()).take(NAMED_MAX).collect();
+            let need = needs.join(" ");
+            span.in_scope(|| match &left_out.refusal {
+                Some(refusal) => {
+                    tracing::info!(need, reason = refusal.reason, "left out of the commit: {refusal}");
+                }
+                None => {
+                    tracing::info!(need, "left out of the commit, behind one refused that takes of the same")
+                }
+            });
+        }
     }
 
     /// Returns what placements must be read with; `None` when a need or an offer is gone.
@@ -221,7 +329,6 @@ impl<'a> Carrier<'a> {
         // Read, but not as they were when planned: any free units above the reserve will do.
         let mut also: BTreeSet<Key> = [lease_key()].into();
         let mut causes: Vec<Key> = Vec::new();
-        let mut wanted: BTreeMap<Shelf, u64> = BTreeMap::new();
         for placement in groups.iter().copied().flatten() {
             let need = facts.needs.get(&placement.need)?;
             bound.extend([need_key(&need.id), trust_key(need.trust)]);
@@ -236,12 +343,15 @@ impl<'a> Carrier<'a> {
                         decline_key(&need.id, &offer.id),
                     ]);
                     causes.push(offer_key(&offer.id));
-                    *wanted.entry(shelf(offer)).or_default() += u64::from(suggest.units.get());
                 }
             }
             for hold in placement.supersede.iter().filter_map(|id| facts.holds.get(id)) {
                 also.extend(hold.offers().map(offer_key).chain([need_key(&hold.need)]));
             }
+        }
+        let mut wanted: BTreeMap<Shelf, u64> = BTreeMap::new();
+        for (shelf, units) in groups.iter().flat_map(|group| taken_of(group, facts)) {
+            *wanted.entry(shelf).or_default() += units;
         }
         for (shelf, units) in wanted {
             also.extend(self.reads_of(&shelf, units, kept));
@@ -266,7 +376,9 @@ impl<'a> Carrier<'a> {
         let mut fullest: Vec<(Reverse<u32>, &OfferId)> =
             offers.map(|offer| (Reverse(offer.figures.free().get()), &offer.id)).collect();
         fullest.sort_unstable();
-        let (wanted, mut found, mut few) = (reserve + units + SPARE, 0, Vec::new());
+        // The offers are as they were looked at, the decision is on what there is now.
+        let taken = self.taken.get(shelf).copied().unwrap_or_default();
+        let (wanted, mut found, mut few) = (reserve + taken + units + SPARE, 0, Vec::new());
         for (Reverse(free), id) in fullest {
             few.push(offer_key(id));
             found += u64::from(free);
@@ -296,7 +408,7 @@ impl<'a> Carrier<'a> {
         first: Vec<Key>,
         bound: &[Key],
         (root, changed_since): (Option<Key>, &mut Vec<Key>),
-        decide: impl Fn(&Records) -> Result<Records, Refusal> + Send + Sync,
+        mut decide: impl FnMut(&View, &Records) -> Result<Decided, Refusal> + Send,
     ) -> Result<Carried, Failure> {
         let decided_at = Some(self.facts.revision);
         let traceparent = span.in_scope(traceparent);
@@ -322,7 +434,10 @@ impl<'a> Carrier<'a> {
                         return Ok(Step::Read(missing));
                     }
                 }
-                let changes = decide(&neighbours::records(view))?;
+                let changes = match decide(view, &neighbours::records(view))? {
+                    Decided::Read(more) => return Ok(Step::Read(more)),
+                    Decided::Changes(changes) => changes,
+                };
                 let writes = neighbours::writes(changes);
                 written = writes.iter().map(|(key, _)| key.clone()).collect();
                 Ok(if writes.is_empty() { Step::Answer(()) } else { Step::Write { writes, answer: () } })
@@ -373,6 +488,17 @@ impl<'a> Carrier<'a> {
             if place == 0 { continue_trace(span, &text) } else { link_trace(span, &text) }
         }
     }
+}
+
+/// Returns how many units placements take of each trust's resources; cases of a theatre, of which no trust keeps any.
+pub(crate) fn taken_of(placements: &[Placement], facts: &Facts) -> BTreeMap<Shelf, u64> {
+    let mut taken: BTreeMap<Shelf, u64> = BTreeMap::new();
+    for suggest in placements.iter().flat_map(|placement| &placement.suggest) {
+        for offer in suggest.offers().filter_map(|offer| facts.offers.get(offer)) {
+            *taken.entry(shelf(offer)).or_default() += u64::from(suggest.units.get());
+        }
+    }
+    taken
 }
 
 fn changed() -> Failure {

@@ -39,7 +39,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use block::in_commits;
 pub(crate) use block::together;
-pub(crate) use carry::fresh_ids;
+pub(crate) use carry::{fresh_ids, taken_of};
 pub use changes::{of_chore, of_placement};
 pub use chores::{Chore, chores};
 pub use deadline::next_deadline;
@@ -364,7 +364,7 @@ impl Engine {
         let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
         let mut is_done = false;
         for groups in in_commits(together(placements, &carrier.facts)) {
-            match carrier.place_many(&groups, follower.kept()).await? {
+            match carrier.place_many(&groups, follower.kept(), &|| self.is_to_renew(lease)).await? {
                 Carried::Done => is_done = true,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),

@@ -7,7 +7,7 @@ mod differ;
 mod other_policy;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::ids::{NeedId, OfferId, ProposalId, TransferId};
@@ -24,7 +24,7 @@ pub use other_policy::{OtherPolicy, Story, Verdict};
 pub use state::LogFlaw;
 
 use crate::engine::{
-    self, AT_A_TIME, Chore, Placement, chores, of_chore, of_placement, part_of, plan, together,
+    self, AT_A_TIME, Chore, Placement, chores, of_chore, of_placement, part_of, plan, taken_of, together,
 };
 use crate::facts::Facts;
 use state::{State, decoded};
@@ -246,11 +246,21 @@ impl<'a> Replay<'a> {
         let terms = (&*round.facts.region, self.calendar);
         let mut texts = self.passed_over(round, &round.due, |chore| self.would_do(chore, cause));
         let owed = owed_before(planned, *last, &round.facts);
+        // What takes of the same as one refused waits with it for the next look.
+        let mut refused = BTreeSet::new();
         texts.extend(self.passed_over(round, &owed, |placement| {
+            let shelves = taken_of(std::slice::from_ref(placement), &round.facts).into_keys();
+            let shelves: Vec<_> = shelves.collect();
+            if shelves.iter().any(|shelf| refused.contains(shelf)) {
+                return None;
+            }
             let ids = stand_ins(placement);
-            of_placement(placement, &ids, self.state.live(), terms, &cause.by, cause.at)
-                .is_ok()
-                .then(|| told(placement))
+            let is_done =
+                of_placement(placement, &ids, self.state.live(), terms, &cause.by, cause.at).is_ok();
+            if !is_done {
+                refused.extend(shelves);
+            }
+            is_done.then(|| told(placement))
         }));
         // Placements of one block are one commit: each is decided on what those before it leave.
         let mut working = self.state.live().clone();
@@ -283,7 +293,7 @@ impl<'a> Replay<'a> {
         &self,
         round: &Round,
         before: &[(D, bool)],
-        would_do: impl Fn(&D) -> Option<String>,
+        would_do: impl FnMut(&D) -> Option<String>,
     ) -> Vec<String> {
         let left_out = before.iter().filter(|(_, is_done)| !is_done).map(|(decision, _)| decision);
         left_out

@@ -212,7 +212,8 @@ async fn what_the_log_passed_over_is_found() {
     // One more than a commit takes: the last has one of its own.
     let held: Vec<String> = (0..9).map(|case| format!("n{case} -> a")).collect();
     for case in 0..9 {
-        world.need("ZA4", &format!("n{case}"), Priority::P2).await;
+        let priority = if case < 8 { Priority::P1A } else { Priority::P3 };
+        world.need("ZA4", &format!("n{case}"), priority).await;
     }
     let engine = world.engine();
     world.until_held(&held.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -230,6 +231,36 @@ async fn what_the_log_passed_over_is_found() {
     }
     let found = texts(&world, &log, Decider { plan: doubled, ..Decider::default() });
     assert!(found.iter().any(|text| text.contains("first; the log does not")), "{found:?}");
+    // A log that lacks one of the most urgent: neither those placed with it nor the one after it may go before it.
+    let lacking = without(&log, "n0");
+    let found = texts(&world, &lacking, Decider::default());
+    assert_eq!(found.len(), 2, "{found:?}");
+    for text in found {
+        assert!(text.ends_with("the replay has 1 of offer a for need n0 first; the log does not"), "{text}");
+    }
+}
+
+/// A log in which one need was never proposed anything: its proposal and its change of state are gone, and so are the
+/// units held for it.
+fn without(log: &[Change], need: &str) -> Vec<Change> {
+    let mut log = log.to_vec();
+    for (place, _) in steps(&log, "propose", RecordKind::Proposal) {
+        log[place].writes.retain(|key, body| {
+            let record = body.as_ref().map(|body| Record::decode(key.kind, body).unwrap());
+            match record {
+                Some(Record::Proposal(proposal)) => proposal.need.as_str() != need,
+                _ => !(key.kind == RecordKind::Need && &*key.id == need),
+            }
+        });
+        let offers = log[place].writes.keys().filter(|key| key.kind == RecordKind::Offer);
+        for key in offers.cloned().collect::<Vec<_>>() {
+            log = tampered(&log, place, &key, |offer| {
+                let held = offer["figures"]["held"].as_u64().unwrap();
+                offer["figures"]["held"] = (held - 1).into();
+            });
+        }
+    }
+    log
 }
 
 #[tokio::test]
