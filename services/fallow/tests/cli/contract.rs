@@ -4,8 +4,10 @@
 use clap::{CommandFactory, Parser};
 use fallow::cli::Exit;
 use fallow::root::Root;
+use fallow_api::v1::{ListOffersRequest, ListOffersResponse};
+use tonic::{Code, Status};
 
-use crate::world::words;
+use crate::world::{World, words};
 
 /// Lines of the contract, by what they are for. The long form stands before its short one.
 const LINES: &[(&str, &[&str])] = &[
@@ -445,24 +447,30 @@ fn every_command_shows_an_example_or_takes_nothing() {
     assert_eq!(silent, Vec::<String>::new());
 }
 
-#[test]
-fn exit_codes_are_their_numbers() {
-    let codes = [
-        (Exit::Ok, 0),
-        (Exit::Failed, 1),
-        (Exit::Usage, 2),
-        (Exit::NotFound, 3),
-        (Exit::Conflict, 4),
-        (Exit::NotAllowed, 5),
-        (Exit::Unavailable, 6),
-        (Exit::TimedOut, 7),
-        (Exit::Partial, 8),
-        (Exit::NothingMatched, 9),
-        (Exit::Interrupted, 130),
-    ];
-    for (exit, code) in codes {
-        assert_eq!(exit.code(), code);
+/// Exit codes by lines that end with them. Sheets of which rows are rejected end with 8, and exports of nothing with 9, in
+/// the tests of sheets; only Ctrl-C ends by 130.
+#[tokio::test]
+async fn exit_codes_come_of_lines() {
+    let world = World::new().await;
+    let mine = "mine --deadline 1s";
+    for (line, lists, exit) in [
+        (mine, Code::Ok, 0),
+        (mine, Code::Internal, 1),
+        ("free 2 leval2 --until 20:00", Code::Ok, 2),
+        ("errors NO_SUCH_REASON_AT_ALL", Code::Ok, 3),
+        (mine, Code::Aborted, 4),
+        (mine, Code::PermissionDenied, 5),
+        (mine, Code::Unavailable, 6),
+        (mine, Code::DeadlineExceeded, 7),
+    ] {
+        world.script.on("CapacityService/ListOffers", move |_: ListOffersRequest| match lists {
+            Code::Ok => Ok(ListOffersResponse::default()),
+            code => Err(Status::new(code, "as it is scripted")),
+        });
+        let told = world.run(line).await;
+        assert_eq!(told.exit, exit, "{line}: {}", told.err);
     }
+    assert_eq!(Exit::Interrupted.code(), 130);
 }
 
 #[test]

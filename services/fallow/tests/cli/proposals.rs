@@ -182,3 +182,28 @@ async fn gold_bypasses_a_proposal_and_may_name_another_offer() {
             .await
     );
 }
+
+#[tokio::test]
+async fn a_short_form_asks_just_what_its_long_form_asks() {
+    let world = World::new().await;
+    lists(&world, vec![suggestion()]);
+    answers(&world);
+    crate::transfers::lists(&world);
+    world.script.on("MatchingService/BypassProposal", |_: BypassProposalRequest| {
+        Ok(BypassProposalResponse::default())
+    });
+    for (short, long) in [
+        ("inbox", "proposal list --waiting-for-me"),
+        ("why 0198c2c3", "proposal explain 0198c2c3"),
+        ("why-not LC-118", "demand explain LC-118"),
+        ("accept 0198c2c3 --units 1", "proposal accept 0198c2c3 --units 1"),
+        ("decline 0198c2c3 --reason not_fit", "proposal decline 0198c2c3 --reason NOT_FIT"),
+        ("bypass 0198c2c3 --reason snow", "proposal bypass 0198c2c3 --reason snow"),
+        ("returns", "transfer list --returning"),
+    ] {
+        let (asked, longer) = (world.run(short).await, world.run(long).await);
+        assert_eq!(asked.calls, longer.calls, "{short}");
+        assert_eq!((asked.exit, asked.out, asked.err), (longer.exit, longer.out, longer.err), "{short}");
+        assert!(!asked.calls.is_empty(), "{short}");
+    }
+}
