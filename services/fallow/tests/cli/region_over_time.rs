@@ -191,7 +191,7 @@ async fn the_situation_report_is_of_a_time_and_signed() {
     );
     let csv = world.run("sitrep --at 08:00 -o csv").await;
     assert!(
-        csv.out.contains("Decisions since the last report\nat,decision,why,consulted,review\n"),
+        csv.out.contains("Decisions since the last report\nAt,Decision,Why,Consulted,Review\n"),
         "{}",
         csv.out
     );
