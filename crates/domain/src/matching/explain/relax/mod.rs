@@ -2,9 +2,10 @@
 //!
 //! For unit needs a change is tried on the best plan itself, unit by unit by the cheapest chain of moves, which gives the best
 //! plan of the changed problem. A change is offered where every best plan of the changed problem serves more of this need
-//! and more units in all: it is tried once freely and once with the need held to what it has, and must be better the first
-//! time. For theatre cases the plan stays as it lies and the changed session takes in whom it promises to take (the most
-//! urgent first, replacing only less urgent ones).
+//! and more units in all. A change of an offer is tried once for everybody, and serves those for sure without whose gain the
+//! changed plan would cost more. A wider limit is tried for its need alone, whose units are taken out and put in again one by
+//! one: the first that it did not have before must cost less than leaving it out. For theatre cases the plan stays as it lies
+//! and the changed session takes in whom it promises to take (the most urgent first, replacing only less urgent ones).
 //!
 //! Looked at are the offers that this one change makes eligible for the need, or that others have; of each kind the
 //! cheapest that does it is offered.

@@ -88,7 +88,7 @@ impl Explainer<'_> {
             }
             tries += 1;
             let units = i64::from(its.units_wanted().get());
-            if units == 1 {
+            if units == 1 && served == 0 {
                 // The only unit: a spare one that can be reached is better than none, and nobody loses theirs.
                 return Some((limit, 1));
             }
