@@ -8,11 +8,13 @@ use bytes::Bytes;
 use fallow_ledger::RecordKind;
 use fallow_ledger::picture::{Applied, Picture, WATCHER_BUFFER};
 
-/// So many of the latest changes are kept for the watchers of an audience that come to them later than the first: as many
-/// as a watcher may be behind. Were they fewer, a thousand watchers that a busy moment held up would each write for
-/// themselves, just then.
+/// So many of the latest changes at most are kept for the watchers of an audience that come to them later than the first: as
+/// many as a watcher may be behind, where they are small enough. Were they fewer, a thousand watchers that a busy moment held
+/// up would each write for themselves, just then.
 const KEPT: usize = WATCHER_BUFFER;
-/// Of so many bytes together at most: a whole state of a thousand offers makes most of a megabyte.
+/// Of so many bytes together at most: a whole state of a thousand offers makes most of a megabyte. Large changes, such as of
+/// eight proposals with their explanations, fill it long before they are as many as a watcher may be behind; a watcher that is
+/// further behind than they reach writes for itself.
 const KEPT_BYTES: usize = 1024 * 1024;
 
 /// The audiences of a process for one kind of watch, by everything that decides what a watcher is told: how far it sees,
