@@ -27,8 +27,10 @@ pub use copied::Of;
 
 /// Changes kept for watchers that come back with a cursor.
 pub const RECENT_CHANGES: usize = 8_192;
-/// Changes that are applied before those who wait for a revision are woken: a fraction of a millisecond.
+/// Changes that are applied before those who wait for a revision are woken.
 const WOKEN_EVERY: usize = 32;
+/// Records that are written before they are woken, where few changes write many: one alone may write a thousand.
+const WOKEN_EVERY_RECORDS: usize = 256;
 /// Changes that a watcher may be behind before it is cut.
 pub const WATCHER_BUFFER: usize = 1_024;
 
@@ -264,10 +266,10 @@ impl Picture {
     /// # Errors
     /// [`Gap`] when one is not the next one: the picture must be drawn afresh.
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<(), Gap> {
-        let mut changes = changes.into_iter();
-        while changes.len() > 0 {
-            let gap =
-                changes.by_ref().take(WOKEN_EVERY).map(|change| self.apply_one(change)).find_map(Result::err);
+        let mut changes = VecDeque::from(changes);
+        while !changes.is_empty() {
+            let some = woken_after(changes.iter().map(|change| change.writes.len()));
+            let gap = changes.drain(..some).map(|change| self.apply_one(change)).find_map(Result::err);
             self.wake();
             if let Some(gap) = gap {
                 return Err(gap);
@@ -452,5 +454,33 @@ impl Still<'_> {
         }
         let first = recent.partition_point(|applied| applied.revision <= cursor.revision());
         Some(recent.range(first..).cloned().collect())
+    }
+}
+
+/// Returns how many changes, that write so many records each, are applied before those who wait are woken.
+fn woken_after(writes: impl Iterator<Item = usize>) -> usize {
+    let (mut changes, mut records) = (0, 0);
+    for written in writes.take(WOKEN_EVERY) {
+        changes += 1;
+        records += written;
+        if records >= WOKEN_EVERY_RECORDS {
+            break;
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_woken_after_some_changes_or_some_records_whichever_is_first() {
+        let after = |writes: &[usize]| woken_after(writes.iter().copied());
+        assert_eq!(after(&[]), 0);
+        assert_eq!(after(&[0; 3]), 3);
+        assert_eq!(after(&[1; 100]), WOKEN_EVERY);
+        assert_eq!(after(&[WOKEN_EVERY_RECORDS - 1, 1, 1]), 2);
+        assert_eq!(after(&[1_000; 32]), 1);
     }
 }
