@@ -136,13 +136,15 @@ fn base(call: &Call, revision: Option<i64>) -> Result<Facts, Failure> {
     let mut check = Check::new("");
     let number: Option<u64> = check.number("base_revision", number, 1, NUMBER_MAX);
     let revision = Revision(check.finish(number)?);
-    let place = picture.still().cursor().map(|cursor| cursor.at(revision));
-    let cause = picture.cause_of(revision);
-    let records = place.and_then(|place| picture.copy_at(Of::Kinds(&RecordKind::ALL), &place));
-    let (Some(cause), Some(records)) = (cause, records) else {
+    let gone = || {
         let text = format!("revision {revision} is no longer kept, or still to come");
-        return Err(Refusal::new(reasons::REVISION_GONE, text).into());
+        Refusal::new(reasons::REVISION_GONE, text)
     };
+    let place = picture.still().cursor().map(|cursor| cursor.at(revision));
+    // Looked for first, for it costs least.
+    let cause = picture.cause_of(revision).ok_or_else(gone)?;
+    let records =
+        place.and_then(|place| picture.copy_at(Of::Kinds(&RecordKind::ALL), &place)).ok_or_else(gone)?;
     facts_of(cause.at, revision, &records).map_err(|none| match none {
         NoFacts::NoRegion => {
             let text = format!("no region was in force at revision {revision}");

@@ -80,8 +80,19 @@ impl Picture {
             if start.cursor.history() != then.history() || start.cursor.revision() < then.revision() {
                 return None;
             }
+            // What is no longer kept before the copy is not kept after it either.
+            let oldest =
+                self.recent().front().map_or(start.cursor.revision().next(), |applied| applied.revision);
+            if then.revision().next() < oldest {
+                return None;
+            }
             let mut records = self.copied(of);
-            let Some((changes, end)) = self.changes_since(&start, then.revision()) else { continue };
+            let Some((changes, end)) = self.changes_since(&start, then.revision()) else {
+                if self.drawn() == start.drawn {
+                    return None;
+                }
+                continue;
+            };
             for applied in changes.iter().rev() {
                 for item in applied.items.iter().filter(|item| of.has(&item.key)) {
                     let before = item.before.clone();
