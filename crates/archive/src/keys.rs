@@ -109,7 +109,14 @@ impl PublicKey {
         pem.map_err(|_| KeyError::Malformed("the key could not be written"))
     }
 
-    /// Returns the id of the key: the first 16 hexadecimal digits of its SHA-256.
+    /// Returns the fingerprint of the key, by which people compare two of them: its SHA-256, 64 hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex(&Sha256::digest(self.0.as_bytes()))
+    }
+
+    /// Returns the id of the key, by which an archive finds its own: the first 16 digits of its fingerprint. Somebody with
+    /// enough machines can make another key of the same id, so that it is not for people to compare.
     #[must_use]
     pub fn id(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes())[..8])
@@ -155,6 +162,8 @@ mod tests {
         assert_eq!(PublicKey::read(&public).unwrap(), key.public());
         assert!(PublicKey::read(&secret).is_err() && SigningKey::read(&public).is_err());
         assert_eq!(key.public().id().len(), 16);
+        assert_eq!(key.public().fingerprint().len(), 64);
+        assert!(key.public().fingerprint().starts_with(&key.public().id()));
         assert!(!format!("{key:?}").contains("PRIVATE"));
     }
 }

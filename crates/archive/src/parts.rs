@@ -25,6 +25,10 @@ const GROUP: u8 = 2;
 pub(crate) const RECORD: &str = "record";
 /// What a record was written as.
 pub(crate) const BODY: &str = "body";
+/// What a record was written as, where that is no text.
+pub(crate) const BYTES: &str = "bytes";
+/// That a record was removed.
+pub(crate) const REMOVED: &str = "removed";
 
 /// A part of a change: a name and a text. Text that is not UTF-8 stands in hexadecimal, under another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +64,8 @@ pub(crate) fn groups(change: &Change) -> Vec<Vec<Part>> {
     groups.extend(change.writes.iter().map(|(key, body)| {
         let became = match body.as_deref().map(std::str::from_utf8) {
             Some(Ok(text)) => Part::new(BODY, text),
-            Some(Err(_)) => Part::new("bytes", body.as_deref().map(hex).unwrap_or_default()),
-            None => Part::new("removed", "true"),
+            Some(Err(_)) => Part::new(BYTES, body.as_deref().map(hex).unwrap_or_default()),
+            None => Part::new(REMOVED, "true"),
         };
         vec![Part::new(RECORD, key.to_string()), became]
     }));
@@ -72,7 +76,7 @@ pub(crate) fn groups(change: &Change) -> Vec<Vec<Part>> {
 /// cause is one part.
 fn cause(bytes: &[u8]) -> Vec<Part> {
     let Ok(Value::Object(fields)) = serde_json::from_slice(bytes) else {
-        return vec![Part::new("bytes", hex(bytes))];
+        return vec![Part::new(BYTES, hex(bytes))];
     };
     let mut parts = Vec::new();
     for (name, value) in fields {

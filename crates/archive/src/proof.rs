@@ -29,11 +29,15 @@ use fallow_ledger::{Change, Key, Revision};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod proved;
+
+pub use proved::{Proved, ProvedBatch, ProvedRecord};
+
 use crate::batch::Batch;
 use crate::entry::{Checkpoint, Entry, Header, Start, Tree};
 use crate::frame::{Chain, chained};
 use crate::keys::{PublicKey, unhex};
-use crate::parts::{self, BODY, Part, RECORD};
+use crate::parts::{self, Part, RECORD};
 use crate::tree;
 
 /// The version of the form.
@@ -137,46 +141,6 @@ pub enum NotAProof {
     Signature,
 }
 
-/// A change that was proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proved {
-    /// The region.
-    pub region: Arc<str>,
-    /// The history of the store.
-    pub history: Arc<str>,
-    /// Its revision.
-    pub revision: Revision,
-    /// When it was archived, at the latest.
-    pub archived_at: Timestamp,
-    /// What is shown of its cause, by name.
-    pub cause: Vec<(String, String)>,
-    /// What is shown of its records.
-    pub records: Vec<ProvedRecord>,
-    /// How many of its records are not shown.
-    pub hidden: u64,
-    /// The digest of all of it, shown and not.
-    pub leaf: Chain,
-}
-
-/// A record of a change that was proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProvedRecord {
-    /// Its name, kind and id.
-    pub record: String,
-    /// What it was written as; `None` where that is not shown, or it was removed.
-    pub body: Option<String>,
-    /// Whether it was removed.
-    pub removed: bool,
-}
-
-impl Proved {
-    /// Returns what is shown of the cause under a name, such as `verb` or `request_id`.
-    #[must_use]
-    pub fn cause(&self, name: &str) -> Option<&str> {
-        self.cause.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
 impl Batch {
     /// Proves a change of the batch for a trust; `None` when the change neither was made for it nor wrote a record of it.
     /// `before` gives the records from before the change.
@@ -215,13 +179,15 @@ impl Batch {
             };
             self.group(change.revision, at, parts, shows)
         });
-        Some(Proof {
+        let groups: Vec<Group> = groups.collect();
+        // What was done is told to nobody from whom all of its cause is kept, for it was not written as one.
+        matches!(groups.first(), Some(Group::Shown(_))).then(|| Proof {
             fallow_proof: VERSION,
             region: header.region.clone(),
             history: header.history.clone(),
             segment: header.number,
             revision: change.revision,
-            groups: groups.collect(),
+            groups,
             first: self.first,
             count: self.leaves.len() as u64,
             path: path.iter().map(|digest| hex(digest)).collect(),
@@ -349,7 +315,8 @@ impl Proof {
         serde_json::from_str(line).map_err(|_| NotAProof::Malformed("a field is missing, or one too many"))
     }
 
-    /// Checks that one of the keys has signed what the proof shows, and returns that.
+    /// Checks that one of the keys has signed what the proof shows, and returns that. What a proof covers may have been
+    /// covered by the operator or by anybody who has held the proof since: a digest tells neither who nor what.
     ///
     /// # Errors
     /// [`NotAProof`]. Nothing of the proof is to be believed then.
@@ -364,6 +331,10 @@ impl Proof {
         let root = Some(&path).filter(|path| path.len() <= tree::PATH_MAX);
         let root = root.and_then(|path| tree::root_by(&leaf, at, self.count, path));
         let root = root.ok_or(NotAProof::Malformed("its way to the root of the batch is none"))?;
+        // A checkpoint ends its batch right after the last change of it: `at` is one of `count`, so that this is no overflow.
+        if self.first.0.checked_add(self.count - 1) != Some(self.checkpoint.revision.0) {
+            return Err(NotAProof::Malformed("its checkpoint ends another batch"));
+        }
         let tree = Tree { first: self.first, count: self.count, root };
         let chain = chained(&digest(&self.before)?, &Entry::Tree(tree).encode());
         let signature =
@@ -384,41 +355,9 @@ impl Proof {
             start: Start::Onward,
             key: "".into(),
         };
-        if !keys.iter().any(|key| key.has_signed(&checkpoint, &header, &chain)) {
-            return Err(NotAProof::Signature);
-        }
-        Ok(self.proved(leaf))
-    }
-
-    fn proved(&self, leaf: Chain) -> Proved {
-        let mut proved = Proved {
-            region: self.region.clone(),
-            history: self.history.clone(),
-            revision: self.revision,
-            archived_at: self.checkpoint.at,
-            cause: Vec::new(),
-            records: Vec::new(),
-            hidden: 0,
-            leaf,
-        };
-        for (at, group) in self.groups.iter().enumerate() {
-            let clear = group.clear();
-            if at == 0 {
-                proved.cause = clear.map(|part| (part.name.clone(), part.value.clone())).collect();
-                continue;
-            }
-            let shown: Vec<&Clear> = clear.collect();
-            let part = |name: &str| shown.iter().find(|part| part.name == name).map(|part| &part.value);
-            match part(RECORD) {
-                Some(record) => proved.records.push(ProvedRecord {
-                    record: record.clone(),
-                    body: part(BODY).cloned(),
-                    removed: part("removed").is_some(),
-                }),
-                None => proved.hidden += 1,
-            }
-        }
-        proved
+        let key = keys.iter().find(|key| key.has_signed(&checkpoint, &header, &chain));
+        let key = key.ok_or(NotAProof::Signature)?;
+        self.proved(leaf, (root, chain), key)
     }
 }
 
@@ -431,17 +370,6 @@ impl Group {
                 Ok(parts::group(&parts?))
             }
         }
-    }
-
-    fn clear(&self) -> impl Iterator<Item = &Clear> {
-        let parts = match self {
-            Self::Shown(shown) => shown.parts.as_slice(),
-            Self::Hidden(_) => &[],
-        };
-        parts.iter().filter_map(|piece| match piece {
-            Piece::Shown(clear) => Some(clear),
-            Piece::Hidden(_) => None,
-        })
     }
 }
 

@@ -163,8 +163,8 @@ fn told(proved: &Proved) -> String {
     let records = proved.records.iter().map(|record| {
         let how = match (&record.body, record.removed) {
             (Some(_), _) => "whole",
-            (None, true) => "removed",
-            (None, false) => "name",
+            (None, Some(true)) => "removed",
+            (None, Some(false) | None) => "name",
         };
         format!("{} {how}", record.record)
     });
@@ -271,24 +271,54 @@ async fn nobody_of_another_trust_is_named_by_a_record_of_ones_own() {
     }
 }
 
+/// Whoever knows the very bytes of what is hidden from them cannot tell that they are those.
 #[tokio::test]
 async fn what_is_hidden_cannot_be_guessed_backwards() {
-    let world = night().await;
-    let line: Value = serde_json::from_str(&lines(&world, OFFERS)[1]).unwrap();
-    let hidden = line["groups"].as_array().unwrap().iter().filter_map(|group| group["digest"].as_str());
-    let hidden: Vec<&str> = hidden.collect();
-    assert_eq!(hidden.len(), 2);
-    // Whoever knows the very bytes of another's record cannot tell that they are those: a salt of the batch is in them.
-    let body = with(NEED, &[("cost_centre", json!("canary-of-two"))]);
-    let digests = |salt: [u8; 16]| {
-        let part = |name: &str, value: &str| part(&salt, name, value);
-        group(&[part("record", "need/of-two"), part("body", &body)])
+    // A need of another trust and a decline, in the second change of the trust: the same two in two archives.
+    let hidden = |line: &str| -> Vec<(usize, [u8; 32])> {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let groups = line["groups"].as_array().unwrap().iter().enumerate();
+        groups
+            .filter(|(_, group)| group["digest"].is_string())
+            .map(|(at, group)| (at, group_of(group)))
+            .collect()
     };
-    assert!(!hidden.contains(&hex(&digests([0; 16])).as_str()));
-    // And the same change in another batch has other digests.
-    let again = night().await;
-    let other: Value = serde_json::from_str(&lines(&again, OFFERS)[1]).unwrap();
-    assert_ne!(line["groups"], other["groups"]);
+    let worlds = [night().await, night().await];
+    let line = lines(&worlds[0], OFFERS)[1].clone();
+    let [one, two] = [&worlds[0], &worlds[1]].map(|world| hidden(&lines(world, OFFERS)[1]));
+    assert_eq!(
+        one.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+        two.iter().map(|(at, _)| *at).collect::<Vec<_>>()
+    );
+    assert_eq!(one.len(), 2);
+    for (one, two) in one.iter().zip(&two) {
+        assert_ne!(one.1, two.1, "the same record has another digest in another archive");
+    }
+    // Its true bytes, without a salt, with none of its own, and with every salt that the proof gives away.
+    let shown: Value = serde_json::from_str(&line).unwrap();
+    let parts =
+        shown["groups"].as_array().unwrap().iter().filter_map(|group| group["parts"].as_array()).flatten();
+    let mut salts: Vec<Vec<u8>> =
+        parts.filter(|part| part["salt"].is_string()).map(|part| unhex(&part["salt"])).collect();
+    assert!(salts.len() >= 5, "{}", salts.len());
+    salts.extend([Vec::new(), vec![0; 16]]);
+    let body = with(NEED, &[("cost_centre", json!("canary-of-two"))]);
+    let whole = lines(&worlds[0], ASKS)[1].clone();
+    let theirs: Value = serde_json::from_str(&whole).unwrap();
+    let need = (theirs["groups"].as_array().unwrap().iter())
+        .find(|group| group["parts"][0]["value"] == "need/of-two")
+        .unwrap();
+    assert_eq!(need["parts"][1]["value"], json!(body), "these are its bytes");
+    assert!(
+        one.iter().any(|(_, digest)| *digest == group_of(need)),
+        "and it is one of the two, by its own salts"
+    );
+    for first in &salts {
+        for second in &salts {
+            let guess = group(&[part(first, "record", "need/of-two"), part(second, "body", &body)]);
+            assert!(one.iter().all(|(_, digest)| *digest != guess));
+        }
+    }
 }
 
 #[tokio::test]
@@ -373,6 +403,76 @@ async fn what_is_taken_out_swapped_or_put_in_is_found() {
     let mut proof = two.clone();
     proof["fallow_proof"] = json!(2);
     assert_eq!(checked(&world, &proof.to_string()), Err(NotAProof::Version { found: 2 }));
+}
+
+/// Whoever holds a proof can cover a part of it, for its digest follows from what is shown. So a covered part says nothing:
+/// not that a record is still there, nor that nothing was denied.
+#[tokio::test]
+async fn what_a_holder_covers_is_not_shown_and_says_nothing() {
+    let world = night().await;
+    let proofs: Vec<Value> =
+        lines(&world, OFFERS).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let covered = |proof: &Value, group: usize, at: usize| {
+        let mut proof = proof.clone();
+        let piece = &mut proof["groups"][group]["parts"][at];
+        let text = |field: &str| piece[field].as_str().unwrap();
+        let digest = part(&unhex(&piece["salt"]), text("name"), text("value"));
+        *piece = json!({ "digest": hex(&digest) });
+        proof
+    };
+    let check = |proof: &Value| checked(&world, &proof.to_string());
+    // Of a record that was removed, that it was.
+    let removed = check(&proofs[3]).unwrap();
+    assert_eq!((removed.records[0].removed, removed.records[0].covered), (Some(true), 0));
+    let half = check(&covered(&proofs[3], 1, 1)).unwrap();
+    assert_eq!((half.records[0].removed, half.records[0].covered), (None, 1));
+    assert_eq!(half.leaf, removed.leaf, "it is what was signed");
+    assert!(half.agrees_with(&removed));
+    assert_eq!(check(&proofs[0]).unwrap().records[0].removed, Some(false));
+    assert_eq!(check(&proofs[1]).unwrap().records[1].removed, None, "another's proposal");
+    // A record without its name is nothing that is written.
+    assert!(matches!(check(&covered(&proofs[3], 1, 0)), Err(NotAProof::Malformed(_))));
+    // That something was denied.
+    let denied = &proofs[4];
+    let parts = denied["groups"][0]["parts"].as_array().unwrap();
+    let at = parts.iter().position(|part| part["name"] == "denied.reason").unwrap();
+    let whole = check(denied).unwrap();
+    assert_eq!((whole.cause("denied.reason"), whole.covered), (Some("ROLE_FORBIDS"), 0));
+    let half = check(&covered(denied, 0, at)).unwrap();
+    assert_eq!((half.cause("denied.reason"), half.covered), (None, 1));
+    // And all of what was done, part by part or at once: that proves nothing.
+    let mut none = denied.clone();
+    for at in 0..parts.len() {
+        none = covered(&none, 0, at);
+    }
+    assert!(matches!(check(&none), Err(NotAProof::Malformed(_))));
+    let mut none = denied.clone();
+    none["groups"][0] = json!({ "digest": hex(&group_of(&denied["groups"][0])) });
+    assert!(matches!(check(&none), Err(NotAProof::Malformed(_))));
+}
+
+/// The salts are drawn anew: one change that is archived twice has two digests, and agrees with itself.
+#[tokio::test]
+async fn what_was_archived_twice_agrees_and_what_was_rewritten_does_not() {
+    let (one, two) = (night().await, night().await);
+    let two_lines = lines(&two, OFFERS);
+    for (line, again) in lines(&one, OFFERS).iter().zip(&two_lines) {
+        let (proved, again) = (checked(&one, line).unwrap(), checked(&two, again).unwrap());
+        assert_ne!(proved.leaf, again.leaf);
+        assert_ne!(proved.batch.root, again.batch.root);
+        assert!(proved.agrees_with(&again));
+    }
+    let other = world();
+    let mut archivist = other.archivist();
+    let body = with(OFFER, &[("note", json!("another room"))]);
+    put(
+        &other,
+        by(OFFERS, "ann.of.one", "PublishOffer", "r-1"),
+        &[(RecordKind::Offer, "of-one", Some(body))],
+    )
+    .await;
+    caught_up(&mut archivist, at(1)).await;
+    assert!(!proved(&other, OFFERS)[0].agrees_with(&proved(&one, OFFERS)[0]));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ fn keygen(folder: &Path) -> Result<Exit, OperateError> {
         "{}  keep it secret, for the archive alone\n{}  for whoever verifies; keep a copy elsewhere\nkey {}",
         secret.display(),
         public.display(),
-        key.public().id()
+        key.public().fingerprint()
     )?;
     Ok(Exit::Ok)
 }

@@ -70,8 +70,9 @@ pub enum ArchiveAudit {
     Prove(prove::ProveArgs),
     /// Check proofs: by the operator's public key alone, without an archive or a server
     #[command(
-        before_help = "Examples:\n  fallow audit check za1.proofs --key archive-key.pub.pem\n  fallow audit mine -o jsonl > \
-                       mine.jsonl\n  fallow audit check za1.proofs --key archive-key.pub.pem --kept mine.jsonl"
+        before_help = "Examples:\n  fallow audit check za1.proofs --key archive-key.pub.pem\n  fallow audit mine \
+                       --limit 100000 -o jsonl >> mine.jsonl\n  fallow audit check za1.proofs --key archive-key.pub.pem \
+                       --trust ZA1 --kept mine.jsonl"
     )]
     Check(check::CheckArgs),
 }

@@ -10,6 +10,7 @@ use fallow_archive::{Disk, Settings, SigningKey};
 use fallow_ledger::{Commit, Key, Ledger, MemoryLedger, RecordKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 const AT: Timestamp = Timestamp::constant(1_795_000_000, 0);
@@ -116,15 +117,17 @@ async fn a_trust_checks_its_own_changes_without_us() {
     );
     assert!(said.contains("offer/of-one") && said.contains("side room"), "{said}");
     assert!(said.contains("offer/of-one  removed"), "{said}");
-    let key = archive.key.public().id();
-    let end =
-        format!("2 changes of north-vale, revisions 1 to 3, are in the archive as the key {key} signed it\n");
-    assert!(said.ends_with(&end), "{said}");
+    let key = archive.key.public().fingerprint();
+    let end = format!("2 changes of north-vale were signed by key {key}: revisions 1 to 3 of history ");
+    assert!(said.lines().last().unwrap().starts_with(&end), "{said}");
+    assert_eq!(said.matches(&format!("signed by key {key}\n")).count(), 2, "each says by which: {said}");
     // As data.
     let lines = archive.check(&[&file, "--json"], 0);
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!((&first["revision"], &first["cause"]["request_id"]), (&json!(1), &json!(REQUEST)));
     assert_eq!(first["records"][0]["body"]["r"]["note"], "side room");
+    assert_eq!((&first["key"], &first["covered"]), (&json!(key), &json!(0)));
+    assert_eq!(first["records"][0]["removed"], json!(false));
     // One change, by its revision and by the trust's request.
     let one = archive.prove(&["--trust", "ZA1", "--revision", "3"]);
     assert_eq!(one, proofs.lines().nth(1).unwrap().to_owned() + "\n");
@@ -153,7 +156,7 @@ async fn what_is_wrong_with_proofs_is_named_by_file_and_line() {
     let noise = archive.write("noise", "{}\n");
     assert!(archive.check(&[&noise], 1).contains("it is no line that `fallow audit prove` wrote"));
     let empty = archive.write("empty", "\n");
-    assert!(archive.check(&[&empty], 2).contains("there is no proof in what was given"));
+    assert!(archive.check(&[&empty], 1).contains("there is no proof in what was given"));
     // By another's key nothing is proved.
     let file = archive.write("za1.proofs", &proofs);
     let foreign = archive.write("foreign.pem", &SigningKey::generate().unwrap().public().to_pem().unwrap());
@@ -176,7 +179,8 @@ async fn a_change_that_was_left_out_is_missed_by_who_kept_it() {
     ];
     let kept = archive.write("mine.jsonl", &kept.join("\n"));
     let whole = archive.write("whole", &proofs);
-    archive.check(&[&whole, "--kept", &kept], 0);
+    let said = archive.check(&[&whole, "--kept", &kept], 0);
+    assert!(said.contains("2 of 3 kept entries are proved, 1 not asked for"), "{said}");
     let short = archive.write("short", proofs.lines().next().unwrap());
     let said = archive.check(&[&short, "--kept", &kept], 1);
     assert!(said.contains("mine.jsonl, line 2: of revision 3, r-3, there is no proof"), "{said}");
@@ -217,4 +221,108 @@ async fn an_archive_that_was_written_anew_is_found_by_two_proofs() {
         archive.check(&[&before, &before], 0).contains("4 changes"),
         "the same file twice is no contradiction"
     );
+}
+
+/// Each field of the trail is held against the proof: the same request with another end is another change.
+#[tokio::test]
+async fn what_was_kept_is_held_against_the_proof_field_by_field() {
+    let archive = Archive::new().await;
+    let whole = archive.write("whole", &archive.prove(&["--trust", "ZA1"]));
+    let entry = json!({
+        "revision": 1, "at": AT, "call": "PublishOffer", "subject": "manager.ZA1", "role": "bed_manager",
+        "trust": "ZA1", "requestId": REQUEST, "times": 1, "records": ["offer/of-one", "monitor/unseen"],
+    });
+    let holds = |entry: &Value, code| {
+        let kept = archive.write("kept.jsonl", &format!("{entry}\n"));
+        archive.check(&[&whole, "--kept", &kept], code)
+    };
+    assert!(holds(&entry, 0).contains("1 of 1 kept entries are proved"));
+    for (field, value, word) in [
+        ("denied", json!("ROLE_FORBIDS"), "denied was ROLE_FORBIDS"),
+        ("at", json!("2026-11-24T08:00:00Z"), "at was 2026-11-24T08:00:00Z"),
+        ("role", json!("site_lead"), "role was site_lead, and is bed_manager"),
+        ("trust", json!("ZA2"), "trust was ZA2"),
+        ("records", json!(["offer/of-two"]), "offer/of-two was written, and is not shown"),
+        ("subject", json!("manager.ZA2"), "subject was manager.ZA2"),
+        ("revision", json!(0), "names no revision"),
+    ] {
+        let mut other = entry.clone();
+        other[field] = value;
+        let said = holds(&other, 1);
+        assert!(said.contains(word), "{field}: {said}");
+    }
+    // A bare revision asks for a proof of any kind; what others did alone proves nothing.
+    holds(&json!({ "revision": 3 }), 0);
+    assert!(holds(&json!({ "revision": 2 }), 1).contains("of revision 2, kept, there is no proof"));
+    let said = holds(&json!({ "revision": 1, "role": "engine" }), 1);
+    assert!(said.contains("none of what was kept is proved") && said.contains("0 of 1"), "{said}");
+}
+
+#[tokio::test]
+async fn proofs_of_another_trust_and_covered_ones_are_told() {
+    let archive = Archive::new().await;
+    let proofs = archive.prove(&["--trust", "ZA1"]);
+    let mine = archive.write("za1.proofs", &proofs);
+    archive.check(&[&mine, "--trust", "ZA1"], 0);
+    let said = archive.check(&[&mine, "--trust", "ZA2"], 1);
+    assert!(said.contains("shows offer/of-one, a record of ZA1 and not of ZA2"), "{said}");
+    // The true digest in the place of a part: nobody can tell it from what the operator covers.
+    let mut proof: Value = serde_json::from_str(proofs.lines().nth(1).unwrap()).unwrap();
+    for group in [0, 1] {
+        let piece = &mut proof["groups"][group]["parts"][1];
+        let text = |field: &str| piece[field].as_str().unwrap().to_owned();
+        let salt: Vec<u8> =
+            (0..32).step_by(2).map(|at| u8::from_str_radix(&text("salt")[at..at + 2], 16).unwrap()).collect();
+        let (name, value) = (text("name"), text("value"));
+        let mut sum = Sha256::new();
+        sum.update(salt);
+        sum.update((name.len() as u64).to_le_bytes());
+        sum.update(name + &value);
+        *piece = json!({ "digest": fallow_ledger::state::hex(&sum.finalize()) });
+    }
+    let covered = archive.write("covered", &proof.to_string());
+    let said = archive.check(&[&covered], 0);
+    assert!(said.contains("offer/of-one  what became of it is not shown"), "{said}");
+    assert!(said.contains("parts of who, what and why that are not shown: 1"), "{said}");
+    let json: Value =
+        serde_json::from_str(archive.check(&[&covered, "--json"], 0).lines().next().unwrap()).unwrap();
+    assert_eq!((&json["records"][0]["removed"], &json["covered"]), (&Value::Null, &json!(1)));
+    let said = archive.check(&[&covered, "--trust", "ZA1"], 1);
+    assert!(said.contains("covers 1 parts of what was done for ZA1"), "{said}");
+    let kept = archive.write("kept.jsonl", r#"{"revision":3,"request_id":"r-3"}"#);
+    assert!(archive.check(&[&covered, "--kept", &kept], 1).contains("are covered"));
+    // As data, what is wrong is data too.
+    let said = audit(&[
+        "check",
+        &covered,
+        "--json",
+        "--key",
+        &archive.write("other.pem", &SigningKey::generate().unwrap().public().to_pem().unwrap()),
+    ]);
+    let wrong: Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(wrong["place"], json!(format!("{covered}, line 1")));
+    assert!(wrong["wrong"].as_str().unwrap().starts_with("is not what was signed"));
+}
+
+/// An archive that was lost and is made anew from the same log draws other salts: that is told, and is no accusation.
+#[tokio::test]
+async fn an_archive_that_was_made_anew_is_told_and_accuses_nobody() {
+    let archive = Archive::new().await;
+    let ledger = MemoryLedger::new();
+    archive.fill(ledger.backup(), archive.trust.path().join("first").as_path(), "side room").await;
+    archive.fill(ledger.backup(), archive.trust.path().join("second").as_path(), "side room").await;
+    let [first, second] = ["first", "second"].map(|name| {
+        let folder = archive.path(name).display().to_string();
+        said_of(&["prove", &folder, "--trust", "ZA1"], 0)
+    });
+    assert_ne!(first, second);
+    let both = [archive.write("one", &first), archive.write("two", &second)];
+    let said = archive.check(&[&both[0], &both[1]], 0);
+    assert!(said.contains(&format!("NOTE {}, line 1: was archived twice", both[1])), "{said}");
+    assert!(said.contains("were signed in two archives"), "{said}");
+    // Of each archive another change: nothing to compare but the batches.
+    let one = archive.write("one", first.lines().next().unwrap());
+    let two = archive.write("two", second.lines().nth(1).unwrap());
+    let said = archive.check(&[&one, &two], 0);
+    assert!(said.contains("its revisions 1 to 3 and 1 to 3 were signed in two archives"), "{said}");
 }
