@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::engine::block;
 use crate::engine::lease::Asking;
+use crate::replay::{Decider, Replay, Window};
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
 const SOON: Duration = Duration::from_secs(5);
@@ -247,6 +248,15 @@ async fn nothing_less_urgent_takes_what_a_need_was_just_refused() {
     let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
     assert_eq!(carrier.place_many(&commits[0], &kept, &in_time).await.unwrap(), Carried::Done);
     assert_eq!(proposed(&live), (vec!["n-3".to_owned()], 1));
+    // A replay does not miss what waited.
+    let (_, now) = live.ledger().snapshot().await.unwrap();
+    let log = live.ledger().changes(&now.at(Revision::ABSENT), 100, Duration::ZERO).await.unwrap();
+    let mut replay =
+        Replay::new(&calendar, Decider::default(), Window::default(), (Revision::ABSENT, &[])).unwrap();
+    for change in &log.changes {
+        assert_eq!(replay.take(change).unwrap(), []);
+    }
+    assert_eq!((replay.tally().placements, replay.tally().not_compared), (1, 0));
     // Nor does it in a later commit on the same look, nor where each is tried for itself.
     assert_eq!(carrier.place_many(&commits[0][1..2], &kept, &in_time).await.unwrap(), Carried::Skipped);
     let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
