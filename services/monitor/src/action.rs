@@ -34,7 +34,7 @@ use fallow_ledger::transact::{Done, Step, View};
 use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{self, Held};
 use crate::chronicle::may_see_action;
@@ -419,8 +419,7 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
             found.push((action.clone(), seen.revision.0));
         }
     }
-    let found =
-        most(found, |action| action.state(call.at) == ActionState::Proposed || action.awaits_review());
+    let found = most(found, call.at);
     let mut room = LISTED_FILE_BYTES_MAX;
     v1::ListActionsResponse {
         actions: found
@@ -432,15 +431,24 @@ pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListAct
     }
 }
 
-/// Returns as many actions as are listed, newest first. What somebody still has to do comes before what has ended: no number
-/// of newer ones hides that glass was broken and nobody has looked at it.
-fn most(mut found: Vec<(Action, u64)>, is_open: impl Fn(&Action) -> bool) -> Vec<(Action, u64)> {
-    found.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
-    let (mut listed, ended): (Vec<_>, Vec<_>) = found.into_iter().partition(|(action, _)| is_open(action));
-    listed.extend(ended);
-    listed.truncate(LISTED_MAX);
-    listed.sort_by(|(a, _), (b, _)| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id)));
-    listed
+/// Returns as many actions as are listed, newest first. Where there are more, glass that was broken and at which nobody has
+/// looked comes first, the oldest before all: no number of newer ones hides it, for nothing but its review ends it. Then
+/// comes what waits for a second person, which ends by itself, and then what has ended.
+fn most(mut found: Vec<(Action, u64)>, now: Timestamp) -> Vec<(Action, u64)> {
+    let newest_first = |a: &Action, b: &Action| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id));
+    let rank = |action: &Action| match (action.awaits_review(), action.state(now)) {
+        (true, _) => 0,
+        (false, ActionState::Proposed) => 1,
+        (false, _) => 2,
+    };
+    found.sort_by(|(a, _), (b, _)| {
+        let within =
+            if a.awaits_review() && b.awaits_review() { newest_first(b, a) } else { newest_first(a, b) };
+        rank(a).cmp(&rank(b)).then(within)
+    });
+    found.truncate(LISTED_MAX);
+    found.sort_by(|(a, _), (b, _)| newest_first(a, b));
+    found
 }
 
 /// Adds what a region file would change, where its text is told.
@@ -557,15 +565,29 @@ mod tests {
         let golden = include_str!("../../../crates/ledger/tests/golden/monitor.v1.action.json");
         let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
         let action: Action = serde_json::from_value(golden["r"]["action"].clone()).unwrap();
-        let at = |hours| action.proposed_at + SignedDuration::from_hours(hours);
-        let later = |hours| (Action { proposed_at: at(hours), ..action.clone() }, 1);
-        let found: Vec<_> = (0..600).map(later).collect();
-        let listed = most(found, |action| action.proposed_at == at(0) || action.proposed_at == at(7));
-        let hours: Vec<i64> = listed
-            .iter()
-            .map(|(listed, _)| listed.proposed_at.duration_since(action.proposed_at).as_hours())
-            .collect();
-        let expected: Vec<i64> = (102..600).rev().chain([7, 0]).collect();
-        assert_eq!(hours, expected);
+        assert!(action.awaits_review());
+        let first = action.proposed_at;
+        let now = first + SignedDuration::from_secs(700);
+        let at = |second| Action { proposed_at: first + SignedDuration::from_secs(second), ..action.clone() };
+        // One is unreviewed, 600 newer ones still wait for their second person.
+        let waits = |second| {
+            let expires_at = now + SignedDuration::from_hours(1);
+            (Action { expires_at, confirmed: None, ..at(second) }, 1)
+        };
+        let listed = |found: Vec<(Action, u64)>| -> Vec<i64> {
+            let listed = most(found, now);
+            listed.iter().map(|(listed, _)| listed.proposed_at.duration_since(first).as_secs()).collect()
+        };
+        assert_eq!(waits(1).0.state(now), ActionState::Proposed);
+        let found = [(at(0), 1)].into_iter().chain((1..=600).map(waits)).collect();
+        assert_eq!(listed(found), (102..=600).rev().chain([0]).collect::<Vec<_>>());
+        // What waits comes before what has ended, however new.
+        let ended = |second| (Action { expires_at: first, confirmed: None, ..at(second) }, 1);
+        assert_eq!(ended(9).0.state(now), ActionState::Expired);
+        let found = [waits(0)].into_iter().chain((1..=600).map(ended)).collect();
+        assert_eq!(listed(found), (102..=600).rev().chain([0]).collect::<Vec<_>>());
+        // Of more unreviewed ones than are listed, the oldest, whose review is the most overdue.
+        let found = (0..600).map(|second| (at(second), 1)).collect();
+        assert_eq!(listed(found), (0..500).rev().collect::<Vec<_>>());
     }
 }
