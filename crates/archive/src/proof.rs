@@ -20,6 +20,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use fallow_domain::actor::Actor;
 use fallow_domain::ids::TrustCode;
 use fallow_ledger::cause::Cause;
@@ -155,15 +156,7 @@ impl Batch {
         trust: TrustCode,
         before: impl Fn(&Key) -> Option<Record>,
     ) -> Option<Proof> {
-        let is_own = Cause::decode(&change.cause).is_some_and(|cause| cause.by.trust == Some(trust));
-        let mut records = Vec::with_capacity(change.writes.len());
-        for (key, body) in &change.writes {
-            let is = body.as_ref().and_then(|body| Record::decode(key.kind, body).ok());
-            let sight = Sight::of(trust, before(key).as_ref(), is.as_ref());
-            // What cannot be read may be anybody's.
-            let is_unreadable = body.is_some() && is.is_none();
-            records.push(if is_unreadable { sight.min(Sight::Name) } else { sight });
-        }
+        let (is_own, records) = sights(change, trust, before);
         if !is_own && records.iter().all(|sight| *sight == Sight::Nothing) {
             return None;
         }
@@ -216,6 +209,27 @@ impl Batch {
         });
         Group::Shown(Parts { parts: pieces.collect() })
     }
+}
+
+/// Says whether a change was made for a trust or wrote a record of it, so that it would be proved to it. `before` gives the
+/// records from before the change.
+#[must_use]
+pub fn concerns(change: &Change, trust: TrustCode, before: impl Fn(&Key) -> Option<Record>) -> bool {
+    let (is_own, records) = sights(change, trust, before);
+    is_own || records.iter().any(|sight| *sight != Sight::Nothing)
+}
+
+/// Returns whether a change was made for a trust, and how much it is shown of each record.
+fn sights(change: &Change, trust: TrustCode, before: impl Fn(&Key) -> Option<Record>) -> (bool, Vec<Sight>) {
+    let is_own = Cause::decode(&change.cause).is_some_and(|cause| cause.by.trust == Some(trust));
+    let sight = |(key, body): (&Key, &Option<Bytes>)| {
+        let is = body.as_ref().and_then(|body| Record::decode(key.kind, body).ok());
+        let sight = Sight::of(trust, before(key).as_ref(), is.as_ref());
+        // What cannot be read may be anybody's.
+        let is_unreadable = body.is_some() && is.is_none();
+        if is_unreadable { sight.min(Sight::Name) } else { sight }
+    };
+    (is_own, change.writes.iter().map(sight).collect())
 }
 
 /// How much of a record a trust is shown.

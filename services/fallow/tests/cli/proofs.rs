@@ -133,8 +133,12 @@ async fn a_trust_checks_its_own_changes_without_us() {
     assert_eq!(one, proofs.lines().nth(1).unwrap().to_owned() + "\n");
     assert_eq!(archive.prove(&["--trust", "ZA1", "--request", "r-3"]), one);
     let folder = archive.folder.path().display().to_string();
-    let none = said_of(&["prove", &folder, "--trust", "ZA1", "--request", "r-2"], 1);
+    let none = said_of(&["prove", &folder, "--trust", "ZA1", "--request", "r-2"], 9);
     assert!(none.contains("no such change of this trust"), "the request of another trust: {none}");
+    let late = said_of(&["prove", &folder, "--trust", "ZA1", "--revision", "4"], 9);
+    assert!(late.ends_with("by this archive; its last is revision 3\n"), "{late}");
+    let other = said_of(&["prove", &folder, "--trust", "ZA1", "--revision", "2"], 9);
+    assert!(!other.contains("its last"), "{other}");
 }
 
 fn said_of(words: &[&str], code: i32) -> String {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fallow_archive::Batch;
 use fallow_archive::entry::Header;
+use fallow_archive::proof::concerns;
 use fallow_archive::verify::{Told, verify};
 use fallow_domain::ids::TrustCode;
 use fallow_ledger::cause::Cause;
@@ -47,7 +48,10 @@ impl ProveArgs {
             return false;
         }
         let cause = Cause::decode(&change.cause);
-        let at = cause.as_ref().map(|cause| cause.at);
+        // What was denied is dated in the log when it was written, and in a trail when it was denied.
+        let at = cause
+            .as_ref()
+            .map(|cause| cause.denied.as_ref().and_then(|denied| denied.at).unwrap_or(cause.at));
         let is_late = self.from.is_none_or(|from| at.is_none_or(|at| at >= from));
         let is_early = self.to.is_none_or(|to| at.is_none_or(|at| at <= to));
         // The ids of requests are each trust's own: another may have used the same.
@@ -63,8 +67,10 @@ impl ProveArgs {
 #[derive(Default)]
 struct Made {
     proofs: u64,
-    /// Changes from before proofs were kept.
+    /// Changes of the trust from before proofs were kept.
     without: u64,
+    /// The last change that is archived.
+    last: Option<Revision>,
     failed: Option<OperateError>,
 }
 
@@ -82,6 +88,7 @@ pub(super) fn prove(args: &ProveArgs) -> Result<Exit, OperateError> {
             Told::Segment { .. } => {}
             Told::Snapshot(drawn) => state = drawn.clone(),
             Told::Change { change, header, batch } => {
+                made.last = Some(change.revision);
                 if made.failed.is_none() && args.wants(change) {
                     put(args, &mut out, &mut made, &state, (change, header, batch));
                 }
@@ -106,7 +113,12 @@ pub(super) fn prove(args: &ProveArgs) -> Result<Exit, OperateError> {
         writeln!(std::io::stderr(), "note: {} {text}", made.without)?;
     }
     if made.proofs == 0 {
-        return Err(OperateError::Archive("no such change of this trust can be proved by this archive"));
+        let mut text = "no such change of this trust can be proved by this archive".to_owned();
+        if let Some(last) = made.last.filter(|last| args.revision.is_some_and(|asked| asked > last.0)) {
+            text += &format!("; its last is revision {last}");
+        }
+        writeln!(std::io::stderr(), "{text}")?;
+        return Ok(Exit::NothingMatched);
     }
     Ok(Exit::Ok)
 }
@@ -118,15 +130,15 @@ fn put(
     state: &State,
     (change, header, batch): (&Change, &Header, Option<&Batch>),
 ) {
+    let before = |key: &Key| Record::decode(key.kind, state.get(key)?).ok();
     let Some(batch) = batch else {
-        made.without += 1;
+        made.without += u64::from(concerns(change, args.trust, before));
         return;
     };
     if !batch.is_signed() {
         made.failed = Some(OperateError::Archive("it is not signed, and proves nothing to anybody"));
         return;
     }
-    let before = |key: &Key| Record::decode(key.kind, state.get(key)?).ok();
     let Some(proof) = batch.prove(change, header, args.trust, before) else { return };
     let written = serde_json::to_writer(&mut *out, &proof).map_err(std::io::Error::from);
     match written.and_then(|()| out.write_all(b"\n")) {
