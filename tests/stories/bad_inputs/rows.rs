@@ -416,7 +416,7 @@ fn batches(on: &Ground) -> Vec<Row> {
         ),
         invalid(
             "an item of another kind",
-            with(2, &|items| items[1].resource = Some(resource(v1::ResourceKind::Diagnostic, "MRI"))),
+            with(2, &|items| items[1].resource = Some(resource(v1::ResourceKind::Equipment, "VENTILATOR"))),
             NOT_APPLICABLE,
             "items[1].resource.kind",
         ),
