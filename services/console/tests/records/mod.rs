@@ -139,18 +139,16 @@ async fn an_inbox_of_one_screen_is_small() {
 /// Makes an explanation that says as much as one may: every term, runners-up, reasons and flips in long words.
 fn richest(mut proposal: Proposal) -> Proposal {
     let why = proposal.explanation.get_or_insert_default();
-    let (term, other, not_used, flip) = (
+    let (term, other, not_used) = (
         why.terms.first().cloned().expect("a term"),
         why.alternatives.first().cloned().expect("a runner-up"),
         why.not_used.first().cloned().expect("a reason"),
-        why.flips.first().cloned().expect("a flip"),
     );
     let long = "a reason in many words, such as a long road over the hills and a ward that is far from everything else";
     why.terms = (0..8).map(|_| Term { detail: long.to_owned(), ..term.clone() }).collect();
     why.alternatives = (0..5).map(|_| Alternative { reason: long.to_owned(), ..other.clone() }).collect();
     why.not_used = (0..12).map(|_| NotUsed { example: long.to_owned(), ..not_used.clone() }).collect();
-    why.flips =
-        (0..6).map(|_| Flip { change: long.to_owned(), then: long.to_owned(), ..flip.clone() }).collect();
+    why.flips = (0..6).map(|_| Flip { change: long.to_owned(), then: long.to_owned() }).collect();
     proposal
 }
 

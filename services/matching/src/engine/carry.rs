@@ -151,7 +151,7 @@ impl<'a> Carrier<'a> {
             match self.place(&left, kept, &mut changed).await? {
                 Carried::Skipped if left.len() > 1 && !changed.is_empty() => {}
                 Carried::Skipped => break,
-                carried => return Ok(carried),
+                carried @ (Carried::Done | Carried::LeaseLost) => return Ok(carried),
             }
             let has_changed = |group: &[Placement]| {
                 let reads = self.reads(&[group], kept);
