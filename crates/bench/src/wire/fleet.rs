@@ -61,6 +61,12 @@ pub(crate) struct Ground {
 impl Ground {
     /// Starts the store and makes the key, for a region file and the region's id in it.
     pub(crate) async fn new(fallow: &Path, region: &Path, region_id: &str) -> Result<Ground> {
+        // Without it no service would ever serve, and only after a minute would somebody learn so.
+        ensure!(
+            region.is_file(),
+            "there is no region file {}: run this at the root of the repository",
+            region.display()
+        );
         let (redis, folder) = (RedisServer::start_durable().await, tempfile::tempdir()?);
         said(Command::new(fallow).args(["token", "keygen"]).arg(folder.path()))?;
         let (fallow, region, region_id) = (fallow.to_owned(), region.to_owned(), region_id.to_owned());
