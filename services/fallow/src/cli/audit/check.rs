@@ -140,12 +140,11 @@ fn sum_up(seen: &Seen, kept: Option<&Kept>) -> std::io::Result<()> {
     writeln!(err, "{} changes of {region} were signed by key {}: {ranges}", seen.proofs, keys.join(" and "))
 }
 
+/// Takes a line, or why it is none, with its place.
+type Tell<'a> = dyn FnMut(&str, Result<&str, String>) -> std::io::Result<()> + 'a;
+
 /// Tells each line that is not empty, with its place, or that it is too long or no text.
-fn lines(
-    path: &Path,
-    bytes_max: usize,
-    tell: &mut dyn FnMut(&str, Result<&str, String>) -> std::io::Result<()>,
-) -> Result<(), OperateError> {
+fn lines(path: &Path, bytes_max: usize, tell: &mut Tell<'_>) -> Result<(), OperateError> {
     let failed = |source| OperateError::File { path: path.to_owned(), source };
     let mut reader = BufReader::new(File::open(path).map_err(failed)?);
     for number in 1_u64.. {

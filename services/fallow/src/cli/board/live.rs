@@ -109,21 +109,21 @@ async fn stay(
                     None => continue,
                     notice => notice,
                 },
-                happening => said(happening),
+                happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
             },
             happening = inbox.next() => match happening? {
                 Happening::Opens => match inbox.open_by(session.lasting().await)? {
                     None => continue,
                     notice => notice,
                 },
-                happening => said(happening),
+                happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
             },
             happening = moving.next() => match happening? {
                 Happening::Opens => match moving.open_by(session.lasting().await)? {
                     None => continue,
                     notice => notice,
                 },
-                happening => said(happening),
+                happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
             },
         };
         if let Some(notice) = notice {

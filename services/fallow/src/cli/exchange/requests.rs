@@ -90,12 +90,12 @@ fn need(request: &Value, now: Timestamp) -> Result<Need, Vec<Wrong>> {
     if let Some(found) = &mut need.resource {
         found.specialties = coded(&request["performerType"], SPECIALTIES).map(str::to_owned).collect();
     }
-    match &request["quantityQuantity"]["value"] {
-        Value::Null => {}
-        count => match count.as_i64().filter(|count| (1..=10_000).contains(count)) {
+    let count = &request["quantityQuantity"]["value"];
+    if !count.is_null() {
+        match count.as_i64().filter(|count| (1..=10_000).contains(count)) {
             Some(count) => need.units = count,
             None => wrong("quantityQuantity.value", "must be a whole number, 1 to 10,000".to_owned()),
-        },
+        }
     }
     let (element, end) = match request["occurrencePeriod"]["end"].as_str() {
         Some(end) => ("occurrencePeriod.end", Some(end)),

@@ -158,14 +158,21 @@ fn read(bytes: &[u8]) -> Element {
             }
             Event::Decl(_) => {}
             Event::Eof => break,
-            other => panic!("{other:?}"),
+            other @ (Event::Empty(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::PI(_)
+            | Event::DocType(_)) => panic!("{other:?}"),
         }
     }
     open.remove(0).children.remove(0)
 }
 
+/// The elements in one: name, at least, at most.
+type Within = &'static [(&'static str, usize, usize)];
+
 /// What each element of a report holds, in order: name, at least, at most. What is not named holds text alone.
-const GRAMMAR: &[(&str, &[(&str, usize, usize)])] = &[
+const GRAMMAR: &[(&str, Within)] = &[
     (
         "have:HAVE",
         &[

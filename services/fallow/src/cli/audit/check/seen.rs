@@ -172,7 +172,7 @@ fn differs(entry: &AuditEntry, proved: &Proved) -> Option<String> {
         return Some("it was done, and is denied".to_owned());
     }
     if let Some(at) = &entry.at {
-        let kept = i32::try_from(at.nanos).ok().and_then(|nanos| Timestamp::new(at.seconds, nanos).ok());
+        let kept = Timestamp::new(at.seconds, at.nanos).ok();
         let shown = proved.cause("denied.at").or_else(|| proved.cause("at"));
         if kept.is_none() || shown.and_then(|at| at.parse().ok()) != kept {
             return Some(format!("at was {}, and is {}", told(kept), shown.unwrap_or("not shown")));
