@@ -463,9 +463,11 @@ async fn exit_codes_come_of_lines() {
         (mine, Code::Unavailable, 6),
         (mine, Code::DeadlineExceeded, 7),
     ] {
-        world.script.on("CapacityService/ListOffers", move |_: ListOffersRequest| match lists {
-            Code::Ok => Ok(ListOffersResponse::default()),
-            code => Err(Status::new(code, "as it is scripted")),
+        world.script.on("CapacityService/ListOffers", move |_: ListOffersRequest| {
+            if lists == Code::Ok {
+                return Ok(ListOffersResponse::default());
+            }
+            Err(Status::new(lists, "as it is scripted"))
         });
         let told = world.run(line).await;
         assert_eq!(told.exit, exit, "{line}: {}", told.err);
