@@ -50,8 +50,8 @@ pub(super) struct Carrier<'a> {
     written: HashMap<Key, Revision>,
     /// The units that this engine's own commits have taken since, which the offers looked at do not show.
     taken: BTreeMap<Shelf, u64>,
-    /// Of which others took something since, so that a rule refused what was planned: nothing more is taken of them before
-    /// the next look, for what is less urgent would have what the refused need may still get.
+    /// Of which something was planned that could not be done, for others changed what it rests on: nothing more is taken of
+    /// them before the next look, for what is less urgent would have what the need left out may still get.
     behind: BTreeSet<Shelf>,
     /// The region's record.
     regions: Vec<Key>,
@@ -90,7 +90,9 @@ struct Reads {
 pub(super) enum Carried {
     /// It is done.
     Done,
-    /// Something it rests on has changed, or a rule says no: look again.
+    /// Something it rests on has changed: look again.
+    Overtaken,
+    /// A rule says no, or nothing is left to be done.
     Skipped,
     /// Another engine has the lease.
     LeaseLost,
@@ -130,7 +132,7 @@ impl<'a> Carrier<'a> {
     }
 
     /// Carries out groups of placements in one commit, in order: a flush of the store's log and a look of everybody's picture
-    /// for all of them. What has changed meanwhile is left out, and so is what a rule refuses, with what takes of the same
+    /// for all of them. What has changed meanwhile is left out, and so is what a rule refuses, each with what takes of the same
     /// after it; where that does not help, each is carried out for itself. When it `is_late` (the lease is to be renewed), what
     /// is left waits for the next look: that counts as done, so that there is one.
     ///
@@ -143,15 +145,20 @@ impl<'a> Carrier<'a> {
         is_late: &(dyn Fn() -> bool + Sync),
     ) -> Result<Carried, Failure> {
         let mut left: Vec<&[Placement]> = groups.iter().map(Vec::as_slice).collect();
+        // What those left out take of: `place` must not know before the commit, for it would leave out those before them too.
+        let mut waiting: BTreeSet<Shelf> = BTreeSet::new();
         for tried in 0..TRIES {
             if tried > 0 && is_late() {
                 return Ok(Carried::Done);
             }
             let mut changed = Vec::new();
             match self.place(&left, kept, &mut changed).await? {
-                Carried::Skipped if left.len() > 1 && !changed.is_empty() => {}
-                Carried::Skipped => break,
-                carried @ (Carried::Done | Carried::LeaseLost) => return Ok(carried),
+                Carried::Overtaken if left.len() > 1 && !changed.is_empty() => {}
+                Carried::Overtaken | Carried::Skipped => break,
+                carried @ (Carried::Done | Carried::LeaseLost) => {
+                    self.behind.append(&mut waiting);
+                    return Ok(carried);
+                }
             }
             let has_changed = |group: &[Placement]| {
                 let reads = self.reads(&[group], kept);
@@ -161,23 +168,45 @@ impl<'a> Carrier<'a> {
             if left.iter().any(|group| group.len() > 1 && has_changed(group)) {
                 break;
             }
-            left.retain(|group| !has_changed(group));
+            left.retain(|group| {
+                let taken = taken_of(group, &self.facts);
+                let waits = taken.keys().any(|shelf| waiting.contains(shelf)) || has_changed(group);
+                if waits {
+                    waiting.extend(taken.into_keys());
+                }
+                !waits
+            });
             if left.is_empty() {
-                return Ok(Carried::Skipped);
+                self.behind.append(&mut waiting);
+                return Ok(Carried::Overtaken);
             }
         }
-        let mut is_done = false;
-        for group in left {
+        // From here on each goes for itself: those left out have had their turn, and what is left stands before them or apart.
+        let carried = self.place_in_turn(left, kept, is_late).await?;
+        self.behind.append(&mut waiting);
+        Ok(carried)
+    }
+
+    /// Carries out groups of placements one after another.
+    async fn place_in_turn<'p>(
+        &mut self,
+        groups: impl IntoIterator<Item = &'p [Placement], IntoIter: Send>,
+        kept: &Kept,
+        is_late: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Carried, Failure> {
+        let mut all = Carried::Skipped;
+        for group in groups {
             if is_late() {
                 return Ok(Carried::Done);
             }
             match self.place_together(group, kept, is_late).await? {
-                Carried::Done => is_done = true,
-                Carried::Skipped => {}
+                Carried::Done => all = Carried::Done,
+                Carried::Overtaken if all == Carried::Skipped => all = Carried::Overtaken,
+                Carried::Overtaken | Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),
             }
         }
-        Ok(if is_done { Carried::Done } else { Carried::Skipped })
+        Ok(all)
     }
 
     /// Carries out placements that are to be known together; where that cannot be, each for itself.
@@ -187,22 +216,19 @@ impl<'a> Carrier<'a> {
         kept: &Kept,
         is_late: &(dyn Fn() -> bool + Sync),
     ) -> Result<Carried, Failure> {
-        let carried = self.place(&[placements], kept, &mut Vec::new()).await?;
-        if carried != Carried::Skipped || placements.len() == 1 {
-            return Ok(carried);
-        }
-        let mut is_done = false;
-        for placement in placements {
-            if is_late() {
-                return Ok(Carried::Done);
+        match self.place(&[placements], kept, &mut Vec::new()).await? {
+            Carried::Overtaken if placements.len() == 1 => {
+                self.behind.extend(taken_of(placements, &self.facts).into_keys());
+                Ok(Carried::Overtaken)
             }
-            match self.place(&[std::slice::from_ref(placement)], kept, &mut Vec::new()).await? {
-                Carried::Done => is_done = true,
-                Carried::Skipped => {}
-                Carried::LeaseLost => return Ok(Carried::LeaseLost),
+            Carried::Overtaken | Carried::Skipped if placements.len() > 1 => {
+                let each = placements.chunks(1);
+                Box::pin(self.place_in_turn(each, kept, is_late)).await
+            }
+            carried @ (Carried::Done | Carried::Overtaken | Carried::Skipped | Carried::LeaseLost) => {
+                Ok(carried)
             }
         }
-        Ok(if is_done { Carried::Done } else { Carried::Skipped })
     }
 
     /// Carries out groups of placements, what gives way and what is suggested, in one commit, but for the groups that a rule
@@ -452,7 +478,7 @@ impl<'a> Carrier<'a> {
                 Ok(Carried::Done)
             }
             Err(_) if is_lost => Ok(Carried::LeaseLost),
-            Err(Failure::ChangedMeanwhile { .. }) => Ok(Carried::Skipped),
+            Err(Failure::ChangedMeanwhile { .. }) => Ok(Carried::Overtaken),
             Err(Failure::Refused(refusal)) => {
                 span.in_scope(|| tracing::info!(verb, reason = refusal.reason, "not done: {refusal}"));
                 Ok(Carried::Skipped)

@@ -308,7 +308,7 @@ impl Engine {
         for chore in &due {
             match carrier.chore(chore).await? {
                 Carried::Done => is_done = true,
-                Carried::Skipped => {}
+                Carried::Overtaken | Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
             if self.is_to_renew(lease) {
@@ -337,6 +337,8 @@ impl Engine {
                     self.follower = Some(follower);
                     return self.again(lease).await;
                 }
+                // What overtook it is looked at before anything else is placed.
+                Carried::Overtaken => break,
                 Carried::Skipped if is_all => break,
                 Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
@@ -346,7 +348,7 @@ impl Engine {
         if at >= *retire_at {
             match self.retire(lease, at).await? {
                 Carried::Done => return self.again(lease).await,
-                Carried::Skipped => *retire_at = later(at, retire::LOOK_EVERY),
+                Carried::Overtaken | Carried::Skipped => *retire_at = later(at, retire::LOOK_EVERY),
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
         }
@@ -362,19 +364,20 @@ impl Engine {
         placements: Vec<Placement>,
     ) -> Result<Carried, Failure> {
         let mut carrier = Carrier::new(&self.live, lease, &self.calendar, follower.kept());
-        let mut is_done = false;
+        let mut all = Carried::Skipped;
         for groups in in_commits(together(placements, &carrier.facts)) {
             match carrier.place_many(&groups, follower.kept(), &|| self.is_to_renew(lease)).await? {
-                Carried::Done => is_done = true,
-                Carried::Skipped => {}
+                Carried::Done => all = Carried::Done,
+                Carried::Overtaken if all == Carried::Skipped => all = Carried::Overtaken,
+                Carried::Overtaken | Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Carried::LeaseLost),
             }
             if self.is_to_renew(lease) {
-                is_done = true;
+                all = Carried::Done;
                 break;
             }
         }
-        Ok(if is_done { Carried::Done } else { Carried::Skipped })
+        Ok(all)
     }
 
     fn is_to_renew(&self, lease: &Lease) -> bool {

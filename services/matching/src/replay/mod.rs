@@ -209,7 +209,9 @@ impl<'a> Replay<'a> {
             return vec![format!("the log has {} of {}; the replay does not", cause.verb, what.join(", "))];
         };
         round.due[place].1 = true;
-        let mut texts = self.passed_over(round, &round.due[..place], |chore| self.would_do(chore, cause));
+        let mut texts = self.passed_over(round, &round.due[..place], |chore, is_overtaken| {
+            if is_overtaken { None } else { self.would_do(chore, cause) }
+        });
         let (chore, _) = &round.due[place];
         match of_chore(chore, self.state.live(), &cause.by, cause.at) {
             Ok(changes) => texts.extend(differ::writes(changes, writes)),
@@ -244,21 +246,21 @@ impl<'a> Replay<'a> {
         };
         let planned = round.planned.as_deref().unwrap_or_default();
         let terms = (&*round.facts.region, self.calendar);
-        let mut texts = self.passed_over(round, &round.due, |chore| self.would_do(chore, cause));
+        let mut texts = self.passed_over(round, &round.due, |chore, is_overtaken| {
+            if is_overtaken { None } else { self.would_do(chore, cause) }
+        });
         let owed = owed_before(planned, *last, &round.facts);
-        // What takes of the same as one refused waits with it for the next look.
-        let mut refused = BTreeSet::new();
-        texts.extend(self.passed_over(round, &owed, |placement| {
-            let shelves = taken_of(std::slice::from_ref(placement), &round.facts).into_keys();
-            let shelves: Vec<_> = shelves.collect();
-            if shelves.iter().any(|shelf| refused.contains(shelf)) {
-                return None;
-            }
+        // What takes of the same as one refused or overtaken waits with it for the next look.
+        let mut waiting = BTreeSet::new();
+        texts.extend(self.passed_over(round, &owed, |placement, is_overtaken| {
+            let shelves: BTreeSet<_> =
+                taken_of(std::slice::from_ref(placement), &round.facts).into_keys().collect();
             let ids = stand_ins(placement);
-            let is_done =
-                of_placement(placement, &ids, self.state.live(), terms, &cause.by, cause.at).is_ok();
+            let would_be_done =
+                || of_placement(placement, &ids, self.state.live(), terms, &cause.by, cause.at).is_ok();
+            let is_done = !is_overtaken && shelves.is_disjoint(&waiting) && would_be_done();
             if !is_done {
-                refused.extend(shelves);
+                waiting.extend(shelves);
             }
             is_done.then(|| told(placement))
         }));
@@ -288,19 +290,19 @@ impl<'a> Replay<'a> {
     }
 
     /// Names decisions that the replay makes before the one at hand and that the log left out without reason. What others
-    /// wrote since the round began, or a rule refuses, is a reason: the engine looks again.
+    /// wrote since the round began (then it is overtaken), or a rule refuses, is a reason: the engine looks again.
     fn passed_over<D: Grounded>(
         &self,
         round: &Round,
         before: &[(D, bool)],
-        would_do: impl FnMut(&D) -> Option<String>,
+        mut would_do: impl FnMut(&D, bool) -> Option<String>,
     ) -> Vec<String> {
         let left_out = before.iter().filter(|(_, is_done)| !is_done).map(|(decision, _)| decision);
         left_out
-            .filter(|decision| {
-                !self.state.is_touched_since(round.decided_at, &round.own, &decision.ground(&round.facts))
+            .filter_map(|decision| {
+                let ground = decision.ground(&round.facts);
+                would_do(decision, self.state.is_touched_since(round.decided_at, &round.own, &ground))
             })
-            .filter_map(would_do)
             .map(|what| format!("the replay has {what} first; the log does not"))
             .collect()
     }

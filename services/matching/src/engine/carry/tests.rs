@@ -154,7 +154,7 @@ async fn what_is_planned_together_is_one_commit_and_reads_no_more_offers_than_sh
 async fn what_changed_meanwhile_is_left_out_and_the_rest_is_one_commit() {
     let tasks = Tasks::new();
     let (live, lease, kept, commits) = planned(&tasks).await;
-    let amended = need("n-2", 2);
+    let amended = need("n-3", 2);
     put(&live, vec![(need_key(&amended.id), Record::Need(amended))]).await;
     let calendar = WorkingCalendar::default();
     let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
@@ -162,9 +162,50 @@ async fn what_changed_meanwhile_is_left_out_and_the_rest_is_one_commit() {
     assert_eq!(carrier.place_many(&commits[0], &kept, &|| true).await.unwrap(), Carried::Done);
     assert_eq!(proposed(&live), (vec![], 0));
     assert_eq!(carrier.place_many(&commits[0], &kept, &in_time).await.unwrap(), Carried::Done);
-    assert_eq!(proposed(&live), (vec!["n-1".to_owned(), "n-3".to_owned()], 1));
+    assert_eq!(proposed(&live), (vec!["n-1".to_owned(), "n-2".to_owned()], 1));
     // Nothing is left of it all but what was overtaken.
-    assert_eq!(carrier.place_many(&commits[0][1..2], &kept, &in_time).await.unwrap(), Carried::Skipped);
+    let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
+    assert_eq!(carrier.place_many(&commits[0][2..3], &kept, &in_time).await.unwrap(), Carried::Overtaken);
+    tasks.stop();
+}
+
+#[tokio::test]
+async fn nothing_less_urgent_overtakes_a_need_that_changed_meanwhile() {
+    let tasks = Tasks::new();
+    let offers =
+        vec![offer("o-1", 10), offer_at("o-2", 2, "GA_ADULT", 10), offer_at("o-3", 1, "STEP_DOWN", 3)];
+    let needs = vec![
+        need_of("n-1", "GA_ADULT", "P1A", 1),
+        need_of("n-2", "GA_ADULT", "P1B", 1),
+        need_of("n-3", "GA_ADULT", "P2", 1),
+        need_of("n-4", "STEP_DOWN", "P2", 1),
+    ];
+    let (live, lease, kept, commits) = planned_of(&tasks, 0, offers, needs).await;
+    assert_eq!(commits.iter().map(Vec::len).collect::<Vec<_>>(), [4]);
+    let amended = need_of("n-2", "GA_ADULT", "P1B", 2);
+    put(&live, vec![(need_key(&amended.id), Record::Need(amended))]).await;
+    let calendar = WorkingCalendar::default();
+    // Where each is tried for itself, what is behind it waits as well.
+    let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
+    assert_eq!(carrier.place_many(&commits[0][1..2], &kept, &in_time).await.unwrap(), Carried::Overtaken);
+    assert_eq!(carrier.place_many(&commits[0][2..3], &kept, &in_time).await.unwrap(), Carried::Skipped);
+    assert_eq!(proposed(&live), (vec![], 0));
+    let mut carrier = Carrier::new(&live, &lease, &calendar, &kept);
+    assert_eq!(carrier.place_many(&commits[0], &kept, &in_time).await.unwrap(), Carried::Done);
+    // What goes before it is placed, and so is what takes of something else.
+    assert_eq!(proposed(&live), (vec!["n-1".to_owned(), "n-4".to_owned()], 1));
+    // Nor does it in a later commit on the same look.
+    assert_eq!(carrier.place_many(&commits[0][2..3], &kept, &in_time).await.unwrap(), Carried::Skipped);
+    assert_eq!(proposed(&live), (vec!["n-1".to_owned(), "n-4".to_owned()], 1));
+    // A replay does not miss what waited.
+    let (_, now) = live.ledger().snapshot().await.unwrap();
+    let log = live.ledger().changes(&now.at(Revision::ABSENT), 100, Duration::ZERO).await.unwrap();
+    let mut replay =
+        Replay::new(&calendar, Decider::default(), Window::default(), (Revision::ABSENT, &[])).unwrap();
+    for change in &log.changes {
+        assert_eq!(replay.take(change).unwrap(), [] as [_; 0]);
+    }
+    assert_eq!((replay.tally().placements, replay.tally().not_compared), (1, 0));
     tasks.stop();
 }
 
