@@ -19,6 +19,22 @@ pub(crate) struct Directory {
     sites: BTreeMap<String, Site>,
     collaboratives: BTreeMap<String, String>,
     own_codes: Vec<Resource>,
+    spots: Vec<Spot>,
+}
+
+/// Where a site lies.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Spot {
+    /// ODS code of its trust.
+    pub(crate) trust: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Degrees north, WGS 84.
+    pub(crate) lat: f64,
+    /// Degrees east, WGS 84.
+    pub(crate) lon: f64,
+    /// Whether it is a hospital.
+    pub(crate) is_hospital: bool,
 }
 
 /// A place of a trust.
@@ -55,6 +71,7 @@ impl Directory {
     /// Makes a directory from what the region file says.
     pub(crate) fn new(region: Region) -> Self {
         let names = Names::of(&region);
+        let spots = spots(&region.sites);
         let trusts = region.trusts.into_iter().map(|trust| (trust.ods, trust.name));
         let sites = region.sites.into_iter().map(|site| {
             let known = Site { code: site.code, trust: site.trust, name: site.name, phone: site.phone };
@@ -68,6 +85,7 @@ impl Directory {
             trusts: trusts.collect(),
             sites: sites.collect(),
             own_codes: region.resources,
+            spots,
         }
     }
 
@@ -122,6 +140,11 @@ impl Directory {
         self.trusts.iter().map(|(ods, name)| (name.clone(), desks(ods))).collect()
     }
 
+    /// Returns where the sites lie, in the order of their codes; those of which it is not said are left out.
+    pub(crate) fn spots(&self) -> &[Spot] {
+        &self.spots
+    }
+
     /// Returns every resource that may be offered or needed here, by kind.
     pub(crate) fn choices(&self) -> Vec<ChoiceGroup> {
         resource::choices(&self.own_codes)
@@ -137,6 +160,21 @@ impl Directory {
         let staff = self.own_codes.iter().filter(|code| code.kind() == ResourceKind::Staff);
         staff.map(|code| code.code.as_str()).collect()
     }
+}
+
+/// Reads where sites lie. Nobody has a hospital off the coast of Africa: no degrees at all are none that were said.
+fn spots(sites: &[fallow_api::v1::Site]) -> Vec<Spot> {
+    let is_said = |site: &&fallow_api::v1::Site| site.lat != 0.0 || site.lon != 0.0;
+    let mut known: Vec<_> = sites.iter().filter(is_said).collect();
+    known.sort_by(|a, b| a.code.cmp(&b.code));
+    let spot = |site: &fallow_api::v1::Site| Spot {
+        trust: site.trust.clone(),
+        name: site.name.clone(),
+        lat: site.lat,
+        lon: site.lon,
+        is_hospital: site.kind() == fallow_api::v1::site::Kind::Hospital,
+    };
+    known.into_iter().map(spot).collect()
 }
 
 impl Site {

@@ -1,5 +1,7 @@
 //! Reports: who waits and what blocks them, who gave to whom, equity, declines, outcomes, and how the alarms have done.
 
+mod flow;
+mod map;
 mod view;
 
 use askama::Template;
@@ -10,6 +12,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use self::flow::Flow;
 use self::view::View;
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
@@ -118,6 +121,9 @@ pub(crate) struct Asked {
     /// ODS code; empty for all that the viewer sees.
     #[serde(default)]
     trust: String,
+    /// Of the flow: the kind that is drawn, such as `beds`; empty for the first.
+    #[serde(default)]
+    draw: String,
     /// Of the rules: thresholds to try, as a region file has them.
     #[serde(default)]
     thresholds: String,
@@ -140,6 +146,8 @@ struct Page {
     /// Address of the same as a file.
     file: String,
     view: Option<View>,
+    /// Of the flow: the same as drawings.
+    flow: Option<Flow>,
 }
 
 impl Asked {
@@ -161,6 +169,11 @@ impl Asked {
             alerts_toml: if self.kind() == Kind::Rules { self.thresholds.clone() } else { String::new() },
             ..GetReportRequest::default()
         }
+    }
+
+    /// Returns the address of the flow, without the kind that is drawn.
+    fn flow(&self) -> String {
+        format!("/reports?kind=flow&days={}&trust={}", self.days(), encoded(&self.trust))
     }
 
     /// Returns the address of the same as a file.
@@ -198,12 +211,16 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
         monitor.get_report(request)
     );
     let directory = directory.unwrap_or_default();
-    let (view, problem) = match answer {
+    let (view, flow, problem) = match answer {
         Ok(answer) => {
-            let view = View::new(kind, answer.into_inner(), &directory, &visit.now);
-            (Some(if kind == Kind::Theatres { view.without_empty_rows() } else { view }), None)
+            let report = answer.into_inner();
+            let flow = (kind == Kind::Flow)
+                .then(|| Flow::of(&report, &asked.draw, &asked.flow(), &directory))
+                .flatten();
+            let view = View::new(kind, report, &directory, &visit.now);
+            (Some(if kind == Kind::Theatres { view.without_empty_rows() } else { view }), flow, None)
         }
-        Err(status) => (None, Some(Problem::from(status))),
+        Err(status) => (None, None, Some(Problem::from(status))),
     };
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
     // How the rules have done counts the whole region.
@@ -223,6 +240,7 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
         file,
         kind,
         view,
+        flow,
     };
     routes::html(status, rendered(&page))
 }

@@ -14,14 +14,15 @@ const TRUSTS: [(&str, &str, i32, Freshness); 6] = [
     ("ZA6", "Garrow Children\u{2019}s Hospital", 1, Freshness::Fresh),
 ];
 
-const SITES: [(&str, &str, &str, &str); 7] = [
-    ("ZA101", "ZA1", "Aldermoor Royal Infirmary", "0555 0101"),
-    ("ZA102", "ZA1", "Aldermoor Elective Hub", "0555 0111"),
-    ("ZA201", "ZA2", "Brackwater General Hospital", "0555 0102"),
-    ("ZA301", "ZA3", "Calverleigh District Hospital", "0555 0103"),
-    ("ZA401", "ZA4", "Dunmere General", "0555 0104"),
-    ("ZA501", "ZA5", "Eastholme Infirmary", "0555 0105"),
-    ("ZA601", "ZA6", "Garrow Children\u{2019}s Hospital", "0555 0106"),
+/// Code, trust, name, telephone, and degrees north and east.
+const SITES: [(&str, &str, &str, &str, f64, f64); 7] = [
+    ("ZA101", "ZA1", "Aldermoor Royal Infirmary", "0555 0101", 54.21, -1.98),
+    ("ZA102", "ZA1", "Aldermoor Elective Hub", "0555 0111", 54.19, -1.93),
+    ("ZA201", "ZA2", "Brackwater General Hospital", "0555 0102", 54.08, -2.13),
+    ("ZA301", "ZA3", "Calverleigh District Hospital", "0555 0103", 54.36, -1.72),
+    ("ZA401", "ZA4", "Dunmere General", "0555 0104", 54.14, -1.83),
+    ("ZA501", "ZA5", "Eastholme Infirmary", "0555 0105", 54.17, -1.55),
+    ("ZA601", "ZA6", "Garrow Children\u{2019}s Hospital", "0555 0106", 54.24, -1.95),
 ];
 
 /// Columns of the situation, and the net and pressure of each trust; 0 for pressure is "not provided".
@@ -71,6 +72,7 @@ impl Day {
         let occupied = staffed - free - held - committed - blocked;
         Offer {
             id: id.to_owned(),
+            source_key: format!("key of {id}"),
             trust: site[..3].to_owned(),
             site: site.to_owned(),
             resource: Some(resource(key)),
@@ -143,7 +145,7 @@ impl Day {
             }),
             terms: vec![
                 term("travel", 22, "22 minutes"),
-                term("declared OPEL", 4, "OPEL 2"),
+                term("declared OPEL", 4, "2"),
                 term("fairness", 0, ""),
             ],
             after: Some(explanation::After { free: 1, reserve: 1, pressure: 2 }),
@@ -216,6 +218,14 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
     needs[4].units_committed = 12;
     needs[4].needed_by = day.at(-30);
     needs[5].set_state(need::State::Open);
+    for (id, case_ref, due, state) in
+        [("n-51", "LC-101", -190, need::State::Unmet), ("n-52", "LC-102", -300, need::State::Met)]
+    {
+        let mut over = day.need(id, "ZA401", "CC_ADULT/2", 1, case_ref, Priority::P1b);
+        over.set_state(state);
+        (over.raised_at, over.needed_by) = (day.at(due - 240), day.at(due));
+        needs.push(over);
+    }
     let mut proposals = vec![
         day.proposal("p-1", &needs[0], &offers[8], 12),
         day.proposal("p-2", &needs[1], &offers[0], 34),
@@ -276,11 +286,14 @@ fn region() -> Region {
         opel,
         ..Trust::default()
     };
-    let site = |&(code, trust, name, phone): &(&str, &str, &str, &str)| Site {
+    let site = |&(code, trust, name, phone, lat, lon): &(&str, &str, &str, &str, f64, f64)| Site {
         code: code.to_owned(),
         trust: trust.to_owned(),
         name: name.to_owned(),
         phone: phone.to_owned(),
+        kind: site::Kind::Hospital.into(),
+        lat,
+        lon,
         ..Site::default()
     };
     Region {
