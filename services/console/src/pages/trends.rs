@@ -5,7 +5,7 @@ mod chart;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
-use fallow_api::v1::{GetTrendRequest, GetTrendResponse, Measure};
+use fallow_api::v1::{GetTrendRequest, GetTrendResponse, Measure, Resource};
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -63,13 +63,13 @@ struct Page {
 }
 
 /// What is shown of an answer.
-struct Trend {
-    name: String,
+pub(super) struct Trend {
+    pub(super) name: String,
     /// The one plain sentence.
-    sentence: String,
+    pub(super) sentence: String,
     /// `Mean 30, usual 20 to 45.`
-    limits: String,
-    chart: Option<Chart>,
+    pub(super) limits: String,
+    pub(super) chart: Option<Chart>,
     /// When, how much, whether it is special cause; newest first.
     rows: Vec<(String, String, bool)>,
 }
@@ -148,6 +148,21 @@ fn named(name: &str, asked: &Asked, directory: &Directory) -> String {
 }
 
 impl Trend {
+    /// Reads what was spare less what was needed of a resource at a trust, for the usual number of days; `None` where that
+    /// cannot be read.
+    pub(super) async fn of_net(visit: &Visit, trust: &str, resource: Resource) -> Option<Self> {
+        let from = visit.now.at.saturating_sub(SignedDuration::from_hours(USUAL_DAYS * 24)).ok()?;
+        let request = GetTrendRequest {
+            measure: Measure::Net.into(),
+            trust: trust.to_owned(),
+            resource: Some(resource),
+            from: Some(to_wire(from)),
+            ..GetTrendRequest::default()
+        };
+        let answer = visit.calls.monitor().get_trend(request).await.ok()?.into_inner();
+        Some(Self::new(format!("Spare minus needed, {USUAL_DAYS} days"), "", answer, &visit.now))
+    }
+
     fn new(name: String, unit: &str, answer: GetTrendResponse, now: &Now) -> Self {
         let at = |point: &fallow_api::v1::get_trend_response::Point| from_wire(point.at.as_ref());
         let limits =

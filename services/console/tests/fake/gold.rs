@@ -147,7 +147,7 @@ impl Records {
 pub(crate) fn trend(request: &GetTrendRequest, now: Timestamp) -> GetTrendResponse {
     let hours = 7 * 24_i32;
     let point = |hour: i32| {
-        let is_late = hour > hours - 6;
+        let is_late = request.measure() != Measure::Net && hour > hours - 6;
         let swing = [0, 2, -1, 3, -2, 1, -3, 2][usize::try_from(hour % 8).expect("small")];
         get_trend_response::Point {
             at: ago(now, i64::from(hours - hour) * 60),

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::super::frame::{Frame, Place, rendered};
 use super::super::problem::summary;
+use super::super::trends::Trend;
 use super::grid;
 use super::sections::{Entry, Section, sections};
 use crate::app::{Update, Visit};
@@ -66,7 +67,11 @@ struct Account {
     proposals: usize,
     transfers: usize,
     desks: Vec<Desk>,
+    /// The same number hour by hour; `None` where it cannot be read.
+    trend: Option<Trend>,
     is_own: bool,
+    /// Whether the viewer may write a decision down.
+    can_decide: bool,
     /// Whether the viewer may ask the trust to confirm.
     can_ask: bool,
 }
@@ -172,7 +177,8 @@ async fn read(visit: &Visit, asked: &Asked) -> Result<Account, Problem> {
         let answer = visit.calls.monitor().get_situation(GetSituationRequest::default()).await?;
         Ok::<_, Problem>(answer.into_inner().situation.unwrap_or_default())
     };
-    let (situation, offers, needs, proposals, transfers, directory) = tokio::join!(
+    let (trend, situation, offers, needs, proposals, transfers, directory) = tokio::join!(
+        Trend::of_net(visit, &asked.trust, wanted.clone()),
         situation,
         visit.calls.offers(offers),
         visit.calls.needs(needs),
@@ -201,6 +207,8 @@ async fn read(visit: &Visit, asked: &Asked) -> Result<Account, Problem> {
     };
     let is_own = visit.viewer().trust.as_deref() == Some(asked.trust.as_str());
     let mut account = Account::new(&visit.signed.csrf, &visit.now, asked, is_own, &known, &*directory?);
+    account.trend = trend;
+    account.can_decide = visit.rights().may("/timeline/decision");
     account.can_ask = !is_own && visit.rights().may("/situation/ask");
     Ok(account)
 }
@@ -232,7 +240,9 @@ impl Account {
             proposals: known.proposals.len(),
             transfers: known.transfers.len(),
             desks,
+            trend: None,
             is_own,
+            can_decide: false,
             can_ask: false,
         }
     }

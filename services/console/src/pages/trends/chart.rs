@@ -15,28 +15,28 @@ const TOP: f64 = 14.0;
 const BELOW: f64 = 24.0;
 
 /// The chart.
-pub(super) struct Chart {
+pub(in crate::pages) struct Chart {
     /// The points of the line, as SVG has them.
-    pub(super) line: String,
+    pub(in crate::pages) line: String,
     /// What is said at the left of each line across: the limits and the mean, with its height.
-    pub(super) levels: Vec<Level>,
+    pub(in crate::pages) levels: Vec<Level>,
     /// Points that are special cause.
-    pub(super) special: Vec<(String, String)>,
+    pub(in crate::pages) special: Vec<(String, String)>,
     /// Where the first and the last time stand.
-    pub(super) first: String,
-    pub(super) last: String,
+    pub(in crate::pages) first: String,
+    pub(in crate::pages) last: String,
 }
 
 /// A line across.
-pub(super) struct Level {
-    pub(super) y: String,
-    pub(super) text: String,
-    pub(super) is_mean: bool,
+pub(in crate::pages) struct Level {
+    pub(in crate::pages) y: String,
+    pub(in crate::pages) text: String,
+    pub(in crate::pages) is_mean: bool,
 }
 
 impl Chart {
     /// Draws an answer; `None` when there are not two points to join.
-    pub(super) fn new(answer: &GetTrendResponse, now: &Now) -> Option<Self> {
+    pub(in crate::pages) fn new(answer: &GetTrendResponse, now: &Now) -> Option<Self> {
         let points: Vec<(Timestamp, f64, bool)> = answer
             .points
             .iter()
