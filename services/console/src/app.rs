@@ -21,7 +21,7 @@ use crate::preferences::Preferences;
 use crate::problem::{Kind, Problem};
 use crate::provider::is_passing;
 use crate::rights::{Rights, who_may};
-use crate::session::{Presence, Sessions, Signed, Viewer};
+use crate::session::{Flash, Presence, Sessions, Signed, Viewer};
 use crate::upstream::{Calls, Upstream};
 use crate::words::time::Now;
 use crate::{Settings, SignIn};
@@ -225,7 +225,7 @@ impl Visit {
     }
 
     /// Leaves a sentence for the next page and goes there.
-    pub(crate) fn done(&self, said: impl Into<String>, next: &str) -> Response {
+    pub(crate) fn done(&self, said: impl Into<Flash>, next: &str) -> Response {
         self.app.sessions.say(&self.signed.id, said.into());
         Redirect::to(next).into_response()
     }

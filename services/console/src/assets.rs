@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use rust_embed::RustEmbed;
 
-/// Characters of the hash in a name: 64 bits are plenty for six files.
+/// Characters of the hash in a name: 64 bits are plenty for a handful of files.
 const HASH_CHARS: usize = 16;
 
 #[derive(RustEmbed)]
@@ -28,6 +28,7 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| Asset::load("console.css", "tex
 static REGION: LazyLock<Asset> = LazyLock::new(|| Asset::load("region.css", "text/css; charset=utf-8"));
 static WALL: LazyLock<Asset> = LazyLock::new(|| Asset::load("wall.css", "text/css; charset=utf-8"));
 static KEYS: LazyLock<Asset> = LazyLock::new(|| Asset::load("keys.js", "text/javascript; charset=utf-8"));
+static COPY: LazyLock<Asset> = LazyLock::new(|| Asset::load("copy.js", "text/javascript; charset=utf-8"));
 static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::load("icon.svg", "image/svg+xml"));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::load("console.js", "text/javascript; charset=utf-8"));
@@ -67,6 +68,11 @@ pub(crate) fn keys_script() -> String {
     format!("/assets/{}", KEYS.name)
 }
 
+/// Returns the address of the script that copies what a link leads to.
+pub(crate) fn copy_script() -> String {
+    format!("/assets/{}", COPY.name)
+}
+
 /// Returns the address of the icon.
 pub(crate) fn icon() -> String {
     format!("/assets/{}", ICON.name)
@@ -84,8 +90,8 @@ pub(crate) fn build() -> &'static str {
 
 /// Serves an asset.
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let found =
-        [&*STYLE, &*REGION, &*WALL, &*SCRIPT, &*KEYS, &*ICON].into_iter().find(|asset| asset.name == name);
+    let all = [&*STYLE, &*REGION, &*WALL, &*SCRIPT, &*KEYS, &*COPY, &*ICON];
+    let found = all.into_iter().find(|asset| asset.name == name);
     let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
@@ -102,7 +108,7 @@ mod tests {
     fn assets_are_there_small_and_named_by_their_content() {
         assert!(!SCRIPT.bytes.is_empty() && SCRIPT.bytes.len() < 10_240, "{}", SCRIPT.bytes.len());
         assert!(!STYLE.bytes.is_empty() && STYLE.bytes.len() < 16_384, "{}", STYLE.bytes.len());
-        for more in [&*REGION, &*WALL, &*KEYS] {
+        for more in [&*REGION, &*WALL, &*KEYS, &*COPY] {
             assert!(!more.bytes.is_empty() && more.bytes.len() < 8_192, "{} {}", more.name, more.bytes.len());
         }
         assert!(style().starts_with("/assets/console-") && style().ends_with(".css"));

@@ -9,6 +9,7 @@ use crate::words::codes;
 /// The call that the form or page of an address makes, for those that not everybody who sees the page may use.
 const CALLS: &[(&str, &str)] = &[
     ("/capacity/offer", "CapacityService/PublishOffer"),
+    ("/capacity/offer/change", "CapacityService/PublishOffer"),
     ("/capacity/free", "CapacityService/AdjustOffer"),
     ("/capacity/still-true", "CapacityService/ConfirmOffers"),
     ("/capacity/suspend", "CapacityService/SuspendOffers"),

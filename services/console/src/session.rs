@@ -105,7 +105,25 @@ impl Token {
 }
 
 /// A sentence that the next page says once: what was done.
-pub(crate) type Flash = String;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flash {
+    /// The sentence.
+    pub(crate) text: String,
+    /// Where to go on from there, and what the way there is called.
+    pub(crate) way: Option<(String, &'static str)>,
+}
+
+impl From<String> for Flash {
+    fn from(text: String) -> Self {
+        Self { text, way: None }
+    }
+}
+
+impl From<&str> for Flash {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
 
 /// A screen that shows the wall and nothing else, for as long as its person's sign-in may last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -503,8 +521,8 @@ mod tests {
     async fn a_sentence_is_said_once() {
         let sessions = Sessions::default();
         let id = sessions.begin(viewer(), given());
-        sessions.say(&id, "Done.".to_owned());
-        assert_eq!(sessions.take_flash(&id).as_deref(), Some("Done."));
+        sessions.say(&id, "Done.".into());
+        assert_eq!(sessions.take_flash(&id), Some("Done.".into()));
         assert_eq!(sessions.take_flash(&id), None);
     }
 

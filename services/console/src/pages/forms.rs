@@ -18,7 +18,7 @@ const OTHERS: [&str; 7] =
     ["/sign-in", "/sign-out", "/sign-out/provider", "/preferences", "/upload", "/wall/display", "/wall/down"];
 
 /// Something for every field that any form must have.
-const FILLED_IN: &str = "offer=o-1&need=n-1&proposal=p-1&transfer=t-1&alert=a-1&action=x-1&cohort=c-1&site=ZA401&\
+const FILLED_IN: &str = "offer=o-1&key=k-1&need=n-1&proposal=p-1&transfer=t-1&alert=a-1&action=x-1&cohort=c-1&site=ZA401&\
                          campaign=spring&proposals=p-1&resource=BED%2FSTEP_DOWN&what=BED%2FSTEP_DOWN&units=1&count=1&minutes=60&\
                          opel=3&until=2026-11-24T20%3A00&review_at=2026-11-24T20%3A00&needed_by=2026-11-24T20%3A00&needed-by=2026-11-24T20%3A00&\
                          max_travel_minutes=60&priority=PRIORITY_P2&case-ref=LC-1&answer=accept&to=READY&reason=STAFFING&\

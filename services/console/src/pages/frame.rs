@@ -15,7 +15,7 @@ use crate::directory::{Desk, Directory};
 use crate::preferences::Preferences;
 use crate::problem::Problem;
 use crate::routes;
-use crate::session::Viewer;
+use crate::session::{Flash, Viewer};
 use crate::words::{codes, time};
 
 /// A page that the navigation leads to.
@@ -233,7 +233,7 @@ pub(crate) struct Frame {
     /// In a demonstration: who one is, how fast time passes, and what is broken on purpose.
     pub(crate) demo: Option<Strip>,
     pub(crate) csrf: String,
-    pub(crate) flash: Option<String>,
+    pub(crate) flash: Option<Flash>,
     /// When the page was made.
     pub(crate) made_at: String,
     pub(crate) style: String,

@@ -2,6 +2,8 @@
 
 pub(crate) mod actions;
 pub(crate) mod cohort;
+pub(crate) mod copy;
+mod over;
 pub(crate) mod raise;
 mod reason;
 pub(crate) mod standing;
@@ -63,6 +65,8 @@ struct Page {
     title: &'static str,
     can_raise: bool,
     list: String,
+    /// What is over of the viewer's trust, as it was when the page was made.
+    over: String,
 }
 
 /// `GET /needs`
@@ -98,9 +102,15 @@ async fn show(visit: &Visit, opened: &Opened, status: StatusCode, problem: Strin
     let is_of_a_trust = visit.viewer().trust.is_some();
     let can_raise = is_of_a_trust && visit.rights().may("/needs/new");
     let title = if is_of_a_trust && opened.of != ALL { "Our needs" } else { "Needs of the region" };
-    let (frame, list) = tokio::join!(Frame::read(visit, Place::Needs, title), read(visit, opened));
+    let over = async {
+        let trust = visit.viewer().trust.as_deref().filter(|_| opened.of != ALL)?;
+        over::read(visit, trust).await
+    };
+    let (frame, list, over) =
+        tokio::join!(Frame::read(visit, Place::Needs, title), read(visit, opened), over);
     visit.answer(list.map(|list| {
-        let page = Page { frame, problem, title, can_raise, list: rendered(&list) };
+        let over = over.map_or_else(String::new, |over| rendered(&over));
+        let page = Page { frame, problem, title, can_raise, list: rendered(&list), over };
         routes::html(status, rendered(&page))
     }))
 }

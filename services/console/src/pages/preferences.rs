@@ -33,7 +33,7 @@ pub(crate) async fn page(visit: Visit) -> Response {
 pub(crate) async fn keep(Posted { visit, fields }: Posted) -> Response {
     let chosen =
         Preferences { is_compact: fields.text("density") == "compact", has_keys: fields.has("keys") };
-    visit.app.sessions.say(&visit.signed.id, "Kept for this browser.".to_owned());
+    visit.app.sessions.say(&visit.signed.id, "Kept for this browser.".into());
     let mut response = Redirect::to("/preferences").into_response();
     let secure = if visit.app.settings.https { "; Secure" } else { "" };
     let cookie = format!(

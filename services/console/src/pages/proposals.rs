@@ -2,6 +2,8 @@
 
 pub(crate) mod actions;
 mod block;
+pub(crate) mod copy;
+mod mend;
 mod room;
 mod view;
 mod why;

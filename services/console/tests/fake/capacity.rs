@@ -70,7 +70,8 @@ impl CapacityService for World {
         request: Request<PublishOfferRequest>,
     ) -> Result<Response<PublishOfferResponse>, Status> {
         let trust = self.trust(&request)?;
-        let PublishOfferRequest { request_id, offer, validate_only, .. } = request.into_inner();
+        let PublishOfferRequest { request_id, offer, validate_only, expected_revision, .. } =
+            request.into_inner();
         let mut offer = offer.unwrap_or_default();
         let staffed = offer.figures.unwrap_or_default().staffed;
         let until = offer.window.and_then(|window| window.until).map_or(0, |until| until.seconds);
@@ -108,19 +109,39 @@ impl CapacityService for World {
             }
         })?;
         let now = self.now();
-        let (offer, revision) = self.change(|records| {
+        self.change(|records| {
+            let is_same = |one: &Offer| one.trust == trust && one.source_key == offer.source_key;
+            let known =
+                (!offer.source_key.is_empty()).then(|| records.offers.iter().position(is_same)).flatten();
+            if let Some(known) = known {
+                expect(expected_revision, records.offers[known].revision)?;
+            }
             let revision = records.bump(&request_id);
-            offer.id = format!("o-{revision}");
-            offer.trust = trust;
+            offer.trust = trust.clone();
             offer.revision = revision;
             offer.reported_at = Some(wire(now));
             offer.set_source(Source::Person);
             offer.set_state(offer::State::Open);
-            offer.figures = Some(Figures { staffed, free: staffed, ..Figures::default() });
-            records.offers.push(offer.clone());
-            (offer, revision)
-        });
-        Ok(Response::new(PublishOfferResponse { offer: Some(offer), revision }))
+            match known {
+                Some(known) => {
+                    // What is held and agreed of it stays, as the service has it.
+                    let old = &records.offers[known];
+                    let figures = old.figures.unwrap_or_default();
+                    let said = offer.figures.unwrap_or_default();
+                    let taken = said.occupied + said.blocked + figures.held + figures.committed;
+                    let free = staffed - taken;
+                    offer.figures = Some(Figures { staffed, free, short: 0, ..figures });
+                    offer.id = old.id.clone();
+                    records.offers[known] = offer.clone();
+                }
+                None => {
+                    offer.id = format!("o-{revision}");
+                    offer.figures = Some(Figures { staffed, free: staffed, ..Figures::default() });
+                    records.offers.push(offer.clone());
+                }
+            }
+            Ok(Response::new(PublishOfferResponse { offer: Some(offer.clone()), revision }))
+        })
     }
 
     async fn adjust_offer(
@@ -201,6 +222,75 @@ impl CapacityService for World {
             (suspended, revision)
         });
         Ok(Response::new(SuspendOffersResponse { offers, revision }))
+    }
+
+    async fn resume_offers(
+        &self,
+        request: Request<ResumeOffersRequest>,
+    ) -> Result<Response<ResumeOffersResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        let selection = asked.selection.unwrap_or_default();
+        let (offers, revision) = self.change(|records| {
+            let revision = records.bump(&asked.request_id);
+            let mut resumed = Vec::new();
+            for offer in records.offers.iter_mut().filter(|one| one.trust == trust) {
+                let is_meant = selection.all || selection.ids.contains(&offer.id);
+                if is_meant && offer.state() == offer::State::Suspended {
+                    offer.set_state(offer::State::Open);
+                    offer.suspension = None;
+                    offer.revision = revision;
+                    resumed.push(offer.clone());
+                }
+            }
+            (resumed, revision)
+        });
+        Ok(Response::new(ResumeOffersResponse { offers, revision }))
+    }
+
+    async fn set_reserve(
+        &self,
+        request: Request<SetReserveRequest>,
+    ) -> Result<Response<SetReserveResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let asked = request.into_inner();
+        if !(0..=10_000).contains(&asked.units) {
+            let details = ErrorDetails::with_bad_request(vec![Bad::new("units", "must be 0 to 10,000")]);
+            let text = "the reserve is not valid";
+            return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
+        }
+        let revision = self.change(|records| {
+            let revision = records.bump(&asked.request_id);
+            let key =
+                |one: &Option<Resource>| one.as_ref().map(|one| (one.kind, one.code.clone(), one.level));
+            let cells = records.situation.cells.iter_mut();
+            for cell in cells.filter(|one| one.trust == trust && key(&one.resource) == key(&asked.resource)) {
+                cell.reserve = asked.units;
+            }
+            revision
+        });
+        Ok(Response::new(SetReserveResponse { revision, ..Default::default() }))
+    }
+
+    async fn declare_pressure(
+        &self,
+        request: Request<DeclarePressureRequest>,
+    ) -> Result<Response<DeclarePressureResponse>, Status> {
+        let trust = self.trust(&request)?;
+        let (asked, now) = (request.into_inner(), wire(self.now()));
+        if !(1..=4).contains(&asked.opel) {
+            let details = ErrorDetails::with_bad_request(vec![Bad::new("opel", "must be 1 to 4")]);
+            let text = "the level is not valid";
+            return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
+        }
+        let revision = self.change(|records| {
+            let revision = records.bump(&asked.request_id);
+            for own in records.situation.trusts.iter_mut().filter(|one| one.trust == trust) {
+                (own.opel, own.opel_declared_at) = (asked.opel, Some(now));
+            }
+            revision
+        });
+        Ok(Response::new(DeclarePressureResponse { revision, ..Default::default() }))
     }
 
     async fn withdraw_offer(

@@ -82,7 +82,15 @@ impl DemandService for World {
             expect(asked.expected_revision, records.needs[at].revision)?;
             let revision = records.bump(&asked.request_id);
             let need = &mut records.needs[at];
-            need.max_travel_minutes = change.max_travel_minutes;
+            let mask = asked.update_mask.as_ref();
+            let is_changed =
+                |field: &str| mask.is_some_and(|mask| mask.paths.iter().any(|path| path == field));
+            if is_changed("max_travel_minutes") {
+                need.max_travel_minutes = change.max_travel_minutes;
+            }
+            if is_changed("needed_by") {
+                need.needed_by = change.needed_by;
+            }
             need.revision = revision;
             Ok(Response::new(AmendNeedResponse { need: Some(need.clone()), revision }))
         })

@@ -240,6 +240,26 @@ impl MatchingService for World {
         })
     }
 
+    async fn extend_hold(
+        &self,
+        request: Request<ExtendHoldRequest>,
+    ) -> Result<Response<ExtendHoldResponse>, Status> {
+        self.caller(&request)?;
+        let asked = request.into_inner();
+        self.change(|records| {
+            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
+            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
+            expect(asked.expected_revision, records.proposals[at].revision)?;
+            let revision = records.bump(&asked.request_id);
+            let proposal = &mut records.proposals[at];
+            if let Some(until) = &mut proposal.held_until {
+                until.seconds += asked.by.map_or(0, |by| by.seconds);
+            }
+            proposal.revision = revision;
+            Ok(Response::new(ExtendHoldResponse { proposal: Some(proposal.clone()), revision }))
+        })
+    }
+
     async fn explain_need(
         &self,
         request: Request<ExplainNeedRequest>,

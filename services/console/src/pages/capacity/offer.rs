@@ -1,10 +1,13 @@
 //! One offer: adding it by a short form, and looking at it alone.
 
+pub(crate) mod change;
+
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use fallow_api::v1::{
-    Figures, GetOfferRequest, Limits, Offer, PublishOfferRequest, ResourceKind, Sex, Team, Window,
+    Figures, GetOfferRequest, Limits, Offer, OfferFilter, PublishOfferRequest, ResourceKind, Sex, Source,
+    Team, Window,
 };
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -88,18 +91,23 @@ pub(crate) async fn new(visit: Visit) -> Response {
     let made = async {
         let trust = visit.own_trust()?.to_owned();
         visit.needs_right("/capacity/offer")?;
-        let board = super::read(&visit).await?;
+        let own = OfferFilter { trusts: vec![trust.clone()], ..OfferFilter::default() };
+        let offers = visit.calls.offers(own).await.unwrap_or_default();
+        let last = last(&offers);
         let until = visit.now.next_hour_of_day(20, SignedDuration::from_hours(1));
         let form = Form {
             once: once(),
-            resource: board.resources().first().map_or_else(String::new, |first| first.key.clone()),
+            resource: last.and_then(|last| last.resource.as_ref()).map_or_else(String::new, resource::key),
             count: String::new(),
-            site: visit
-                .directory()
-                .await?
-                .sites_of(&trust)
-                .first()
-                .map_or_else(String::new, |s| s.code.clone()),
+            site: match last {
+                Some(last) => last.site.clone(),
+                None => visit
+                    .directory()
+                    .await?
+                    .sites_of(&trust)
+                    .first()
+                    .map_or_else(String::new, |site| site.code.clone()),
+            },
             from: String::new(),
             until: visit.now.control(until),
             specialties: String::new(),
@@ -116,6 +124,15 @@ pub(crate) async fn new(visit: Visit) -> Response {
         page(&visit, form, None).await
     };
     visit.answer(made.await)
+}
+
+/// Returns what a person of the trust offered or changed last, and where nobody did, whatever was said last.
+fn last(offers: &[Offer]) -> Option<&Offer> {
+    let newest = |by: &dyn Fn(&Offer) -> bool| {
+        let fits = offers.iter().filter(|one| by(one));
+        fits.max_by_key(|one| (time::from_wire(one.reported_at.as_ref()), one.revision))
+    };
+    newest(&|one| one.source() == Source::Person).or_else(|| newest(&|_| true))
 }
 
 async fn page(visit: &Visit, form: Form, problem: Option<Problem>) -> Result<Response, Problem> {
@@ -221,24 +238,10 @@ fn offer(visit: &Visit, fields: &Fields) -> Result<Offer, Problem> {
             0
         }
     };
-    let mut small = |id: &'static str| match fields.number(id) {
-        Ok(number) => number.map(|number| i32::try_from(number).unwrap_or(i32::MAX)),
-        Err(found) => {
-            also(found);
-            None
-        }
-    };
-    let limits = Limits {
-        age_min: small("age-min"),
-        age_max: small("age-max"),
-        sex: Sex::from_str_name(fields.text("sex")).filter(|sex| *sex != Sex::Unspecified).map(Into::into),
-        bmi_max: small("bmi-max"),
-        asa_max: small("asa-max"),
-    };
+    let limits = limits(fields, &mut also);
     if let Some(problem) = problem {
         return Err(problem);
     }
-    let is_staffed = fields.text("staffed") != "no";
     Ok(Offer {
         source_key: format!("console-{}", fields.text("once")),
         site: fields.text("site").to_owned(),
@@ -247,11 +250,35 @@ fn offer(visit: &Visit, fields: &Fields) -> Result<Offer, Problem> {
         window: Some(Window { from: from.map(time::to_wire), until: until.map(time::to_wire) }),
         capabilities: list(fields.text("capabilities")),
         limits: (limits != Limits::default()).then_some(limits),
-        team: (!is_staffed).then(|| Team { staffed: false, needs: list(fields.text("needs")) }),
+        team: team(fields),
         cadence: Some(WireDuration { seconds: CADENCE_HOURS * 3600, nanos: 0 }),
         note: fields.text("note").to_owned(),
         ..Offer::default()
     })
+}
+
+/// Reads whom an offer can take, and says what of it cannot be read.
+fn limits(fields: &Fields, also: &mut impl FnMut(Problem)) -> Limits {
+    let mut small = |id: &'static str| match fields.number(id) {
+        Ok(number) => number.map(|number| i32::try_from(number).unwrap_or(i32::MAX)),
+        Err(found) => {
+            also(found);
+            None
+        }
+    };
+    Limits {
+        age_min: small("age-min"),
+        age_max: small("age-max"),
+        sex: Sex::from_str_name(fields.text("sex")).filter(|sex| *sex != Sex::Unspecified).map(Into::into),
+        bmi_max: small("bmi-max"),
+        asa_max: small("asa-max"),
+    }
+}
+
+/// Reads which roles are missing; `None` when none is.
+fn team(fields: &Fields) -> Option<Team> {
+    let is_staffed = fields.text("staffed") != "no";
+    (!is_staffed).then(|| Team { staffed: false, needs: list(fields.text("needs")) })
 }
 
 /// Reads a list that people separate by commas.
@@ -294,6 +321,8 @@ struct One {
     lines: Vec<(&'static str, String)>,
     suspend_until: String,
     reasons: Vec<Choice>,
+    /// Whether it was published under a key, by which alone it can be published again.
+    has_key: bool,
 }
 
 /// `GET /capacity/offer/{id}`
@@ -323,6 +352,7 @@ pub(crate) async fn one(visit: Visit, Path(id): Path<String>) -> Response {
             is_suspended,
             suspend_until: visit.now.control(visit.now.next_hour_of_day(8, SignedDuration::from_hours(1))),
             reasons: codes::SUPPORTING_DECLINES.iter().map(reason).collect(),
+            has_key: !offer.source_key.is_empty(),
         };
         Ok::<_, Problem>(routes::html(StatusCode::OK, rendered(&page)))
     };

@@ -21,8 +21,12 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("park_reason", "park-reason", "Why it is parked"),
     Control::new("reason", "withdraw-reason", "Reason"),
     Control::new("review_at", "park-until", "Look at it again"),
+    Control::new("need.needed_by", "later-by", "Needed by"),
+    Control::new("need.max_travel_minutes", "travel-limit", "Travel limit"),
     Control::new("needed_by", "cohort-by", "Needed by"),
     Control::new("max_travel_minutes", "cohort-travel", "Travel limit"),
+    Control::new("minutes", "travel-limit", "Travel limit"),
+    Control::new("by", "later-by", "Needed by"),
 ];
 
 /// Returns the page with one need opened.

@@ -18,6 +18,8 @@ pub(super) struct Reason {
     pub(super) revision: i64,
     pub(super) name: String,
     pub(super) headline: String,
+    /// Whether why it is not served is the viewer's to see.
+    pub(super) is_explained: bool,
     pub(super) rows: Vec<Row>,
     /// What would help and lifts none of the reasons above.
     pub(super) more: Vec<Fix>,
@@ -27,6 +29,12 @@ pub(super) struct Reason {
     pub(super) can_change: bool,
     /// Whether the viewer may ask its trust whether it still stands.
     pub(super) can_ask: bool,
+    /// Whether what it asks can be changed, as it stands.
+    pub(super) can_amend: bool,
+    /// The travel limit in minutes; empty where there is none.
+    pub(super) travel: String,
+    /// By when it is needed: the value of the control, empty for one that is open-ended.
+    pub(super) needed_by: String,
     /// Whether it can be parked, as it stands.
     pub(super) can_park: bool,
     /// Until when it is parked.
@@ -127,6 +135,7 @@ impl Reason {
                 Some(_) if is_parked => "It is parked: nothing is looked for.".to_owned(),
                 Some(unserved) => headline(unserved),
             },
+            is_explained: explained.is_some(),
             rows: said.rows.iter().map(row).collect(),
             more: said.more.iter().map(fix).collect(),
             notes: said.notes,
@@ -135,7 +144,12 @@ impl Reason {
                 .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
             can_change,
             can_ask: !is_ours && may.ask,
-            can_park: can_change && can_be_parked(need.state()),
+            can_amend: can_change && is_live(need.state()),
+            travel: Some(need.max_travel_minutes)
+                .filter(|limit| *limit > 0)
+                .map_or_else(String::new, |limit| limit.to_string()),
+            needed_by: from_wire(need.needed_by.as_ref()).map_or_else(String::new, |by| now.control(by)),
+            can_park: can_change && is_live(need.state()),
             parked: from_wire(need.review_at.as_ref()).filter(|_| is_parked).map(|at| now.clock(at)),
             review: now.control(now.next_hour_of_day(8, SignedDuration::from_hours(1))),
             standing: Standing::of(need, now, directory),
@@ -149,8 +163,9 @@ impl Reason {
     }
 }
 
-/// Says whether a need of a state can be put aside; of one that is, the time can be changed.
-fn can_be_parked(state: need::State) -> bool {
+/// Says whether a need of a state is still looked for, in whole or in part, or put aside: it can be changed and put aside, and
+/// of one that is put aside the time can be changed.
+fn is_live(state: need::State) -> bool {
     match state {
         need::State::Open | need::State::Proposed | need::State::PartAgreed | need::State::OnHold => true,
         need::State::Unspecified

@@ -8,11 +8,13 @@ use fallow_api::v1::{
 use prost_types::Duration as WireDuration;
 
 use super::super::problem::Control;
+use super::mend::{Mend, mend};
 use super::show_problem;
 use super::view::asked;
 use crate::app::Visit;
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
+use crate::session::Flash;
 use crate::words::{self, codes};
 
 /// The controls of the page's forms, for the error summary.
@@ -88,7 +90,7 @@ fn verdict(fields: &Fields) -> Result<(Verdict, DeclineReason), Problem> {
     }
 }
 
-async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
+async fn send(visit: &Visit, fields: &Fields) -> Result<Flash, Problem> {
     let (verdict, reason) = verdict(fields)?;
     let declines = verdict == Verdict::Decline;
     let accepts = verdict == Verdict::Accept;
@@ -107,7 +109,7 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
     let proposal = answer.proposal.unwrap_or_default();
     if let Some(transfer) = answer.transfer {
         let time = visit.now.time_of_day(visit.now.at);
-        return Ok(format!("Agreed {time}. Now: transfer {}.", words::reference(&transfer.id)));
+        return Ok(format!("Agreed {time}. Now: transfer {}.", words::reference(&transfer.id)).into());
     }
     let directory = visit.directory().await?;
     let own = visit.viewer().trust.as_deref();
@@ -117,40 +119,18 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
     let still: Vec<String> = still.collect();
     Ok(match verdict {
         Verdict::Accept if !still.is_empty() => {
-            format!("Accepted. Waiting for {}.", still.join(" and "))
+            format!("Accepted. Waiting for {}.", still.join(" and ")).into()
         }
-        Verdict::Accept | Verdict::Unspecified => "Accepted.".to_owned(),
-        Verdict::Provisional => {
-            "Provisional yes. The hold is extended; say yes or no before it ends.".to_owned()
-        }
+        Verdict::Accept | Verdict::Unspecified => "Accepted.".into(),
+        Verdict::Provisional => "Provisional yes. The hold is extended; say yes or no before it ends.".into(),
         Verdict::Decline => {
-            format!("Declined. Fallow asks the next in line.{}", mend(reason, fields.has("set-free")))
+            let done = "Declined. Fallow asks the next in line.";
+            match mend(reason, fields.has("set-free"), &proposal, own.unwrap_or_default()) {
+                Some(Mend { said, way }) => Flash { text: format!("{done} {said}"), way: Some(way) },
+                None => done.into(),
+            }
         }
     })
-}
-
-/// Says how to mend what a no was about, so that nobody is asked in vain again; nothing where the form has mended it.
-fn mend(reason: DeclineReason, is_mended: bool) -> &'static str {
-    match reason {
-        DeclineReason::CapacityChanged | DeclineReason::Staffing if !is_mended => {
-            " If the number is no longer true, change it on Capacity."
-        }
-        DeclineReason::InfectionControl => " While it lasts, pause new proposals on Capacity.",
-        DeclineReason::CaseMix | DeclineReason::Equipment => {
-            " Limits of an offer keep such cases away: they are on Capacity."
-        }
-        DeclineReason::TooFarForPatient => " A shorter travel limit of the need keeps it nearer: see Needs.",
-        DeclineReason::TreatedElsewhere => " If it is over, close it on Needs: Resolved outside Fallow.",
-        DeclineReason::CapacityChanged
-        | DeclineReason::Staffing
-        | DeclineReason::Finance
-        | DeclineReason::PatientDeclined
-        | DeclineReason::NotFit
-        | DeclineReason::NoTransport
-        | DeclineReason::Other
-        | DeclineReason::NoAnswer
-        | DeclineReason::Unspecified => "",
-    }
 }
 
 /// `POST /proposals/undo`

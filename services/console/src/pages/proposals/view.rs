@@ -124,6 +124,8 @@ pub(super) struct Card {
     can_undo: bool,
     pub(super) reasons: Vec<Choice>,
     why: Option<Why>,
+    /// What the place must have for the case, and how old its figures are; empty where the offer cannot be read.
+    musts: String,
     /// When both sides had said yes, and the transfer that came of it.
     agreed: Option<String>,
     transfer: Option<String>,
@@ -303,6 +305,7 @@ impl Card {
             can_undo: may_answer && is_held && can_undo(&ours, &others, now.at),
             reasons: reasons.iter().map(reason).collect(),
             why: Why::new(proposal, now, directory),
+            musts: offer.map(|offer| musts(need, offer, now)).unwrap_or_default(),
             agreed: agreed_at(proposal).map(|at| now.time_of_day(at)),
             transfer: known
                 .transfers
@@ -369,7 +372,7 @@ pub(super) fn agreed_at(proposal: &Proposal) -> Option<Timestamp> {
     asked(proposal).filter_map(|(_, side)| from_wire(side.at.as_ref())).max()
 }
 
-fn what(proposal: &Proposal, resource: Option<&fallow_api::v1::Resource>) -> String {
+pub(super) fn what(proposal: &Proposal, resource: Option<&fallow_api::v1::Resource>) -> String {
     match resource {
         Some(resource) if resource.kind() == ResourceKind::Theatre => {
             let cases = words::count(proposal.units, "case", "cases");
@@ -380,7 +383,7 @@ fn what(proposal: &Proposal, resource: Option<&fallow_api::v1::Resource>) -> Str
     }
 }
 
-fn for_whom(proposal: &Proposal, need: Option<&Need>, directory: &Directory) -> String {
+pub(super) fn for_whom(proposal: &Proposal, need: Option<&Need>, directory: &Directory) -> String {
     match need {
         Some(need) if need.case_ref.is_empty() => directory.site(&need.site).to_owned(),
         Some(need) => format!("{}, {}", directory.site(&need.site), need.case_ref),
@@ -388,7 +391,7 @@ fn for_whom(proposal: &Proposal, need: Option<&Need>, directory: &Directory) -> 
     }
 }
 
-fn place(proposal: &Proposal, offer: Option<&Offer>, now: &Now, directory: &Directory) -> String {
+pub(super) fn place(proposal: &Proposal, offer: Option<&Offer>, now: &Now, directory: &Directory) -> String {
     let Some(offer) = offer else { return directory.trust(&proposal.supporting_trust).to_owned() };
     let site = directory.site(&offer.site);
     let is_session = offer.resource.as_ref().is_some_and(|one| one.kind() == ResourceKind::Theatre);
@@ -417,6 +420,36 @@ fn facts(need: &Need) -> Vec<String> {
         facts.push(need.note.clone());
     }
     facts
+}
+
+/// Says what the place must have for the case: a proposal is only made where it has all of it. How old its figures are by now
+/// is said beside it, for they can have aged since.
+fn musts(need: Option<&Need>, offer: &Offer, now: &Now) -> String {
+    let patient = need.and_then(|need| need.patient.as_ref());
+    let age = patient.and_then(|patient| patient.age).map(|age| format!("age {age}"));
+    let sex = patient.filter(|patient| patient.sex.is_some()).map(|one| codes::sex(one.sex()).to_owned());
+    let isolation = patient.is_some_and(|patient| patient.isolation == Some(true));
+    let requires = need.map(|need| need.requires.clone()).unwrap_or_default();
+    let resource = need.and_then(|need| need.resource.as_ref()).or(offer.resource.as_ref());
+    let all = resource
+        .map(resource::with_specialties)
+        .into_iter()
+        .chain(age)
+        .chain(sex)
+        .chain((isolation && !requires.iter().any(|one| one == "isolation")).then(|| "isolation".to_owned()))
+        .chain(requires)
+        .map(|one| format!("{one} yes"));
+    let figures = from_wire(offer.reported_at.as_ref()).map(|at| {
+        let age = now.at.duration_since(at).as_secs();
+        let cadence = offer.cadence.map_or(0, |cadence| cadence.seconds);
+        let word = match age {
+            age if age <= cadence => "fresh",
+            age if age <= cadence.saturating_mul(2) => "ageing",
+            _ => "stale by now",
+        };
+        format!("figures {} old, {word}", now.age(at))
+    });
+    all.chain(figures).collect::<Vec<_>>().join(" | ")
 }
 
 /// Returns who above the trusts must agree, and what they said.
