@@ -4,6 +4,7 @@
 //   node run.mjs --dev [BINARY]    over a whole `fallow dev`, the tests that suit any world
 //   node run.mjs --base URL        over one that runs already, the same tests
 //   node run.mjs --only TEXT       those whose name has TEXT
+//   node run.mjs --renew           writes the snapshots in `aria` anew, and nothing else
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,10 +21,12 @@ import './work.mjs'
 import './forms.mjs'
 import './issues.mjs'
 import './sign-in.mjs'
+import './mend.mjs'
+import './aria.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { base: { type: 'string' }, dev: { type: 'boolean' }, only: { type: 'string' } },
+  options: { base: { type: 'string' }, dev: { type: 'boolean' }, only: { type: 'string' }, renew: { type: 'boolean' } },
 })
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
@@ -33,11 +36,12 @@ if (!existsSync(CHROMIUM)) {
   console.error(`the tests need ${CHROMIUM}.\n\n    sudo apt-get install chromium fonts-liberation\n`)
   process.exit(2)
 }
+const only = values.renew ? 'says the same as in its snapshot' : values.only
 const anyWorld = Boolean(values.base || values.dev)
 if (values.dev && positionals.length === 0) await build(['--package', 'fallow', '--bin', 'fallow'])
 if (!anyWorld) await build(['--package', 'fallow-console', '--example', 'screens'])
 
-const chosen = tests.filter((test) => (!anyWorld || test.anyWorld) && (!values.only || test.name.includes(values.only)))
+const chosen = tests.filter((test) => (!anyWorld || test.anyWorld) && (!only || test.name.includes(only)))
 if (chosen.some((test) => test.provider)) await build(['--package', 'fallow', '--bin', 'fallow'])
 const profile = mkdtempSync(join(tmpdir(), 'fallow-browser-'))
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS, env: { ...process.env, TMPDIR: profile } })
