@@ -1,13 +1,17 @@
 //! What gold looks at: alerts with owners, what is usual, reports, and the situation report that somebody signs.
 
 use fallow_api::client::fresh_request_id;
-use fallow_api::convert::time::to_wire;
+use fallow_api::convert::time::{from_wire, to_wire};
 use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use fallow_api::v1::{self, Measure, ReportKind, alert};
+use fallow_domain::actor::{Actor, ActorKind, Role};
+use fallow_domain::ids::Label;
 use fallow_domain::monitor::kept::Kept;
-use fallow_ledger::RecordKind;
+use fallow_ledger::cause::{Cause, Denied};
+use fallow_ledger::picture::RECENT_CHANGES;
 use fallow_ledger::record::Record;
+use fallow_ledger::{Commit, RecordKind};
 use jiff::{SignedDuration, Timestamp};
 use tonic::Code;
 
@@ -19,7 +23,9 @@ stories!(
     an_alert_is_raised_once_owned_and_over,
     what_was_counted_is_reported,
     what_is_usual_is_known_after_some_hours,
-    the_situation_report_is_of_its_time_and_signed
+    the_situation_report_is_of_its_time_and_signed,
+    the_report_of_an_hour_is_had_when_the_log_no_longer_reaches_it,
+    the_report_of_an_hour_is_had_however_much_changes_as_it_ends
 );
 
 /// How often a story asks whether the monitor has looked: a little longer than the monitor waits between two looks.
@@ -326,4 +332,133 @@ async fn the_situation_report_is_of_its_time_and_signed(world: &mut World) {
     assert_eq!((gone.code, gone.reason.as_str()), (Code::OutOfRange, reasons::REVISION_GONE));
     let ahead = Problem::from(&get(&gold, world.now() + SignedDuration::from_hours(1)).await.unwrap_err());
     assert_eq!(ahead.violations[0].field, "as_of");
+}
+
+async fn sitrep(user: &User, as_of: Timestamp) -> Result<v1::Sitrep, Problem> {
+    let ask = v1::GetSitrepRequest { as_of: Some(to_wire(as_of)) };
+    let answer = user.monitor().get_sitrep(ask).await;
+    let mut sitrep = answer.map_err(|status| Problem::from(&status))?.into_inner().sitrep.unwrap();
+    // Of what was changed since, a report from the log knows only that it was.
+    sitrep.alerts.iter_mut().for_each(|alert| alert.revision = 0);
+    Ok(sitrep)
+}
+
+async fn the_report_of_an_hour_is_had_when_the_log_no_longer_reaches_it(world: &mut World) {
+    let home = world.user("bed-manager.ZA4");
+    world.user("bed-manager.ZA1").publish_beds("ZA101", 2).await;
+    home.declare_opel(3).await;
+    let patient = Some(v1::Patient { age: Some(71), ..Default::default() });
+    let in_time = Some(to_wire(world.now() + SignedDuration::from_mins(30)));
+    let item = Some(wire::resource(v1::ResourceKind::Equipment, "HAEMOFILTER"));
+    // Nothing serves it, and it goes unmet.
+    let unserved =
+        v1::Need { needed_by: in_time, patient, resource: item, ..wire::need("ZA401", "case 1", 1) };
+    home.raise(unserved).await;
+    home.raise(wire::need("ZA401", "case 2", 1)).await;
+    let nine = world.now() + SignedDuration::from_hours(1);
+    world.pass(SignedDuration::from_hours(1));
+    world.engine_has_looked().await;
+    until_kept(world, &format!("position/{nine}")).await;
+    // What comes later is none of its business.
+    let home = world.user("bed-manager.ZA4");
+    home.raise(wire::need("ZA401", "case 3", 1)).await;
+    home.declare_opel(4).await;
+    world.pass(SignedDuration::from_mins(40));
+
+    // A process that starts now has a log of nothing before.
+    world.add_process().await;
+    for name in ["duty-lead", "bed-manager.ZA4", "bed-manager.ZA1", "bed-manager.ZA6", "icb"] {
+        let by_log = sitrep(&world.user(name), nine).await.unwrap();
+        let as_kept = sitrep(&world.user_at(1, name), nine).await.unwrap();
+        assert_eq!(as_kept, by_log, "{name}");
+    }
+    let later = world.user_at(1, "duty-lead");
+    let report = sitrep(&later, nine).await.unwrap();
+    let opel = |report: &v1::Sitrep| {
+        let trusts = report.situation.clone().unwrap().trusts;
+        trusts.into_iter().find(|trust| trust.trust == "ZA4").unwrap().opel
+    };
+    assert_eq!((opel(&report), opel(&sitrep(&later, world.now()).await.unwrap())), (3, 4));
+    let unmet: Vec<_> = report.unmet.iter().map(|need| (need.case_ref.as_str(), need.patient)).collect();
+    assert_eq!(unmet, [("case 1", None)]);
+
+    // Between the hours there is none, and the nearest that can be had is named.
+    let gone = sitrep(&later, nine + SignedDuration::from_mins(20)).await.unwrap_err();
+    assert_eq!((gone.code, gone.reason.as_str()), (Code::OutOfRange, reasons::REVISION_GONE));
+    assert!(
+        gone.text.contains("as of Tue 24 Nov 09:20 ")
+            && gone.text.contains("the nearest is Tue 24 Nov 09:00"),
+        "{gone:?}"
+    );
+
+    // It is signed as it was, and then it is read as it was signed.
+    let sign = v1::SignOffSitrepRequest {
+        request_id: fresh_request_id(),
+        as_of: Some(to_wire(nine)),
+        signatory: "duty director".into(),
+        ..Default::default()
+    };
+    later.monitor().sign_off_sitrep(sign).await.unwrap();
+    let signed = sitrep(&later, nine).await.unwrap();
+    assert_eq!(
+        (signed.signatory.as_str(), signed.unmet, signed.situation),
+        ("duty director", report.unmet, report.situation)
+    );
+
+    // It is kept for a day and some hours, and not for ever.
+    let kept = async || {
+        let (records, _) = world.keeper().await.snapshot().await.unwrap();
+        let names = records.into_iter().filter(|record| record.key.kind == RecordKind::Monitor);
+        names.filter(|record| record.key.id.starts_with("position/")).count()
+    };
+    world.pass(SignedDuration::from_hours(25));
+    until_kept(world, &format!("position/{}", nine + SignedDuration::from_hours(25))).await;
+    assert!(sitrep(&world.user_at(1, "bed-manager.ZA4"), nine).await.is_ok(), "yesterday's");
+    world.pass(SignedDuration::from_hours(40));
+    until_kept(world, &format!("position/{}", nine + SignedDuration::from_hours(65))).await;
+    let bounded = async {
+        while kept().await > 31 {
+            world.pass(SignedDuration::from_mins(1));
+            tokio::time::sleep(A_LOOK).await;
+        }
+    };
+    soon("that old hours are given up", bounded).await;
+    let gone = sitrep(&world.user_at(1, "bed-manager.ZA4"), nine).await.unwrap_err();
+    assert_eq!(gone.reason, reasons::REVISION_GONE);
+}
+
+async fn the_report_of_an_hour_is_had_however_much_changes_as_it_ends(world: &mut World) {
+    let (gold, home) = (world.user("duty-lead"), world.user("bed-manager.ZA4"));
+    home.raise(wire::need("ZA401", "case 1", 1)).await;
+    let nine = world.now() + SignedDuration::from_hours(1);
+    world.pass(SignedDuration::from_hours(1));
+    // The monitor looks as the hour ends; it may also look a little later.
+    tokio::time::sleep(4 * A_LOOK).await;
+    // More than a process keeps, before it is known that everything of the hour is there.
+    let ledger = world.keeper().await;
+    let denied = Denied { reason: "ROLE_FORBIDS".into(), times: 1, at: None };
+    let by = Actor {
+        subject: Label::parse("somebody").unwrap(),
+        kind: ActorKind::Person,
+        role: Role::Gold,
+        trust: None,
+    };
+    let cause = Cause {
+        by,
+        verb: "PublishOffer".into(),
+        at: nine + SignedDuration::from_secs(5),
+        request_id: None,
+        traceparent: None,
+        decided_at: None,
+        denied: Some(denied),
+    };
+    for _ in 0..=RECENT_CHANGES {
+        ledger.commit(Commit::new(nine).because(cause.encode())).await.unwrap();
+    }
+    until_kept(world, &format!("position/{nine}")).await;
+    let report = sitrep(&gold, nine).await.unwrap();
+    let situation = report.situation.unwrap();
+    let looked_at = from_wire(&situation.at.unwrap()).unwrap();
+    assert!(looked_at >= nine && looked_at <= nine + SignedDuration::from_mins(1), "{looked_at}");
+    assert_eq!((report.as_of, situation.headline.unwrap().needs_open), (Some(to_wire(nine)), 1));
 }

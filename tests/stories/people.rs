@@ -70,6 +70,13 @@ impl User {
         self.publish(wire::offer(site, free, self.now)).await
     }
 
+    /// Declares the trust's level.
+    pub(crate) async fn declare_opel(&self, opel: i32) {
+        let request =
+            v1::DeclarePressureRequest { request_id: fresh_request_id(), opel, ..Default::default() };
+        self.capacity().declare_pressure(request).await.unwrap();
+    }
+
     /// Moves what is free by some units.
     pub(crate) async fn adjust(&self, offer: &v1::Offer, by: i64) -> v1::Offer {
         self.try_adjust(offer, by).await.unwrap()

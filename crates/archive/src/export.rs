@@ -207,5 +207,6 @@ fn kept_in_words(kept: &Kept) -> String {
             format!("as of {}, by {} {}", sign_off.as_of, sign_off.by.role, sign_off.signatory)
         }
         Kept::Rollup(rollup) => format!("{} to {}", rollup.span, rollup.at),
+        Kept::Position(position) => format!("the region as of {}", position.at),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
@@ -86,8 +87,7 @@ macro_rules! ods_code {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                read_text(deserializer, Self::from_str)
             }
         }
     };
@@ -139,6 +139,12 @@ macro_rules! record_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// Returns the id as text that is shared with it, and not copied.
+            #[must_use]
+            pub fn shared(&self) -> Arc<str> {
+                self.0.clone()
+            }
         }
 
         impl fmt::Display for $name {
@@ -155,8 +161,7 @@ macro_rules! record_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                Self::parse_any_text(&text).map_err(serde::de::Error::custom)
+                read_text(deserializer, Self::parse_any_text)
             }
         }
     };
@@ -253,8 +258,31 @@ impl<const MAX: usize> fmt::Debug for Text<MAX> {
 
 impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        read_text(deserializer, Self::parse)
+    }
+}
+
+/// Parses a text where it lies. A region's records have millions of names, and each would be copied once for nothing.
+pub(crate) fn read_text<'de, D, T, E>(deserializer: D, parse: fn(&str) -> Result<T, E>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: fmt::Display,
+{
+    deserializer.deserialize_str(Parsed(parse))
+}
+
+/// What is parsed of a text.
+struct Parsed<T, E>(fn(&str) -> Result<T, E>);
+
+impl<T, E: fmt::Display> Visitor<'_> for Parsed<T, E> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<F: serde::de::Error>(self, text: &str) -> Result<T, F> {
+        (self.0)(text).map_err(F::custom)
     }
 }
 

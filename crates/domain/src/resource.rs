@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::ids::read_text;
+
 /// Declares an enum whose values have one fixed text each, used in files, on screens and in stored records.
 macro_rules! coded {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -136,7 +138,7 @@ impl Serialize for Code {
 
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(String::deserialize(deserializer)?.into()))
+        read_text(deserializer, |text| Ok::<_, std::convert::Infallible>(Self(text.into())))
     }
 }
 
@@ -223,7 +225,7 @@ impl Serialize for Specialty {
 
 impl<'de> Deserialize<'de> for Specialty {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        read_text(deserializer, Self::from_str)
     }
 }
 
@@ -304,7 +306,7 @@ impl Serialize for ResourceKey {
 
 impl<'de> Deserialize<'de> for ResourceKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        read_text(deserializer, Self::from_str)
     }
 }
 

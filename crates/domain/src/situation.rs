@@ -59,34 +59,57 @@ pub struct Headline {
 }
 
 /// One trust and one resource. Counts are units; minutes for theatres.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Cell {
     /// Staffed in all live offers.
+    #[serde(skip_serializing_if = "is_default")]
     pub staffed: u64,
     /// Free in OPEN offers that are not STALE.
+    #[serde(skip_serializing_if = "is_default")]
     pub free: u64,
     /// Held for proposals.
+    #[serde(skip_serializing_if = "is_default")]
     pub held: u64,
     /// Promised to transfers.
+    #[serde(skip_serializing_if = "is_default")]
     pub committed: u64,
     /// Promised or in use that the trust no longer has.
+    #[serde(skip_serializing_if = "is_default")]
     pub short: u64,
     /// What the trust keeps for itself.
+    #[serde(skip_serializing_if = "is_default")]
     pub reserve: u64,
     /// Free above the reserve, never below 0, less what the trust's own live needs still want. May be negative.
+    #[serde(skip_serializing_if = "is_default")]
     pub net: i64,
     /// Our number, 1 to 4.
     pub pressure: u8,
     /// When the oldest live offer was reported; `None` without live offers.
+    #[serde(skip_serializing_if = "is_default")]
     pub oldest_reported_at: Option<Timestamp>,
     /// How far the least fresh live offer can be trusted; `None` without live offers.
+    #[serde(skip_serializing_if = "is_default")]
     pub freshness: Option<Freshness>,
+    /// When the newest live offer was reported, and how far that one can be trusted; `None` without live offers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub newest: Option<(Timestamp, Freshness)>,
+    /// The trust's own live needs.
+    #[serde(skip_serializing_if = "is_default")]
+    pub needs_open: u64,
     /// Units of the trust's own live needs that are not agreed.
+    #[serde(skip_serializing_if = "is_default")]
     pub own_needs: u64,
     /// Live offers.
+    #[serde(skip_serializing_if = "is_default")]
     pub offers: u64,
     /// Live offers that are STALE.
+    #[serde(skip_serializing_if = "is_default")]
     pub offers_stale: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One trust.
@@ -106,6 +129,21 @@ pub struct TrustSituation {
     pub offers_stale: u64,
     /// Its own live needs.
     pub needs_open: u64,
+}
+
+impl TrustSituation {
+    /// Counts what a cell of the trust says of offers and needs.
+    pub fn add_cell(&mut self, cell: &Cell) {
+        self.offers += cell.offers;
+        self.offers_stale += cell.offers_stale;
+        self.needs_open += cell.needs_open;
+        if let Some((at, freshness)) = cell.newest
+            && self.last_reported_at.is_none_or(|last| at > last)
+        {
+            self.last_reported_at = Some(at);
+            self.freshness = Some(freshness);
+        }
+    }
 }
 
 /// Says whether a need is past its needed-by with units that are not agreed: live, or gone unmet within the last 24 hours.
@@ -201,12 +239,8 @@ impl Situation {
         cell.oldest_reported_at =
             Some(cell.oldest_reported_at.map_or(offer.reported_at, |t| t.min(offer.reported_at)));
         cell.freshness = cell.freshness.max(Some(freshness));
-        let trust = self.trusts.entry(offer.trust).or_default();
-        trust.offers += 1;
-        trust.offers_stale += u64::from(is_stale);
-        if trust.last_reported_at.is_none_or(|last| offer.reported_at > last) {
-            trust.last_reported_at = Some(offer.reported_at);
-            trust.freshness = Some(freshness);
+        if cell.newest.is_none_or(|(last, _)| offer.reported_at > last) {
+            cell.newest = Some((offer.reported_at, freshness));
         }
     }
 
@@ -227,10 +261,10 @@ impl Situation {
             return;
         }
         self.headline.needs_open += 1;
-        self.trusts.entry(need.trust).or_default().needs_open += 1;
         let missing = need.units.less(need.units_committed);
         let per_unit = if need.resource.kind.is_minutes() { need.minutes_per_case } else { Count::ONE };
         let cell = self.cell(need.trust, need.resource.key());
+        cell.needs_open += 1;
         cell.own_needs += u64::from(missing.get()) * u64::from(per_unit.get());
     }
 
@@ -274,6 +308,9 @@ impl Situation {
     }
 
     fn finish(&mut self) {
+        for ((trust, _), cell) in &self.cells {
+            self.trusts.entry(*trust).or_default().add_cell(cell);
+        }
         for cell in self.cells.values_mut() {
             let above_reserve = i64::try_from(cell.free.saturating_sub(cell.reserve)).unwrap_or(i64::MAX);
             let own_needs = i64::try_from(cell.own_needs).unwrap_or(i64::MAX);

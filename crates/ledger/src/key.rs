@@ -29,7 +29,7 @@ pub enum RecordKind {
     Decline,
     /// A sign-in that was ended before its time; id: the name of the session, or of the person with all of theirs.
     Session,
-    /// What the monitor keeps; id: what it is (`action`, `alert`, `decision`, `sign_off`, `rollup`), a slash, its own name.
+    /// What the monitor keeps; id: what it is (`action`, `alert`, `decision`, `position`, `sign_off`, `rollup`), a slash, its own name.
     Monitor,
 }
 

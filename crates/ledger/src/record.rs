@@ -74,6 +74,7 @@ struct Head {
 
 #[derive(Deserialize)]
 struct Read<T> {
+    v: u32,
     r: T,
 }
 
@@ -116,7 +117,7 @@ impl Record {
             Self::Monitor(kept) => match &**kept {
                 Kept::Alert(alert) => alert.trusts.clone(),
                 Kept::Action(action) => action.trusts.clone(),
-                Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => Vec::new(),
+                Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) | Kept::Position(_) => Vec::new(),
             },
             Self::Region(_) | Self::Lease(_) | Self::Claim(_) | Self::Session(_) | Self::Decline(_) => {
                 Vec::new()
@@ -167,7 +168,9 @@ impl Record {
 
 fn envelope<T: Serialize>(record: &T) -> Bytes {
     // Our records have text keys and finite numbers only, which is all that JSON asks for.
-    serde_json::to_vec(&Written { v: SCHEMA, r: record }).map(Bytes::from).unwrap_or_default()
+    let body = serde_json::to_vec(&Written { v: SCHEMA, r: record }).unwrap_or_default();
+    // Without the room that was left for more: a body may be kept for days.
+    Bytes::from(body.into_boxed_slice())
 }
 
 fn open<T: DeserializeOwned>(kind: RecordKind, body: &[u8]) -> Result<T, Unreadable> {
@@ -176,35 +179,62 @@ fn open<T: DeserializeOwned>(kind: RecordKind, body: &[u8]) -> Result<T, Unreada
     let place = |e: serde_json::Error| {
         unreadable(format!("not of the expected form at line {}, byte {}", e.line(), e.column()))
     };
-    let head: Head = serde_json::from_slice(body).map_err(place)?;
-    if head.v > SCHEMA {
-        return Err(unreadable(format!("schema {} is later than {SCHEMA}, the latest known here", head.v)));
+    let later = |v: u32| unreadable(format!("schema {v} is later than {SCHEMA}, the latest known here"));
+    // In one pass: at a start every record of a region is read. Only a body that cannot be is looked at again, for a later
+    // schema may have another form.
+    match serde_json::from_slice::<Read<T>>(body) {
+        Ok(read) if read.v <= SCHEMA => Ok(read.r),
+        Ok(read) => Err(later(read.v)),
+        Err(error) => match serde_json::from_slice::<Head>(body) {
+            Ok(head) if head.v > SCHEMA => Err(later(head.v)),
+            Ok(_) => Err(place(error)),
+            Err(error) => Err(place(error)),
+        },
     }
-    serde_json::from_slice::<Read<T>>(body).map(|read| read.r).map_err(place)
+}
+
+/// Returns the key of a record with the record's own text for its id where it is the same: both are kept for as long as the
+/// record is live.
+pub(crate) fn shared_key(key: Key, record: &Record) -> Key {
+    let own = match record {
+        Record::Offer(offer) => offer_key(&offer.id),
+        Record::Need(need) => need_key(&need.id),
+        Record::Proposal(proposal) => proposal_key(&proposal.id),
+        Record::Transfer(transfer) => transfer_key(&transfer.id),
+        Record::Trust(_)
+        | Record::Feed(_)
+        | Record::Region(_)
+        | Record::Lease(_)
+        | Record::Claim(_)
+        | Record::Decline(_)
+        | Record::Session(_)
+        | Record::Monitor(_) => return key,
+    };
+    if own == key { own } else { key }
 }
 
 /// The key of an offer.
 #[must_use]
 pub fn offer_key(id: &OfferId) -> Key {
-    Key::new(RecordKind::Offer, id.as_str())
+    Key::new(RecordKind::Offer, id.shared())
 }
 
 /// The key of a need.
 #[must_use]
 pub fn need_key(id: &NeedId) -> Key {
-    Key::new(RecordKind::Need, id.as_str())
+    Key::new(RecordKind::Need, id.shared())
 }
 
 /// The key of a proposal.
 #[must_use]
 pub fn proposal_key(id: &ProposalId) -> Key {
-    Key::new(RecordKind::Proposal, id.as_str())
+    Key::new(RecordKind::Proposal, id.shared())
 }
 
 /// The key of a transfer.
 #[must_use]
 pub fn transfer_key(id: &TransferId) -> Key {
-    Key::new(RecordKind::Transfer, id.as_str())
+    Key::new(RecordKind::Transfer, id.shared())
 }
 
 /// The key of what a trust has said of itself.
@@ -222,7 +252,7 @@ pub fn feed_key(trust: TrustCode, source: &str) -> Key {
 /// The key of the region file in force.
 #[must_use]
 pub fn region_key(id: &RegionId) -> Key {
-    Key::new(RecordKind::Region, id.as_str())
+    Key::new(RecordKind::Region, id.shared())
 }
 
 /// The key of the engine's lease.
@@ -298,6 +328,12 @@ pub fn rollup_key(span: Span, at: Timestamp) -> Key {
     Key::new(RecordKind::Monitor, format!("rollup/{span}/{at}"))
 }
 
+/// The key of the region at the end of an hour.
+#[must_use]
+pub fn position_key(at: Timestamp) -> Key {
+    Key::new(RecordKind::Monitor, format!("position/{at}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,6 +364,15 @@ mod tests {
         };
         assert_ne!(key("BED/CC_ADULT/2", "1"), key("BED/CC_ADULT", "2/1"));
         assert_ne!(key("BED/GA_ADULT", "1 1"), key("BED/GA_ADULT", "1"));
+    }
+
+    #[test]
+    fn a_body_of_a_later_schema_is_told_by_that_whatever_its_form() {
+        for body in [&br#"{"v":2,"r":{"holder":"o-1"}}"#[..], br#"{"v":2,"r":{"holders":7}}"#, br#"{"v":2}"#]
+        {
+            let unreadable = Record::decode(RecordKind::Claim, body).unwrap_err();
+            assert_eq!(unreadable.detail, "schema 2 is later than 1, the latest known here");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! What a caller may not see does not exist for it: reads answer NOT_FOUND, lists and watches leave it out. A
 //! [`Visible`] can only be made here, and only a `Visible` is turned into an answer, so no path can forget to ask.
 
+use std::collections::BTreeSet;
+
 use fallow_domain::actor::{Actor, Role};
 use fallow_domain::ids::{Label, TrustCode};
 use fallow_domain::need::{Need, Patient, Validated, Validation};
@@ -107,6 +109,20 @@ impl Reach {
         }
     }
 
+    /// Says whether a trust is known to who sees so far, or its figures for a kind of resource where one is named: see
+    /// [`Viewer::knows_trust`] and [`Viewer::knows_kind`].
+    #[must_use]
+    pub fn knows(self, region: &Region, trust: TrustCode, kind: Option<ResourceKind>) -> bool {
+        match self {
+            Reach::Region => true,
+            Reach::Trust(own) => {
+                let joins = |shares: &BTreeSet<ResourceKind>| kind.is_none_or(|kind| shares.contains(&kind));
+                own == trust || region.joining(own, trust).any(|joint| joins(&joint.shares))
+            }
+            Reach::Nothing => false,
+        }
+    }
+
     /// Shows an offer to its own trust, to trusts it is shared with, and to roles above trusts. Whoever sees as far sees the
     /// same of every offer: nothing else of a viewer is asked.
     #[must_use]
@@ -136,7 +152,9 @@ impl Reach {
 }
 
 impl Viewer<'_> {
-    fn reach(&self) -> Reach {
+    /// Returns how far the viewer sees.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
         Reach::of(self.actor)
     }
 
@@ -155,24 +173,14 @@ impl Viewer<'_> {
     /// Says whether a trust shares any collaborative with the viewer, or is its own.
     #[must_use]
     pub fn knows_trust(&self, trust: TrustCode) -> bool {
-        match self.reach() {
-            Reach::Region => true,
-            Reach::Trust(own) => own == trust || self.region.joining(own, trust).next().is_some(),
-            Reach::Nothing => false,
-        }
+        self.reach().knows(self.region, trust, None)
     }
 
     /// Says whether the viewer sees the figures of a trust for a kind of resource: its own, those of trusts of a
     /// collaborative that shares the kind, and all of them from above trusts.
     #[must_use]
     pub fn knows_kind(&self, trust: TrustCode, kind: ResourceKind) -> bool {
-        match self.reach() {
-            Reach::Region => true,
-            Reach::Trust(own) => {
-                own == trust || self.region.joining(own, trust).any(|c| c.shares.contains(&kind))
-            }
-            Reach::Nothing => false,
-        }
+        self.reach().knows(self.region, trust, Some(kind))
     }
 
     /// Shows an offer as far as the viewer sees.

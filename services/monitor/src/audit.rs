@@ -296,7 +296,7 @@ impl Reader<'_> {
                 Record::Monitor(kept) => match &**kept {
                     Kept::Alert(alert) => may_see_alert(&self.viewer, alert),
                     Kept::Action(action) => may_see_action(&self.viewer, action),
-                    Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) => false,
+                    Kept::Decision(_) | Kept::SignOff(_) | Kept::Rollup(_) | Kept::Position(_) => false,
                 },
                 Record::Offer(_)
                 | Record::Need(_)

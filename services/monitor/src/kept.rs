@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fallow_domain::action::Action;
 use fallow_domain::monitor::kept::{Alert, Decision, Kept, Rollup, Span};
+use fallow_domain::monitor::position::Position;
 use fallow_ledger::picture::{Picture, Seen};
 use fallow_ledger::record::Record;
 use fallow_ledger::{RecordKind, Revision};
@@ -26,6 +27,8 @@ pub(crate) struct Shelf {
     hours: Vec<Arc<Record>>,
     /// Ends of days, oldest first.
     days: Vec<Arc<Record>>,
+    /// The region at ends of hours, oldest first.
+    positions: Vec<Arc<Record>>,
 }
 
 impl Shelf {
@@ -51,6 +54,7 @@ impl Shelf {
                     Span::Hour => shelf.hours.push(seen.record.clone()),
                     Span::Day => shelf.days.push(seen.record.clone()),
                 },
+                Kept::Position(_) => shelf.positions.push(seen.record.clone()),
                 Kept::Action(_) => shelf.actions.push(seen.record.clone()),
             }
         }
@@ -60,6 +64,7 @@ impl Shelf {
         let ended_at = |record: &Arc<Record>| rollup_of(record).map(|rollup| rollup.at);
         shelf.hours.sort_by_key(ended_at);
         shelf.days.sort_by_key(ended_at);
+        shelf.positions.sort_by_key(|record| position_of(record).map(|position| position.at));
         shelf
     }
 
@@ -76,6 +81,16 @@ impl Shelf {
     /// Returns the ends of days, oldest first.
     pub(crate) fn days(&self) -> impl Iterator<Item = &Rollup> {
         self.days.iter().filter_map(|record| rollup_of(record))
+    }
+
+    /// Returns the region at ends of hours, oldest first.
+    pub(crate) fn positions(&self) -> impl DoubleEndedIterator<Item = &Position> {
+        self.positions.iter().filter_map(|record| position_of(record))
+    }
+
+    /// Says whether the region at the end of an hour is kept.
+    pub(crate) fn has_position(&self, at: Timestamp) -> bool {
+        self.positions().any(|position| position.at == at)
     }
 
     /// Returns the hours that end after one time and not after another.
@@ -106,7 +121,7 @@ pub(crate) fn kept_of(record: &Record) -> Option<&Kept> {
 pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
     match kept_of(record)? {
         Kept::Alert(alert) => Some(alert),
-        Kept::Decision(_) | Kept::Action(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+        Kept::Decision(_) | Kept::Action(_) | Kept::SignOff(_) | Kept::Rollup(_) | Kept::Position(_) => None,
     }
 }
 
@@ -114,7 +129,15 @@ pub(crate) fn alert_of(record: &Record) -> Option<&Alert> {
 pub(crate) fn action_of(record: &Record) -> Option<&Action> {
     match kept_of(record)? {
         Kept::Action(action) => Some(action),
-        Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+        Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) | Kept::Position(_) => None,
+    }
+}
+
+/// Returns the region at the end of an hour, where a record holds it.
+pub(crate) fn position_of(record: &Record) -> Option<&Position> {
+    match kept_of(record)? {
+        Kept::Position(position) => Some(position),
+        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
     }
 }
 
@@ -122,6 +145,6 @@ pub(crate) fn action_of(record: &Record) -> Option<&Action> {
 pub(crate) fn rollup_of(record: &Record) -> Option<&Rollup> {
     match kept_of(record)? {
         Kept::Rollup(rollup) => Some(rollup),
-        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::SignOff(_) => None,
+        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Position(_) => None,
     }
 }

@@ -17,6 +17,7 @@ mod keeping;
 mod kept;
 mod mode;
 mod past;
+mod position;
 mod reports;
 mod sitrep;
 mod situation;

@@ -1,31 +1,37 @@
 //! The situation report: the region as of a time, on one page, which somebody signs off.
 
+use std::collections::BTreeMap;
+
 use fallow_api::convert::request::number_to_wire;
 use fallow_api::convert::{Check, need, time};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
-use fallow_domain::ids::Text;
-use fallow_domain::monitor::kept::{Alert, AlertState, Kept, SIGNED_BYTES_MAX, SignOff};
+use fallow_domain::ids::{CollaborativeId, Text};
+use fallow_domain::monitor::kept::{Alert, Kept, SIGNED_BYTES_MAX, SignOff};
+use fallow_domain::monitor::position::{ALERTS_MAX, UNMET_MAX, for_report};
 use fallow_domain::need::Need;
 use fallow_domain::offer::Freshness;
 use fallow_domain::refusal::Refusal;
-use fallow_domain::situation::{Situation, is_overdue};
+use fallow_domain::region::Region;
+use fallow_domain::situation::Situation;
+use fallow_domain::standing::ModeChange;
 use fallow_ledger::Revision;
-use fallow_ledger::record::{Record, sign_off_key};
+use fallow_ledger::record::{Record, position_key, sign_off_key};
 use fallow_ledger::transact::{Done, Step};
 use fallow_live::RETRY_AFTER;
 use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
+use fallow_live::visibility::Reach;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::chronicle::shown;
+use crate::kept::{Shelf, position_of};
 use crate::past::Moment;
-use crate::{alerts, decision, trend, view};
+use crate::timeline::clock;
+use crate::{alerts, decision, position, trend, view};
 
-/// Most unmet needs that a report lists, the most overdue first.
-const UNMET_MAX: usize = 200;
-/// Most decisions, and most alerts, that a report lists.
+/// Most decisions that a report lists.
 const LISTED_MAX: usize = 100;
 /// How far back decisions are listed when no report was signed before.
 const DECISIONS_OVER: SignedDuration = SignedDuration::from_hours(24);
@@ -43,10 +49,10 @@ pub(crate) fn as_of(call: &Call, check: &mut Check<'_>, wire: Option<&prost_type
 }
 
 /// Returns the report as of a time: as it was signed, where it was and the caller sees the region; otherwise as the log
-/// has it.
+/// has it, or as it was taken down at the end of an hour.
 ///
 /// # Errors
-/// `REVISION_GONE` when neither reaches back so far.
+/// `REVISION_GONE` when none of them has the time.
 pub(crate) fn get(call: &Call, as_of: Timestamp, store_caveat: &str) -> Result<v1::Sitrep, Failure> {
     let signed = call.live.picture().get(&sign_off_key(as_of));
     let signed = signed.as_ref().and_then(|seen| Some((sign_off_of(&seen.record)?, seen.revision)));
@@ -56,59 +62,134 @@ pub(crate) fn get(call: &Call, as_of: Timestamp, store_caveat: &str) -> Result<v
         sign(&mut report, sign_off, revision);
         return Ok(report);
     }
-    let moment = moment(call, as_of)?;
-    let mut report = of(call, &moment, store_caveat);
+    let picture = call.live.picture();
+    let found = if as_of == call.at { Moment::now(picture, as_of) } else { Moment::at(picture, as_of) };
+    let mut report = match found {
+        Some(moment) => write(call, &of_moment(call, &moment), store_caveat),
+        None => kept(call, as_of, store_caveat)?,
+    };
     if let Some((sign_off, revision)) = signed {
         sign(&mut report, sign_off, revision);
     }
     Ok(report)
 }
 
-fn moment(call: &Call, as_of: Timestamp) -> Result<Moment, Failure> {
-    let picture = call.live.picture();
-    let found = if as_of == call.at { Moment::now(picture, as_of) } else { Moment::at(picture, as_of) };
-    found.ok_or_else(|| {
-        if call.live.region().is_err() {
-            return Failure::NotReady { retry_after: RETRY_AFTER };
-        }
-        let text = format!("the changes since {as_of} are no longer kept here: ask for a later time");
-        Failure::Refused(Refusal::new(reasons::REVISION_GONE, text))
-    })
+/// What a report is made of: the region at a moment, as the caller sees it.
+struct Then<'a> {
+    as_of: Timestamp,
+    revision: Revision,
+    situation: Situation,
+    /// The region in force, with the modes of then.
+    region: &'a Region,
+    switched: &'a BTreeMap<CollaborativeId, ModeChange>,
+    /// Needs that were not met in time, the most overdue first.
+    unmet: Vec<&'a Need>,
+    /// Alerts that stood, newest first.
+    alerts: Vec<(&'a Alert, Revision)>,
+    /// What the monitor keeps; later than then, too.
+    shelf: &'a Shelf,
 }
 
-/// Makes the report of a moment, as far as the caller sees it.
-fn of(call: &Call, moment: &Moment, store_caveat: &str) -> v1::Sitrep {
+fn of_moment<'a>(call: &Call, moment: &'a Moment) -> Then<'a> {
+    let reach = call.viewer().reach();
+    let sees = |trust, kind| reach.knows(&moment.region, trust, kind);
+    let told = moment.shelf.alerts.iter().filter(|(alert, _)| position::is_told(alert));
+    Then {
+        as_of: moment.at,
+        revision: moment.revision,
+        situation: Situation::within(&moment.region, &moment.states, &moment.records, moment.at, sees),
+        region: &moment.region,
+        switched: &moment.state.modes,
+        unmet: position::unmet(moment),
+        alerts: told.map(|(alert, revision)| (alert, *revision)).collect(),
+        shelf: &moment.shelf,
+    }
+}
+
+/// Returns the report of an end of an hour that the log no longer reaches, as it was taken down then.
+///
+/// # Errors
+/// `REVISION_GONE` when it was not, naming the nearest that was.
+fn kept(call: &Call, as_of: Timestamp, store_caveat: &str) -> Result<v1::Sitrep, Failure> {
+    if call.live.region().is_err() {
+        return Err(Failure::NotReady { retry_after: RETRY_AFTER });
+    }
+    let picture = call.live.picture();
+    let mut region = Region::clone(&call.region.region);
+    let (shelf, seen) = (Shelf::read(picture), picture.get(&position_key(as_of)));
+    let reach = call.viewer().reach();
+    let own = match reach {
+        Reach::Region => None,
+        // Of somebody who sees nothing, nothing is kept.
+        Reach::Trust(_) | Reach::Nothing => Some(call.actor.trust),
+    };
+    let found = seen.as_ref().and_then(|seen| position_of(&seen.record)).and_then(|position| {
+        let sees = |trust, kind| reach.knows(&region, trust, kind);
+        let situation = match own {
+            None => position.seen_by(None, sees),
+            Some(own) => position.seen_by(Some(own?), sees),
+        };
+        Some((position, situation?))
+    });
+    let Some((position, situation)) = found else {
+        return Err(Failure::Refused(Refusal::new(reasons::REVISION_GONE, gone(&region, &shelf, as_of))));
+    };
+    for joint in &mut region.collaboratives {
+        joint.mode = position.modes.get(&joint.id).copied().unwrap_or(joint.mode);
+    }
+    let then = Then {
+        as_of,
+        revision: Revision(position.revision),
+        situation,
+        region: &region,
+        switched: &position.switched,
+        unmet: position.unmet.iter().collect(),
+        alerts: position.alerts.iter().map(|stood| (&stood.alert, Revision(stood.revision))).collect(),
+        shelf: &shelf,
+    };
+    Ok(write(call, &then, store_caveat))
+}
+
+/// Says that a time can no longer be told, and which can.
+fn gone(region: &Region, shelf: &Shelf, as_of: Timestamp) -> String {
+    let clock = clock(region);
+    let distance = |at: &Timestamp| at.duration_since(as_of).abs();
+    let nearest = shelf.positions().map(|position| position.at).min_by_key(distance);
+    let told = format!(
+        "the region as of {} can no longer be told: the changes since then are no longer kept here",
+        clock(as_of)
+    );
+    match nearest {
+        None => format!("{told}. Ask for a later time"),
+        Some(at) => format!("{told}. Ends of hours are kept for longer, the nearest is {}", clock(at)),
+    }
+}
+
+/// Writes the report, as far as the caller sees what is in it.
+fn write(call: &Call, then: &Then<'_>, store_caveat: &str) -> v1::Sitrep {
     let viewer = call.viewer();
-    let situation =
-        Situation::within(&moment.region, &moment.states, &moment.records, moment.at, |trust, kind| {
-            kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind))
-        });
-    let mut unmet: Vec<&Need> =
-        moment.records.needs.values().filter(|need| is_overdue(need, moment.at)).collect();
-    unmet.retain(|need| viewer.knows_kind(need.trust, need.resource.kind));
-    unmet.sort_by_key(|need| (need.needed_by, need.id.clone()));
-    let before = moment.shelf.sign_offs.iter().map(|(as_of, _)| *as_of).find(|at| *at < moment.at);
-    let since = before.unwrap_or_else(|| moment.at.saturating_sub(DECISIONS_OVER).unwrap_or(moment.at));
+    let situation = &then.situation;
+    let unmet = then.unmet.iter().filter(|need| viewer.knows_kind(need.trust, need.resource.kind));
+    let signed = then.shelf.sign_offs.iter().filter(|(_, at)| *at <= then.as_of);
+    let before = signed.map(|(as_of, _)| *as_of).find(|at| *at < then.as_of);
+    let since = before.unwrap_or_else(|| then.as_of.saturating_sub(DECISIONS_OVER).unwrap_or(then.as_of));
+    let within = |at: Timestamp| at > since && at <= then.as_of;
     let decisions =
-        moment.shelf.decisions.iter().filter(|(decision, _)| decision.at > since && viewer.sees_region());
-    let told_of = |alert: &Alert| alert.state != AlertState::Closed && !alert.digest;
-    let alerts = moment.shelf.alerts.iter().filter(|(alert, _)| told_of(alert));
+        then.shelf.decisions.iter().filter(|(decision, _)| within(decision.at) && viewer.sees_region());
+    let alerts = then.alerts.iter();
     let stood = alerts.filter_map(|(alert, revision)| Some((shown(&viewer, alert)?, *revision)));
     let silent = situation.trusts.iter().filter(|(_, trust)| trust.freshness == Some(Freshness::Stale));
     let silent = silent.map(|(code, _)| code.to_string()).collect();
-    let mut told =
-        view::to_wire_of(&situation, &moment.region, &moment.state, "", moment.revision, store_caveat);
+    let mut told = view::to_wire_of(situation, then.region, then.switched, "", then.revision, store_caveat);
     if let Some(headline) = told.headline.as_mut().filter(|_| viewer.sees_region()) {
-        trend::usual(headline, &situation.headline, &moment.shelf, moment.at);
+        trend::usual(headline, &situation.headline, then.shelf, then.as_of);
     }
     v1::Sitrep {
-        as_of: Some(time::to_wire(moment.at)),
+        as_of: Some(time::to_wire(then.as_of)),
         situation: Some(told),
-        // A report is printed and passed on: it names no patient, whoever reads it.
         unmet: unmet
-            .iter()
             .take(UNMET_MAX)
-            .map(|need| need::to_wire(need, moment.revision.0, false))
+            .map(|need| need::to_wire(&for_report(need), then.revision.0, false))
             .collect(),
         decisions: decisions
             .take(LISTED_MAX)
@@ -116,10 +197,10 @@ fn of(call: &Call, moment: &Moment, store_caveat: &str) -> v1::Sitrep {
             .collect(),
         signed_off_by: String::new(),
         signed_off_at: None,
-        revision: number_to_wire(moment.revision.0),
+        revision: number_to_wire(then.revision.0),
         signatory: String::new(),
         silent,
-        alerts: stood.take(LISTED_MAX).map(|(alert, revision)| alerts::to_wire(&alert, revision)).collect(),
+        alerts: stood.take(ALERTS_MAX).map(|(alert, revision)| alerts::to_wire(&alert, revision)).collect(),
     }
 }
 
@@ -133,7 +214,7 @@ fn sign(report: &mut v1::Sitrep, sign_off: &SignOff, revision: Revision) {
 fn sign_off_of(record: &Record) -> Option<&SignOff> {
     match crate::kept::kept_of(record)? {
         Kept::SignOff(sign_off) => Some(sign_off),
-        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::Rollup(_) => None,
+        Kept::Decision(_) | Kept::Action(_) | Kept::Alert(_) | Kept::Rollup(_) | Kept::Position(_) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The situation on the wire.
 
+use std::collections::BTreeMap;
+
 use fallow_api::convert::codes::Coded;
 use fallow_api::convert::request::number_to_wire;
 use fallow_api::convert::{resource, time};
@@ -10,7 +12,7 @@ use fallow_domain::offer;
 use fallow_domain::region::{Collaborative, Mode, Region};
 use fallow_domain::resource::ResourceKey;
 use fallow_domain::situation::{self as domain, Situation};
-use fallow_domain::standing::{ModeChange, RegionState};
+use fallow_domain::standing::ModeChange;
 use fallow_ledger::Revision;
 use fallow_live::region::InForce;
 use jiff::Timestamp;
@@ -23,14 +25,14 @@ pub(crate) fn to_wire(
     revision: Revision,
     store_caveat: &str,
 ) -> v1::Situation {
-    to_wire_of(situation, &region.region, &region.state, collaborative, revision, store_caveat)
+    to_wire_of(situation, &region.region, &region.state.modes, collaborative, revision, store_caveat)
 }
 
-/// Writes a situation of a region that may be of the past.
+/// Writes a situation of a region that may be of the past; `switched` is what gold had said when it switched modes.
 pub(crate) fn to_wire_of(
     situation: &Situation,
     region: &Region,
-    state: &RegionState,
+    switched: &BTreeMap<CollaborativeId, ModeChange>,
     collaborative: &str,
     revision: Revision,
     store_caveat: &str,
@@ -40,7 +42,7 @@ pub(crate) fn to_wire_of(
         .collaboratives
         .iter()
         .filter(shown)
-        .map(|one| mode(&one.id, one.name.as_str(), one.mode, state.modes.get(&one.id)));
+        .map(|one| mode(&one.id, one.name.as_str(), one.mode, switched.get(&one.id)));
     let name = |trust: &TrustCode| region.trusts.get(trust).map(|trust| trust.name.to_string());
     v1::Situation {
         region: region.id.to_string(),

@@ -555,7 +555,11 @@ fn monitor(before: Option<&Kept>, after: &Kept, found: &mut Vec<What>) {
         (before, Kept::Alert(alert)) => {
             let was = before.and_then(|before| match before {
                 Kept::Alert(alert) => Some(alert.state),
-                Kept::Decision(_) | Kept::Action(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+                Kept::Decision(_)
+                | Kept::Action(_)
+                | Kept::SignOff(_)
+                | Kept::Rollup(_)
+                | Kept::Position(_) => None,
             });
             let is_news = was != Some(alert.state);
             // What only the digest tells is no event of its own.
@@ -566,7 +570,11 @@ fn monitor(before: Option<&Kept>, after: &Kept, found: &mut Vec<What>) {
         (before, Kept::Action(action)) => {
             let was = before.and_then(|before| match before {
                 Kept::Action(action) => Some(action),
-                Kept::Decision(_) | Kept::Alert(_) | Kept::SignOff(_) | Kept::Rollup(_) => None,
+                Kept::Decision(_)
+                | Kept::Alert(_)
+                | Kept::SignOff(_)
+                | Kept::Rollup(_)
+                | Kept::Position(_) => None,
             });
             if was != Some(action) {
                 found.push(What::Acted(action.clone()));
@@ -575,7 +583,7 @@ fn monitor(before: Option<&Kept>, after: &Kept, found: &mut Vec<What>) {
         (None, Kept::SignOff(SignOff { as_of, signatory, .. })) => {
             found.push(What::SignedOff { as_of: *as_of, signatory: signatory.to_string() });
         }
-        (Some(_), Kept::Decision(_) | Kept::SignOff(_)) | (_, Kept::Rollup(_)) => {}
+        (Some(_), Kept::Decision(_) | Kept::SignOff(_)) | (_, Kept::Rollup(_) | Kept::Position(_)) => {}
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::position::Position;
 use super::rules::Rule;
 use super::tally::Tally;
 use crate::action::Action;
@@ -37,6 +38,8 @@ pub enum Kept {
     SignOff(SignOff),
     /// The numbers of one moment, and what was counted up to it.
     Rollup(Rollup),
+    /// The region at the end of an hour, for a report of it.
+    Position(Box<Position>),
 }
 
 /// A decision of gold, as the incident record keeps it.

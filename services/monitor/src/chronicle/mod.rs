@@ -158,3 +158,29 @@ enum Lost {
 pub(crate) fn id_of(entry: &Entry) -> String {
     format!("{}-{}", entry.revision.0, entry.place)
 }
+
+#[cfg(test)]
+mod tests {
+    use fallow_domain::actor::Role;
+    use fallow_domain::monitor::happened::What;
+    use fallow_ledger::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn no_more_is_held_than_there_is_room_for_and_it_is_said_from_when_on_all_of_it_is() {
+        let chronicle = Chronicle::default();
+        let end = Cursor::new("history".into(), Revision::ABSENT);
+        chronicle.begin(log::Read { entries: VecDeque::new(), whole_from: None, end });
+        let at = |n: usize| Timestamp::from_second(i64::try_from(n).unwrap()).unwrap();
+        for n in 0..ENTRIES_MAX + 5 {
+            let what = What::SignedOff { as_of: at(n), signatory: String::new() };
+            let happened = Happened { at: at(n), by: Role::Gold, what };
+            let revision = Revision(n as u64 + 1);
+            chronicle.add(revision, vec![Entry { revision, place: 0, happened }]);
+        }
+        let (held, whole_from) = chronicle.all();
+        assert_eq!((held.len(), whole_from), (ENTRIES_MAX, Some(just_after(at(4)))));
+        assert_eq!(held[0].happened.at, at(5), "the oldest have gone");
+    }
+}

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_domain::monitor::kept::{Kept, Rollup};
+use fallow_domain::monitor::position::Position;
 use fallow_domain::monitor::tally::Tally;
-use fallow_ledger::Key;
-use fallow_ledger::record::{Record, alert_key, decision_key, rollup_key, sign_off_key};
+use fallow_ledger::record::{Record, alert_key, decision_key, position_key, rollup_key, sign_off_key};
 use fallow_ledger::transact::Step;
+use fallow_ledger::{Key, limits};
 use fallow_live::Live;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Unit, ZonedRound};
@@ -18,10 +19,13 @@ use super::by_monitor;
 use crate::chronicle::{Chronicle, Entry};
 use crate::kept::rollup_of;
 use crate::past::Moment;
+use crate::position;
 use crate::timeline::zone;
 
 /// How long hours are kept: what a chart of two weeks shows.
 const HOURS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long the region at ends of hours is kept: yesterday's report can be had all morning.
+const POSITIONS_KEPT: SignedDuration = SignedDuration::from_hours(30);
 /// How long days, decisions and signed reports are kept: a year and a month. The archive keeps them for ever.
 const DAYS_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// How long an alert is kept after its cause was over: what the record of its rule counts, and a day.
@@ -52,6 +56,7 @@ pub(super) async fn keep(
     chronicle: &Chronicle,
     moment: &Moment,
     began_at: Timestamp,
+    ended: Option<&Position>,
 ) -> Result<(), Failure> {
     // What it has not read yet would be missing in the counts for good; the next look is a minute away.
     if !chronicle.reached(moment.revision, CATCH_UP).await {
@@ -69,6 +74,16 @@ pub(super) async fn keep(
             (None, true) => Some(moment.situation()),
             (None, false) => None,
         };
+        // First, so that an hour that is there has its position, unless there was none to be had.
+        if !moment.shelf.has_position(at) && moment.at.duration_since(at) <= POSITIONS_KEPT {
+            let found = match then {
+                Some(then) => position::taken(then, at).await.map(|(_, position)| position),
+                None => ended.filter(|ended| ended.at == at).cloned(),
+            };
+            if let Some(found) = found {
+                write_position(live, moment.at, found).await?;
+            }
+        }
         if let Some(situation) = situation {
             let hour = Rollup::of_hour(&situation, at, counts.of_hour(at));
             write(live, moment.at, hour.clone()).await?;
@@ -99,15 +114,37 @@ async fn write(live: &Live, at: Timestamp, rollup: Rollup) -> Result<(), Failure
     .map(drop)
 }
 
+/// Writes the region at the end of an hour, unless another copy has.
+async fn write_position(live: &Live, at: Timestamp, position: Position) -> Result<(), Failure> {
+    let (key, hour) = (position_key(position.at), position.at);
+    let record = Record::Monitor(Box::new(Kept::Position(Box::new(position))));
+    let bytes = record.encode().len();
+    if bytes > limits::BODY_BYTES {
+        tracing::warn!(%hour, bytes, "the region is too large for the ends of its hours to be kept");
+        return Ok(());
+    }
+    live.mutate(&by_monitor("TakeDown", at), vec![key.clone()], |view| {
+        if view.get(&key).is_some() {
+            return Ok(Step::Answer(()));
+        }
+        Ok(Step::Write { writes: vec![(key.clone(), Some(record.clone()))], answer: () })
+    })
+    .await
+    .map(drop)
+}
+
 /// Returns the ends of hours that are not taken down yet, oldest first, from this copy's beginning on.
 fn ended_hours(moment: &Moment, began_at: Timestamp, counts: &Counts) -> Vec<Timestamp> {
     let kept: BTreeMap<Timestamp, &Rollup> = moment.shelf.hours().map(|hour| (hour.at, hour)).collect();
     let is_due = |at: &Timestamp| match kept.get(at) {
         None => true,
-        // Another copy may have taken an hour down that it could not count.
-        Some(hour) => hour.tally.is_none() && counts.of_hour(*at).is_some(),
+        // Another copy may have taken an hour down that it could not count, or not look at as it ended.
+        Some(hour) => {
+            (hour.tally.is_none() && counts.of_hour(*at).is_some())
+                || (moment.at.duration_since(*at) <= LATE && !moment.shelf.has_position(*at))
+        }
     };
-    let last = start_of(settled(moment), &TimeZone::UTC, Unit::Hour);
+    let last = hour_of(settled(moment));
     let back = |n: i64| last.saturating_sub(SignedDuration::from_hours(n)).unwrap_or(last);
     let ends = (0..AT_ONCE).map(|n| back(i64::try_from(n).unwrap_or(0)));
     let mut due: Vec<Timestamp> = ends.filter(|at| *at > began_at && is_due(at)).collect();
@@ -181,6 +218,11 @@ fn settled(moment: &Moment) -> Timestamp {
     moment.at.saturating_sub(SETTLES_IN).unwrap_or(moment.at)
 }
 
+/// Returns the start of the hour that a time is in, which is the end of the one before.
+pub(super) fn hour_of(at: Timestamp) -> Timestamp {
+    start_of(at, &TimeZone::UTC, Unit::Hour)
+}
+
 /// Returns the start of the hour or day that a time is in.
 fn start_of(at: Timestamp, zone: &TimeZone, unit: Unit) -> Timestamp {
     let zoned = at.to_zoned(zone.clone());
@@ -199,6 +241,8 @@ async fn prune(live: &Live, moment: &Moment) -> Result<(), Failure> {
     let rollups = shelf.hours().filter(|hour| old(hour.at, HOURS_KEPT));
     let rollups = rollups.chain(shelf.days().filter(|day| old(day.at, DAYS_KEPT)));
     let mut gone: Vec<Key> = rollups.map(|rollup| rollup_key(rollup.span, rollup.at)).collect();
+    let positions = shelf.positions().filter(|position| old(position.at, POSITIONS_KEPT));
+    gone.extend(positions.map(|position| position_key(position.at)));
     for (place, (alert, _)) in shelf.alerts.iter().enumerate() {
         let over = alert.cleared_at.is_some_and(|over| place >= ALERTS_MAX || old(over, ALERTS_KEPT));
         if over {
