@@ -61,12 +61,15 @@ impl PageKey {
         wrong.or(place.map(|(skip, of)| Page { size, skip, of }))
     }
 
-    /// Takes a page out of a list and returns it with the token of the next, empty on the last.
+    /// Takes a page out of a list and returns it with the token of the next, empty on the last. Nothing behind the first of
+    /// the next page is made: a list of a region's offers, written for the wire, is a hundred times its page.
     #[must_use]
-    pub fn cut<T>(&self, page: &Page, query: &str, list: Vec<T>) -> (Vec<T>, String) {
+    pub fn cut<T>(&self, page: &Page, query: &str, list: impl IntoIterator<Item = T>) -> (Vec<T>, String) {
+        let mut list = list.into_iter().skip(page.skip);
+        let found = list.by_ref().take(page.size).collect();
         let end = page.skip.saturating_add(page.size);
-        let next = if list.len() > end { self.token(end, page.of.as_ref(), query) } else { String::new() };
-        (list.into_iter().skip(page.skip).take(page.size).collect(), next)
+        let next = list.next().map(|_| self.token(end, page.of.as_ref(), query));
+        (found, next.unwrap_or_default())
     }
 
     /// Makes the token of the page that begins behind so many records, or behind another place that a list counts by; `of` is
@@ -121,6 +124,18 @@ mod tests {
             }
         }
         assert_eq!(seen, list);
+    }
+
+    #[test]
+    fn what_is_behind_a_page_is_not_made() {
+        let key = PageKey::new(b"secret");
+        let page = Page { size: 2, skip: 3, of: None };
+        let list = (0..).inspect(|n| assert!(*n <= 5, "only whether there is more is asked"));
+        let (found, next) = key.cut(&page, "q", list);
+        assert_eq!(found, [3, 4]);
+        assert_eq!(key.page(2, &next, "q").unwrap().skip, 5);
+        assert_eq!(key.cut(&page, "q", 0..5), (vec![3, 4], String::new()), "it is the last");
+        assert_eq!(key.cut(&page, "q", 0..2), (vec![], String::new()), "the list has become shorter");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) async fn list(
     let mut then = call.clone();
     then.at = asked.as_of.unwrap_or(call.at);
     let see = seeing(&then, filter);
-    let offers = records.iter().filter_map(|(_, seen)| see(&seen.record, seen.revision)).collect();
+    let offers = records.iter().filter_map(|(_, seen)| see(&seen.record, seen.revision));
     let (offers, next_page_token) = call.live.pages().cut(&page, &query, offers);
     Ok(v1::ListOffersResponse { offers, next_page_token, revision: number(revision) })
 }

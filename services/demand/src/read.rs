@@ -54,7 +54,7 @@ pub(crate) async fn list(
     });
     let ranked =
         seen.zip(1_i64..).map(|((need, standing), position)| (need, NeedStanding { position, ..standing }));
-    let (page, next_page_token) = call.live.pages().cut(&page, &query, ranked.collect());
+    let (page, next_page_token) = call.live.pages().cut(&page, &query, ranked);
     let (needs, standings) = page.into_iter().unzip();
     Ok(v1::ListNeedsResponse {
         needs,

@@ -75,7 +75,7 @@ pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::L
     let one = |(alert, revision): &(Alert, Revision)| Some((shown(&viewer, alert)?, *revision));
     let seen: Vec<(Alert, Revision)> = shelf.alerts.iter().filter_map(one).collect();
     let raised = alarm::spent(seen.iter().map(|(alert, _)| alert), call.at);
-    let found = seen.into_iter().filter(|(alert, _)| filter.fits(alert)).collect();
+    let found = seen.into_iter().filter(|(alert, _)| filter.fits(alert));
     let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
     Ok(v1::ListAlertsResponse {
         alerts: found.into_iter().map(|(alert, revision)| to_wire(&alert, revision)).collect(),
