@@ -47,7 +47,9 @@ impl Cause {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         // Text keys and plain values only, which is all that JSON asks for.
-        serde_json::to_vec(self).map(Bytes::from).unwrap_or_default()
+        let cause = serde_json::to_vec(self).unwrap_or_default();
+        // Without the room that was left for more: it is kept with its change.
+        Bytes::from(cause.into_boxed_slice())
     }
 
     /// Reads a cause; `None` when it was not written as one.

@@ -15,12 +15,16 @@ use crate::key::Key;
 use crate::limits;
 use crate::trouble::Trouble;
 
-/// How many changes are kept unless said otherwise: a busy winter day at 60 times its speed, some 100 MB.
+/// How many changes are kept unless said otherwise: several busy winter days.
 const CHANGES_KEPT: usize = 100_000;
+/// How many bytes they say together at most, unless said otherwise: it is this that bounds what a process weighs which keeps
+/// its ledger itself and runs for days. Live records and the outcomes of requests come on top.
+const BYTES_KEPT: usize = 64 * 1024 * 1024;
 
 /// A ledger in the memory of one process, with the same answers as the one over Redis.
 pub struct MemoryLedger {
     changes_kept: usize,
+    bytes_kept: usize,
     requests_per_scope: usize,
     state: Mutex<State>,
     /// Tells waiting calls of `changes` the last revision.
@@ -33,10 +37,35 @@ struct State {
     revision: Revision,
     live: BTreeMap<Key, Versioned>,
     /// The last changes, dense; the first is the one after `forgotten`.
-    log: VecDeque<Change>,
+    log: VecDeque<Logged>,
+    /// What is in it, in bytes.
+    log_bytes: usize,
     forgotten: Revision,
     archived: Option<Archived>,
     requests: Requests,
+}
+
+/// A change as the log keeps it: without the room that a map leaves for more, which is most of a small one.
+#[derive(Clone)]
+struct Logged {
+    revision: Revision,
+    /// In order of key.
+    writes: Box<[(Key, Option<Bytes>)]>,
+    cause: Bytes,
+}
+
+impl Logged {
+    fn bytes(&self) -> usize {
+        let of_write = |(key, body): &(Key, Option<Bytes>)| {
+            size_of::<(Key, Option<Bytes>)>() + key.id.len() + body.as_ref().map_or(0, Bytes::len)
+        };
+        size_of::<Self>() + self.cause.len() + self.writes.iter().map(of_write).sum::<usize>()
+    }
+
+    fn told(&self) -> Change {
+        let writes = self.writes.iter().cloned().collect();
+        Change { revision: self.revision, writes, cause: self.cause.clone() }
+    }
 }
 
 /// The outcomes of requests, and the order in which they are forgotten.
@@ -59,6 +88,7 @@ impl MemoryLedger {
     pub fn new() -> MemoryLedger {
         MemoryLedger {
             changes_kept: CHANGES_KEPT,
+            bytes_kept: BYTES_KEPT,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
             state: Mutex::new(State { history: fresh_history(), ..State::default() }),
             head: watch::Sender::new(Revision::ABSENT),
@@ -68,6 +98,12 @@ impl MemoryLedger {
     /// Keeps only the last `changes` changes; a cursor from before them is gone.
     pub fn keeping_changes(mut self, changes: usize) -> MemoryLedger {
         self.changes_kept = changes;
+        self
+    }
+
+    /// Keeps only the last changes that say `bytes` together, be they as few as none.
+    pub fn keeping_bytes(mut self, bytes: usize) -> MemoryLedger {
+        self.bytes_kept = bytes;
         self
     }
 
@@ -85,12 +121,14 @@ impl MemoryLedger {
             revision: now.revision,
             live: now.live.clone(),
             log: now.log.clone(),
+            log_bytes: now.log_bytes,
             forgotten: now.forgotten,
             archived: now.archived.clone(),
             requests: Requests::default(),
         };
         MemoryLedger {
             changes_kept: self.changes_kept,
+            bytes_kept: self.bytes_kept,
             requests_per_scope: self.requests_per_scope,
             head: watch::Sender::new(state.revision),
             state: Mutex::new(state),
@@ -115,7 +153,7 @@ impl MemoryLedger {
             return Err(Trouble::CursorGone);
         }
         let known = state.log.partition_point(|change| change.revision <= after);
-        let changes: Vec<Change> = state.log.iter().skip(known).take(limit).cloned().collect();
+        let changes: Vec<Change> = state.log.iter().skip(known).take(limit).map(Logged::told).collect();
         let cursor = changes.last().map_or_else(|| cursor.clone(), |last| cursor.at(last.revision));
         Ok(Changes { changes, cursor })
     }
@@ -177,9 +215,7 @@ impl Ledger for MemoryLedger {
             return Ok(Outcome::Conflict { keys });
         }
         let revision = state.apply(commit);
-        let surplus = state.log.len().saturating_sub(self.changes_kept);
-        let through = Revision(state.forgotten.0 + surplus as u64);
-        state.forget(through);
+        state.bound_log(self.changes_kept, self.bytes_kept);
         self.head.send_replace(revision);
         Ok(Outcome::Committed { revision })
     }
@@ -273,7 +309,8 @@ impl State {
     fn apply(&mut self, commit: Commit) -> Revision {
         self.revision = self.revision.next();
         let revision = self.revision;
-        for (key, body) in &commit.writes {
+        let writes: Box<[_]> = commit.writes.into_iter().collect();
+        for (key, body) in &writes {
             match body {
                 Some(body) => {
                     let record = Versioned { key: key.clone(), revision, body: body.clone() };
@@ -287,16 +324,26 @@ impl State {
         if let Some(request) = commit.request {
             self.requests.remember(request, commit.at.as_millisecond(), revision, commit.answer);
         }
-        self.log.push_back(Change { revision, writes: commit.writes, cause: commit.cause });
+        let logged = Logged { revision, writes, cause: commit.cause };
+        self.log_bytes += logged.bytes();
+        self.log.push_back(logged);
         revision
     }
 
     fn forget(&mut self, through: Revision) {
         let through = through.min(self.revision);
         while self.log.front().is_some_and(|change| change.revision <= through) {
-            self.log.pop_front();
+            self.log_bytes -= self.log.pop_front().map_or(0, |change| change.bytes());
         }
         self.forgotten = self.forgotten.max(through);
+    }
+
+    /// Forgets the oldest changes while there are more of them, or they say more, than is kept.
+    fn bound_log(&mut self, changes: usize, bytes: usize) {
+        while self.log.len() > changes || self.log_bytes > bytes {
+            let Some(oldest) = self.log.front().map(|change| change.revision) else { return };
+            self.forget(oldest);
+        }
     }
 }
 
@@ -349,4 +396,44 @@ fn fresh_history() -> Arc<str> {
 
 fn millis(duration: jiff::SignedDuration) -> i64 {
     duration.as_secs() * 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::key::RecordKind;
+
+    async fn write(ledger: &MemoryLedger, id: u64, bytes: usize) {
+        let key = Key::new(RecordKind::Offer, format!("{id}"));
+        let commit = Commit::new(Timestamp::UNIX_EPOCH).writing(key, vec![b'x'; bytes]);
+        ledger.commit(commit).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_log_is_bounded_by_what_it_says_and_not_only_by_how_many_changes() {
+        let ledger = MemoryLedger::new().keeping_bytes(10_000);
+        for n in 0..1_000 {
+            write(&ledger, n % 7, 900).await;
+            let state = ledger.state();
+            assert!(state.log_bytes <= 10_000 && state.log.len() <= 11, "{} changes", state.log.len());
+            assert_eq!(state.log_bytes, state.log.iter().map(Logged::bytes).sum::<usize>());
+        }
+        // What is kept goes on from where it says, and everything live is there whatever became of its change.
+        let (live, head) = ledger.snapshot().await.unwrap();
+        assert_eq!((live.len(), head.revision()), (7, Revision(1_000)));
+        let kept = ledger.state().log.len() as u64;
+        let oldest = head.at(Revision(1_000 - kept));
+        assert_eq!(ledger.changes(&oldest, 100, Duration::ZERO).await.unwrap().changes.len() as u64, kept);
+        let gone = ledger.changes(&head.at(Revision(999 - kept)), 100, Duration::ZERO).await;
+        assert_eq!(gone, Err(Trouble::CursorGone));
+        // One that alone is more than may be kept is committed, and not kept.
+        write(&ledger, 8, 20_000).await;
+        let (live, head) = ledger.snapshot().await.unwrap();
+        assert_eq!((live.len(), ledger.state().log.len()), (8, 0));
+        assert_eq!(ledger.changes(&head, 1, Duration::ZERO).await.unwrap().changes, []);
+        write(&ledger, 9, 900).await;
+        assert_eq!(ledger.changes(&head, 1, Duration::ZERO).await.unwrap().changes.len(), 1);
+    }
 }
