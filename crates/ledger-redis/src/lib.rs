@@ -34,8 +34,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fallow_ledger::{
-    Change, Changes, Commit, Cursor, Key, Ledger, Outcome, Revision, Trouble, Versioned, check_read, limits,
+    Change, Changes, Commit, Cursor, Key, Ledger, Outcome, Part, Revision, Trouble, Versioned, check_read,
+    limits,
 };
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub use access::Access;
@@ -284,11 +286,17 @@ impl Ledger for RedisLedger {
     }
 
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+        let (tell, told) = mpsc::channel(1);
+        let (cursor, records) = tokio::join!(self.snapshot_in_parts(tell), snapshot::collected(told));
+        Ok((records, cursor?))
+    }
+
+    async fn snapshot_in_parts(&self, told: mpsc::Sender<Part>) -> Result<Cursor, Trouble> {
         self.opened().await?;
         let begun = self.store.presence.begin_drawing();
-        let (records, cursor) = self.taken().await?;
+        let cursor = self.tell_snapshot(&told).await?;
         self.store.presence.drawn(cursor.history(), begun);
-        Ok((records, cursor))
+        Ok(cursor)
     }
 
     async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use fallow_ledger::{Change, Cursor, Key, Trouble, Versioned, limits};
+use fallow_ledger::{Change, Cursor, Key, Part, Trouble, Versioned, limits};
+use tokio::sync::mpsc;
 
 use crate::store::Head;
 use crate::{RedisLedger, decode};
@@ -17,6 +18,9 @@ const AT_ONCE: u64 = 2_000;
 const PART: usize = 1_000;
 /// How often a scan is begun anew whose log was trimmed meanwhile, or whose server changed.
 const ATTEMPTS: usize = 3;
+
+/// What a call of a scan gives: where the next one goes on, 0 after the last, and names with what is stored under them.
+type Page = (u64, Vec<(Vec<u8>, Vec<u8>)>);
 
 /// How the ledger is found before a scan.
 struct Start {
@@ -37,20 +41,22 @@ struct Line {
 }
 
 impl RedisLedger {
-    /// Takes a snapshot, in parts when it is large.
-    pub(crate) async fn taken(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+    /// Takes a snapshot, in parts when it is large, and tells them.
+    pub(crate) async fn tell_snapshot(&self, told: &mpsc::Sender<Part>) -> Result<Cursor, Trouble> {
         for _ in 0..ATTEMPTS {
             let Some(start) = self.start().await? else { break };
             if start.records <= AT_ONCE {
                 break;
             }
-            let scanned = self.scan().await?;
-            match self.of_one_revision(scanned, start).await {
+            tell(told, Part::Anew).await;
+            self.scan(told).await?;
+            match self.of_one_revision(told, start).await {
                 Err(Trouble::CursorGone) => {}
                 taken => return taken,
             }
         }
-        self.at_once().await
+        tell(told, Part::Anew).await;
+        self.at_once(told).await
     }
 
     /// Where the log is, on which server, and how many records are live; `None` when the region has no history.
@@ -68,30 +74,26 @@ impl RedisLedger {
         Ok(found.map(|(history, head)| Start { cursor: Cursor::new(history, head), line, records }))
     }
 
-    async fn scan(&self) -> Result<HashMap<Key, Versioned>, Trouble> {
-        let (mut place, mut scanned) = (0_u64, HashMap::new());
-        loop {
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("HSCAN").arg(&self.store.keys.live).arg(place).arg("COUNT").arg(PART);
-            type Part = (u64, Vec<(Vec<u8>, Vec<u8>)>);
-            let (part,): (Part,) = self.store.query("take a snapshot", &pipeline).await?;
-            for (name, stored) in part.1 {
-                let record = decode::live(decode::key(&name)?, stored)?;
-                scanned.insert(record.key.clone(), record);
-            }
-            place = part.0;
-            if place == 0 {
-                return Ok(scanned);
-            }
+    async fn scan(&self, told: &mpsc::Sender<Part>) -> Result<(), Trouble> {
+        let mut page = self.page(0).await?;
+        while page.0 != 0 {
+            // The server looks for the next page while this one is taken in.
+            let (next, taken) = tokio::join!(self.page(page.0), tell_stored(told, page.1));
+            taken?;
+            page = next?;
         }
+        tell_stored(told, page.1).await
+    }
+
+    async fn page(&self, place: u64) -> Result<Page, Trouble> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HSCAN").arg(&self.store.keys.live).arg(place).arg("COUNT").arg(PART);
+        let (page,): (Page,) = self.store.query("take a snapshot", &pipeline).await?;
+        Ok(page)
     }
 
     /// Applies what was committed since the scan was begun, to the head as it is after the scan.
-    async fn of_one_revision(
-        &self,
-        mut scanned: HashMap<Key, Versioned>,
-        start: Start,
-    ) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+    async fn of_one_revision(&self, told: &mpsc::Sender<Part>, start: Start) -> Result<Cursor, Trouble> {
         // What was scanned is of no later revision than this.
         let end = self.start().await?.ok_or(Trouble::CursorGone)?.cursor;
         let mut cursor = start.cursor;
@@ -99,7 +101,7 @@ impl RedisLedger {
             let page = self.changes_now(&cursor, limits::CHANGES_PAGE).await?;
             cursor = page.cursor;
             for change in page.changes {
-                apply(&mut scanned, change);
+                tell_change(told, change).await;
             }
         }
         // Some of it may be of a server that another has taken the place of, which need not have it.
@@ -108,41 +110,66 @@ impl RedisLedger {
         if last.cursor.history() != cursor.history() || (Line { losses, ..last.line }) != start.line {
             return Err(Trouble::CursorGone);
         }
-        let mut records: Vec<Versioned> = scanned.into_values().collect();
-        records.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        Ok((records, cursor))
+        Ok(cursor)
     }
 
     /// Takes a snapshot in one call.
-    async fn at_once(&self) -> Result<(Vec<Versioned>, Cursor), Trouble> {
+    async fn at_once(&self, told: &mpsc::Sender<Part>) -> Result<Cursor, Trouble> {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         pipeline.add_command(self.store.head_call());
         pipeline.cmd("HGETALL").arg(&self.store.keys.live);
-        type Answer = (Head, HashMap<Vec<u8>, Vec<u8>>);
+        type Answer = (Head, Vec<(Vec<u8>, Vec<u8>)>);
         let (head, live): Answer = self.store.query("take a snapshot", &pipeline).await?;
         let (history, head) = match self.store.saw(head)? {
             Some(found) => found,
             // Wiped since: what is there now, nothing, is the beginning of another history.
             None => self.store.open().await?,
         };
-        let records = live.into_iter().map(|(name, stored)| decode::live(decode::key(&name)?, stored));
-        let mut records = records.collect::<Result<Vec<Versioned>, Trouble>>()?;
-        records.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        Ok((records, Cursor::new(history, head)))
+        tell_stored(told, live).await?;
+        Ok(Cursor::new(history, head))
     }
 }
 
-fn apply(records: &mut HashMap<Key, Versioned>, change: Change) {
+async fn tell(told: &mpsc::Sender<Part>, part: Part) {
+    // Who no longer listens needs nothing.
+    let _ = told.send(part).await;
+}
+
+async fn tell_stored(told: &mpsc::Sender<Part>, stored: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Trouble> {
+    let records = stored.into_iter().map(|(name, stored)| decode::live(decode::key(&name)?, stored));
+    tell(told, Part::Live(records.collect::<Result<_, Trouble>>()?)).await;
+    Ok(())
+}
+
+async fn tell_change(told: &mpsc::Sender<Part>, change: Change) {
+    let (mut live, mut gone) = (Vec::new(), Vec::new());
     for (key, body) in change.writes {
         match body {
-            Some(body) => {
-                let record = Versioned { key: key.clone(), revision: change.revision, body };
-                records.insert(key, record);
-            }
-            None => drop(records.remove(&key)),
+            Some(body) => live.push(Versioned { key, revision: change.revision, body }),
+            None => gone.push(key),
         }
     }
+    // A change writes each record once, so that it is the same which are told first.
+    tell(told, Part::Live(live)).await;
+    if !gone.is_empty() {
+        tell(told, Part::Gone(gone)).await;
+    }
+}
+
+/// Makes one list of all parts, in order of key.
+pub(crate) async fn collected(mut told: mpsc::Receiver<Part>) -> Vec<Versioned> {
+    let mut records: HashMap<Key, Versioned> = HashMap::new();
+    while let Some(part) = told.recv().await {
+        match part {
+            Part::Anew => records.clear(),
+            Part::Live(live) => records.extend(live.into_iter().map(|record| (record.key.clone(), record))),
+            Part::Gone(keys) => keys.iter().for_each(|key| drop(records.remove(key))),
+        }
+    }
+    let mut records: Vec<Versioned> = records.into_values().collect();
+    records.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    records
 }
 
 #[cfg(test)]
@@ -170,23 +197,32 @@ mod tests {
         let other = server.start_replica(&[]).await;
         other.caught_up().await;
         let start = ledger.start().await.unwrap().unwrap();
-        let whole = ledger.of_one_revision(ledger.scan().await.unwrap(), start).await.unwrap();
-        assert_eq!(whole, ledger.at_once().await.unwrap());
+        let (told, scanned) = mpsc::channel(64);
+        ledger.scan(&told).await.unwrap();
+        let cursor = ledger.of_one_revision(&told, start).await.unwrap();
+        drop(told);
+        let whole = (collected(scanned).await, cursor);
+        let (told, taken) = mpsc::channel(64);
+        let cursor = ledger.at_once(&told).await.unwrap();
+        drop(told);
+        assert_eq!(whole, (collected(taken).await, cursor));
 
         // What is written after the other took over is lost, but not before a part of a scan has told of it.
         let start = ledger.start().await.unwrap().unwrap();
         other.command(&["REPLICAOF", "NO", "ONE"]).await;
         ledger.commit(writing(7..8, "lost")).await.unwrap();
-        let scanned = ledger.scan().await.unwrap();
-        assert!(scanned.values().any(|record| record.body == "lost"));
+        let (told, scanned) = mpsc::channel(64);
+        ledger.scan(&told).await.unwrap();
         server.command(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]).await;
         other.has_replicas(1).await;
         server.caught_up().await;
         server.command(&["REPLICAOF", "NO", "ONE"]).await;
 
-        let taken = ledger.of_one_revision(scanned, start).await;
+        let taken = ledger.of_one_revision(&told, start).await;
         assert!(matches!(taken, Err(Trouble::CursorGone)), "of one revision, with what was lost");
-        assert_eq!(ledger.taken().await.unwrap(), whole);
+        drop(told);
+        assert!(collected(scanned).await.iter().any(|record| record.body == "lost"), "it was told of");
+        assert_eq!(ledger.snapshot().await.unwrap(), whole);
     }
 
     #[tokio::test]
@@ -197,8 +233,9 @@ mod tests {
         ledger.commit(writing(0..10, "kept")).await.unwrap();
         let start = ledger.start().await.unwrap().unwrap();
         server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
-        let scanned = ledger.scan().await.unwrap();
-        let taken = ledger.of_one_revision(scanned, start).await;
+        let (told, _scanned) = mpsc::channel(64);
+        ledger.scan(&told).await.unwrap();
+        let taken = ledger.of_one_revision(&told, start).await;
         assert!(matches!(taken, Err(Trouble::CursorGone)), "some may be of another server");
     }
 }

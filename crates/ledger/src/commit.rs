@@ -23,6 +23,17 @@ pub struct Versioned {
     pub body: Bytes,
 }
 
+/// A part of a snapshot that is told part by part, see [`crate::Ledger::snapshot_in_parts`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The snapshot is begun anew: nothing that was told before counts.
+    Anew,
+    /// Live records, in no order. Each takes the place of what was told under its key before.
+    Live(Vec<Versioned>),
+    /// Records that are no longer live, whatever was told of them before.
+    Gone(Vec<Key>),
+}
+
 /// The SHA-256 of the body of a request, by which a repeated request is told from another under the same id.
 pub type Digest = [u8; 32];
 

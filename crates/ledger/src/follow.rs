@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::Ledger;
 use crate::cursor::Cursor;
-use crate::picture::Picture;
+use crate::picture::{Picture, Sketch};
 use crate::planted;
 use crate::trouble::Trouble;
 
@@ -13,6 +15,8 @@ use crate::trouble::Trouble;
 const WAIT: Duration = Duration::from_secs(1);
 /// Changes asked for at once.
 const PAGE: usize = 512;
+/// Parts of a snapshot that wait to be read: enough that nobody waits for long, few enough to weigh little.
+const PARTS_WAITING: usize = 4;
 /// How long the follower waits after trouble, at first and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -22,16 +26,35 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 pub async fn follow(ledger: Arc<dyn Ledger>, picture: Arc<Picture>) {
     let mut outage = Outage::default();
     loop {
-        match ledger.snapshot().await {
-            Ok((records, cursor)) => {
+        match sketch(&*ledger).await {
+            Ok((sketch, cursor)) => {
                 picture.heard();
                 outage.over();
-                tracing::info!(revision = cursor.revision().0, records = records.len(), "picture drawn");
-                picture.redraw(records, &cursor);
+                tracing::info!(revision = cursor.revision().0, records = sketch.len(), "picture drawn");
+                picture.redraw(sketch, &cursor);
                 keep_up(&*ledger, &picture, cursor, &mut outage).await;
             }
             Err(trouble) => outage.wait(&trouble).await,
         }
+    }
+}
+
+/// Takes a snapshot. What has come of it is read while the rest is still on its way: on a start with a hundred thousand live
+/// records, either takes a while, and nobody is served before both are done.
+async fn sketch(ledger: &dyn Ledger) -> Result<(Sketch, Cursor), Trouble> {
+    let (tell, mut told) = mpsc::channel(PARTS_WAITING);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut sketch = Sketch::default();
+        while let Some(part) = told.blocking_recv() {
+            sketch.take(part);
+        }
+        sketch
+    });
+    // It ends when the last part is told, and also when there is trouble.
+    let cursor = ledger.snapshot_in_parts(tell).await?;
+    match reading.await {
+        Ok(sketch) => Ok((sketch, cursor)),
+        Err(error) => Err(Trouble::Unavailable { detail: format!("read a snapshot: {error}") }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ledger: live records that change by commits with version checks, and the log of those commits.
 //!
-//! Four verbs are all there is. `read` and `snapshot` tell what is live; `changes` tells what happened since;
+//! Four verbs are all there is. `read` and `snapshot`, whole or in parts, tell what is live; `changes` tells what happened since;
 //! `commit` writes several records at once, or nothing if any record that the decision rested on has changed.
 //! The ledger knows no business rule: a rule is "in the same atomic step" because the decision is bound to the
 //! exact version of everything it read.
@@ -28,7 +28,9 @@ pub mod watch;
 
 use std::time::Duration;
 
-pub use commit::{Change, Changes, Commit, Digest, Outcome, RequestKey, Versioned, Writes, check_read};
+use tokio::sync::mpsc;
+
+pub use commit::{Change, Changes, Commit, Digest, Outcome, Part, RequestKey, Versioned, Writes, check_read};
 pub use cursor::{Cursor, NotACursor, Revision};
 pub use keeper::{Archived, Attested, Keeper, KeeperError, Reach, Seen};
 pub use key::{Key, NotAKey, RecordKind};
@@ -56,6 +58,20 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
     async fn snapshot(&self) -> Result<(Vec<Versioned>, Cursor), Trouble>;
+
+    /// Tells the same part by part, in no order, and gives the cursor: for who makes something of each record, so that the
+    /// bodies of a whole region never lie in memory at once, and are read while the next are on their way.
+    ///
+    /// All parts together are the snapshot. Some of them are of no one revision, and when it fails neither are all.
+    ///
+    /// # Errors
+    /// As [`Ledger::snapshot`].
+    async fn snapshot_in_parts(&self, told: mpsc::Sender<Part>) -> Result<Cursor, Trouble> {
+        let (records, cursor) = self.snapshot().await?;
+        // Who no longer listens needs nothing.
+        let _ = told.send(Part::Live(records)).await;
+        Ok(cursor)
+    }
 
     /// Gives the changes after the cursor, oldest first, at most `limit`, waiting up to `wait` for the first.
     ///

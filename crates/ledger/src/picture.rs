@@ -5,6 +5,7 @@
 //! which nobody waits.
 
 mod copied;
+mod sketch;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,13 +18,14 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use crate::cause::Cause;
-use crate::commit::{Change, Versioned};
+use crate::commit::Change;
 use crate::cursor::{Cursor, Revision};
 use crate::key::{Key, RecordKind};
 use crate::planted;
-use crate::record::{Record, Unreadable, need_key, offer_key, proposal_key};
+use crate::record::{Record, Unreadable, need_key, offer_key, proposal_key, shared_key};
 
 pub use copied::Of;
+pub(crate) use sketch::{Sketch, Sketched};
 
 /// Changes kept for watchers that come back with a cursor.
 pub const RECENT_CHANGES: usize = 8_192;
@@ -223,20 +225,21 @@ impl Picture {
         all
     }
 
-    /// Draws the picture afresh from a snapshot. Watchers are told that their cursors are gone.
+    /// Draws the picture afresh from the records of a snapshot. Watchers are told that their cursors are gone.
     ///
     /// A record that was there and still is can be read throughout.
-    pub(crate) fn redraw(&self, snapshot: Vec<Versioned>, cursor: &Cursor) {
+    pub(crate) fn redraw(&self, sketch: Sketch, cursor: &Cursor) {
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let is_first = gate.is_none();
         self.drawn.fetch_add(1, Ordering::Release);
-        let live: HashSet<Key> = snapshot.iter().map(|record| record.key.clone()).collect();
-        for Versioned { key, revision, body } in snapshot {
-            let record = read(&key, &body);
-            self.put(&key, revision, Some(record));
+        let mut known = HashSet::new();
+        for Sketched { key, revision, record } in sketch.last(&mut known) {
+            self.put(&key, revision, record);
         }
-        for gone in self.keys().into_iter().filter(|key| !live.contains(key)) {
-            self.put(&gone, cursor.revision(), None);
+        if !is_first {
+            for gone in self.keys().into_iter().filter(|key| !known.contains(key)) {
+                self.put(&gone, cursor.revision(), None);
+            }
         }
         self.recent().clear();
         *gate = Some(cursor.clone());
@@ -289,9 +292,9 @@ impl Picture {
         let writes: Vec<_> = change
             .writes
             .into_iter()
-            .map(|(key, body)| {
-                let record = body.map(|body| read(&key, &body));
-                (key, record)
+            .map(|(key, body)| match body.map(|body| read(&key, &body)) {
+                Some(Ok(record)) => (shared_key(key, &record), Some(Ok(record))),
+                record => (key, record),
             })
             .collect();
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
@@ -473,6 +476,20 @@ fn woken_after(writes: impl Iterator<Item = usize>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_changes_are_kept_than_there_is_room_for() {
+        let picture = Picture::default();
+        let start = Cursor::new("history".into(), Revision::ABSENT);
+        picture.redraw(Sketch::default(), &start);
+        let all = RECENT_CHANGES as u64 + 10;
+        let change = |n| Change { revision: Revision(n), writes: [].into(), cause: Bytes::new() };
+        picture.apply((1..=all).map(change).collect()).unwrap();
+        assert_eq!(picture.recent().len(), RECENT_CHANGES);
+        let still = picture.still();
+        assert_eq!(still.since(&start.at(Revision(10))).map(|kept| kept.len()), Some(RECENT_CHANGES));
+        assert!(still.since(&start.at(Revision(9))).is_none(), "that one is gone");
+    }
 
     #[test]
     fn who_waits_is_woken_after_some_changes_or_some_records_whichever_is_first() {

@@ -87,6 +87,7 @@ macro_rules! with_checks {
             no_commit_is_seen_in_part
             more_keys_than_reads_are_refused
             a_snapshot_gives_everything_live_in_key_order
+            all_parts_together_are_the_snapshot
             changes_go_on_from_a_snapshot_without_gap_or_repeat
             bytes_come_back_as_written
             changes_come_oldest_first

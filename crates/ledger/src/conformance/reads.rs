@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::{Fault, Maker, Verdict, committed, draft, key, one, same};
 use crate::limits::{self, Limit};
-use crate::{Key, Ledger, RecordKind, Revision, Trouble, Versioned};
+use crate::{Key, Ledger, Part, RecordKind, Revision, Trouble, Versioned};
 
 /// An absent record is `None`.
 pub async fn an_absent_record_is_none(maker: &dyn Maker) -> Verdict {
@@ -106,6 +107,45 @@ pub async fn a_snapshot_gives_everything_live_in_key_order(maker: &dyn Maker) ->
     same!(live, vec![record(key("b"), 2, "2"), record(need, 1, "1")], "the snapshot");
     same!(cursor.revision(), Revision(2), "the revision of the snapshot");
     Ok(())
+}
+
+/// All parts together are the snapshot.
+pub async fn all_parts_together_are_the_snapshot(maker: &dyn Maker) -> Verdict {
+    /// More than any ledger tells in one part.
+    const RECORDS: u64 = 5_000;
+    let ledger = maker.fresh().await;
+    same!(parts(&*ledger).await?.0, BTreeMap::new(), "the parts of an empty ledger");
+    for first in (0..RECORDS).step_by(1_000) {
+        let some = (first..first + 1_000).map(|n| key(&n.to_string()));
+        let draft = some.fold(draft(), |draft, key| draft.writing(key, "body"));
+        committed(&*ledger, draft).await?;
+    }
+    committed(&*ledger, draft().writing(key("7"), "changed").deleting(key("8"))).await?;
+    let (told, cursor) = parts(&*ledger).await?;
+    let (live, end) = ledger.snapshot().await?;
+    same!(cursor, end, "the cursor of the parts");
+    same!(told.len(), live.len(), "records told in parts");
+    // Not printed: there are thousands.
+    same!(told == by_key(live), true, "the parts together are the snapshot");
+    Ok(())
+}
+
+/// Takes a snapshot in parts, and puts them together.
+async fn parts(ledger: &dyn Ledger) -> Result<(BTreeMap<Key, (Revision, Bytes)>, crate::Cursor), Trouble> {
+    let (tell, mut told) = mpsc::channel(1);
+    let together = async {
+        let mut live = BTreeMap::new();
+        while let Some(part) = told.recv().await {
+            match part {
+                Part::Anew => live.clear(),
+                Part::Live(records) => live.extend(by_key(records)),
+                Part::Gone(keys) => live.retain(|key, _| !keys.contains(key)),
+            }
+        }
+        live
+    };
+    let (cursor, live) = tokio::join!(ledger.snapshot_in_parts(tell), together);
+    Ok((live, cursor?))
 }
 
 /// From the cursor of a snapshot, `changes` goes on without gap or repeat, whatever is written meanwhile.

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fallow_ledger::{Changes, Commit, Cursor, Key, Ledger, Outcome, Revision, Trouble, Versioned};
+use fallow_ledger::{Changes, Commit, Cursor, Key, Ledger, Outcome, Part, Revision, Trouble, Versioned};
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 /// One thing done wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub(crate) enum Bug {
     AheadTaken,
     SnapshotTornFromCursor,
     SnapshotUnordered,
+    PartLost,
     DeleteIgnored,
     ReadsShuffled,
     CauseLost,
@@ -46,7 +48,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// Every bug, with the check that must find it.
-    pub(crate) const ALL: [(Bug, &'static str); 29] = [
+    pub(crate) const ALL: [(Bug, &'static str); 30] = [
         (Bug::VersionNotCompared, "of_32_racers_on_one_record_one_wins"),
         (Bug::OnlyFirstVersionCompared, "nothing_is_written_if_any_record_has_changed"),
         (Bug::AbsenceNotCompared, "an_expected_absence_is_compared"),
@@ -73,6 +75,7 @@ impl Bug {
         (Bug::AheadTaken, "a_cursor_ahead_of_the_ledger_is_gone"),
         (Bug::SnapshotTornFromCursor, "changes_go_on_from_a_snapshot_without_gap_or_repeat"),
         (Bug::SnapshotUnordered, "a_snapshot_gives_everything_live_in_key_order"),
+        (Bug::PartLost, "all_parts_together_are_the_snapshot"),
         (Bug::DeleteIgnored, "a_deleted_record_is_absent"),
         (Bug::ReadsShuffled, "answers_are_in_the_order_of_keys"),
         (Bug::CauseLost, "bytes_come_back_as_written"),
@@ -87,6 +90,7 @@ impl Bug {
                 | Bug::NeverWoken
                 | Bug::AlwaysWaits
                 | Bug::SnapshotTornFromCursor
+                | Bug::PartLost
         )
     }
 }
@@ -160,6 +164,16 @@ impl Ledger for Faulty {
             live.reverse();
         }
         Ok((live, cursor))
+    }
+
+    async fn snapshot_in_parts(&self, told: mpsc::Sender<Part>) -> Result<Cursor, Trouble> {
+        if self.bug != Bug::PartLost {
+            return self.inner.snapshot_in_parts(told).await;
+        }
+        let (mut live, cursor) = self.inner.snapshot().await?;
+        live.truncate(1_000);
+        let _ = told.send(Part::Live(live)).await;
+        Ok(cursor)
     }
 
     async fn changes(&self, cursor: &Cursor, limit: usize, wait: Duration) -> Result<Changes, Trouble> {
