@@ -337,10 +337,8 @@ impl Engine {
                     self.follower = Some(follower);
                     return self.again(lease).await;
                 }
-                // What overtook it is looked at before anything else is placed.
-                Carried::Overtaken => break,
-                Carried::Skipped if is_all => break,
-                Carried::Skipped => {}
+                Carried::Overtaken | Carried::Skipped if is_all => break,
+                Carried::Overtaken | Carried::Skipped => {}
                 Carried::LeaseLost => return Ok(Round::LeaseLost),
             }
         }
