@@ -1,8 +1,8 @@
 //! What may happen to a plan: needs, units, stores and figures that come, go and change. Each event leaves the best plan.
 
-use super::{Arc, Demand, Optimum, Store, position, worth};
+use super::{Demand, Optimum, Store, position, worth};
 use crate::matching::network::state::{Asking, Shelf};
-use crate::matching::network::{Fairness, NONE};
+use crate::matching::network::{Arc, Fairness, NONE};
 
 impl Optimum {
     /// Lets a need come in and returns its number. Arcs must name stores that exist and hold no others, none twice.
@@ -63,7 +63,7 @@ impl Optimum {
         let worth = worth(class);
         self.state.needs[need as usize].worth = worth;
         self.state.note(need);
-        if self.cheapest(need).is_some_and(|cheapest| cheapest > worth) {
+        if self.state.cheapest(need).is_some_and(|cheapest| cheapest > worth) {
             let freed = self.let_go(need, i64::MAX);
             self.refill_all(freed);
         }
@@ -169,7 +169,7 @@ impl Optimum {
                 continue;
             }
             let worth = self.state.needs[need as usize].worth;
-            let most = self.cheapest(need).map_or(worth, |cheapest| cheapest.min(worth));
+            let most = self.state.cheapest(need).map_or(worth, |cheapest| cheapest.min(worth));
             let price = &mut self.state.prices[store as usize];
             *price = (*price).max(most - i128::from(cost));
             self.state.add_way(need, Arc { store, cost });
@@ -227,19 +227,12 @@ impl Optimum {
         }
     }
 
-    /// What the cheapest unit costs a need.
-    fn cheapest(&self, need: u32) -> Option<i128> {
-        let prices = &self.state.prices;
-        let ways = self.state.ways_of(need).iter();
-        ways.map(|way| i128::from(way.cost) + prices[way.store as usize]).min()
-    }
-
     /// What a store costs a need, if none is cheaper and the unit is worth it.
     fn cheapest_cost_of(&self, need: u32, store: u32) -> Option<u32> {
         let way = self.state.ways_of(need).iter().find(|way| way.store == store)?;
         let cost = i128::from(way.cost) + self.state.prices[store as usize];
         let is_worth_it = cost <= self.state.needs[need as usize].worth;
-        (is_worth_it && Some(cost) == self.cheapest(need)).then_some(way.cost)
+        (is_worth_it && Some(cost) == self.state.cheapest(need)).then_some(way.cost)
     }
 
     /// Takes units from a need, at most so many, and returns from which stores; they still count as taken there.

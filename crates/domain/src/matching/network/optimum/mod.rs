@@ -9,7 +9,7 @@ mod events;
 
 use super::scale::Scale;
 use super::state::State;
-use super::{Arc, Demand, Network, Price, Solution, Store, level, position};
+use super::{Demand, Network, Price, Solution, Store, level, position};
 
 /// A best plan of a network that changes.
 ///
@@ -81,7 +81,7 @@ impl Optimum {
     pub fn network(&self) -> Network {
         let mut network = Network::new(self.state.stores.iter().map(Store::from).collect());
         for (its, need) in self.state.needs.iter().zip(0..) {
-            let arcs = self.state.ways_of(need).iter().map(|way| Arc { store: way.store, cost: way.cost });
+            let arcs = self.state.ways_of(need).iter().copied();
             let class = self.classes[need as usize].unwrap_or_default();
             network.add(Demand { units: its.units, class }, arcs);
         }

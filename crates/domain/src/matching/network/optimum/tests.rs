@@ -1,7 +1,7 @@
 #![allow(clippy::cast_possible_truncation)]
 use std::collections::BTreeMap;
 
-use super::super::{Fairness, Flow, certify};
+use super::super::{Arc, Fairness, Flow, certify};
 use super::*;
 
 /// Draws whole numbers; the same seed draws the same.

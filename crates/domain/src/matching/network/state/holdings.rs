@@ -10,7 +10,7 @@ pub(in crate::matching::network) struct Holding {
     pub(in crate::matching::network) store: u32,
     /// What each unit costs the need.
     pub(super) cost: u32,
-    next_of_need: u32,
+    pub(super) next_of_need: u32,
     next_of_store: u32,
     before_of_store: u32,
     pub(in crate::matching::network) units: i64,

@@ -4,14 +4,15 @@
 //! moving others on the way; [`refill`] starts at a unit that came free and looks back for who gains most by it. A full
 //! solve is nothing but placing all needs in order of class; events place and refill what they change.
 //!
-//! Nearly all chains cost little above the prices, so that of a need's ways only the cheapest few matter. They stand
-//! first, as its *near* ways; all that is known of the far ones is a floor under what they cost with their stores'
-//! prices. A search looks at far ways only when it has found nothing nearer, and then moves the border.
+//! Both note a spare unit as soon as they reach its store, not when they come to look at it: from then on nothing that lies
+//! as far as that is worth a place in the queue. A need's *near* ways stand first among its ways; all that is known of the far
+//! ones is a floor under what they cost with their stores' prices, so that they are read only where one may lie near enough.
 
 mod cost;
 mod holdings;
 mod lists;
 mod place;
+mod queue;
 mod refill;
 mod search;
 mod wanted;
@@ -23,7 +24,6 @@ use holdings::Holdings;
 use lists::Lists;
 use search::Search;
 use wanted::Wants;
-use ways::Way;
 
 /// A plan that is best for the needs placed so far.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,8 @@ pub(super) struct State<C> {
     /// What a unit of each store is worth to those who did not get it.
     pub(super) prices: Vec<C>,
     pub(super) needs: Vec<Asking<C>>,
-    ways: Lists<Way>,
+    /// The stores that may serve each need, in no particular order.
+    ways: Lists<Arc>,
     holdings: Holdings,
     search: Search<C>,
     /// Stores whose prices a search has just changed.
@@ -40,6 +41,8 @@ pub(super) struct State<C> {
     /// Whether events are to come. What follows is kept only then.
     has_events: bool,
     wants: Wants,
+    /// Of each way, its slot among those who want its store.
+    slots: Lists<u32>,
     /// The most that each need would pay for a unit: what it pays now, or all that one is worth while it waits.
     pays: Vec<C>,
     /// Those who want the store that a search for a free unit looks at and have all that they ask for: the need, what a
@@ -102,10 +105,10 @@ impl Shelf {
 pub(super) struct Asking<C> {
     /// What one of its units is worth.
     pub(super) worth: C,
-    /// None of its far ways costs less, with the price of its store.
-    floor: C,
     pub(super) units: i64,
     pub(super) served: i64,
+    /// None of its far ways costs less, with the price of its store.
+    floor: C,
     /// So many of its ways are near.
     near: u32,
     first_holding: u32,
@@ -113,7 +116,9 @@ pub(super) struct Asking<C> {
 
 impl<C: Cost> Asking<C> {
     pub(super) fn new(units: i64, worth: C) -> Self {
-        Self { worth, floor: C::FAR, units, served: 0, near: 0, first_holding: NONE }
+        // Nothing is known yet of what its ways cost.
+        let floor = C::default() - C::FAR;
+        Self { worth, units, served: 0, floor, near: 0, first_holding: NONE }
     }
 }
 
@@ -148,8 +153,8 @@ impl<C: Cost> State<C> {
 
     /// Starts to keep what events need.
     pub(super) fn keep_for_events(&mut self) {
-        self.has_events = true;
         self.fit();
+        self.has_events = true;
         for need in 0..position(self.needs.len()) {
             self.enter_ways(need);
             self.note(need);
@@ -163,6 +168,9 @@ impl<C: Cost> State<C> {
         self.prices.resize(stores, C::default());
         self.search.fit(stores, needs);
         self.ways.fit(needs);
+        if self.has_events {
+            self.slots.fit(needs);
+        }
         self.wants.fit(stores);
         self.pays.resize(needs, C::default());
     }
@@ -201,9 +209,8 @@ impl<C: Cost> State<C> {
     /// Lets a need come in that has nothing yet, and returns its position.
     pub(super) fn add_need(&mut self, units: i64, worth: C, arcs: impl Iterator<Item = Arc>) -> u32 {
         let need = position(self.needs.len());
-        // Nothing is known of its ways' costs until they are looked over.
-        self.needs.push(Asking { floor: C::default() - C::FAR, ..Asking::new(units, worth) });
-        self.ways.add(arcs.map(Way::from));
+        self.needs.push(Asking::new(units, worth));
+        self.ways.add(arcs);
         need
     }
 

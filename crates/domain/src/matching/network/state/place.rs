@@ -1,6 +1,6 @@
 //! Finds the cheapest unit for a need that wants one, or for units that a store can no longer give.
 
-use super::search::{Next, Passed, Step};
+use super::search::Step;
 use super::{Cost, State};
 use crate::matching::network::NONE;
 
@@ -26,18 +26,17 @@ impl<C: Cost> State<C> {
             if wanted <= 0 {
                 return;
             }
-            let Some(cheapest) = self.look_over(need).filter(|&cost| cost < worth) else { return };
+            let Some(cheapest) = self.cheapest(need).filter(|&cost| cost < worth) else { return };
             if let Some((store, cost, units)) = self.spare_at(need, cheapest) {
                 let units = units.min(wanted);
                 self.take_along(store, units);
                 self.give(need, store, cost, units);
                 continue;
             }
-            self.search.begin();
+            self.search.begin(worth - cheapest);
             self.search.is_new(need);
-            let limit = worth - cheapest;
-            self.pass(Passed { need, base: C::default() - cheapest, holding: NONE }, limit);
-            let (end, length) = self.seek(limit, NONE);
+            self.pass(need, C::default() - cheapest, NONE);
+            let (end, length) = self.seek(NONE);
             self.raise(length);
             let Some((store, cost, units)) = self.go(end, wanted) else { return };
             self.give(need, store, cost, units);
@@ -48,8 +47,8 @@ impl<C: Cost> State<C> {
     /// need; what a unit costs the need, and how many there are at that price. Most needs are served like this, without a
     /// search.
     fn spare_at(&self, need: u32, cheapest: C) -> Option<(u32, u32, i64)> {
-        let near = self.near_ways_of(need).iter();
-        let best = near.filter(|way| C::from(way.cost) + self.prices[way.store as usize] == cheapest);
+        let ways = self.ways.of(need).iter();
+        let best = ways.filter(|way| C::from(way.cost) + self.prices[way.store as usize] == cheapest);
         let best = best.filter_map(|way| Some((way.store, way.cost, self.spare_along(way.store)?)));
         best.min_by_key(|&(store, ..)| store)
     }
@@ -73,9 +72,9 @@ impl<C: Cost> State<C> {
     /// Finds another place for some units that flow into a store and can no longer leave it, and returns how many: as
     /// many as one chain moves. The store's own count of taken units stays.
     pub(in crate::matching::network) fn push_out(&mut self, store: u32, wanted: i64) -> i64 {
-        self.search.begin();
-        self.search.reach(store, C::default(), Step::Start, C::FAR);
-        let (end, length) = self.seek(C::FAR, NONE);
+        self.search.begin(C::FAR);
+        self.reach(store, C::default(), Step::Start);
+        let (end, length) = self.seek(NONE);
         self.raise(length);
         self.go(end, wanted).map_or(0, |(_, _, units)| units)
     }
@@ -87,9 +86,9 @@ impl<C: Cost> State<C> {
         let gain = self.prices[store as usize] - self.prices[parent as usize];
         // No chain may pass the spare units on its way.
         self.stores[store as usize].room -= spare;
-        self.search.begin();
-        self.search.reach(parent, C::default(), Step::Start, gain);
-        let (end, length) = self.seek(gain, store);
+        self.search.begin(gain);
+        self.reach(parent, C::default(), Step::Start);
+        let (end, length) = self.seek(store);
         self.raise(length);
         let units = self.go(end, spare).map_or(0, |(_, _, units)| units);
         let its = &mut self.stores[store as usize];
@@ -100,63 +99,52 @@ impl<C: Cost> State<C> {
 
     /// Looks for the shortest chain from the stores reached already to anywhere or to a store looked for; its length is
     /// at most the limit.
-    fn seek(&mut self, limit: C, wanted: u32) -> (End, C) {
-        let mut best = (End::GiveUp, limit);
-        loop {
-            let (store, distance) = match self.search.next(best.1) {
-                Next::Store(store, distance) => (store, distance),
-                Next::Further => {
-                    self.look_further(best.1);
-                    continue;
-                }
-                Next::Nothing => return best,
-            };
+    fn seek(&mut self, wanted: u32) -> (End, C) {
+        let mut yielding = NONE;
+        while let Some((store, distance)) = self.search.next() {
             if store == wanted {
                 return (End::Found { store }, distance);
             }
-            let its = self.stores[store as usize];
+            let its = &self.stores[store as usize];
             let base = distance - self.prices[store as usize];
-            if its.taken < its.room {
-                let length = base + self.outside(store);
-                if its.parent != NONE {
-                    self.search.reach(its.parent, length, Step::Out { child: store }, best.1);
-                } else if length < best.1 {
-                    debug_assert!(
-                        length >= distance,
-                        "the prices do not prove the plan: a spare unit is dear"
-                    );
-                    best = (End::Spare { store }, length);
-                    if length <= distance {
-                        return best;
-                    }
-                }
-            }
-            let mut child = its.first_child;
+            let (mut child, mut next) = (its.first_child, its.first_held);
             while child != NONE {
                 let inner = &self.stores[child as usize];
+                let (this, after) = (child, inner.next_child);
                 if inner.taken > 0 {
-                    let distance = base + self.prices[child as usize];
-                    self.search.reach(child, distance, Step::In { child }, best.1);
+                    self.reach(this, base + self.prices[this as usize], Step::In { child: this });
                 }
-                child = inner.next_child;
+                child = after;
             }
-            let mut next = its.first_held;
-            while next != NONE {
+            while next != NONE && distance < self.search.limit {
                 let holding = next;
                 let (need, cost) = (self.holdings.at(holding).need, self.holdings.at(holding).cost);
                 debug_assert_eq!(self.holdings.at(holding).store, store, "another store's holding is listed");
                 next = self.holdings.after(holding);
-                if !self.search.is_new(need) {
+                // Whoever holds units of several stores is passed once.
+                let asking = &self.needs[need as usize];
+                if asking.served > self.holdings.at(holding).units && !self.search.is_new(need) {
                     continue;
                 }
                 let freed = base - C::from(cost);
-                let length = freed + self.needs[need as usize].worth;
-                if length < best.1 {
-                    best = (End::Yield { holding }, length);
+                let length = freed + asking.worth;
+                if length < self.search.limit {
+                    (self.search.limit, self.search.spare, yielding) = (length, NONE, holding);
                 }
-                self.pass(Passed { need, base: freed, holding }, best.1);
+                self.pass(need, freed, holding);
             }
         }
+        let end = match (self.search.spare, yielding) {
+            (NONE, NONE) => End::GiveUp,
+            (NONE, holding) => End::Yield { holding },
+            (store, _) => End::Spare { store },
+        };
+        (end, self.search.limit)
+    }
+
+    /// Notes a chain to a store that a search for a unit looks at (see [`Search::reach_on`]).
+    fn reach(&mut self, store: u32, distance: C, step: Step) {
+        self.search.reach_on(store, distance, step, &self.stores, &self.prices);
     }
 
     /// Raises the prices of the stores nearer than the end, so that the chain found costs nothing above them.

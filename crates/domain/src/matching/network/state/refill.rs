@@ -1,6 +1,6 @@
 //! Finds who gains most by units that came free.
 
-use super::search::{Next, Step};
+use super::search::Step;
 use super::wanted::Wanted;
 use super::{Cost, State};
 use crate::matching::network::NONE;
@@ -20,8 +20,8 @@ impl<C: Cost> State<C> {
     pub(in crate::matching::network) fn refill(&mut self, store: u32, units: i64) {
         let mut left = units;
         while left > 0 {
-            self.search.begin();
-            self.search.reach(store, C::default(), Step::Start, C::FAR);
+            self.search.begin(C::FAR);
+            self.reach_back(store, C::default(), Step::Start);
             let Some((beginning, length)) = self.seek_back() else { return };
             self.lower(length);
             left -= self.go_back(beginning, left);
@@ -29,60 +29,83 @@ impl<C: Cost> State<C> {
     }
 
     fn seek_back(&mut self) -> Option<(Beginning, C)> {
-        let mut best = None;
-        let mut limit = C::FAR;
-        while let Next::Store(store, distance) = self.search.next(limit) {
-            let its = self.stores[store as usize];
+        let mut waiting = None;
+        while let Some((store, distance)) = self.search.next() {
             let base = distance + self.prices[store as usize];
-            if its.taken > 0 {
-                if its.parent != NONE {
-                    let distance = base - self.prices[its.parent as usize];
-                    self.search.reach(its.parent, distance, Step::In { child: store }, limit);
-                } else {
-                    let length = base - C::from(its.of_unit(its.taken));
-                    if length < limit {
-                        (best, limit) = (Some(Beginning::Spare { store }), length);
-                    }
-                }
-            }
-            let mut child = its.first_child;
+            let mut child = self.stores[store as usize].first_child;
             while child != NONE {
                 let inner = &self.stores[child as usize];
+                let (this, after) = (child, inner.next_child);
                 if inner.taken < inner.room {
-                    let distance = base - self.prices[child as usize];
-                    self.search.reach(child, distance, Step::Out { child }, limit);
+                    self.reach_back(this, base - self.prices[this as usize], Step::Out { child: this });
                 }
-                child = inner.next_child;
+                child = after;
             }
             // No chain is shorter than the one to this store.
-            if limit <= distance {
+            if self.search.limit <= distance {
                 break;
             }
             // Those who wait come first: what they would pay says how far to look for others.
             let mut others = std::mem::take(&mut self.others);
             for &Wanted { need, cost } in self.wants.of(store) {
                 let length = base + C::from(cost) - self.pays[need as usize];
-                if length >= limit {
+                if length >= self.search.limit {
                     continue;
                 }
                 if self.is_waiting(need) {
-                    (best, limit) = (Some(Beginning::Waiting { need, store, cost }), length);
+                    (self.search.limit, self.search.spare) = (length, NONE);
+                    waiting = Some(Beginning::Waiting { need, store, cost });
                 } else {
                     others.push((need, cost, length));
                 }
             }
-            for (need, cost, _) in others.drain(..).filter(|&(.., length)| length < limit) {
-                let first = self.needs[need as usize].first_holding;
-                for (holding, held) in self.holdings.of_need(first) {
-                    let distance =
-                        base + C::from(cost) - C::from(held.cost) - self.prices[held.store as usize];
-                    let step = Step::Move { holding, to: store, cost };
-                    self.search.reach(held.store, distance, step, limit);
+            for (need, cost, length) in others.drain(..) {
+                if length >= self.search.limit {
+                    continue;
+                }
+                let mut next = self.needs[need as usize].first_holding;
+                while next != NONE {
+                    let (holding, held) = (next, self.holdings.at(next));
+                    next = held.next_of_need;
+                    let (from, paid) = (held.store, C::from(held.cost) + self.prices[held.store as usize]);
+                    self.reach_back(
+                        from,
+                        base + C::from(cost) - paid,
+                        Step::Move { holding, to: store, cost },
+                    );
                 }
             }
             self.others = others;
         }
-        best.map(|beginning| (beginning, limit))
+        let beginning = match self.search.spare {
+            NONE => waiting?,
+            store => Beginning::Spare { store },
+        };
+        Some((beginning, self.search.limit))
+    }
+
+    /// Notes a chain that leaves one unit fewer taken from a store, and follows it out as far as any are taken: a unit that
+    /// could become spare says at once how far to look.
+    #[inline]
+    fn reach_back(&mut self, store: u32, distance: C, step: Step) {
+        if !self.search.is_shorter(store, distance) {
+            return;
+        }
+        self.search.enter(store, distance, step);
+        let its = &self.stores[store as usize];
+        if its.taken == 0 {
+            return;
+        }
+        let base = distance + self.prices[store as usize];
+        match its.parent {
+            NONE => {
+                let length = base - C::from(its.of_unit(its.taken));
+                if length < self.search.limit {
+                    (self.search.limit, self.search.spare) = (length, store);
+                }
+            }
+            parent => self.reach_back(parent, base - self.prices[parent as usize], Step::In { child: store }),
+        }
     }
 
     /// Says whether a need has fewer units than it asks for; then it pays all that one is worth.
@@ -98,14 +121,11 @@ impl<C: Cost> State<C> {
             if distance < length {
                 self.prices[store as usize] -= length - distance;
                 self.changed.push(store);
-            }
-        }
-        for at in 0..self.changed.len() {
-            let store = self.changed[at];
-            let price = self.prices[store as usize];
-            for wanted in self.wants.of(store) {
-                let floor = &mut self.needs[wanted.need as usize].floor;
-                *floor = (*floor).min(price + C::from(wanted.cost));
+                let price = self.prices[store as usize];
+                for wanted in self.wants.of(store) {
+                    let floor = &mut self.needs[wanted.need as usize].floor;
+                    *floor = (*floor).min(price + C::from(wanted.cost));
+                }
             }
         }
         self.note_prices();

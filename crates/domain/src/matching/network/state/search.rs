@@ -1,9 +1,9 @@
 //! What both searches share: distances, the queue of stores, and the chain found.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
+use super::Shelf;
 use super::cost::Cost;
+use super::queue::Queue;
+use crate::matching::network::NONE;
 
 /// One move of a chain; each takes a unit from one store to another.
 #[derive(Clone, Copy, Debug)]
@@ -20,39 +20,18 @@ pub(super) enum Step {
     In { child: u32 },
 }
 
-/// What a search does next.
-pub(super) enum Next<C> {
-    /// Look at this store, which lies so far.
-    Store(u32, C),
-    /// Look at the far ways of some needs before anything further away.
-    Further,
-    /// Nothing lies nearer than the limit.
-    Nothing,
-}
-
-/// A need that was passed, whose far ways have not been looked at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Passed<C> {
-    pub(super) need: u32,
-    /// How far a store lies by this need, less its price and what it costs the need.
-    pub(super) base: C,
-    /// The holding from which a unit would move; [`NONE`](crate::matching::network::NONE) for the need that looks for one.
-    pub(super) holding: u32,
-}
-
 /// The working memory of a search, kept so that a search costs only what it touches.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Search<C> {
     pub(super) distance: Vec<C>,
     pub(super) step: Vec<Step>,
     pub(super) seen: Vec<u32>,
-    /// Stores as near as the one looked at last: most chains cost nothing above the prices and need no other queue.
-    here: Vec<u32>,
-    queue: BinaryHeap<Reverse<(C, u32)>>,
+    queue: Queue<C>,
     level: C,
-    pub(super) passed: Vec<Passed<C>>,
-    /// Where the nearest way that has not been looked at may lie.
-    pub(super) horizon: C,
+    /// How long the shortest chain known is, or the longest that is worth finding.
+    pub(super) limit: C,
+    /// The store whose spare unit the shortest chain known takes; [`NONE`] where none ends like that.
+    pub(super) spare: u32,
     /// The round in which each need was last looked at.
     looked_at: Vec<u32>,
     round: u32,
@@ -66,65 +45,82 @@ impl<C: Cost> Search<C> {
         self.looked_at.resize(needs, 0);
     }
 
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, limit: C) {
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
             self.looked_at.fill(0);
             self.round = 1;
         }
-        self.here.clear();
         self.queue.clear();
-        self.passed.clear();
-        self.horizon = C::FAR;
+        self.limit = limit;
+        self.spare = NONE;
         self.level = C::default();
     }
 
-    /// Notes a chain to a store unless a shorter one is known or none that long is wanted.
+    /// Says whether a chain is worth noting. Most are not: only this much is worth a place in every loop.
     #[inline(always)]
-    pub(super) fn reach(&mut self, store: u32, distance: C, step: Step, limit: C) {
-        // Most chains are not the shortest: only this much is worth a place in every loop.
-        if distance < limit && distance < self.distance[store as usize] {
-            self.enter(store, distance, step);
-        }
+    pub(super) fn is_shorter(&self, store: u32, distance: C) -> bool {
+        distance < self.limit && distance < self.distance[store as usize]
     }
 
+    /// Notes the shortest chain yet to a store.
     #[inline(never)]
-    fn enter(&mut self, store: u32, distance: C, step: Step) {
+    pub(super) fn enter(&mut self, store: u32, distance: C, step: Step) {
         debug_assert!(distance >= self.level, "the prices do not prove the plan: a chain gets shorter");
         let known = std::mem::replace(&mut self.distance[store as usize], distance);
         if known == C::FAR {
             self.seen.push(store);
         }
         self.step[store as usize] = step;
-        if distance == self.level {
-            self.here.push(store);
-        } else {
-            self.queue.push(Reverse((distance, store)));
+        self.queue.push(distance, store);
+    }
+
+    /// Notes a chain that takes one more unit of a store, if it is worth it (see [`enter_on`](Self::enter_on)).
+    #[inline(always)]
+    pub(super) fn reach_on(&mut self, store: u32, distance: C, step: Step, stores: &[Shelf], prices: &[C]) {
+        if self.is_shorter(store, distance) {
+            self.enter_on(store, distance, step, stores, prices);
         }
     }
 
-    /// The nearest store not looked at yet, if it is nearer than the limit.
+    /// Notes a chain that takes one more unit of a store, and follows it out as far as there is room: a spare unit that has
+    /// been reached says at once how far to look.
+    #[inline(never)]
+    pub(super) fn enter_on(&mut self, store: u32, distance: C, step: Step, stores: &[Shelf], prices: &[C]) {
+        self.enter(store, distance, step);
+        let its = &stores[store as usize];
+        if its.taken >= its.room {
+            return;
+        }
+        let base = distance - prices[store as usize];
+        match its.parent {
+            NONE => {
+                let length = base + C::from(its.of_unit(its.taken + 1));
+                debug_assert!(length >= distance, "the prices do not prove the plan: a spare unit is dear");
+                if length < self.limit {
+                    (self.limit, self.spare) = (length, store);
+                }
+            }
+            parent => {
+                let step = Step::Out { child: store };
+                self.reach_on(parent, base + prices[parent as usize], step, stores, prices);
+            }
+        }
+    }
+
+    /// The nearest store not looked at yet and how far it lies, if it is nearer than the limit.
     #[inline]
-    pub(super) fn next(&mut self, limit: C) -> Next<C> {
-        if let Some(store) = self.here.pop() {
-            return if self.level < limit { Next::Store(store, self.level) } else { Next::Nothing };
+    pub(super) fn next(&mut self) -> Option<(u32, C)> {
+        while let Some((distance, store)) = self.queue.pop() {
+            if distance >= self.limit {
+                return None;
+            }
+            if distance == self.distance[store as usize] {
+                self.level = distance;
+                return Some((store, distance));
+            }
         }
-        while let Some(&Reverse((distance, store))) = self.queue.peek() {
-            if distance > self.distance[store as usize] {
-                self.queue.pop();
-                continue;
-            }
-            if self.horizon <= distance {
-                break;
-            }
-            if distance >= limit {
-                return Next::Nothing;
-            }
-            self.queue.pop();
-            self.level = distance;
-            return Next::Store(store, distance);
-        }
-        if self.horizon < limit { Next::Further } else { Next::Nothing }
+        None
     }
 
     /// Says whether a need is looked at for the first time in this search.

@@ -1,127 +1,127 @@
-//! The stores that may serve a need, the cheapest first as far as it matters.
+//! The stores that may serve a need.
 
-use super::search::{Passed, Step};
+use super::search::Step;
 use super::wanted::Wanted;
-use super::{Cost, State};
+use super::{Cost, Search, State};
 use crate::matching::network::{Arc, NONE, position};
 
-/// A store that may serve a need.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::matching::network) struct Way {
-    pub(in crate::matching::network) store: u32,
-    pub(in crate::matching::network) cost: u32,
-    /// Its slot among those who want the store; [`NONE`] in a state without events.
-    slot: u32,
-}
-
-impl From<Arc> for Way {
-    fn from(arc: Arc) -> Self {
-        Self { store: arc.store, cost: arc.cost, slot: NONE }
-    }
-}
-
-/// Ways that cost at most so many points more than what a search has come to are near ones, so that the next searches
-/// need not move the border again. Most chains cost less than this above the prices.
+/// Ways that cost at most so many points more than what a search looks for are near ones, so that the next need not sort them
+/// out again.
 const MARGIN: u32 = 3;
 
 impl<C: Cost> State<C> {
-    /// Returns what the cheapest unit costs a need, and lets the ways about as cheap be its near ones.
-    pub(super) fn look_over(&mut self, need: u32) -> Option<C> {
-        let prices = &self.prices;
-        let cost = |way: &Way| C::from(way.cost) + prices[way.store as usize];
-        let cheapest = self.ways.of(need).iter().map(cost).min()?;
-        let most = cheapest + C::from(MARGIN);
-        let (border, floor) = part(self.ways.of_mut(need), &self.prices, most, |_, _| {});
-        let its = &mut self.needs[need as usize];
-        (its.near, its.floor) = (border, floor);
-        Some(cheapest)
+    /// What the cheapest unit costs a need.
+    pub(in crate::matching::network) fn cheapest(&self, need: u32) -> Option<C> {
+        let cost = |way: &Arc| C::from(way.cost) + self.prices[way.store as usize];
+        let least = self.ways.of(need).iter().fold(C::FAR, |least, way| least.min(cost(way)));
+        (least < C::FAR).then_some(least)
     }
 
-    pub(super) fn near_ways_of(&self, need: u32) -> &[Way] {
-        &self.ways.of(need)[..self.needs[need as usize].near as usize]
-    }
-
-    /// Reaches the stores of a need's near ways, and remembers it for its far ones.
+    /// Reaches the stores of a need's ways, as far as they may lie near enough. `base` is how far a store lies by this need, less
+    /// its price and what it costs the need; `holding` that from which a unit would move, [`NONE`] for the need that looks for
+    /// one.
     #[inline]
-    pub(super) fn pass(&mut self, passed: Passed<C>, limit: C) {
-        let its = &self.needs[passed.need as usize];
-        let far = passed.base + its.floor;
-        if far < limit {
-            self.search.horizon = self.search.horizon.min(far);
-            self.search.passed.push(passed);
+    pub(super) fn pass(&mut self, need: u32, base: C, holding: u32) {
+        let mut reads_all = false;
+        if base + self.needs[need as usize].floor < self.search.limit {
+            // Before a spare unit is known, a search would make all ways near ones.
+            reads_all = self.search.spare == NONE;
+            if !reads_all {
+                self.sort_out(need, self.search.limit - base);
+            }
         }
-        let Self { search, ways, prices, .. } = self;
-        for &way in &ways.of(passed.need)[..its.near as usize] {
-            let distance = passed.base + C::from(way.cost) + prices[way.store as usize];
-            search.reach(way.store, distance, passed.step(way), limit);
+        let Self { search, needs, ways, prices, stores, .. } = self;
+        let ways = ways.of(need);
+        let ways = if reads_all { ways } else { &ways[..needs[need as usize].near as usize] };
+        let mut from = 0;
+        while let Some(at) = search.shorter(ways, from, base, prices) {
+            let Arc { store, cost } = ways[at];
+            from = at + 1;
+            let step = match holding {
+                NONE => Step::Take { cost },
+                holding => Step::Move { holding, to: store, cost },
+            };
+            search.enter_on(store, base + C::from(cost) + prices[store as usize], step, stores, prices);
         }
     }
 
-    /// Moves the border of those needs whose far ways may be the next.
-    pub(super) fn look_further(&mut self, limit: C) {
-        let horizon = std::mem::replace(&mut self.search.horizon, C::FAR);
-        let mut all = std::mem::take(&mut self.search.passed);
-        let Self { search, needs, ways, prices, .. } = self;
-        all.retain(|&passed| {
-            let its = &mut needs[passed.need as usize];
-            if passed.base + its.floor <= horizon {
-                let most = horizon - passed.base + C::from(MARGIN);
-                // Its near ways have been looked at already, and remain near ones.
-                let known = its.near as usize;
-                let (more, floor) =
-                    part(&mut ways.of_mut(passed.need)[known..], prices, most, |way, cost| {
-                        search.reach(way.store, passed.base + cost, passed.step(way), limit);
-                    });
-                (its.near, its.floor) = (its.near + more, floor);
-            }
-            let far = passed.base + its.floor;
-            search.horizon = search.horizon.min(far);
-            far < limit
-        });
-        search.passed = all;
+    /// Lets those of a need's ways be near that cost at most so much, or little more.
+    fn sort_out(&mut self, need: u32, most: C) {
+        let Self { needs, ways, slots, prices, .. } = self;
+        let (ways, most) = (ways.of_mut(need), most + C::from(MARGIN));
+        let (near, floor) = if self.has_events {
+            let slots = slots.of_mut(need);
+            part(ways, prices, most, |a, b| slots.swap(a, b))
+        } else {
+            part(ways, prices, most, |_, _| {})
+        };
+        let its = &mut needs[need as usize];
+        (its.near, its.floor) = (near, floor);
     }
 }
 
-/// Puts the ways that cost at most so much first, and calls `near` with each; returns how many they are, and the floor of
-/// the others.
+/// Puts the ways that cost at most so much first; returns how many they are, and the floor of the others. `swap` is told which
+/// places change.
+///
+/// Which way is near is not to be foretold: nothing here branches on it.
 #[inline]
-fn part<C: Cost>(ways: &mut [Way], prices: &[C], most: C, mut near: impl FnMut(Way, C)) -> (u32, C) {
+fn part<C: Cost>(ways: &mut [Arc], prices: &[C], most: C, mut swap: impl FnMut(usize, usize)) -> (u32, C) {
     let (mut border, mut floor) = (0, C::FAR);
     for at in 0..ways.len() {
         let way = ways[at];
         let cost = C::from(way.cost) + prices[way.store as usize];
-        if cost <= most {
-            ways.swap(at, border);
-            border += 1;
-            near(way, cost);
-        } else {
-            floor = floor.min(cost);
-        }
+        let is_near = cost <= most;
+        ways[at] = ways[border];
+        ways[border] = way;
+        swap(at, border);
+        border += usize::from(is_near);
+        floor = floor.min(if is_near { C::FAR } else { cost });
     }
     (position(border), floor)
+}
+
+impl<C: Cost> Search<C> {
+    /// The place of the first way, from one on, that makes a chain worth noting.
+    ///
+    /// Most make none, and which do is not to be foretold: the loop asks one question of each, and what it asks it of stays in
+    /// registers.
+    #[inline(always)]
+    fn shorter(&self, ways: &[Arc], from: usize, base: C, prices: &[C]) -> Option<usize> {
+        let (limit, known) = (self.limit, &self.distance[..prices.len()]);
+        for at in from..ways.len() {
+            let way = ways[at];
+            let store = way.store as usize;
+            if base + C::from(way.cost) + prices[store] < known[store].min(limit) {
+                return Some(at);
+            }
+        }
+        None
+    }
 }
 
 /// What events change.
 impl<C: Cost> State<C> {
     /// The ways of a need, in no particular order.
-    pub(in crate::matching::network) fn ways_of(&self, need: u32) -> &[Way] {
+    pub(in crate::matching::network) fn ways_of(&self, need: u32) -> &[Arc] {
         self.ways.of(need)
     }
 
     /// Gives a need one more way.
     pub(in crate::matching::network) fn add_way(&mut self, need: u32, arc: Arc) {
         let Arc { store, cost } = arc;
-        let slot = self.wants.add(store, Wanted { need, cost });
-        self.ways.push(need, Way { store, cost, slot });
-        self.lower_floor(need, cost, store);
+        self.ways.push(need, arc);
+        self.slots.push(need, self.wants.add(store, Wanted { need, cost }));
+        let its = &mut self.needs[need as usize];
+        its.floor = its.floor.min(C::from(cost) + self.prices[store as usize]);
     }
 
     /// Takes all ways from a need.
     pub(in crate::matching::network) fn drop_ways(&mut self, need: u32) {
-        for way in self.ways.of(need) {
-            self.wants.remove(way.store, way.slot);
+        for (way, &slot) in self.ways.of(need).iter().zip(self.slots.of(need)) {
+            self.wants.remove(way.store, slot);
         }
         self.ways.clear(need);
+        self.slots.clear(need);
         let its = &mut self.needs[need as usize];
         (its.near, its.floor) = (0, C::FAR);
     }
@@ -132,6 +132,7 @@ impl<C: Cost> State<C> {
             let ways = self.ways.of(wanted.need);
             if let Some(at) = ways.iter().position(|way| way.store == store) {
                 self.ways.swap_remove(wanted.need, position(at));
+                self.slots.swap_remove(wanted.need, position(at));
             }
             // Whatever way has taken its place may be a far one.
             let its = &mut self.needs[wanted.need as usize];
@@ -142,23 +143,7 @@ impl<C: Cost> State<C> {
 
     /// Enters a need's ways among those who want their stores.
     pub(super) fn enter_ways(&mut self, need: u32) {
-        for way in self.ways.of_mut(need) {
-            way.slot = self.wants.add(way.store, Wanted { need, cost: way.cost });
-        }
-    }
-
-    /// Sees to it that a way that has become cheaper is above the floor of its need's far ones.
-    pub(super) fn lower_floor(&mut self, need: u32, cost: u32, store: u32) {
-        let floor = &mut self.needs[need as usize].floor;
-        *floor = (*floor).min(C::from(cost) + self.prices[store as usize]);
-    }
-}
-
-impl<C> Passed<C> {
-    fn step(&self, way: Way) -> Step {
-        match self.holding {
-            NONE => Step::Take { cost: way.cost },
-            holding => Step::Move { holding, to: way.store, cost: way.cost },
-        }
+        let Self { ways, slots, wants, .. } = self;
+        slots.add(ways.of(need).iter().map(|way| wants.add(way.store, Wanted { need, cost: way.cost })));
     }
 }
