@@ -59,7 +59,7 @@ struct Row {
     text: String,
     /// What has the same cause and raises nothing of its own.
     children: Vec<String>,
-    /// Names of the trusts it concerns.
+    /// Names of the trusts it concerns; empty where its text says so.
     trusts: String,
     raised: String,
     owner: String,
@@ -197,7 +197,12 @@ impl Row {
             is_unowned,
             owner: if is_unowned { format!("unowned {age}") } else { owner(&alert.owner, directory) },
             raised: raised.map(|raised| format!("{}, {age}", now.clock(raised))).unwrap_or_default(),
-            trusts: if trusts.is_empty() { "the region".to_owned() } else { trusts.join(", ") },
+            // Most alerts begin with the one trust that they concern.
+            trusts: match trusts.as_slice() {
+                [] => "the region".to_owned(),
+                [one] if alert.text.starts_with(one) => String::new(),
+                all => all.join(", "),
+            },
             ended: match (is_open, alert.note.as_str(), alert.owner.is_empty()) {
                 (true, _, _) => String::new(),
                 (false, "", true) => format!("{closed}: no longer so; nobody acted"),
