@@ -5,6 +5,7 @@
 //! which nobody waits.
 
 mod copied;
+mod held;
 mod sketch;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -25,10 +26,14 @@ use crate::planted;
 use crate::record::{Record, Unreadable, need_key, offer_key, proposal_key, shared_key};
 
 pub use copied::Of;
+use held::{Held, Recent};
 pub(crate) use sketch::{Sketch, Sketched};
 
 /// Changes kept for watchers that come back with a cursor.
 pub const RECENT_CHANGES: usize = 8_192;
+/// Of changes that write many records, such as a site's whole state, as many as write so many together: what they wrote is
+/// held in memory as it was before and after.
+pub const RECENT_RECORDS: usize = 65_536;
 /// Changes that are applied before those who wait for a revision are woken.
 const WOKEN_EVERY: usize = 32;
 /// Records that are written before they are woken, where few changes write many: one alone may write a thousand.
@@ -103,7 +108,7 @@ pub(crate) struct Gap;
 /// Every live record in memory.
 #[derive(Debug)]
 pub struct Picture {
-    records: [DashMap<Arc<str>, Seen>; RecordKind::ALL.len()],
+    records: [DashMap<Arc<str>, Held>; RecordKind::ALL.len()],
     /// How often records of each kind were put or taken out.
     writes: [AtomicU64; RecordKind::ALL.len()],
     unreadable: DashMap<Key, Unreadable>,
@@ -112,7 +117,7 @@ pub struct Picture {
     gate: RwLock<Option<Cursor>>,
     /// How often it was drawn from a snapshot; written while the gate is closed.
     drawn: AtomicU64,
-    recent: Mutex<VecDeque<Arc<Applied>>>,
+    recent: Mutex<Recent>,
     /// When the ledger last answered; `None` before it first did.
     heard_at: Mutex<Option<Instant>>,
     told: broadcast::Sender<Told>,
@@ -131,7 +136,7 @@ impl Default for Picture {
             referring: DashMap::new(),
             gate: RwLock::new(None),
             drawn: AtomicU64::new(0),
-            recent: Mutex::new(VecDeque::new()),
+            recent: Mutex::default(),
             heard_at: Mutex::new(None),
             told: broadcast::channel(WATCHER_BUFFER).0,
             shown: AtomicU64::new(0),
@@ -151,7 +156,7 @@ impl Picture {
     /// Returns a record at once, as of the latest change applied.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Seen> {
-        self.map(key.kind).get(&key.id).map(|seen| seen.clone())
+        self.map(key.kind).get(&key.id).map(|held| held.seen())
     }
 
     /// Holds the picture still at one revision. Keep it briefly and never across an await.
@@ -313,13 +318,7 @@ impl Picture {
             })
             .collect();
         let applied = Arc::new(Applied { revision: change.revision, items, cause: change.cause });
-        {
-            let mut recent = self.recent();
-            if recent.len() == RECENT_CHANGES {
-                recent.pop_front();
-            }
-            recent.push_back(applied.clone());
-        }
+        self.recent().push(applied.clone());
         *gate = Some(cursor.at(change.revision));
         self.shown.store(change.revision.0, Ordering::Release);
         // Sent while the gate is closed, so that a watcher that subscribes under it misses and repeats nothing.
@@ -336,7 +335,7 @@ impl Picture {
         revision: Revision,
         record: Option<Result<Arc<Record>, Unreadable>>,
     ) -> (Option<Arc<Record>>, Option<Arc<Record>>) {
-        let before = self.map(key.kind).get(&key.id).map(|seen| seen.record.clone());
+        let before = self.map(key.kind).get(&key.id).map(|held| held.seen().record);
         self.unreadable.remove(key);
         let after = record.and_then(|record| match record {
             Ok(record) => Some(record),
@@ -348,7 +347,7 @@ impl Picture {
         });
         match &after {
             Some(record) => {
-                self.map(key.kind).insert(key.id.clone(), Seen { revision, record: record.clone() });
+                self.map(key.kind).insert(key.id.clone(), Held::of(revision, record));
             }
             None => {
                 self.map(key.kind).remove(&key.id);
@@ -367,11 +366,11 @@ impl Picture {
         (before, after)
     }
 
-    fn map(&self, kind: RecordKind) -> &DashMap<Arc<str>, Seen> {
+    fn map(&self, kind: RecordKind) -> &DashMap<Arc<str>, Held> {
         &self.records[kind.index()]
     }
 
-    fn recent(&self) -> MutexGuard<'_, VecDeque<Arc<Applied>>> {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -438,7 +437,7 @@ impl Still<'_> {
     pub fn all(&self, kind: RecordKind) -> Vec<(Key, Seen)> {
         let map = self.picture.map(kind);
         let mut all = Vec::with_capacity(map.len());
-        all.extend(map.iter().map(|e| (Key::new(kind, e.key().clone()), e.value().clone())));
+        all.extend(map.iter().map(|e| (Key::new(kind, e.key().clone()), e.value().seen())));
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
@@ -489,6 +488,36 @@ mod tests {
         let still = picture.still();
         assert_eq!(still.since(&start.at(Revision(10))).map(|kept| kept.len()), Some(RECENT_CHANGES));
         assert!(still.since(&start.at(Revision(9))).is_none(), "that one is gone");
+    }
+
+    #[test]
+    fn of_large_changes_fewer_are_kept() {
+        let picture = Picture::default();
+        let start = Cursor::new("history".into(), Revision::ABSENT);
+        picture.redraw(Sketch::default(), &start);
+        let gone = |n: usize| (Key::new(RecordKind::Offer, format!("{n}")), None);
+        let writes: crate::Writes = (0..1_000).map(gone).collect();
+        let all = 3 * RECENT_RECORDS as u64 / 1_000;
+        let change = |n| Change { revision: Revision(n), writes: writes.clone(), cause: Bytes::new() };
+        picture.apply((1..=all).map(change).collect()).unwrap();
+        assert_eq!(picture.recent().len(), RECENT_RECORDS / 1_000);
+        assert_eq!(picture.recent().back().map(|last| last.revision), Some(Revision(all)));
+    }
+
+    #[test]
+    fn a_claim_is_the_same_record_again() {
+        let picture = Picture::default();
+        let key = Key::new(RecordKind::Claim, "offer/ZA1/ward 2");
+        let holder = fallow_domain::ids::Label::parse("o-1").unwrap();
+        let record = Arc::new(Record::Claim(fallow_domain::standing::Claim { holder }));
+        picture.put(&key, Revision(7), Some(Ok(record.clone())));
+        let seen = picture.get(&key).unwrap();
+        assert_eq!((seen.revision, seen.record), (Revision(7), record.clone()));
+        let listed = picture.still().all(RecordKind::Claim);
+        assert!(matches!(listed.as_slice(), [(found, seen)] if *found == key && seen.record == record));
+        let (before, after) = picture.put(&key, Revision(8), None);
+        assert_eq!((before, after), (Some(record), None));
+        assert!(picture.get(&key).is_none());
     }
 
     #[test]

@@ -15,6 +15,18 @@ use jiff::Timestamp;
 
 use crate::kept::Shelf;
 
+/// What the monitor looks at: everything but what others keep for themselves.
+const KINDS: [RecordKind; 8] = [
+    RecordKind::Offer,
+    RecordKind::Need,
+    RecordKind::Proposal,
+    RecordKind::Transfer,
+    RecordKind::Trust,
+    RecordKind::Region,
+    RecordKind::Decline,
+    RecordKind::Monitor,
+];
+
 /// Everything at one moment.
 pub(crate) struct Moment {
     /// The moment.
@@ -37,13 +49,13 @@ impl Moment {
     /// Returns the region at a time; `None` when the picture does not reach back so far, or no region was in force.
     pub(crate) fn at(picture: &Picture, at: Timestamp) -> Option<Self> {
         let then = picture.place_at(at)?;
-        let records = picture.copy_at(Of::Kinds(&RecordKind::ALL), &then)?;
+        let records = picture.copy_at(Of::Kinds(&KINDS), &then)?;
         Self::of(records.into_values(), then.revision(), at)
     }
 
     /// Returns the region as it now is; `None` while none is in force.
     pub(crate) fn now(picture: &Picture, at: Timestamp) -> Option<Self> {
-        Self::with(picture, &RecordKind::ALL, at)
+        Self::with(picture, &KINDS, at)
     }
 
     /// As [`now`](Self::now), with the records of some kinds only: a region's records are copied one by one, and who counts

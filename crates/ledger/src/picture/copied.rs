@@ -148,7 +148,7 @@ impl Picture {
                 let mut all = Vec::with_capacity(kinds.iter().map(|kind| self.map(*kind).len()).sum());
                 for kind in kinds {
                     let map = self.map(*kind);
-                    all.extend(map.iter().map(|e| (Key::new(*kind, e.key().clone()), e.value().clone())));
+                    all.extend(map.iter().map(|e| (Key::new(*kind, e.key().clone()), e.value().seen())));
                 }
                 // A whole list is sorted at once, which costs less than to put one by one into its place.
                 all.into_iter().collect()
