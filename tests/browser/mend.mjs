@@ -230,6 +230,28 @@ test('what is published is changed, paused and resumed, a reserve is kept and OP
   await who.page.waitForSelector('.kept:has-text("OPEL 2, declared today")', { timeout: UPDATE_MS })
 }, { anyWorld: true })
 
+test('what somebody changed or took back while a form was open is not overwritten', async ({ person }) => {
+  const [who, other] = [await person(), await person({ user: 'site-lead.ZA4' })]
+  await publish(who, 3)
+  await who.page.click(`${row('Step-down')} th a`)
+  await who.page.click('text=Change this offer')
+  await who.page.waitForURL('**/change')
+  await who.page.fill('#note', 'bay by the lift')
+  await other.go('/capacity')
+  await other.page.click(`${row('Step-down')} button[value="-1"]`)
+  await other.page.waitForSelector('.flash:has-text("Step-down: 2 free now.")')
+  await who.page.click('text=Change this offer')
+  await who.page.waitForSelector('.interruption')
+  assert.match(await who.text('main'), /Now: 3 staffed, 2 free/)
+  assert.equal(await who.page.inputValue('#note'), 'bay by the lift')
+  await other.page.click(`${row('Step-down')} th a`)
+  await other.page.click('button:has-text("Withdraw this offer")')
+  await other.page.waitForSelector('.flash:has-text("The offer is withdrawn.")')
+  await who.page.click('text=Change this offer')
+  await who.page.waitForSelector('main:has-text("has ended: publish a new one")')
+  assert.equal(await who.page.$('main form'), null, 'there is nothing to send any more')
+}, { anyWorld: true })
+
 const LONG = {
   'Aldermoor University Hospitals': 'Aldermoorchesterfieldingworthupontheminster and District University Teaching Hospitals',
   'Dunmere General Hospital': 'The Royal Dunmerecastlewoodbridgehampton General and Community Hospital Group',
