@@ -84,6 +84,10 @@ impl Geography {
         self.trusts.get(&code).copied()
     }
 
+    pub(super) fn trust_count(&self) -> usize {
+        self.opel.len()
+    }
+
     pub(super) fn site(&self, code: SiteCode) -> Option<u32> {
         self.sites.get(&code).copied()
     }

@@ -167,7 +167,7 @@ fn asking(
             need: at,
             rank: rank(need, policy, problem.at),
             wanted: need.units_wanted().get(),
-            reach: door().map(|door| reach.from(door)),
+            reach: door().map(|door| reach.from(door, facts.max_travel)),
             size: (resource.kind == ResourceKind::Theatre).then(|| minutes.max(1)),
             facts,
         });

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::matching::network::position;
 use crate::resource::ResourceKind;
 
 use super::geography::Geography;
@@ -30,18 +31,32 @@ pub(super) struct Reached {
     pub(super) facts: u32,
 }
 
-/// What is reached from the doors that have been asked for.
+/// What is reached from the doors that have been asked for, as far as anybody who asked at them may travel.
 pub(super) struct Reach<'a> {
     geography: &'a Geography,
     shelves: &'a Shelves<'a>,
     doors: FxHashMap<Door, u32>,
-    /// Nearest first.
-    reached: Vec<Vec<Reached>>,
-    /// The sites that have a code, with the minutes to them, nearest first; by code and site to start from.
-    near: FxHashMap<(u32, u32), Vec<(u32, u32)>>,
-    /// The trusts that a trust may ask for a kind; found once, for they are asked about at every shelf.
-    asked: FxHashMap<(u32, u32, ResourceKind), bool>,
+    looked: Vec<Looked>,
+    /// The sites that have a code, with the minutes to them, nearest first, and where they stand by code and site to start from.
+    near: Vec<Vec<(u32, u32)>>,
+    near_at: FxHashMap<(u32, u32), u32>,
+    /// Of each trust whether another may ask it for a kind, and where that stands by the other and the kind; found once, for it
+    /// is asked about at every shelf.
+    asked: Vec<Vec<bool>>,
+    asked_at: FxHashMap<(u32, ResourceKind), u32>,
     minutes: FxHashMap<(u32, u32), u32>,
+}
+
+/// What is reached from a door so far.
+struct Looked {
+    /// Nearest first.
+    reached: Vec<Reached>,
+    /// How many of the near sites have been looked at.
+    sites: usize,
+    /// The list of near sites.
+    near: u32,
+    /// The list of trusts that may be asked.
+    asked: u32,
 }
 
 impl<'a> Reach<'a> {
@@ -50,33 +65,33 @@ impl<'a> Reach<'a> {
             geography,
             shelves,
             doors: FxHashMap::default(),
-            reached: Vec::new(),
-            near: FxHashMap::default(),
-            asked: FxHashMap::default(),
+            looked: Vec::new(),
+            near: Vec::new(),
+            near_at: FxHashMap::default(),
+            asked: Vec::new(),
+            asked_at: FxHashMap::default(),
             minutes: FxHashMap::default(),
         }
     }
 
-    /// Returns the place of what is reached from a door.
-    pub(super) fn from(&mut self, door: Door) -> u32 {
-        if let Some(&place) = self.doors.get(&door) {
-            return place;
-        }
-        let place = crate::matching::network::position(self.reached.len());
-        let reached = self.look(&door);
-        self.reached.push(reached);
-        self.doors.insert(door, place);
+    /// Returns the place of what is reached from a door within so many minutes, and perhaps of more.
+    pub(super) fn from(&mut self, door: Door, within: u32) -> u32 {
+        let place = match self.doors.get(&door) {
+            Some(&place) => place,
+            None => self.open(door),
+        };
+        self.look(&door, place, within);
         place
     }
 
     /// The pools and sessions at a place, nearest first.
     pub(super) fn at(&self, place: u32) -> &[Reached] {
-        &self.reached[place as usize]
+        &self.looked[place as usize].reached
     }
 
-    fn look(&mut self, door: &Door) -> Vec<Reached> {
+    fn open(&mut self, door: Door) -> u32 {
         let (geography, shelves, minutes) = (self.geography, self.shelves, &mut self.minutes);
-        let near = self.near.entry((door.code, door.site)).or_insert_with(|| {
+        let near = *self.near_at.entry((door.code, door.site)).or_insert_with(|| {
             let way = |site: u32| {
                 let found =
                     minutes.entry((door.site, site)).or_insert_with(|| geography.travel(door.site, site));
@@ -84,13 +99,29 @@ impl<'a> Reach<'a> {
             };
             let mut near: Vec<(u32, u32)> = shelves.sites_of(door.code).map(way).collect();
             near.sort_unstable();
-            near
+            self.near.push(near);
+            position(self.near.len() - 1)
         });
-        let mut reached = Vec::new();
-        for &(minutes, site) in near.iter() {
+        let asked = *self.asked_at.entry((door.trust, door.kind)).or_insert_with(|| {
+            let others = 0..position(geography.trust_count());
+            self.asked.push(others.map(|other| geography.may_ask(door.trust, other, door.kind)).collect());
+            position(self.asked.len() - 1)
+        });
+        let place = position(self.looked.len());
+        self.looked.push(Looked { reached: Vec::new(), sites: 0, near, asked });
+        self.doors.insert(door, place);
+        place
+    }
+
+    /// Looks on from a door to the sites within so many minutes.
+    fn look(&mut self, door: &Door, place: u32, within: u32) {
+        let (geography, shelves) = (self.geography, self.shelves);
+        let looked = &mut self.looked[place as usize];
+        let (near, asked) = (&self.near[looked.near as usize], &self.asked[looked.asked as usize]);
+        while let Some(&(minutes, site)) = near.get(looked.sites).filter(|(minutes, _)| *minutes <= within) {
+            looked.sites += 1;
             for shelf in shelves.at(door.code, site) {
-                let asked = self.asked.entry((door.trust, shelf.trust, door.kind));
-                if !*asked.or_insert_with(|| geography.may_ask(door.trust, shelf.trust, door.kind)) {
+                if !asked[shelf.trust as usize] {
                     continue;
                 }
                 let points = minutes.saturating_add(geography.opel_points(shelf.trust));
@@ -102,11 +133,10 @@ impl<'a> Reach<'a> {
                         })
                     };
                     if offer.lists(door.specialties) && is_shared() {
-                        reached.push(Reached { minutes, points, facts });
+                        looked.reached.push(Reached { minutes, points, facts });
                     }
                 }
             }
         }
-        reached
     }
 }

@@ -35,7 +35,7 @@ impl<C: Cost> Queue<C> {
     #[inline]
     pub(super) fn push(&mut self, distance: C, store: u32) {
         if distance < C::from(NEAR) {
-            let far = distance.narrow() as usize;
+            let far = usize::try_from(distance.narrow()).unwrap_or_default();
             self.near[far].push(store);
             self.filled |= 1 << far;
         } else {

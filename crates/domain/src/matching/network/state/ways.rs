@@ -88,12 +88,13 @@ impl<C: Cost> Search<C> {
     #[inline(always)]
     fn shorter(&self, ways: &[Arc], from: usize, base: C, prices: &[C]) -> Option<usize> {
         let (limit, known) = (self.limit, &self.distance[..prices.len()]);
-        for at in from..ways.len() {
-            let way = ways[at];
+        let mut at = from;
+        while let Some(way) = ways.get(at) {
             let store = way.store as usize;
             if base + C::from(way.cost) + prices[store] < known[store].min(limit) {
                 return Some(at);
             }
+            at += 1;
         }
         None
     }
