@@ -104,9 +104,9 @@ async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
     if !args.watch {
         return draw(session, &asked).await;
     }
-    let open = async move |client: Client, cursor| {
+    let open = move |client: Client, cursor| {
         let request = WatchAlertsRequest { cursor, trusts: trusts.clone() };
-        client.monitor().watch_alerts(request).await.map(tonic::Response::into_inner)
+        async move { client.monitor().watch_alerts(request).await.map(tonic::Response::into_inner) }
     };
     follow(session, open, async |session| draw(session, &asked).await).await
 }

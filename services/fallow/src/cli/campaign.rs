@@ -1,15 +1,14 @@
 //! `fallow campaign`: the sessions or slots that a trust gives as one block, and one answer to its cases.
 
+mod watch;
+
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
-use fallow_api::client::Client;
 use fallow_api::render;
-use fallow_api::v1::{
-    AnswerCampaignRequest, Block, Campaign, DeclineReason, ListCampaignsRequest, Verdict,
-    WatchProposalsRequest,
-};
+use fallow_api::v1::{AnswerCampaignRequest, Block, Campaign, DeclineReason, ListCampaignsRequest, Verdict};
 
+use self::watch::Changes;
 use super::codes;
 use super::failure::{Exit, Failure};
 use super::options::{Change, count_from_1};
@@ -18,7 +17,7 @@ use super::page::pages;
 use super::pick::pick;
 use super::session::Session;
 use super::time::{from_wire, left};
-use super::watch::follow;
+use super::watch::follow_all;
 
 /// The command that shows what there is, for errors.
 const LIST: &str = "fallow campaign list";
@@ -31,7 +30,7 @@ pub(crate) enum Campaigns {
     /// List campaigns, with what is used of them and what waits for you
     #[command(
         before_help = "Examples:\n  fallow campaign list\n  fallow campaign list --watch\n\nWatched elsewhere than on a screen, it \
-                       prints the proposals that change, for a campaign is what its proposals are."
+                       prints the offers and the proposals of campaigns that change."
     )]
     List {
         /// Go on showing what changes
@@ -105,11 +104,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Campaigns) -> Result
     match command {
         Campaigns::List { watch: false } => draw(session).await,
         Campaigns::List { watch: true } => {
-            let open = async move |client: Client, cursor| {
-                let request = WatchProposalsRequest { cursor, filter: None };
-                client.matching().watch_proposals(request).await.map(tonic::Response::into_inner)
-            };
-            follow(session, open, async |session| draw(session).await).await
+            Box::pin(follow_all(session, Changes::new(), async |session| draw(session).await)).await
         }
         Campaigns::Show(named) => show(session, &named).await,
         Campaigns::Accept(args) => {

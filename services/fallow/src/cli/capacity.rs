@@ -282,9 +282,9 @@ pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, 
         return draw(session, &filter).await;
     }
     let watched = filter.clone();
-    let open = async move |client: Client, cursor| {
+    let open = move |client: Client, cursor| {
         let request = WatchOffersRequest { cursor, filter: Some(watched.clone()) };
-        client.capacity().watch_offers(request).await.map(tonic::Response::into_inner)
+        async move { client.capacity().watch_offers(request).await.map(tonic::Response::into_inner) }
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

@@ -278,9 +278,9 @@ async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, Failure> {
         return draw(session, &filter).await;
     }
     let watched = filter.clone();
-    let open = async move |client: Client, cursor| {
+    let open = move |client: Client, cursor| {
         let request = WatchNeedsRequest { cursor, filter: Some(watched.clone()) };
-        client.demand().watch_needs(request).await.map(tonic::Response::into_inner)
+        async move { client.demand().watch_needs(request).await.map(tonic::Response::into_inner) }
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

@@ -48,9 +48,9 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Feeds) -> Result<Exi
     match command {
         Feeds::List { watch: false } => list(session).await,
         Feeds::List { watch: true } => {
-            let open = async move |client: Client, cursor| {
+            let open = move |client: Client, cursor| {
                 let request = WatchSituationRequest { cursor, ..WatchSituationRequest::default() };
-                client.monitor().watch_situation(request).await.map(tonic::Response::into_inner)
+                async move { client.monitor().watch_situation(request).await.map(tonic::Response::into_inner) }
             };
             follow(session, open, async |session| list(session).await).await
         }
@@ -81,9 +81,9 @@ fn of(session: &Session<'_>, trust: Option<String>) -> Result<OfferFilter, Failu
 
 /// Prints each report on a line; what there was before is passed over.
 async fn tail(session: &mut Session<'_>, filter: OfferFilter) -> Result<Exit, Failure> {
-    let mut feed = Feed::new(String::new(), async move |client: Client, cursor| {
+    let mut feed = Feed::new(String::new(), move |client: Client, cursor| {
         let ask = WatchOffersRequest { cursor, filter: Some(filter.clone()) };
-        client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner)
+        async move { client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner) }
     });
     let as_json = matches!(session.global.format(), Format::Json | Format::Jsonl);
     let mut begun = false;

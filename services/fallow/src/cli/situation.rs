@@ -38,9 +38,9 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Show) -> Result<Exit, F
         return draw(session, &collaborative).await;
     }
     let watched = collaborative.clone();
-    let open = async move |client: Client, cursor| {
+    let open = move |client: Client, cursor| {
         let request = WatchSituationRequest { cursor, collaborative: watched.clone() };
-        client.monitor().watch_situation(request).await.map(tonic::Response::into_inner)
+        async move { client.monitor().watch_situation(request).await.map(tonic::Response::into_inner) }
     };
     follow(session, open, async |session| draw(session, &collaborative).await).await
 }

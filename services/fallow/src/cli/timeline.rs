@@ -58,9 +58,9 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Timeline) -> Result<Exi
     if !args.watch {
         return draw(session, &ask).await;
     }
-    let open = async move |client: Client, cursor| {
+    let open = move |client: Client, cursor| {
         let request = WatchTimelineRequest { cursor, kinds: kinds.clone() };
-        client.monitor().watch_timeline(request).await.map(tonic::Response::into_inner)
+        async move { client.monitor().watch_timeline(request).await.map(tonic::Response::into_inner) }
     };
     follow(session, open, async |session| draw(session, &ask).await).await
 }

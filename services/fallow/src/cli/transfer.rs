@@ -171,9 +171,9 @@ pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, 
         return draw(session, &filter).await;
     }
     let watched = filter.clone();
-    let open = async move |client: Client, cursor| {
+    let open = move |client: Client, cursor| {
         let request = WatchTransfersRequest { cursor, filter: Some(watched.clone()) };
-        client.matching().watch_transfers(request).await.map(tonic::Response::into_inner)
+        async move { client.matching().watch_transfers(request).await.map(tonic::Response::into_inner) }
     };
     follow(session, open, async |session| draw(session, &filter).await).await
 }

@@ -11,6 +11,7 @@ use fallow_api::v1::{
     watch_alerts_response, watch_needs_response, watch_offers_response, watch_proposals_response,
     watch_situation_response, watch_timeline_response, watch_transfers_response,
 };
+use futures::future::LocalBoxFuture;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 use tonic::{Code, Status, Streaming};
@@ -44,7 +45,7 @@ pub(crate) enum Sort {
 }
 
 /// A message of any watch.
-pub(crate) trait Event: Serialize {
+pub(crate) trait Event: Serialize + 'static {
     /// Where to go on after it.
     fn cursor(&self) -> &str;
 
@@ -93,11 +94,28 @@ pub(crate) enum Happening<E> {
     Opens,
 }
 
+/// What can be followed: one watch, or several as one.
+pub(crate) trait Source {
+    /// What it tells.
+    type Event: Serialize;
+
+    /// Returns what happens next. May be dropped while waiting.
+    async fn next(&mut self) -> Result<Happening<Self::Event>, Failure>;
+
+    /// Says by whom it opens next, after it said [`Happening::Opens`]. Returns what people have to know.
+    fn open_by(&mut self, client: Result<Client, Failure>) -> Result<Option<String>, Failure>;
+}
+
+/// A watch that is being opened.
+type Opening<E> = LocalBoxFuture<'static, Result<Streaming<E>, Status>>;
+
 /// A watch that opens itself again.
-pub(crate) struct Feed<E, O> {
-    open: O,
+pub(crate) struct Feed<E> {
+    open: Box<dyn FnMut(Client, String) -> Opening<E>>,
     client: Option<Box<Client>>,
     cursor: String,
+    /// Kept until it has ended: whoever drops a wait for it and comes back goes on with it.
+    opening: Option<Opening<E>>,
     stream: Option<Streaming<E>>,
     held_back: Option<E>,
     wait: Duration,
@@ -107,13 +125,17 @@ pub(crate) struct Feed<E, O> {
     refused: bool,
 }
 
-impl<E: Event, O: AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>> Feed<E, O> {
+impl<E: Event> Feed<E> {
     /// Begins a watch after a cursor; an empty one begins with a snapshot.
-    pub(crate) fn new(cursor: String, open: O) -> Self {
+    pub(crate) fn new<F>(cursor: String, mut open: impl FnMut(Client, String) -> F + 'static) -> Self
+    where
+        F: Future<Output = Result<Streaming<E>, Status>> + 'static,
+    {
         Self {
-            open,
+            open: Box::new(move |client, cursor| Box::pin(open(client, cursor))),
             client: None,
             cursor,
+            opening: None,
             stream: None,
             held_back: None,
             wait: WAIT_MIN,
@@ -136,22 +158,6 @@ impl<E: Event, O: AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>> Fe
         Ok(None)
     }
 
-    /// Takes what comes at once with a change, so that it is drawn once; returns what is to be said of the watch.
-    async fn gather(&mut self) -> Result<Vec<String>, Failure> {
-        let mut notices = Vec::new();
-        let by = Instant::now() + DRAW_BY;
-        while Instant::now() < by {
-            match timeout_at(by.min(Instant::now() + DRAW_TOGETHER), self.next()).await {
-                Ok(Ok(Happening::Event(_))) => {}
-                Ok(Ok(Happening::Notice(notice))) => notices.push(notice),
-                // It says so again when it is asked again.
-                Ok(Ok(Happening::Opens)) | Err(_) => break,
-                Ok(Err(failure)) => return Err(failure),
-            }
-        }
-        Ok(notices)
-    }
-
     /// Returns what happens next: a message, or that the watch was lost, is back, or is about to open. May be dropped while waiting.
     ///
     /// # Errors
@@ -166,7 +172,7 @@ impl<E: Event, O: AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>> Fe
                 sleep_until(at).await;
                 self.retry_at = None;
             }
-            if self.stream.is_none() && self.client.is_none() {
+            if self.opens() {
                 return Ok(Happening::Opens);
             }
             let event = match self.message().await {
@@ -199,9 +205,20 @@ impl<E: Event, O: AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>> Fe
         }
     }
 
+    /// Says whether it has to be told by whom it opens, and does not still wait with that.
+    pub(crate) fn opens(&self) -> bool {
+        let is_open = self.stream.is_some() || self.opening.is_some() || self.client.is_some();
+        !is_open && self.retry_at.is_none()
+    }
+
     async fn message(&mut self) -> Result<Option<E>, Status> {
         if let Some(client) = self.client.take() {
-            self.stream = Some((self.open)(*client, self.cursor.clone()).await?);
+            self.opening = Some((self.open)(*client, self.cursor.clone()));
+        }
+        if let Some(opening) = &mut self.opening {
+            let opened = opening.await;
+            self.opening = None;
+            self.stream = Some(opened?);
         }
         match &mut self.stream {
             Some(stream) => stream.message().await,
@@ -256,19 +273,51 @@ impl<E: Event, O: AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>> Fe
     }
 }
 
-/// Follows one list: redraws it on a screen, writes one JSON line for each message elsewhere. Ends by Ctrl-C.
-pub(crate) async fn follow<E: Event>(
-    session: &mut Session<'_>,
-    open: impl AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>,
-    draw: impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
-    // On the heap: each list has it beside what it is asked for once.
-    Box::pin(follow_feed(session, Feed::new(String::new(), open), draw)).await
+impl<E: Event> Source for Feed<E> {
+    type Event = E;
+
+    async fn next(&mut self) -> Result<Happening<E>, Failure> {
+        Feed::next(self).await
+    }
+
+    fn open_by(&mut self, client: Result<Client, Failure>) -> Result<Option<String>, Failure> {
+        Feed::open_by(self, client)
+    }
 }
 
-async fn follow_feed<E: Event>(
+/// Takes what comes at once with a change, so that it is drawn once; returns what is to be said of the watch.
+async fn gather(source: &mut impl Source) -> Result<Vec<String>, Failure> {
+    let mut notices = Vec::new();
+    let by = Instant::now() + DRAW_BY;
+    while Instant::now() < by {
+        match timeout_at(by.min(Instant::now() + DRAW_TOGETHER), source.next()).await {
+            Ok(Ok(Happening::Event(_))) => {}
+            Ok(Ok(Happening::Notice(notice))) => notices.push(notice),
+            // It says so again when it is asked again.
+            Ok(Ok(Happening::Opens)) | Err(_) => break,
+            Ok(Err(failure)) => return Err(failure),
+        }
+    }
+    Ok(notices)
+}
+
+/// Follows one list: redraws it on a screen, writes one JSON line for each message elsewhere. Ends by Ctrl-C.
+pub(crate) async fn follow<E: Event, F>(
     session: &mut Session<'_>,
-    mut feed: Feed<E, impl AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>>,
+    open: impl FnMut(Client, String) -> F + 'static,
+    draw: impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure>
+where
+    F: Future<Output = Result<Streaming<E>, Status>> + 'static,
+{
+    // On the heap: each list has it beside what it is asked for once.
+    Box::pin(follow_all(session, Feed::new(String::new(), open), draw)).await
+}
+
+/// Follows, as [`follow`] does, a list that several watches tell of.
+pub(crate) async fn follow_all(
+    session: &mut Session<'_>,
+    mut source: impl Source,
     mut draw: impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut ages = interval_at(Instant::now() + AGES_MOVE, AGES_MOVE);
@@ -276,9 +325,9 @@ async fn follow_feed<E: Event>(
     let mut was_away = false;
     loop {
         let notices = tokio::select! {
-            happening = feed.next() => match happening? {
+            happening = source.next() => match happening? {
                 Happening::Opens => {
-                    if let Some(notice) = feed.open_by(session.lasting().await)? {
+                    if let Some(notice) = source.open_by(session.lasting().await)? {
                         session.terminal.say(&notice)?;
                     }
                     continue;
@@ -293,7 +342,7 @@ async fn follow_feed<E: Event>(
                     continue;
                 }
                 // What is said meanwhile stands below the picture.
-                Happening::Event(_) => feed.gather().await?,
+                Happening::Event(_) => gather(&mut source).await?,
             },
             _ = ages.tick(), if session.terminal.interactive => Vec::new(),
         };
@@ -383,25 +432,25 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Watch) -> Result<Exit, 
         is_of(session, region).await?;
     }
     let since = args.since.unwrap_or_default();
-    let offers = Feed::new(since.clone(), async |client: Client, cursor| {
+    let offers = Feed::new(since.clone(), |client: Client, cursor| {
         let ask = WatchOffersRequest { cursor, filter: None };
-        client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner)
+        async move { client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner) }
     });
-    let needs = Feed::new(since.clone(), async |client: Client, cursor| {
+    let needs = Feed::new(since.clone(), |client: Client, cursor| {
         let ask = WatchNeedsRequest { cursor, filter: None };
-        client.demand().watch_needs(ask).await.map(tonic::Response::into_inner)
+        async move { client.demand().watch_needs(ask).await.map(tonic::Response::into_inner) }
     });
-    let proposals = Feed::new(since.clone(), async |client: Client, cursor| {
+    let proposals = Feed::new(since.clone(), |client: Client, cursor| {
         let ask = WatchProposalsRequest { cursor, filter: None };
-        client.matching().watch_proposals(ask).await.map(tonic::Response::into_inner)
+        async move { client.matching().watch_proposals(ask).await.map(tonic::Response::into_inner) }
     });
-    let transfers = Feed::new(since.clone(), async |client: Client, cursor| {
+    let transfers = Feed::new(since.clone(), |client: Client, cursor| {
         let ask = WatchTransfersRequest { cursor, filter: None };
-        client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner)
+        async move { client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner) }
     });
-    let alerts = Feed::new(since, async |client: Client, cursor| {
+    let alerts = Feed::new(since, |client: Client, cursor| {
         let ask = WatchAlertsRequest { cursor, trusts: Vec::new() };
-        client.monitor().watch_alerts(ask).await.map(tonic::Response::into_inner)
+        async move { client.monitor().watch_alerts(ask).await.map(tonic::Response::into_inner) }
     });
     let session = &tokio::sync::Mutex::new(session);
     let asked = |kind| args.kinds.contains(&kind);
@@ -429,7 +478,7 @@ async fn is_of(session: &Session<'_>, region: &str) -> Result<(), Failure> {
 /// Writes one kind's changes as they come. The session is shared with the other kinds, for a line at a time.
 async fn print<E: Event>(
     session: &tokio::sync::Mutex<&mut Session<'_>>,
-    mut feed: Feed<E, impl AsyncFnMut(Client, String) -> Result<Streaming<E>, Status>>,
+    mut feed: Feed<E>,
 ) -> Result<Exit, Failure> {
     loop {
         let happening = feed.next().await?;

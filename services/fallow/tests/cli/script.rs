@@ -79,6 +79,21 @@ impl Script {
         Q: Message + prost::Message + Serialize + Default + 'static,
         A: prost::Message + Default + Clone + 'static,
     {
+        self.watch_late::<Q, A>(call, Duration::ZERO, after, streams)
+    }
+
+    /// Answers a watch, but only so long after it was asked for, and then each message so long after what came before it.
+    pub(crate) fn watch_late<Q, A>(
+        &self,
+        call: &'static str,
+        late: Duration,
+        after: Duration,
+        streams: Vec<Vec<Result<A, Status>>>,
+    ) -> &Self
+    where
+        Q: Message + prost::Message + Serialize + Default + 'static,
+        A: prost::Message + Default + Clone + 'static,
+    {
         let wait = async move || {
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
@@ -96,9 +111,10 @@ impl Script {
                         item
                     };
                     let answer = next.map(|items| Response::new(stream::iter(items).then(paced)));
-                    std::future::ready(
-                        answer.ok_or_else(|| Status::permission_denied("the script ends here")),
-                    )
+                    async move {
+                        tokio::time::sleep(late).await;
+                        answer.ok_or_else(|| Status::permission_denied("the script ends here"))
+                    }
                 });
                 Grpc::new(ProstCodec::<A, Q>::default())
                     .server_streaming(service, request)

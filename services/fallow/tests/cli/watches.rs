@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use fallow::cli::{DevFiles, Endpoints};
 use fallow_api::v1::{
-    Bookmark, GetSituationRequest, GetSituationResponse, ListOffersRequest, ListOffersResponse, Moved,
-    Proposal, Situation, SnapshotDone, WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest,
-    WatchProposalsResponse, watch_offers_response, watch_proposals_response,
+    Block, Bookmark, GetSituationRequest, GetSituationResponse, ListCampaignsRequest, ListCampaignsResponse,
+    ListOffersRequest, ListOffersResponse, Moved, Offer, Proposal, Situation, SnapshotDone,
+    WatchNeedsRequest, WatchNeedsResponse, WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest,
+    WatchProposalsResponse, WatchSituationRequest, WatchSituationResponse, watch_needs_response,
+    watch_offers_response, watch_proposals_response, watch_situation_response,
 };
 use insta::assert_snapshot;
 use tonic::Status;
 use watch_proposals_response::Item;
 
 use crate::demand::knows_the_region;
-use crate::records::{level_2, suggestion};
+use crate::records::{lc_118, level_2, suggestion};
 use crate::world::{World, at};
 
 fn event(item: Item, cursor: &str) -> Result<WatchProposalsResponse, Status> {
@@ -149,17 +151,110 @@ async fn a_watch_of_another_region_is_refused() {
 }
 
 #[tokio::test]
-async fn feeds_cohorts_and_campaigns_can_be_watched_too() {
+async fn feeds_and_cohorts_can_be_watched_too() {
     let world = World::new().await;
-    for (line, call) in [
-        ("feed list -w", "MonitorService/WatchSituation"),
-        ("cohort list hips -w", "DemandService/WatchNeeds"),
-        ("campaign list -w", "MatchingService/WatchProposals"),
-    ] {
-        world.script.take_paths();
-        assert_eq!(world.run(line).await.exit, 1, "{line}");
-        assert!(world.script.take_paths().iter().any(|path| path == call), "{line}");
+    let item = Some(watch_situation_response::Item::Situation(Situation::default()));
+    let told = WatchSituationResponse { item, cursor: "s1".into(), revision: 41 };
+    world.script.watch::<WatchSituationRequest, _>("MonitorService/WatchSituation", vec![vec![Ok(told)]]);
+    let told = world.run("feed list -w").await;
+    assert!(told.out.starts_with(r#"{"situation":{"#) && told.out.lines().count() == 1, "{}", told.out);
+
+    let item = Some(watch_needs_response::Item::Need(lc_118()));
+    let told = WatchNeedsResponse { item, cursor: "n1".into(), revision: 41 };
+    world.script.watch::<WatchNeedsRequest, _>("DemandService/WatchNeeds", vec![vec![Ok(told)]]);
+    let told = world.run("cohort list hips -w").await;
+    assert!(told.out.starts_with(r#"{"need":{"#) && told.out.contains("LC-118"), "{}", told.out);
+    assert!(told.calls[0].contains(r#""cohorts":["hips"]"#), "{:?}", told.calls);
+}
+
+/// What a watch of campaigns is told in these tests: offers of a campaign and of none, and what becomes of them.
+fn offers_of_campaigns() -> Vec<Result<WatchOffersResponse, Status>> {
+    use watch_offers_response::Item;
+    let offer =
+        |id: &str, campaign: &str| Item::Offer(Offer { id: id.into(), campaign: campaign.into(), ..level_2() });
+    let items = [
+        offer("alone", ""),
+        offer("member", "Saturday lists"),
+        offer("leaves", "Saturday lists"),
+        offer("leaves", ""),
+        offer("leaves", ""),
+        Item::Removed("alone".into()),
+        Item::Removed("member".into()),
+    ];
+    let message = |item| WatchOffersResponse { item: Some(item), cursor: String::new(), revision: 41 };
+    items.into_iter().map(|item| Ok(message(item))).collect()
+}
+
+fn of_block(id: &str) -> Item {
+    let block = Some(Block { site: "ZA401".into(), campaign: "Saturday lists".into() });
+    Item::Proposal(Proposal { id: id.into(), explanation: None, block, ..suggestion() })
+}
+
+/// A campaign is its offers and what is proposed of them; what belongs to none is passed over.
+#[tokio::test]
+async fn a_watch_of_campaigns_tells_of_their_offers_and_proposals_alone() {
+    let world = World::new().await;
+    let proposals =
+        || vec![vec![event(proposal("p1"), ""), event(of_block("p2"), ""), event(Item::Removed("p1".into()), "")]];
+    let script = |world: &World| {
+        let offers = vec![offers_of_campaigns()];
+        world.script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", offers);
+        world.script.watch::<WatchProposalsRequest, _>("MatchingService/WatchProposals", proposals());
+    };
+    script(&world);
+    let told = world.run("campaign list -w").await;
+    let mut ids: Vec<String> = told.out.lines().map(told_of).collect();
+    ids.sort_unstable();
+    let expected = ["offer leaves ", "offer leaves Saturday lists", "offer member Saturday lists", "proposal p2", "removed member"];
+    assert_eq!(ids, expected, "{}", told.err);
+
+    // On a screen the list is read for what changes a campaign, and for nothing else.
+    let lists = Arc::new(AtomicUsize::new(0));
+    let count = lists.clone();
+    world.script.on("MatchingService/ListCampaigns", move |_: ListCampaignsRequest| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(ListCampaignsResponse::default())
+    });
+    script(&world);
+    world.run_on_a_screen("campaign list -w").await;
+    assert!(lists.swap(0, Ordering::Relaxed) > 0);
+    let offers = vec![vec![offers_of_campaigns().remove(0)]];
+    world.script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", offers);
+    let none = vec![vec![event(proposal("p1"), "")]];
+    world.script.watch::<WatchProposalsRequest, _>("MatchingService/WatchProposals", none);
+    let told = world.run_on_a_screen("campaign list -w").await;
+    assert_eq!((lists.load(Ordering::Relaxed), told.out.as_str()), (0, ""), "{}", told.err);
+}
+
+/// Returns what a line of a watch is of.
+fn told_of(line: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    match (&line["offer"], &line["proposal"], &line["removed"]) {
+        (offer, _, _) if offer.is_object() => {
+            format!("offer {} {}", text(&offer["id"]), text(&offer["campaign"]))
+        }
+        (_, proposal, _) if proposal.is_object() => format!("proposal {}", text(&proposal["id"])),
+        (_, _, removed) => format!("removed {}", text(removed)),
     }
+}
+
+/// A watch that opens slowly is not opened again and again for what another tells meanwhile.
+#[tokio::test]
+async fn a_slow_watch_opens_beside_a_busy_one() {
+    let world = World::new().await;
+    let often = Duration::from_millis(20);
+    let member = offers_of_campaigns().remove(1);
+    let offers = vec![vec![member; 100]];
+    world.script.watch_paced::<WatchOffersRequest, _>("CapacityService/WatchOffers", often, offers);
+    let (late, streams) = (Duration::from_millis(500), vec![vec![event(of_block("slow"), "")]]);
+    let call = "MatchingService/WatchProposals";
+    world.script.watch_late::<WatchProposalsRequest, _>(call, late, Duration::ZERO, streams);
+    let told = world.run("campaign list -w").await;
+    let slow = told.out.lines().position(|line| told_of(line) == "proposal slow");
+    assert!(slow.is_some_and(|line| line > 0 && line < 99), "{slow:?}: {}", told.err);
+    // Once until it was told, and once more after its stream had ended.
+    assert_eq!(told.calls.iter().filter(|asked| asked.starts_with(call)).count(), 2, "{:?}", told.calls);
 }
 
 fn offer_event(cursor: &str) -> Result<WatchOffersResponse, Status> {

@@ -69,17 +69,17 @@ async fn stay(
     terminal: &mut DefaultTerminal,
     keys: &mut mpsc::Receiver<Event>,
 ) -> Result<Exit, Failure> {
-    let mut region = Feed::new(String::new(), async |client: Client, cursor| {
+    let mut region = Feed::new(String::new(), |client: Client, cursor| {
         let ask = WatchSituationRequest { cursor, collaborative: String::new() };
-        client.monitor().watch_situation(ask).await.map(tonic::Response::into_inner)
+        async move { client.monitor().watch_situation(ask).await.map(tonic::Response::into_inner) }
     });
-    let mut inbox = Feed::new(String::new(), async |client: Client, cursor| {
+    let mut inbox = Feed::new(String::new(), |client: Client, cursor| {
         let ask = WatchProposalsRequest { cursor, filter: Some(waiting()) };
-        client.matching().watch_proposals(ask).await.map(tonic::Response::into_inner)
+        async move { client.matching().watch_proposals(ask).await.map(tonic::Response::into_inner) }
     });
-    let mut moving = Feed::new(String::new(), async |client: Client, cursor| {
+    let mut moving = Feed::new(String::new(), |client: Client, cursor| {
         let ask = WatchTransfersRequest { cursor, filter: Some(on_the_way()) };
-        client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner)
+        async move { client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner) }
     });
     let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii(true) };
     let mut tick = interval(AGES_MOVE);

@@ -38,9 +38,9 @@ async fn until(session: &mut Session<'_>, need: Need, milestone: Milestone) -> R
     }
     let filter =
         NeedFilter { case_refs: vec![need.case_ref], trusts: vec![need.trust], ..NeedFilter::default() };
-    let mut feed = Feed::new(String::new(), async move |client: Client, cursor| {
+    let mut feed = Feed::new(String::new(), move |client: Client, cursor| {
         let request = WatchNeedsRequest { cursor, filter: Some(filter.clone()) };
-        client.demand().watch_needs(request).await.map(tonic::Response::into_inner)
+        async move { client.demand().watch_needs(request).await.map(tonic::Response::into_inner) }
     });
     loop {
         let notice = match feed.next().await? {
