@@ -15,7 +15,7 @@ use fallow_tabular::difference;
 use jiff::Timestamp;
 
 pub(crate) use self::args::{Adjust, Capacity, Confirm, Free, List, Publish, Take};
-use self::args::{Ask, Pressure, Reserve, Resume, Suspend, Withdraw};
+use self::args::{Ask, Opel, Reserve, Resume, Suspend, Withdraw};
 use self::find::{find, select};
 use super::demand;
 use super::failure::{Exit, Failure};
@@ -54,7 +54,7 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Capacity) -> Result<
         Capacity::Reserve(Reserve::Set { resource, units, change, expect }) => {
             set_reserve(session, resource, units, &change, &expect).await
         }
-        Capacity::Pressure(args) => declare_pressure(session, args).await,
+        Capacity::Opel(args) => declare_opel(session, args).await,
         Capacity::Ask(args) => ask(session, args).await,
         Capacity::Apply(args) => sheets::apply(session, args).await,
     }
@@ -230,7 +230,7 @@ async fn set_reserve(
     session.say_changed(&format!("{units} {name} kept back"), answer.revision)
 }
 
-async fn declare_pressure(session: &mut Session<'_>, args: Pressure) -> Result<Exit, Failure> {
+async fn declare_opel(session: &mut Session<'_>, args: Opel) -> Result<Exit, Failure> {
     let declared_at = args.declared_at.as_deref();
     let declared_at = declared_at.map(|text| time::past(text, session.now(), &session.zone)).transpose()?;
     if declared_at.is_some_and(|at| at > session.now()) {

@@ -54,7 +54,7 @@ pub(crate) const TOPICS: &[(&str, &[(&str, &str)])] = &[
             ("what you offer, and how old it is", "fallow mine"),
             ("no new holds on a resource", "fallow capacity suspend level2 --until 22:00 --reason norovirus"),
             ("keep some for yourselves", "fallow capacity reserve set level2 1"),
-            ("declare OPEL 3", "fallow capacity pressure 3"),
+            ("declare OPEL 3", "fallow capacity opel 3"),
             ("take an offer back", "fallow capacity withdraw 0198c2 --reason staffing"),
         ],
     ),

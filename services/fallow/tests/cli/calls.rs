@@ -27,7 +27,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("CapacityService/ResumeOffers", "capacity resume level2"),
     ("CapacityService/WithdrawOffer", "capacity withdraw OFFER --reason staffing"),
     ("CapacityService/SetReserve", "capacity reserve set level2 1"),
-    ("CapacityService/DeclarePressure", "capacity pressure 3"),
+    ("CapacityService/DeclarePressure", "capacity opel 3"),
     ("CapacityService/AskToConfirm", "capacity ask ZA5"),
     ("CapacityService/GetOffer", "capacity show OFFER"),
     ("CapacityService/ListOffers", "mine"),

@@ -203,12 +203,12 @@ async fn a_trust_declares_its_opel() {
     assert_snapshot!(
         world
             .transcript(&[
-                "capacity pressure 3",
-                "capacity pressure 4 --declared-at 07:30 --if-revision 51 --dry-run",
-                "capacity pressure 2 --declared-at -2h -o json",
-                "capacity pressure 5",
-                "capacity pressure 3 --declared-at soon",
-                "capacity pressure 3 --declared-at \"tomorrow 08:00\"",
+                "capacity opel 3",
+                "capacity opel 4 --declared-at 07:30 --if-revision 51 --dry-run",
+                "capacity opel 2 --declared-at -2h -o json",
+                "capacity opel 5",
+                "capacity opel 3 --declared-at soon",
+                "capacity opel 3 --declared-at \"tomorrow 08:00\"",
             ])
             .await
     );

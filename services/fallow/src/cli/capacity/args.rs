@@ -49,10 +49,10 @@ pub(crate) enum Capacity {
     Reserve(Reserve),
     /// Declare the OPEL level of your trust, 1 to 4
     #[command(
-        before_help = "Examples:\n  fallow capacity pressure 3\n  fallow capacity pressure 3 --declared-at 07:30\n\nOnly what a \
+        before_help = "Examples:\n  fallow capacity opel 3\n  fallow capacity opel 3 --declared-at 07:30\n\nOnly what a \
                        trust declares is an OPEL; our own number of pressure is worked out, see fallow situation."
     )]
-    Pressure(Pressure),
+    Opel(Opel),
     /// Ask another trust to confirm or correct its figures
     #[command(before_help = "Example:\n  fallow capacity ask ZA5 --resource level2")]
     Ask(Ask),
@@ -297,9 +297,9 @@ pub(crate) enum Reserve {
 
 /// Declares an OPEL level.
 #[derive(Debug, Args)]
-pub(crate) struct Pressure {
-    /// OPEL, 1 to 4
-    #[arg(value_name = "OPEL", value_parser = clap::value_parser!(i32).range(1..=4))]
+pub(crate) struct Opel {
+    /// The OPEL level, 1 to 4
+    #[arg(value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(1..=4))]
     pub(super) opel: i32,
     /// When it was declared: 07:30, -2h or a date with a time. Default: now
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
