@@ -20,6 +20,7 @@ stories!(
     two_people_bypass_a_proposal_without_an_incident,
     two_people_put_a_region_file_in_force,
     a_second_person_refuses_and_says_why,
+    actions_are_watched_and_read_page_by_page,
     broken_glass_is_alarmed_of_until_a_third_person_reviews_it,
 );
 
@@ -354,6 +355,55 @@ async fn a_second_person_refuses_and_says_why(world: &mut World) {
     assert!(back.text.contains("Taken back: asked too soon."), "{}", back.text);
     let third = propose(&icb, &answer_for("ZA1", &found.id)).await;
     is_refused(third, Code::FailedPrecondition, "OVERRIDE_LIMIT");
+}
+
+async fn actions_are_watched_and_read_page_by_page(world: &mut World) {
+    use v1::watch_actions_response::Item;
+    let found = proposed(world, "case 1").await;
+    let (icb, coordinator) = (world.user("icb"), world.acting("coordinator", "ZA1"));
+    let before = propose(&icb, &answer_for("ZA1", &found.id)).await.unwrap();
+    let (manager, elsewhere) = (world.user("bed-manager.ZA1"), world.user("bed-manager.ZA2"));
+    let watch = async |user: &User| {
+        let request = v1::WatchActionsRequest { waiting: true, ..Default::default() };
+        user.monitor().watch_actions(request).await.unwrap().into_inner()
+    };
+    // What it says next beside bookmarks: an id, or the state in which an action is told, or that the snapshot is whole.
+    let next = async |told: &mut tonic::Streaming<v1::WatchActionsResponse>| loop {
+        let message = soon("a message", told.message()).await.unwrap().unwrap();
+        return match message.item.unwrap() {
+            Item::Action(action) => (action.id.clone(), Some(action.state())),
+            Item::Removed(id) => (id, None),
+            Item::SnapshotDone(_) => (String::new(), None),
+            Item::Bookmark(_) => continue,
+            Item::Moved(_) => panic!("the server is stopping"),
+        };
+    };
+    let (mut theirs, mut nobodys) = (watch(&manager).await, watch(&elsewhere).await);
+    let waits = Some(v1::action::State::Proposed);
+    assert_eq!(next(&mut theirs).await, (before.id.clone(), waits));
+    assert_eq!(next(&mut theirs).await, (String::new(), None));
+    assert_eq!(next(&mut nobodys).await, (String::new(), None), "to somebody elsewhere it is not there");
+    world.pass(SignedDuration::from_mins(1));
+    let later = propose(&coordinator, &answer_for("ZA1", &found.id)).await.unwrap();
+    assert_eq!(next(&mut theirs).await, (later.id.clone(), waits));
+    refuse(&icb, &later, "one is enough").await.unwrap();
+    assert_eq!(next(&mut theirs).await, (later.id.clone(), None), "it waits no more");
+
+    let page = async |page_token: &str| {
+        let page_token = page_token.to_owned();
+        let request = v1::ListActionsRequest { page_size: 1, page_token, ..Default::default() };
+        let listed = call!(manager.monitor(), list_actions, request)?;
+        let ids: Vec<String> = listed.actions.into_iter().map(|action| action.id).collect();
+        Ok::<_, Problem>((ids, listed.next_page_token))
+    };
+    // What still waits comes before what has ended, though it is the older.
+    let (first, token) = page("").await.unwrap();
+    assert_eq!((first, token.is_empty()), (vec![before.id], false));
+    assert_eq!(page(&token).await.unwrap(), (vec![later.id], String::new()));
+    is_refused(page("made up").await, Code::InvalidArgument, reasons::BAD_PAGE_TOKEN);
+    let all = v1::ListActionsRequest { page_size: 1_001, ..Default::default() };
+    let refused = call!(manager.monitor(), list_actions, all).unwrap_err();
+    assert_eq!(refused.violations[0].field, "page_size");
 }
 
 async fn broken_glass_is_alarmed_of_until_a_third_person_reviews_it(world: &mut World) {

@@ -447,8 +447,7 @@ fn every_command_shows_an_example_or_takes_nothing() {
     assert_eq!(silent, Vec::<String>::new());
 }
 
-/// Exit codes by lines that end with them. Sheets of which rows are rejected end with 8, and exports of nothing with 9, in
-/// the tests of sheets; only Ctrl-C ends by 130.
+/// Exit codes by lines that end with them. What ends with 8, 9 and 130 does so in the tests of the process.
 #[tokio::test]
 async fn exit_codes_come_of_lines() {
     let world = World::new().await;

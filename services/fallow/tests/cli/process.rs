@@ -3,9 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
-use fallow_api::v1::{WatchOffersRequest, WatchOffersResponse, watch_offers_response};
+use fallow_api::v1::{
+    GetNeedRequest, GetNeedResponse, ListOffersRequest, ListOffersResponse, Need, PublishOfferRequest,
+    PublishOfferResponse, WatchOffersRequest, WatchOffersResponse, need, watch_offers_response,
+};
 
-use crate::records::level_2;
+use crate::records::{lc_118, level_2};
 use crate::script::Script;
 
 fn fallow(args: &[&str]) -> Command {
@@ -39,6 +42,39 @@ fn a_shell_sees_the_codes_and_data_only_on_stdout() {
         assert_eq!(ended.stdout.is_empty(), code != 0, "{args:?}");
         assert_eq!(ended.stderr.is_empty(), code == 0, "{args:?}");
     }
+}
+
+/// What was done in part, and what came to nothing, a script tells from what was done and from what failed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_sees_what_was_done_in_part_and_what_came_to_nothing() {
+    let script = Script::default();
+    script.on("CapacityService/ListOffers", |_: ListOffersRequest| Ok(ListOffersResponse::default()));
+    script.on("CapacityService/PublishOffer", |ask: PublishOfferRequest| {
+        Ok(PublishOfferResponse { offer: ask.offer, revision: 51 })
+    });
+    script.on("DemandService/GetNeed", |_: GetNeedRequest| {
+        let need = Need { state: need::State::Unmet.into(), ..lc_118() };
+        Ok(GetNeedResponse { need: Some(need), revision: 44 })
+    });
+    let address = script.serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = folder.path().join("sheet.csv").display().to_string();
+    let head = "resource,figures.staffed,window.until,cadence\n";
+    for (rows, code, said) in [
+        ("bed/ga_adult,2,2099-01-01T20:00:00Z,4h\n", 0, "1 added\n"),
+        (
+            "bed/ga_adult,2,2099-01-01T20:00:00Z,4h\nbed/ga_adult,2,never,4h\n",
+            8,
+            "1 added, 1 rejected\n",
+        ),
+    ] {
+        std::fs::write(&sheet, format!("{head}{rows}")).unwrap();
+        let ended = run(&["import", "capacity", &sheet, "--site", "ZA401", "--endpoint", &address]);
+        let out = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!((ended.status.code(), out.ends_with(said)), (Some(code), true), "{out}");
+    }
+    let ended = run(&["demand", "wait", &lc_118().id, "--for", "met", "--endpoint", &address]);
+    assert_eq!(ended.status.code(), Some(9), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 #[test]

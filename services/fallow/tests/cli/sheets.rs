@@ -96,6 +96,26 @@ async fn what_a_service_refuses_is_said_by_the_cell_too() {
     assert_snapshot!(told(&world, "import capacity @sheet.csv").await);
 }
 
+/// Whether a code is known is the region's to say: what a service answers with nothing was not taken for certain.
+#[tokio::test]
+async fn a_row_that_is_answered_with_nothing_is_not_called_added() {
+    let world = world("resource,figures.staffed,window.until,cadence\nbed/ga_adult,2,20:00,4h\nbed/sofa,1,20:00,4h\n").await;
+    world.script.on("CapacityService/PublishOffer", |ask: PublishOfferRequest| {
+        let is_known = ask.offer.as_ref().unwrap().resource.as_ref().unwrap().code == "GA_ADULT";
+        Ok(PublishOfferResponse { offer: ask.offer.filter(|_| is_known), ..PublishOfferResponse::default() })
+    });
+    let offers = told(&world, "import capacity @sheet.csv").await;
+    assert!(offers.contains("1 added, 1 rejected") && offers.ends_with("exit 8\n"), "{offers}");
+    assert!(offers.contains("! row 3") && offers.contains("does not say what became of it"), "{offers}");
+
+    let needs = "case_ref,resource,priority,needed_by\nLC-1,bed/sofa,P1A,18:00\n";
+    std::fs::write(world.folder().join("needs.csv"), needs).unwrap();
+    world.script.on("DemandService/RaiseNeed", |_: RaiseNeedRequest| Ok(RaiseNeedResponse::default()));
+    let needs = told(&world, "import demand @needs.csv").await;
+    assert!(needs.contains("1 rejected") && !needs.contains("added"), "{needs}");
+    assert!(needs.ends_with("exit 8\n"), "{needs}");
+}
+
 #[tokio::test]
 async fn a_whole_state_withdraws_what_it_leaves_out_unless_a_row_is_rejected() {
     let good = world(&SHEET.replace("ASAP", "22:00")).await;

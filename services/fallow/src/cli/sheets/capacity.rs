@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fallow_api::client::Client;
 use fallow_api::problem::Problem;
-use fallow_api::v1::{Offer, OfferFilter, PublishOfferRequest, ReplaceOffersRequest, ReplaceOffersResponse};
+use fallow_api::v1::{
+    Offer, OfferFilter, PublishOfferRequest, PublishOfferResponse, ReplaceOffersRequest,
+    ReplaceOffersResponse,
+};
 use fallow_tabular::difference::{self, Becomes, Difference};
 use fallow_tabular::sheet::{self, Item, Sheet};
 use fallow_tabular::{Local, Table};
@@ -122,10 +125,10 @@ async fn publish(
             })
             .await?
         {
-            Ok(answer) => {
-                let after = answer.offer.unwrap_or_default();
+            Ok(PublishOfferResponse { offer: Some(after), .. }) => {
                 report.differences.push(difference::offer(before.get(&after.source_key), &after, &local));
             }
+            Ok(PublishOfferResponse { offer: None, .. }) => report.untold(sheet, item.row),
             Err(problem) => report.refuse(sheet, item.row, "offer", &problem),
         }
     }

@@ -108,8 +108,10 @@ async fn raise(
         match sent.await? {
             Ok(answer) => {
                 let raised = Raised::of(&answer);
-                let need: Need = answer.need.unwrap_or_default();
-                report.differences.push(difference::need(&need, raised, &given.local));
+                match &answer.need {
+                    Some(need) => report.differences.push(difference::need(need, raised, &given.local)),
+                    None => report.untold(sheet, *row),
+                }
             }
             Err(problem) => report.refuse(sheet, *row, "need", &in_words(problem)),
         }

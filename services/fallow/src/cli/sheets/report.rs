@@ -52,6 +52,11 @@ impl Report {
         }
     }
 
+    /// Notes that a service answered a row and did not say what became of it: nobody can call that added.
+    pub(super) fn untold<M>(&mut self, sheet: &Sheet<M>, row: usize) {
+        self.rejected.push(sheet.fault(row, "", "the answer does not say what became of it"));
+    }
+
     /// Writes the report, and the refused rows where that was asked for. Exit 8 when rows were rejected for good.
     pub(super) fn show(
         mut self,

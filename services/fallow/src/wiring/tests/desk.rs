@@ -96,6 +96,10 @@ async fn a_sheet_goes_in_is_replaced_and_comes_out_again() {
         let (exit, said) = desk.run("import demand @needs.csv").await;
         assert!(exit == 0 && said.contains(told), "{said}");
     }
+    // Nothing here is a bed of that level, and the shell hears it.
+    let (exit, said) = desk.run("why-not LC-1").await;
+    assert_eq!(exit, 9, "{said}");
+    assert!(said.contains("LC-1  1 x Level 3"), "{said}");
     desk.process.tasks.finish(Duration::from_secs(10)).await.unwrap();
 }
 
