@@ -11,8 +11,10 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use fallow_domain::resource::ResourceKind as Kind;
 use jiff::tz::TimeZone;
 
+use crate::convert::codes::Coded;
 use crate::json::Enumeration;
 use crate::v1::{
     Explanation, LentTeam, Need, Objection, Priority, Proposal, Region, Resource, ResourceKind, Sex,
@@ -77,6 +79,19 @@ pub fn resource(resource: &Resource) -> String {
         (_, code) => sentence_case(code),
     };
     if resource.specialties.is_empty() { name } else { format!("{name} {}", resource.specialties.join("/")) }
+}
+
+/// Returns what one and several units of an offer of a kind are called: `bed`, `beds`.
+#[must_use]
+pub fn units(kind: ResourceKind) -> (&'static str, &'static str) {
+    Kind::from_wire(kind.into()).map_or(("unit", "units"), Kind::units)
+}
+
+/// Counts the units of an offer of a kind: `1 bed`, `240 minutes`.
+#[must_use]
+pub fn counted(count: i64, kind: ResourceKind) -> String {
+    let (one, many) = units(kind);
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Returns the key of a resource as people type it: `bed/cc_adult/3`.

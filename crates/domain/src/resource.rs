@@ -80,6 +80,33 @@ impl ResourceKind {
         matches!(self, Self::Theatre)
     }
 
+    /// Returns what one and several units of what is offered are called: `bed`, `beds`.
+    #[must_use]
+    pub const fn units(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Bed => ("bed", "beds"),
+            Self::Theatre => ("minute", "minutes"),
+            Self::Diagnostic => ("slot", "slots"),
+            Self::Staff => ("shift", "shifts"),
+            Self::Equipment => ("item", "items"),
+            Self::VirtualWard => ("place", "places"),
+        }
+    }
+
+    /// Returns what one and several units of what is needed or moved are called, beside those of other kinds:
+    /// `theatre case`, `theatre cases`. A theatre is offered by the minute and asked for by the case.
+    #[must_use]
+    pub const fn moved(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Bed => ("bed", "beds"),
+            Self::Theatre => ("theatre case", "theatre cases"),
+            Self::Diagnostic => ("test", "tests"),
+            Self::Staff => ("member of staff", "staff"),
+            Self::Equipment => ("item of equipment", "items of equipment"),
+            Self::VirtualWard => ("virtual ward place", "virtual ward places"),
+        }
+    }
+
     /// Says whether one can start at any time while the offer lasts (a bed), not only when the offer starts (a slot).
     #[must_use]
     pub const fn is_open_while_it_lasts(self) -> bool {

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Line, Names, local};
+use super::{Line, Names, counted, local};
 use crate::v1::campaign::{Capacity, Cases};
 use crate::v1::{Campaign, ResourceKind};
 
@@ -27,19 +27,23 @@ pub fn campaign(campaign: &Campaign, names: &Names, zone: &TimeZone) -> Vec<Line
 /// Says what the offers of one kind add up to: "2 sessions, 480 minutes: 150 held, 75 agreed, 255 free".
 #[must_use]
 pub fn capacity(sum: &Capacity) -> String {
-    let (one, many, unit) = match sum.kind() {
-        ResourceKind::Theatre => ("session", "sessions", "minutes"),
-        ResourceKind::Diagnostic => ("list", "lists", "slots"),
-        ResourceKind::Bed => ("offer", "offers", "beds"),
-        ResourceKind::Staff => ("offer", "offers", "shifts"),
-        ResourceKind::Equipment => ("offer", "offers", "items"),
-        ResourceKind::VirtualWard => ("offer", "offers", "places"),
-        ResourceKind::Unspecified => ("offer", "offers", "units"),
+    let (one, many) = match sum.kind() {
+        ResourceKind::Theatre => ("session", "sessions"),
+        ResourceKind::Diagnostic => ("list", "lists"),
+        ResourceKind::Bed
+        | ResourceKind::Staff
+        | ResourceKind::Equipment
+        | ResourceKind::VirtualWard
+        | ResourceKind::Unspecified => ("offer", "offers"),
     };
     let offers = if sum.offers == 1 { one } else { many };
     format!(
-        "{} {offers}, {} {unit}: {} held, {} agreed, {} free",
-        sum.offers, sum.usable, sum.held, sum.committed, sum.free
+        "{} {offers}, {}: {} held, {} agreed, {} free",
+        sum.offers,
+        counted(sum.usable, sum.kind()),
+        sum.held,
+        sum.committed,
+        sum.free
     )
 }
 

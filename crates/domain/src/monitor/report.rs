@@ -14,7 +14,7 @@ use crate::records::Records;
 use crate::region::Region;
 use crate::resource::{ResourceKey, ResourceKind};
 use crate::situation::{self, Situation};
-use crate::transfer::TransferState;
+use crate::transfer::{Transfer, TransferState};
 
 /// A report as a table: numbers, and words where numbers do not say it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -140,14 +140,21 @@ pub fn equity(tally: &Tally, live: &Records, sight: &Sight<'_>) -> Table {
 /// A kind of resource as units of it are counted: "beds", "theatre cases".
 const fn counted(kind: Option<ResourceKind>) -> &'static str {
     match kind {
-        Some(ResourceKind::Bed) => "beds",
-        Some(ResourceKind::Theatre) => "theatre cases",
-        Some(ResourceKind::Diagnostic) => "tests",
-        Some(ResourceKind::Staff) => "staff",
-        Some(ResourceKind::Equipment) => "items of equipment",
-        Some(ResourceKind::VirtualWard) => "virtual ward places",
+        Some(kind) => kind.moved().1,
         None => "of kinds that were not kept",
     }
+}
+
+/// Says how many units of each kind there are, for unlike kinds are not added up: "4 beds, 1 theatre case". What was counted
+/// before kinds were comes last.
+fn amounts(sums: &BTreeMap<Option<ResourceKind>, u64>) -> String {
+    let kinds = sums.iter().filter(|(kind, _)| kind.is_some()).chain(sums.get_key_value(&None));
+    let word = |kind: Option<ResourceKind>, sum| match kind {
+        Some(kind) if sum == 1 => kind.moved().0,
+        kind => counted(kind),
+    };
+    let told = kinds.filter(|(_, sum)| **sum > 0).map(|(kind, sum)| format!("{sum} {}", word(*kind, *sum)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Who gave how many units of one kind to whom.
@@ -186,14 +193,8 @@ pub fn fairness(tally: &Tally, situation: &Situation, region: &Region, sight: &S
             note: region.trusts.get(&trust).map(|found| found.name.to_string()).unwrap_or_default(),
         })
         .collect();
-    let sums = kinds.clone().map(|(kind, flows)| (flows.values().sum::<u64>(), counted(*kind)));
-    let sums: Vec<String> =
-        sums.filter(|(sum, _)| *sum > 0).map(|(sum, what)| format!("{sum} {what}")).collect();
-    let agreed = if sums.is_empty() {
-        "Nothing was agreed".to_owned()
-    } else {
-        format!("Agreed: {}", sums.join(", "))
-    };
+    let sums = amounts(&flows.iter().map(|(kind, flows)| (*kind, flows.values().sum())).collect());
+    let agreed = if sums.is_empty() { "Nothing was agreed".to_owned() } else { format!("Agreed: {sums}") };
     let mut notes =
         vec![format!("{agreed} between trusts. Net is lent less received, of one kind at a time.")];
     for kind in kinds.filter_map(|(kind, _)| *kind) {
@@ -276,12 +277,10 @@ pub fn declines(tally: &Tally, sight: &Sight<'_>) -> Table {
 }
 
 /// Counts what became of proposals and transfers, by outcome.
-fn outcomes_of(tally: &Tally, sight: &Sight<'_>) -> BTreeMap<Outcome, [u64; 2]> {
-    let mut sums: BTreeMap<Outcome, [u64; 2]> =
-        Outcome::ALL.iter().map(|outcome| (*outcome, [0; 2])).collect();
+fn outcomes_of(tally: &Tally, sight: &Sight<'_>) -> BTreeMap<Outcome, u64> {
+    let mut sums: BTreeMap<Outcome, u64> = Outcome::ALL.iter().map(|outcome| (*outcome, 0)).collect();
     for row in tally.pairs.iter().filter(|row| sight.sees_pair(row.from, row.to)) {
-        let sum = sums.entry(row.outcome).or_default();
-        *sum = [sum[0] + row.count, sum[1] + row.units];
+        *sums.entry(row.outcome).or_default() += row.count;
     }
     sums
 }
@@ -289,7 +288,7 @@ fn outcomes_of(tally: &Tally, sight: &Sight<'_>) -> BTreeMap<Outcome, [u64; 2]> 
 /// Says where proposals ended.
 fn ends(tally: &Tally, sight: &Sight<'_>) -> String {
     let sums = outcomes_of(tally, sight);
-    let of = |outcome: Outcome| sums.get(&outcome).map_or(0, |sum| sum[0]);
+    let of = |outcome: Outcome| sums.get(&outcome).copied().unwrap_or(0);
     let ways = [
         ("agreed", of(Outcome::Agreed)),
         ("declined", of(Outcome::Declined)),
@@ -314,7 +313,13 @@ fn ends(tally: &Tally, sight: &Sight<'_>) -> String {
 #[must_use]
 pub fn outcomes(tally: &Tally, live: &Records, at: Timestamp, sight: &Sight<'_>) -> Table {
     let sums = outcomes_of(tally, sight);
-    let agreed = sums.get(&Outcome::Agreed).map_or(0, |sum| sum[0]);
+    let agreed = sums.get(&Outcome::Agreed).copied().unwrap_or(0);
+    let mut units: BTreeMap<Option<ResourceKind>, u64> = BTreeMap::new();
+    let pairs = tally.pairs.iter().filter(|row| sight.sees_pair(row.from, row.to));
+    for row in pairs.filter(|row| row.outcome == Outcome::Agreed) {
+        *units.entry(row.kind).or_default() += row.units;
+    }
+    let agreed_units = amounts(&units);
     let words = |outcome: Outcome| match outcome {
         Outcome::Proposed => "Proposals made",
         Outcome::Agreed => "Transfers agreed",
@@ -329,9 +334,9 @@ pub fn outcomes(tally: &Tally, live: &Records, at: Timestamp, sight: &Sight<'_>)
         Outcome::Repatriated => "Returned home",
         Outcome::Aborted => "Harm: transfers aborted",
     };
-    let row = |name: &str, [count, units]: [u64; 2], whole: u64, note: &str| Row {
+    let row = |name: &str, count: u64, note: &str| Row {
         name: name.to_owned(),
-        values: vec![number(count), number(units), percent(count, whole)],
+        values: vec![number(count), percent(count, agreed)],
         note: note.to_owned(),
     };
     let mut rows: Vec<Row> = Outcome::ALL
@@ -341,8 +346,8 @@ pub fn outcomes(tally: &Tally, live: &Records, at: Timestamp, sight: &Sight<'_>)
                 Outcome::DeclinedLate => {
                     "After the other side said yes, or with less than a third of the hold left."
                 }
+                Outcome::Agreed => agreed_units.as_str(),
                 Outcome::Proposed
-                | Outcome::Agreed
                 | Outcome::Declined
                 | Outcome::Lapsed
                 | Outcome::Superseded
@@ -353,29 +358,48 @@ pub fn outcomes(tally: &Tally, live: &Records, at: Timestamp, sight: &Sight<'_>)
                 | Outcome::Repatriated
                 | Outcome::Aborted => "",
             };
-            row(words(*outcome), sums.get(outcome).copied().unwrap_or_default(), agreed, note)
+            row(words(*outcome), sums.get(outcome).copied().unwrap_or_default(), note)
         })
         .collect();
-    let (mut overdue, mut returns) = ([0; 2], [0; 2]);
+    let (mut overdue, mut returns) = (Overdue::default(), Overdue::default());
     let seen = live.transfers.values().filter(|one| sight.sees_pair(one.supporting_trust, one.home_trust));
     for transfer in seen.filter(|transfer| !transfer.is_over()) {
-        let units = u64::from(transfer.units.get());
         if transfer.state.is_before_arrival() && transfer.due_at < at {
-            overdue = [overdue[0] + 1, overdue[1] + units];
+            overdue.add(transfer);
         }
         let due = transfer.return_plan.as_ref().and_then(|plan| plan.due_at);
         let is_due =
             transfer.state == TransferState::RepatriationDue || transfer.state == TransferState::Completed;
         if is_due && due.is_some_and(|due| due < at) {
-            returns = [returns[0] + 1, returns[1] + units];
+            returns.add(transfer);
         }
     }
-    rows.push(row("Harm: transfers overdue now", overdue, agreed, "Past their due time and not arrived."));
-    rows.push(row("Harm: returns overdue now", returns, agreed, "Past the time of their return plan."));
+    let late = overdue.note("Past their due time and not arrived");
+    rows.push(row("Harm: transfers overdue now", overdue.count, &late));
+    let late = returns.note("Past the time of their return plan");
+    rows.push(row("Harm: returns overdue now", returns.count, &late));
     Table {
-        columns: columns(&["outcome", "count", "units", "% of transfers agreed"]),
+        columns: columns(&["outcome", "count", "% of transfers agreed"]),
         rows,
         notes: vec![ends(tally, sight)],
+    }
+}
+
+/// Transfers that are late, and their units by kind.
+#[derive(Default)]
+struct Overdue {
+    count: u64,
+    units: BTreeMap<Option<ResourceKind>, u64>,
+}
+
+impl Overdue {
+    fn add(&mut self, transfer: &Transfer) {
+        self.count += 1;
+        *self.units.entry(Some(transfer.resource.kind)).or_default() += u64::from(transfer.units.get());
+    }
+
+    fn note(&self, what: &str) -> String {
+        if self.count == 0 { format!("{what}.") } else { format!("{what}: {}.", amounts(&self.units)) }
     }
 }
 

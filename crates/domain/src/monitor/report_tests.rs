@@ -147,6 +147,14 @@ fn unlike_kinds_are_not_added_up() {
     let mut old = found.clone();
     old.pairs.iter_mut().for_each(|row| row.kind = None);
     let both = Tally::sum(found.from, found.until, [&old, &found]);
+    let note = |table: Table, name: &str| table.rows.into_iter().find(|row| row.name == name).unwrap().note;
+    let agreed = outcomes(&both, &Records::default(), monday(), &ALL);
+    assert_eq!(agreed.columns, ["outcome", "count", "% of transfers agreed"]);
+    let told = "4 beds, 20 theatre cases, 24 of kinds that were not kept";
+    assert_eq!(note(agreed, "Transfers agreed"), told);
+    let one = tally(vec![of("ZA1", "ZA2", 1, "THEATRE/MAIN")]);
+    let agreed = outcomes(&one, &Records::default(), monday(), &ALL);
+    assert_eq!(note(agreed, "Transfers agreed"), "1 theatre case");
     let table = fairness(&both, &situation, &region, &ALL);
     assert_eq!(row(&table, "ZA1, of kinds that were not kept")[..2], [4.0, 20.0]);
     assert_eq!(row(&table, "ZA1, beds")[..2], [4.0, 0.0]);
@@ -173,7 +181,7 @@ fn declines_are_by_reason_and_side_and_say_how_proposals_ended() {
     // The harm of it is among the outcomes.
     let table = outcomes(&found, &Records::default(), monday(), &ALL);
     assert_eq!(row(&table, "Harm: declined late")[0], 1.0);
-    assert_eq!(row(&table, "Transfers agreed"), [1.0, 1.0, 100.0]);
+    assert_eq!(row(&table, "Transfers agreed"), [1.0, 100.0]);
 }
 
 #[test]
@@ -185,6 +193,8 @@ fn outcomes_count_what_is_overdue_now() {
     assert_eq!(row(&table(&world), "Harm: transfers overdue now")[0], 0.0);
     world.at = world.transfer("t-p-1").due_at + minutes(1);
     assert_eq!(row(&table(&world), "Harm: transfers overdue now")[0], 1.0);
+    let late = table(&world).rows.into_iter().find(|row| row.name == "Harm: transfers overdue now").unwrap();
+    assert_eq!(late.note, "Past their due time and not arrived: 1 bed.");
     assert_eq!(table(&world).notes, ["No proposal ended in this time."]);
 }
 

@@ -1,5 +1,6 @@
 //! Names of resources, long for forms and short for tables.
 
+pub(crate) use fallow_api::render::units;
 use fallow_api::v1::{LevelScheme, Resource, ResourceKind};
 use fallow_domain::codes;
 use fallow_domain::resource::{ResourceKind as Kind, Specialty};
@@ -49,19 +50,6 @@ pub(crate) fn with_specialties(resource: &Resource) -> String {
 pub(crate) fn name_of_code(kind: ResourceKind, code: &str) -> String {
     let known = kind_of(kind).and_then(|kind| codes::name_of(kind, code));
     known.map_or_else(|| in_words(code), ToOwned::to_owned)
-}
-
-/// Returns what one and several units of a resource are called: beds, slots, minutes.
-pub(crate) fn units(kind: ResourceKind) -> (&'static str, &'static str) {
-    match kind {
-        ResourceKind::Bed => ("bed", "beds"),
-        ResourceKind::Theatre => ("minute", "minutes"),
-        ResourceKind::Diagnostic => ("slot", "slots"),
-        ResourceKind::Staff => ("shift", "shifts"),
-        ResourceKind::Equipment => ("item", "items"),
-        ResourceKind::VirtualWard => ("place", "places"),
-        ResourceKind::Unspecified => ("unit", "units"),
-    }
 }
 
 /// Returns what is needed, in one phrase: `1 × Level 3`, `240 min of Main theatre`.

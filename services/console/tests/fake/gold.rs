@@ -196,7 +196,7 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
             "waiting now",
         ],
         ReportKind::Declines => &["reason", "all", "%", "supporting trust", "home trust", "nobody answered"],
-        ReportKind::Outcomes => &["outcome", "count", "units", "% of transfers agreed"],
+        ReportKind::Outcomes => &["outcome", "count", "% of transfers agreed"],
         ReportKind::Theatres => &[
             "trust and week",
             "sessions",
@@ -237,11 +237,11 @@ pub(crate) fn report(kind: ReportKind, now: Timestamp) -> GetReportResponse {
             ("NO_ANSWER", &[9.0, 9.0, 0.0, 0.0, 9.0], "no answer"),
         ],
         ReportKind::Outcomes => &[
-            ("Proposals made", &[120.0, 140.0, 0.0], ""),
-            ("Transfers agreed", &[72.0, 80.0, 100.0], ""),
+            ("Proposals made", &[120.0, 166.7], ""),
+            ("Transfers agreed", &[72.0, 100.0], "61 beds, 19 theatre cases"),
             (
                 "Harm: declined late",
-                &[4.0, 4.0, 5.6],
+                &[4.0, 5.6],
                 "After the other side said yes, or with less than a third of the hold left.",
             ),
         ],

@@ -203,15 +203,9 @@ fn schedule(offer: &Offer, at: Timestamp) -> Vec<Value> {
 
 /// Writes units as FHIR's quantity, with the code of what is counted.
 fn quantity(kind: ResourceKind, units: i64) -> Value {
-    let (unit, code) = match kind {
-        ResourceKind::Theatre => ("minutes", "min"),
-        ResourceKind::Bed => ("beds", "{bed}"),
-        ResourceKind::Diagnostic => ("slots", "{slot}"),
-        ResourceKind::Staff => ("shifts", "{shift}"),
-        ResourceKind::Equipment => ("items", "{item}"),
-        ResourceKind::VirtualWard => ("places", "{place}"),
-        ResourceKind::Unspecified => ("units", "{unit}"),
-    };
+    let (one, unit) = render::units(kind);
+    // What UCUM has no unit of is counted by a word in braces.
+    let code = if kind == ResourceKind::Theatre { "min".to_owned() } else { format!("{{{one}}}") };
     json!({ "value": units, "unit": unit, "system": UCUM, "code": code })
 }
 

@@ -109,9 +109,11 @@ fn service(xml: &mut Xml, told: &Told<'_>, stock: &Stock<'_>) -> io::Result<()> 
     let is_beds = matches!(stock.resource.kind(), ResourceKind::Bed);
     let said = match (counted, notes.as_str()) {
         (Some(_), "") if is_beds => String::new(),
-        (Some(_), "") => format!("{free} of {staffed} {} free", unit(stock.resource, staffed)),
+        (Some(_), "") => format!("{free} of {} free", render::counted(staffed, stock.resource.kind())),
         (Some(_), notes) if is_beds => notes.to_owned(),
-        (Some(_), notes) => format!("{free} of {staffed} {} free; {notes}", unit(stock.resource, staffed)),
+        (Some(_), notes) => {
+            format!("{free} of {} free; {notes}", render::counted(staffed, stock.resource.kind()))
+        }
         (None, notes) => notes.to_owned(),
     };
     element(xml, "have:serviceListItem", |xml| {
@@ -143,21 +145,6 @@ fn service(xml: &mut Xml, told: &Told<'_>, stock: &Stock<'_>) -> io::Result<()> 
 fn key(resource: &Resource) -> String {
     let specialties: String = resource.specialties.iter().map(|code| format!("/{code}")).collect();
     format!("{}{specialties}", render::resource_key(resource))
-}
-
-fn unit(resource: &Resource, count: i64) -> &'static str {
-    match (resource.kind(), count == 1) {
-        (ResourceKind::Theatre, true) => "minute",
-        (ResourceKind::Theatre, false) => "minutes",
-        (ResourceKind::Diagnostic, true) => "slot",
-        (ResourceKind::Diagnostic, false) => "slots",
-        (ResourceKind::Staff, true) => "shift",
-        (ResourceKind::Staff, false) => "shifts",
-        (ResourceKind::Equipment, true) => "item",
-        (ResourceKind::Equipment, false) => "items",
-        (ResourceKind::Bed | ResourceKind::VirtualWard | ResourceKind::Unspecified, true) => "place",
-        (ResourceKind::Bed | ResourceKind::VirtualWard | ResourceKind::Unspecified, false) => "places",
-    }
 }
 
 fn place(xml: &mut Xml, site: &Site) -> io::Result<()> {
