@@ -142,7 +142,10 @@ async fn a_stream_goes_on_after_a_break(world: &mut World) {
     let mut bad = item(3, "bay 3", 1);
     bad.offer.as_mut().unwrap().figures.as_mut().unwrap().staffed = -1;
     bad.offer.as_mut().unwrap().site = "ZA201".into();
-    let first = stream(&feed, vec![item(1, "bay 1", 2), item(2, "bay 2", 3), bad, item(4, "bay 4", 1)]).await;
+    // A stream names its feed once.
+    let unnamed = |item: v1::StreamOffersRequest| v1::StreamOffersRequest { feed: String::new(), ..item };
+    let second = unnamed(item(2, "bay 2", 3));
+    let first = stream(&feed, vec![item(1, "bay 1", 2), second, bad, item(4, "bay 4", 1)]).await;
     let numbers: Vec<_> = first.iter().map(|answer| answer.source_seq).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
     let Some(Came::Error(error)) = &first[2].result else { panic!("{first:?}") };
@@ -161,6 +164,28 @@ async fn a_stream_goes_on_after_a_break(world: &mut World) {
     assert_eq!(error.reason, reasons::OUT_OF_ORDER_FEED);
     assert!(matches!(late[1].result, Some(Came::Revision(_))), "{late:?}");
     assert_eq!(world.records().await.offers.len(), 3);
+
+    // How far a feed has come is remembered by its name, and so each stream has to give it.
+    let nameless = stream(&feed, vec![unnamed(item(6, "bay 1", 2))]).await;
+    let Some(Came::Error(error)) = &nameless[0].result else { panic!("{nameless:?}") };
+    let refused = Problem::from(error);
+    assert_eq!((refused.reason.as_str(), refused.violations[0].field.as_str()), (reasons::REQUIRED, "feed"));
+    world.pass(jiff::SignedDuration::from_secs(10));
+    stream(&feed, vec![item(7, "bay 1", 2)]).await;
+    let heard = async |user: &User, trust: &str| -> Vec<(String, i64)> {
+        let told = call!(user.monitor(), get_situation, v1::GetSituationRequest::default()).unwrap();
+        let trusts = told.situation.unwrap().trusts;
+        let feeds = trusts.into_iter().filter(|one| one.trust == trust).flat_map(|one| one.feeds);
+        feeds.map(|feed| (feed.name, feed.last_source_seq)).collect()
+    };
+    let gold = world.user("duty-lead");
+    let is_told = async {
+        while heard(&gold, "ZA1").await != [("bed-state".to_owned(), 7)] {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    soon("the feed in the situation", is_told).await;
+    assert!(heard(&gold, "ZA2").await.is_empty());
 }
 
 async fn a_stream_that_comes_at_once_is_answered_in_order(world: &mut World) {

@@ -124,7 +124,7 @@ async fn may_take_and_not_close(user: &User, rule: &str) {
 }
 
 async fn waiting(user: &User) -> Vec<String> {
-    let request = v1::ListActionsRequest { waiting: true };
+    let request = v1::ListActionsRequest { waiting: true, ..Default::default() };
     let listed = call!(user.monitor(), list_actions, request).unwrap();
     listed.actions.into_iter().map(|action| action.id).collect()
 }

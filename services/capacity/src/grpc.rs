@@ -1,6 +1,6 @@
 //! The wire: each handler takes the call, parses, calls the verb's file, and converts back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fallow_api::convert::{self, Check, offer, region, request};
 use fallow_api::reasons;
@@ -76,8 +76,20 @@ impl Capacity {
         &self,
         actor: Actor,
         request_id: Option<String>,
-        items: Vec<v1::StreamOffersRequest>,
+        mut items: Vec<v1::StreamOffersRequest>,
+        feed: &Mutex<String>,
     ) -> Vec<v1::StreamOffersResponse> {
+        // One that names no feed is of the one before it.
+        let mut named = feed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for item in &mut items {
+            if item.feed.is_empty() {
+                item.feed.clone_from(&named);
+            } else {
+                named.clone_from(&item.feed);
+            }
+        }
+        *feed.lock().unwrap_or_else(PoisonError::into_inner) = named;
+
         // The time and the region are those of the items, not of the stream's beginning.
         let trace = traceparent();
         let ends = match Call::new(&self.live, actor.clone(), self.clock.now(), trace.clone()) {
@@ -165,14 +177,15 @@ impl CapacityService for Capacity {
         opened.own_trust()?;
         let id = request.extensions().get().map(|RequestId(id)| id.clone());
         let (service, actor) = (self.clone(), opened.actor);
+        let feed = Arc::new(Mutex::new(String::new()));
         let come = stream::together(request.into_inner());
         let answers = come.then(move |come| {
-            let (service, actor, id) = (service.clone(), actor.clone(), id.clone());
+            let (service, actor, id, feed) = (service.clone(), actor.clone(), id.clone(), feed.clone());
             async move {
                 let whole = come.iter().position(Result::is_err).unwrap_or(come.len());
                 let mut come = come.into_iter();
                 let items: Vec<_> = come.by_ref().take(whole).flatten().collect();
-                let answers = service.acknowledge(actor, id, items).await.into_iter().map(Ok);
+                let answers = service.acknowledge(actor, id, items, &feed).await.into_iter().map(Ok);
                 // What cannot be read ends the stream, behind the answers to what could.
                 let end = come.next().and_then(Result::err).map(Err);
                 futures::stream::iter(answers.chain(end).collect::<Vec<_>>())

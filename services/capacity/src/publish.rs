@@ -1,21 +1,23 @@
 //! `PublishOffer`: a new offer, or the same one again by the trust's own key. Also several at once, as a stream brings them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use fallow_api::status::Failure;
 use fallow_domain::decide::offer::{OfferReport, publish};
-use fallow_domain::ids::{Label, OfferId};
+use fallow_domain::ids::{Label, OfferId, TrustCode};
 use fallow_domain::offer::Offer;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
-use fallow_domain::standing::Claim;
-use fallow_ledger::Key;
-use fallow_ledger::picture::Picture;
-use fallow_ledger::record::{Record, offer_key, source_claim_key};
+use fallow_domain::standing::{Claim, FeedState};
+use fallow_ledger::picture::{Picture, Seen};
+use fallow_ledger::record::{Record, feed_key, offer_key, source_claim_key};
 use fallow_ledger::transact::{Done, Step, View};
+use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
+use jiff::{SignedDuration, Timestamp};
 
 /// A report that is to be published, with the id of its offer should it be a new one.
 struct Publishing<'a> {
@@ -100,6 +102,61 @@ pub(crate) async fn run(
         .await
 }
 
+/// Returns what a record says of a feed, where it is a feed's.
+pub(crate) fn state_of(record: &Record) -> Option<&FeedState> {
+    if let Record::Feed(state) = record { Some(state) } else { None }
+}
+
+/// How often it is taken down of a stream how far it has come: so seldom that streams of one feed beside one another hardly
+/// ever wait for one another, and often enough for people.
+const HEARD_EVERY: SignedDuration = SignedDuration::from_secs(10);
+
+/// Most feeds of a trust that a stream adds to: whoever names each item otherwise fills nothing but their own list.
+const FEEDS_MAX: usize = 100;
+
+/// The feeds of which it is taken down with the next commit how far they have come.
+struct Due<'a>(Vec<(Key, TrustCode, &'a Label, u64)>);
+
+impl<'a> Due<'a> {
+    fn of(picture: &Picture, trust: TrustCode, heard: &'a BTreeMap<Label, u64>, at: Timestamp) -> Self {
+        let (mut due, mut new) = (Vec::new(), Vec::new());
+        for (feed, seq) in heard {
+            let key = feed_key(trust, feed.as_str());
+            match picture.get(&key) {
+                None => new.push((key, trust, feed, *seq)),
+                Some(seen) => {
+                    let before = state_of(&seen.record);
+                    if before.is_some_and(|state| at.duration_since(state.at) >= HEARD_EVERY) {
+                        due.push((key, trust, feed, *seq));
+                    }
+                }
+            }
+        }
+        if !new.is_empty() {
+            let still = picture.still();
+            let is_theirs = |seen: &Seen| state_of(&seen.record).is_some_and(|state| state.trust == trust);
+            let known = still.all(RecordKind::Feed).iter().filter(|(_, seen)| is_theirs(seen)).count();
+            due.extend(new.into_iter().take(FEEDS_MAX.saturating_sub(known)));
+        }
+        Self(due)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.0.iter().map(|(key, ..)| key.clone())
+    }
+
+    /// Returns what to write of them, given what is read: a number never goes back.
+    fn writes(&self, view: &View, at: Timestamp) -> Vec<(Key, Option<Record>)> {
+        let write = |(key, trust, feed, seq): &(Key, TrustCode, &Label, u64)| {
+            let last = view.get(key).and_then(state_of).map_or(0, |state| state.last_seq);
+            let last_seq = last.max(*seq);
+            let state = FeedState { trust: *trust, source: (*feed).clone(), last_seq, at };
+            (key.clone(), Some(Record::Feed(state)))
+        };
+        self.0.iter().map(write).collect()
+    }
+}
+
 /// Publishes reports of different source keys in one commit, each decided on what those before it made. One that is
 /// refused changes nothing and holds up none of the others; one whose number its offer carries is not written again. Returns for each the revision at which its offer stands.
 ///
@@ -109,10 +166,13 @@ pub(crate) async fn run_all(
     call: &Call,
     mutation: &Mutation,
     reports: &[OfferReport],
+    heard: &BTreeMap<Label, u64>,
 ) -> Result<Vec<Result<u64, Failure>>, Failure> {
     let all = reports.iter().map(Publishing::new).collect::<Result<Vec<_>, Failure>>()?;
     let picture = call.live.picture();
-    let first = all.iter().flat_map(|publishing| publishing.first(picture)).collect();
+    let trust = call.own_trust()?;
+    let due = Due::of(picture, trust, heard, call.at);
+    let first = all.iter().flat_map(|publishing| publishing.first(picture)).chain(due.keys()).collect();
     // As the last attempt decided: the revision at which the offer stood and goes on to stand, or nothing of one that was to
     // be written.
     let mut ends: Vec<Result<Option<u64>, Failure>> = Vec::with_capacity(all.len());
@@ -153,6 +213,7 @@ pub(crate) async fn run_all(
             }
             let mut writes = neighbours::writes(changed);
             writes.extend(claims);
+            writes.extend(due.writes(view, call.at));
             Ok(Step::Write { writes, answer: () })
         })
         .await?;

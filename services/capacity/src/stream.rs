@@ -7,11 +7,13 @@
 //! by itself and in order, but they are written, and waited for, once.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use fallow_api::convert::{self, Check};
 use fallow_api::status::Failure;
 use fallow_api::v1;
 use fallow_domain::decide::offer::OfferReport;
+use fallow_domain::ids::Label;
 use fallow_domain::offer::Source;
 use fallow_domain::refusal::reason;
 use fallow_host::texts;
@@ -55,17 +57,17 @@ pub(crate) fn together<M: Message, E>(
 /// Publishes items in order and returns what became of each.
 pub(crate) async fn items(call: &Call, items: &[v1::StreamOffersRequest]) -> Vec<End> {
     let mut ends = Vec::with_capacity(items.len());
-    let mut waiting: Vec<(usize, OfferReport)> = Vec::with_capacity(items.len());
+    let mut waiting = Waiting { reports: Vec::with_capacity(items.len()), heard: BTreeMap::new() };
     for (place, item) in items.iter().enumerate() {
         match parse(call, item) {
-            Ok(report) => {
+            Ok((feed, report)) => {
                 // An item is held against what those before it made of the same offer.
-                if waiting.iter().any(|(_, before)| before.source_key == report.source_key) {
+                if waiting.reports.iter().any(|(_, before)| before.source_key == report.source_key) {
                     publish_all(call, &mut waiting, &mut ends).await;
                 }
                 match told_before(call, &report) {
                     Some(end) => ends.push((place, end)),
-                    None => waiting.push((place, report)),
+                    None => waiting.push(place, feed, report),
                 }
             }
             Err(failure) => ends.push((place, Err(failure))),
@@ -76,19 +78,36 @@ pub(crate) async fn items(call: &Call, items: &[v1::StreamOffersRequest]) -> Vec
     ends.into_iter().map(|(_, end)| end).collect()
 }
 
+/// What waits to be published together.
+struct Waiting {
+    /// The place of each among the items, and what it reports.
+    reports: Vec<(usize, OfferReport)>,
+    /// The highest number of each feed among them.
+    heard: BTreeMap<Label, u64>,
+}
+
+impl Waiting {
+    fn push(&mut self, place: usize, feed: Label, report: OfferReport) {
+        let last = self.heard.entry(feed).or_default();
+        *last = (*last).max(report.source_seq.unwrap_or_default());
+        self.reports.push((place, report));
+    }
+}
+
 /// Publishes what waits, in one commit where that can be: what is too much for one, or loses every race together, goes one
 /// by one.
-async fn publish_all(call: &Call, waiting: &mut Vec<(usize, OfferReport)>, ends: &mut Vec<(usize, End)>) {
-    let (places, reports): (Vec<usize>, Vec<OfferReport>) = waiting.drain(..).unzip();
+async fn publish_all(call: &Call, waiting: &mut Waiting, ends: &mut Vec<(usize, End)>) {
+    let heard = std::mem::take(&mut waiting.heard);
+    let (places, reports): (Vec<usize>, Vec<OfferReport>) = waiting.reports.drain(..).unzip();
     if reports.is_empty() {
         return;
     }
     let mutation = call.unnamed("StreamOffers", false);
-    match publish::run_all(call, &mutation, &reports).await {
+    match publish::run_all(call, &mutation, &reports, &heard).await {
         Ok(each) => ends.extend(places.into_iter().zip(each)),
         Err(Failure::Limited { .. } | Failure::ChangedMeanwhile { .. }) if reports.len() > 1 => {
             for (place, report) in places.into_iter().zip(&reports) {
-                let alone = publish::run_all(call, &mutation, std::slice::from_ref(report)).await;
+                let alone = publish::run_all(call, &mutation, std::slice::from_ref(report), &heard).await;
                 let end = alone.unwrap_or_else(|failure| vec![Err(failure)]);
                 ends.extend(end.into_iter().map(|end| (place, end)));
             }
@@ -111,9 +130,11 @@ fn told_before(call: &Call, report: &OfferReport) -> Option<End> {
     })
 }
 
-fn parse(call: &Call, item: &v1::StreamOffersRequest) -> Result<OfferReport, Failure> {
+/// Returns the feed that an item is of, and what it reports.
+fn parse(call: &Call, item: &v1::StreamOffersRequest) -> Result<(Label, OfferReport), Failure> {
     texts::check_item("/fallow.v1.CapacityService/StreamOffers", item, call.at)?;
     let mut check = Check::new("");
+    let feed: Label = check.required_text("feed", &item.feed);
     let seq = convert::request::source_seq(&mut check, item.source_seq);
     let offer = check.required("offer", item.offer.as_ref());
     let parsed = offer
@@ -131,7 +152,7 @@ fn parse(call: &Call, item: &v1::StreamOffersRequest) -> Result<OfferReport, Fai
         check.wrong("offer.source_key", reason::SOURCE_KEY_REQUIRED, "must be given in a stream");
     }
     let report = check.finish(report)?;
-    Ok(OfferReport { source_seq: seq, ..report })
+    Ok((feed, OfferReport { source_seq: seq, ..report }))
 }
 
 #[cfg(test)]
@@ -140,12 +161,12 @@ mod tests {
     use std::time::Duration;
 
     use fallow_domain::actor::{Actor, ActorKind, Role};
-    use fallow_domain::ids::{Label, OfferId, RegionId};
+    use fallow_domain::ids::{OfferId, RegionId};
     use fallow_domain::standing::RegionState;
     use fallow_ledger::follow::follow;
     use fallow_ledger::picture::Picture;
-    use fallow_ledger::record::{Record, region_key};
-    use fallow_ledger::{Commit, Ledger, MemoryLedger, RecordKind, Versioned};
+    use fallow_ledger::record::{Record, feed_key, region_key};
+    use fallow_ledger::{Commit, Ledger, MemoryLedger, RecordKind, Revision, Versioned};
     use fallow_live::Live;
     use fallow_live::pages::PageKey;
     use jiff::Timestamp;
@@ -182,9 +203,13 @@ mod tests {
     }
 
     async fn send(live: &Live, source_seq: i64, staffed: i64) -> End {
+        send_at(live, AT, ("bed-state", source_seq), staffed).await
+    }
+
+    async fn send_at(live: &Live, at: Timestamp, (feed, source_seq): (&str, i64), staffed: i64) -> End {
         let until = prost_types::Timestamp { seconds: 86_400, nanos: 0 };
         let item = v1::StreamOffersRequest {
-            feed: "bed-state".into(),
+            feed: feed.into(),
             source_seq,
             offer: Some(v1::Offer {
                 source_key: "bay 1".into(),
@@ -200,8 +225,52 @@ mod tests {
                 ..Default::default()
             }),
         };
-        let call = Call::new(live, actor(), AT, None).unwrap();
+        let call = Call::new(live, actor(), at, None).unwrap();
         items(&call, &[item]).await.pop().unwrap()
+    }
+
+    #[tokio::test]
+    async fn how_far_a_feed_has_come_is_taken_down_now_and_then() {
+        let ledger = Arc::new(MemoryLedger::default());
+        let id = RegionId::parse("Y99").unwrap();
+        let state = RegionState {
+            toml: REGION.to_owned(),
+            version: 1,
+            modes: Default::default(),
+            applied_at: AT,
+            applied_by: actor(),
+        };
+        ledger
+            .commit(Commit::new(AT).writing(region_key(&id), Record::Region(state).encode()))
+            .await
+            .unwrap();
+        let (live, _follower) = process(&ledger).await;
+        let heard = || {
+            let seen = live.picture().get(&feed_key("AAA".parse().unwrap(), "bed-state"));
+            seen.and_then(|seen| publish::state_of(&seen.record).map(|state| (state.last_seq, state.at)))
+        };
+        assert_eq!(heard(), None);
+        let revision = send(&live, 4, 4).await.unwrap();
+        assert!(live.picture().reached(Revision(revision), SOON).await);
+        assert_eq!(heard(), Some((4, AT)));
+        // Within ten seconds nothing more is written of it.
+        let revision = send(&live, 5, 5).await.unwrap();
+        assert!(live.picture().reached(Revision(revision), SOON).await);
+        assert_eq!(heard(), Some((4, AT)));
+        let later = AT + jiff::SignedDuration::from_secs(10);
+        let revision = send_at(&live, later, ("bed-state", 6), 6).await.unwrap();
+        assert!(live.picture().reached(Revision(revision), SOON).await);
+        assert_eq!(heard(), Some((6, later)));
+        let nameless = send_at(&live, later, ("", 7), 7).await.unwrap_err();
+        let Failure::Invalid(wrong) = nameless else { panic!("{nameless}") };
+        assert_eq!(wrong.iter().map(|one| one.field.as_str()).collect::<Vec<_>>(), ["feed"]);
+        // Whoever names each item otherwise is answered all the same, and fills no memory.
+        for number in 7..137 {
+            let name = format!("feed {number}");
+            let revision = send_at(&live, later, (&name, number), 7).await.unwrap();
+            assert!(live.picture().reached(Revision(revision), SOON).await);
+        }
+        assert_eq!(live.picture().still().all(RecordKind::Feed).len(), 100);
     }
 
     async fn offers(ledger: &MemoryLedger) -> Vec<Versioned> {

@@ -5,6 +5,7 @@
 //! What breaks glass (answering for a trust, bypassing a proposal without an incident) is decided by the same functions
 //! as the trust's own answer; only who may, and how it is told, differ.
 
+pub(crate) mod list;
 pub(crate) mod verdict;
 
 use fallow_api::convert::answer::{self, Speaks};
@@ -14,7 +15,7 @@ use fallow_api::convert::{Check, time};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1;
-use fallow_domain::action::{Action, ActionState, CONFIRM_WITHIN, Errand, OverrideReason, Said};
+use fallow_domain::action::{Action, CONFIRM_WITHIN, Errand, OverrideReason, Said};
 use fallow_domain::actor::{Actor, Role};
 use fallow_domain::calendar::{WorkingCalendar, hold_until};
 use fallow_domain::decide::action as decide;
@@ -28,13 +29,12 @@ use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::region::file;
 use fallow_domain::standing::Claim;
+use fallow_ledger::Key;
 use fallow_ledger::picture::Seen;
 use fallow_ledger::record::{Record, action_key, override_claim_key, proposal_key, region_key};
 use fallow_ledger::transact::{Done, Step, View};
-use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{self, Held};
 use crate::chronicle::may_see_action;
@@ -45,12 +45,6 @@ use crate::timeline::clock;
 
 /// Longest region file of an action, in bytes: it is kept with the action, and the limit of a record holds.
 const FILE_BYTES_MAX: usize = 512 * 1024;
-/// How long after it was proposed an action is listed.
-const LISTED_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// Most actions that are listed.
-const LISTED_MAX: usize = 500;
-/// Bytes of region files in a list at most, the newest first: a client takes 4 MiB, and no file must hide what breaks glass.
-const LISTED_FILE_BYTES_MAX: usize = 1024 * 1024;
 /// By when what broke glass is looked at again.
 const REVIEW_WITHIN: HoldTime = HoldTime::WorkingDays(2);
 
@@ -406,51 +400,6 @@ fn carry_out(
     }
 }
 
-/// Lists the actions that concern the caller, newest first.
-pub(crate) fn list(call: &Call, message: &v1::ListActionsRequest) -> v1::ListActionsResponse {
-    let still = call.live.picture().still();
-    let mut found: Vec<(Action, u64)> = Vec::new();
-    for (_, seen) in still.all(RecordKind::Monitor) {
-        let Some(action) = action_of(&seen.record) else { continue };
-        let is_waiting = action.state(call.at) == ActionState::Proposed;
-        let is_listed = call.at.duration_since(action.proposed_at) <= LISTED_FOR;
-        let is_listed = is_listed || action.awaits_review();
-        if is_listed && (is_waiting || !message.waiting) && may_know(call, action) {
-            found.push((action.clone(), seen.revision.0));
-        }
-    }
-    let found = most(found, call.at);
-    let mut room = LISTED_FILE_BYTES_MAX;
-    v1::ListActionsResponse {
-        actions: found
-            .iter()
-            .map(|(action, revision)| without_long_file(to_wire(call, action, *revision), &mut room))
-            .map(|action| if message.waiting { with_changes(call, action) } else { action })
-            .collect(),
-        revision: number_to_wire(call.live.picture().revision().0),
-    }
-}
-
-/// Returns as many actions as are listed, newest first. Where there are more, glass that was broken and at which nobody has
-/// looked comes first, the oldest before all: no number of newer ones hides it, for nothing but its review ends it. Then
-/// comes what waits for a second person, which ends by itself, and then what has ended.
-fn most(mut found: Vec<(Action, u64)>, now: Timestamp) -> Vec<(Action, u64)> {
-    let newest_first = |a: &Action, b: &Action| (b.proposed_at, &b.id).cmp(&(a.proposed_at, &a.id));
-    let rank = |action: &Action| match (action.awaits_review(), action.state(now)) {
-        (true, _) => 0,
-        (false, ActionState::Proposed) => 1,
-        (false, _) => 2,
-    };
-    found.sort_by(|(a, _), (b, _)| {
-        let within =
-            if a.awaits_review() && b.awaits_review() { newest_first(b, a) } else { newest_first(a, b) };
-        rank(a).cmp(&rank(b)).then(within)
-    });
-    found.truncate(LISTED_MAX);
-    found.sort_by(|(a, _), (b, _)| newest_first(a, b));
-    found
-}
-
 /// Adds what a region file would change, where its text is told.
 pub(crate) fn with_changes(call: &Call, mut told: v1::Action) -> v1::Action {
     if let Some(v1::action::Call::ApplyRegion(asked)) = &told.call {
@@ -461,18 +410,6 @@ pub(crate) fn with_changes(call: &Call, mut told: v1::Action) -> v1::Action {
         told.changes = changes.unwrap_or_default().into_iter().map(change_to_wire).collect();
     }
     told
-}
-
-/// Leaves out the text of a file that nobody confirms any more, or for which there is no room left beside newer ones.
-fn without_long_file(mut listed: v1::Action, room: &mut usize) -> v1::Action {
-    let is_waiting = listed.state() == v1::action::State::Proposed;
-    if let Some(v1::action::Call::ApplyRegion(asked)) = &mut listed.call {
-        match room.checked_sub(asked.toml.len()).filter(|_| is_waiting) {
-            Some(left) => *room = left,
-            None => asked.toml.clear(),
-        }
-    }
-    listed
 }
 
 /// Says whether an action is the caller's to know. Whoever runs the platform knows of files alone.
@@ -531,63 +468,5 @@ pub(crate) fn to_wire(call: &Call, action: &Action, revision: u64) -> v1::Action
         reviewed_by: role(reviewed),
         reviewed_at: reviewed.map(|said| time::to_wire(said.at)),
         review_note: note(reviewed),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_leave_room_in_a_list_and_only_those_that_wait_are_there() {
-        let listed = |state: v1::action::State, bytes: usize| v1::Action {
-            state: state.into(),
-            call: Some(v1::action::Call::ApplyRegion(v1::ApplyRegionRequest {
-                toml: "x".repeat(bytes),
-                ..Default::default()
-            })),
-            ..Default::default()
-        };
-        let mut room = LISTED_FILE_BYTES_MAX;
-        let mut left = |state, bytes| match without_long_file(listed(state, bytes), &mut room).call {
-            Some(v1::action::Call::ApplyRegion(asked)) => asked.toml.len(),
-            other => panic!("{other:?}"),
-        };
-        let waits = v1::action::State::Proposed;
-        assert_eq!(left(v1::action::State::Confirmed, 10), 0);
-        let nine = [(); 9].map(|()| left(waits, FILE_BYTES_MAX));
-        assert_eq!(nine.iter().sum::<usize>(), LISTED_FILE_BYTES_MAX);
-        assert_eq!(nine[..2], [FILE_BYTES_MAX; 2], "the newest are there");
-    }
-
-    #[test]
-    fn what_nobody_has_looked_at_is_listed_however_much_is_newer() {
-        let golden = include_str!("../../../crates/ledger/tests/golden/monitor.v1.action.json");
-        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
-        let action: Action = serde_json::from_value(golden["r"]["action"].clone()).unwrap();
-        assert!(action.awaits_review());
-        let first = action.proposed_at;
-        let now = first + SignedDuration::from_secs(700);
-        let at = |second| Action { proposed_at: first + SignedDuration::from_secs(second), ..action.clone() };
-        // One is unreviewed, 600 newer ones still wait for their second person.
-        let waits = |second| {
-            let expires_at = now + SignedDuration::from_hours(1);
-            (Action { expires_at, confirmed: None, ..at(second) }, 1)
-        };
-        let listed = |found: Vec<(Action, u64)>| -> Vec<i64> {
-            let listed = most(found, now);
-            listed.iter().map(|(listed, _)| listed.proposed_at.duration_since(first).as_secs()).collect()
-        };
-        assert_eq!(waits(1).0.state(now), ActionState::Proposed);
-        let found = [(at(0), 1)].into_iter().chain((1..=600).map(waits)).collect();
-        assert_eq!(listed(found), (102..=600).rev().chain([0]).collect::<Vec<_>>());
-        // What waits comes before what has ended, however new.
-        let ended = |second| (Action { expires_at: first, confirmed: None, ..at(second) }, 1);
-        assert_eq!(ended(9).0.state(now), ActionState::Expired);
-        let found = [waits(0)].into_iter().chain((1..=600).map(ended)).collect();
-        assert_eq!(listed(found), (102..=600).rev().chain([0]).collect::<Vec<_>>());
-        // Of more unreviewed ones than are listed, the oldest, whose review is the most overdue.
-        let found = (0..600).map(|second| (at(second), 1)).collect();
-        assert_eq!(listed(found), (0..500).rev().collect::<Vec<_>>());
     }
 }

@@ -6,7 +6,7 @@ use fallow_api::convert::{Check, region, request};
 use fallow_api::reasons;
 use fallow_api::status::Failure;
 use fallow_api::v1::monitor_service_server::{MonitorService, MonitorServiceServer};
-use fallow_api::v1::{self, region_change, watch_alerts_response};
+use fallow_api::v1::{self, region_change, watch_actions_response, watch_alerts_response};
 use fallow_domain::calendar::WorkingCalendar;
 use fallow_domain::ids::{CollaborativeId, Note};
 use fallow_domain::region::{Mode, file};
@@ -412,7 +412,33 @@ impl MonitorService for Monitor {
         request: Request<v1::ListActionsRequest>,
     ) -> Result<Response<v1::ListActionsResponse>, Status> {
         let (call, message) = (self.call(&request)?, request.into_inner());
-        Ok(Response::new(action::list(&call, &message)))
+        Ok(Response::new(action::list::list(&call, &message)?))
+    }
+
+    async fn watch_actions(
+        &self,
+        request: Request<v1::WatchActionsRequest>,
+    ) -> Result<Response<BoxStream<v1::WatchActionsResponse>>, Status> {
+        let (call, message) = (self.call(&request)?, request.into_inner());
+        let watching = action::list::watch(call, self.clock.clone(), message, self.tasks.stopping())?;
+        let answers = watching.map(|told| {
+            let told = told.map_err(Status::from)?;
+            Ok(v1::WatchActionsResponse {
+                item: Some(match told.item {
+                    Item::Now(action) => watch_actions_response::Item::Action(action),
+                    // Actions are kept beside other things under names that say which.
+                    Item::Removed(id) => watch_actions_response::Item::Removed(
+                        id.strip_prefix("action/").map_or(id.clone(), str::to_owned),
+                    ),
+                    Item::SnapshotDone => watch_actions_response::Item::SnapshotDone(v1::SnapshotDone {}),
+                    Item::Bookmark => watch_actions_response::Item::Bookmark(v1::Bookmark {}),
+                    Item::Moved => watch_actions_response::Item::Moved(v1::Moved {}),
+                }),
+                cursor: told.cursor,
+                revision: request::number_to_wire(told.revision.0),
+            })
+        });
+        Ok(Response::new(Box::pin(answers)))
     }
 }
 

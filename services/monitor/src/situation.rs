@@ -9,7 +9,7 @@ use fallow_domain::actor::Role;
 use fallow_domain::ids::{CollaborativeId, TrustCode};
 use fallow_domain::records::Records;
 use fallow_domain::situation::Situation;
-use fallow_domain::standing::TrustState;
+use fallow_domain::standing::{FeedState, TrustState};
 use fallow_ledger::picture::{Of, Picture};
 use fallow_ledger::record::Record;
 use fallow_ledger::{Cursor, RecordKind, Revision};
@@ -102,7 +102,7 @@ fn members(call: &Call, id: &str) -> Result<Option<BTreeSet<TrustCode>>, Failure
 }
 
 fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str, store_caveat: &str) -> Seen {
-    let (records, states, revision, cursor) = read(call.live.picture());
+    let Read { records, states, feeds, revision, cursor } = Read::of(call.live.picture());
     let (viewer, region) = (call.viewer(), &call.region);
     let situation = Situation::within(&region.region, &states, &records, call.at, |trust, kind| {
         let is_member = members.is_none_or(|members| members.contains(&trust));
@@ -112,6 +112,12 @@ fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str,
                 || kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind)))
     });
     let mut told = view::to_wire(&situation, region, collaborative, revision, store_caveat);
+    for feed in &feeds {
+        // Of a trust that is not told of, neither are its feeds.
+        if let Some(trust) = told.trusts.iter_mut().find(|trust| trust.trust == feed.trust.as_str()) {
+            trust.feeds.push(view::feed(feed));
+        }
+    }
     // What is usual is kept of the region as a whole.
     if let Some(headline) = told.headline.as_mut().filter(|_| members.is_none() && viewer.sees_region()) {
         trend::usual(headline, &situation.headline, &Shelf::read(call.live.picture()), call.at);
@@ -119,30 +125,46 @@ fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str,
     Seen { situation: told, revision, cursor }
 }
 
-/// Takes the live records and what trusts said of themselves at one revision.
-fn read(picture: &Picture) -> (Records, BTreeMap<TrustCode, TrustState>, Revision, Option<Cursor>) {
-    const KINDS: [RecordKind; 5] =
-        [RecordKind::Offer, RecordKind::Need, RecordKind::Proposal, RecordKind::Transfer, RecordKind::Trust];
-    let (all, cursor) = picture.copy(Of::Kinds(&KINDS)).unzip();
-    let revision = cursor.as_ref().map_or(Revision::ABSENT, Cursor::revision);
-    let (mut records, mut states) = (Records::default(), BTreeMap::new());
-    for seen in all.into_iter().flat_map(BTreeMap::into_values) {
-        match &*seen.record {
-            Record::Offer(offer) => records.put_offer(offer.clone()),
-            Record::Need(need) => records.put_need(need.clone()),
-            Record::Proposal(proposal) => records.put_proposal(proposal.clone()),
-            Record::Transfer(transfer) => records.put_transfer(transfer.clone()),
-            Record::Trust(state) => {
-                states.insert(state.ods, state.clone());
+/// The live records, what trusts said of themselves, and their feeds by trust and name, at one revision.
+struct Read {
+    records: Records,
+    states: BTreeMap<TrustCode, TrustState>,
+    feeds: Vec<FeedState>,
+    revision: Revision,
+    cursor: Option<Cursor>,
+}
+
+impl Read {
+    fn of(picture: &Picture) -> Self {
+        const KINDS: [RecordKind; 6] = [
+            RecordKind::Offer,
+            RecordKind::Need,
+            RecordKind::Proposal,
+            RecordKind::Transfer,
+            RecordKind::Trust,
+            RecordKind::Feed,
+        ];
+        let (all, cursor) = picture.copy(Of::Kinds(&KINDS)).unzip();
+        let revision = cursor.as_ref().map_or(Revision::ABSENT, Cursor::revision);
+        let (mut records, mut states, mut feeds) = (Records::default(), BTreeMap::new(), Vec::new());
+        for seen in all.into_iter().flat_map(BTreeMap::into_values) {
+            match &*seen.record {
+                Record::Offer(offer) => records.put_offer(offer.clone()),
+                Record::Need(need) => records.put_need(need.clone()),
+                Record::Proposal(proposal) => records.put_proposal(proposal.clone()),
+                Record::Transfer(transfer) => records.put_transfer(transfer.clone()),
+                Record::Trust(state) => {
+                    states.insert(state.ods, state.clone());
+                }
+                Record::Feed(state) => feeds.push(state.clone()),
+                Record::Region(_)
+                | Record::Lease(_)
+                | Record::Claim(_)
+                | Record::Session(_)
+                | Record::Monitor(_)
+                | Record::Decline(_) => {}
             }
-            Record::Feed(_)
-            | Record::Region(_)
-            | Record::Lease(_)
-            | Record::Claim(_)
-            | Record::Session(_)
-            | Record::Monitor(_)
-            | Record::Decline(_) => {}
         }
+        Self { records, states, feeds, revision, cursor }
     }
-    (records, states, revision, cursor)
 }

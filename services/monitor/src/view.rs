@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use fallow_api::convert::codes::Coded;
 use fallow_api::convert::request::number_to_wire;
 use fallow_api::convert::{resource, time};
-use fallow_api::v1::situation::{Cell, CollaborativeMode, Headline, TrustSituation};
+use fallow_api::v1::situation::{Cell, CollaborativeMode, FeedHeard, Headline, TrustSituation};
 use fallow_api::v1::{self, Freshness};
 use fallow_domain::ids::{CollaborativeId, TrustCode};
 use fallow_domain::offer;
 use fallow_domain::region::{Collaborative, Mode, Region};
 use fallow_domain::resource::ResourceKey;
 use fallow_domain::situation::{self as domain, Situation};
-use fallow_domain::standing::ModeChange;
+use fallow_domain::standing::{FeedState, ModeChange};
 use fallow_ledger::Revision;
 use fallow_live::region::InForce;
 use jiff::Timestamp;
@@ -128,6 +128,16 @@ fn trust(code: TrustCode, name: String, found: &domain::TrustSituation) -> Trust
         offers: number_to_wire(found.offers),
         offers_stale: number_to_wire(found.offers_stale),
         needs_open: number_to_wire(found.needs_open),
+        feeds: Vec::new(),
+    }
+}
+
+/// Writes a feed as it was heard last.
+pub(crate) fn feed(found: &FeedState) -> FeedHeard {
+    FeedHeard {
+        name: found.source.to_string(),
+        last_source_seq: number_to_wire(found.last_seq),
+        at: Some(time::to_wire(found.at)),
     }
 }
 

@@ -148,7 +148,8 @@ fn rows(world: &World, records: &Records) -> Vec<Row> {
     row!("ListTransfers" "WatchTransfers");
     row!("GetSituation" "WatchSituation" "ListAlerts" "TakeAlert" "CloseAlert" "WatchAlerts" "GetTrend");
     row!("GetReport" "ListTimeline" "WatchTimeline" "RecordDecision" "SetMode" "GetSitrep" "SignOffSitrep");
-    row!("ApplyRegion" "GetRegion" "ProposeAction" "ConfirmAction" "RefuseAction" "ReviewAction" "GetAction" "ListActions" "ListAudit");
+    row!("ApplyRegion" "GetRegion" "ProposeAction" "ConfirmAction" "RefuseAction" "ReviewAction" "GetAction" "ListActions");
+    row!("WatchActions" "ListAudit");
     row!("GetProvider" "ExchangeToken" "EndSession" "LogOut");
     rows
 }

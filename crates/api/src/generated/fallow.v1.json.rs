@@ -7359,6 +7359,7 @@ impl json::Message for super::situation::TrustSituation {
         "offers",
         "offers_stale",
         "needs_open",
+        "feeds",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7372,6 +7373,7 @@ impl json::Message for super::situation::TrustSituation {
             "offers" => 6,
             "offers_stale" | "offersStale" => 7,
             "needs_open" | "needsOpen" => 8,
+            "feeds" => 9,
             _ => return None,
         })
     }
@@ -7386,6 +7388,7 @@ impl json::Message for super::situation::TrustSituation {
         json::put::<json::Int<i64>, M>(out, "offers", &self.offers)?;
         json::put::<json::Int<i64>, M>(out, "offers_stale", &self.offers_stale)?;
         json::put::<json::Int<i64>, M>(out, "needs_open", &self.needs_open)?;
+        json::put_list::<json::Nested<super::situation::FeedHeard>, M>(out, "feeds", &self.feeds)?;
         Ok(())
     }
 
@@ -7400,6 +7403,7 @@ impl json::Message for super::situation::TrustSituation {
             6 => self.offers = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             7 => self.offers_stale = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             8 => self.needs_open = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            9 => self.feeds = json::take_list::<json::Nested<super::situation::FeedHeard>, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7407,6 +7411,42 @@ impl json::Message for super::situation::TrustSituation {
 }
 
 json::with_serde!(super::situation::TrustSituation);
+
+impl json::Message for super::situation::FeedHeard {
+    const FIELDS: &'static [&'static str] = &[
+        "name",
+        "last_source_seq",
+        "at",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "name" => 0,
+            "last_source_seq" | "lastSourceSeq" => 1,
+            "at" => 2,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "name", &self.name)?;
+        json::put::<json::Int<i64>, M>(out, "last_source_seq", &self.last_source_seq)?;
+        json::put_optional::<json::Time, M>(out, "at", &self.at)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.name = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.last_source_seq = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            2 => self.at = json::take::<json::Time, M>(from)?,
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::situation::FeedHeard);
 
 impl json::Message for super::situation::CollaborativeMode {
     const FIELDS: &'static [&'static str] = &[
@@ -9879,23 +9919,31 @@ json::with_serde!(super::GetActionResponse);
 impl json::Message for super::ListActionsRequest {
     const FIELDS: &'static [&'static str] = &[
         "waiting",
+        "page_size",
+        "page_token",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
             "waiting" => 0,
+            "page_size" | "pageSize" => 1,
+            "page_token" | "pageToken" => 2,
             _ => return None,
         })
     }
 
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put::<json::Bool, M>(out, "waiting", &self.waiting)?;
+        json::put::<json::Int<i32>, M>(out, "page_size", &self.page_size)?;
+        json::put::<json::Text, M>(out, "page_token", &self.page_token)?;
         Ok(())
     }
 
     fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
         match index {
             0 => self.waiting = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            1 => self.page_size = json::take::<json::Int<i32>, M>(from)?.unwrap_or_default(),
+            2 => self.page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -9908,12 +9956,14 @@ impl json::Message for super::ListActionsResponse {
     const FIELDS: &'static [&'static str] = &[
         "actions",
         "revision",
+        "next_page_token",
     ];
 
     fn index(name: &str) -> Option<u32> {
         Some(match name {
             "actions" => 0,
             "revision" => 1,
+            "next_page_token" | "nextPageToken" => 2,
             _ => return None,
         })
     }
@@ -9921,6 +9971,7 @@ impl json::Message for super::ListActionsResponse {
     fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         json::put_list::<json::Nested<super::Action>, M>(out, "actions", &self.actions)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put::<json::Text, M>(out, "next_page_token", &self.next_page_token)?;
         Ok(())
     }
 
@@ -9928,6 +9979,7 @@ impl json::Message for super::ListActionsResponse {
         match index {
             0 => self.actions = json::take_list::<json::Nested<super::Action>, M>(from)?,
             1 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            2 => self.next_page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -9935,6 +9987,100 @@ impl json::Message for super::ListActionsResponse {
 }
 
 json::with_serde!(super::ListActionsResponse);
+
+impl json::Message for super::WatchActionsRequest {
+    const FIELDS: &'static [&'static str] = &[
+        "cursor",
+        "waiting",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "cursor" => 0,
+            "waiting" => 1,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        json::put::<json::Text, M>(out, "cursor", &self.cursor)?;
+        json::put::<json::Bool, M>(out, "waiting", &self.waiting)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => self.cursor = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            1 => self.waiting = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::WatchActionsRequest);
+
+impl json::Message for super::WatchActionsResponse {
+    const FIELDS: &'static [&'static str] = &[
+        "action",
+        "removed",
+        "snapshot_done",
+        "bookmark",
+        "moved",
+        "cursor",
+        "revision",
+    ];
+
+    fn index(name: &str) -> Option<u32> {
+        Some(match name {
+            "action" => 0,
+            "removed" => 1,
+            "snapshot_done" | "snapshotDone" => 2,
+            "bookmark" => 3,
+            "moved" => 4,
+            "cursor" => 5,
+            "revision" => 6,
+            _ => return None,
+        })
+    }
+
+    fn write<M: json::SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        if let Some(super::watch_actions_response::Item::Action(value)) = &self.item {
+            json::put_some::<json::Nested<super::Action>, M>(out, "action", value)?;
+        }
+        if let Some(super::watch_actions_response::Item::Removed(value)) = &self.item {
+            json::put_some::<json::Text, M>(out, "removed", value)?;
+        }
+        if let Some(super::watch_actions_response::Item::SnapshotDone(value)) = &self.item {
+            json::put_some::<json::Nested<super::SnapshotDone>, M>(out, "snapshot_done", value)?;
+        }
+        if let Some(super::watch_actions_response::Item::Bookmark(value)) = &self.item {
+            json::put_some::<json::Nested<super::Bookmark>, M>(out, "bookmark", value)?;
+        }
+        if let Some(super::watch_actions_response::Item::Moved(value)) = &self.item {
+            json::put_some::<json::Nested<super::Moved>, M>(out, "moved", value)?;
+        }
+        json::put::<json::Text, M>(out, "cursor", &self.cursor)?;
+        json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        Ok(())
+    }
+
+    fn read<'de, M: json::MapAccess<'de>>(&mut self, index: u32, from: &mut M) -> Result<(), M::Error> {
+        match index {
+            0 => json::choose("item", &mut self.item, json::take::<json::Nested<super::Action>, M>(from)?.map(super::watch_actions_response::Item::Action))?,
+            1 => json::choose("item", &mut self.item, json::take::<json::Text, M>(from)?.map(super::watch_actions_response::Item::Removed))?,
+            2 => json::choose("item", &mut self.item, json::take::<json::Nested<super::SnapshotDone>, M>(from)?.map(super::watch_actions_response::Item::SnapshotDone))?,
+            3 => json::choose("item", &mut self.item, json::take::<json::Nested<super::Bookmark>, M>(from)?.map(super::watch_actions_response::Item::Bookmark))?,
+            4 => json::choose("item", &mut self.item, json::take::<json::Nested<super::Moved>, M>(from)?.map(super::watch_actions_response::Item::Moved))?,
+            5 => self.cursor = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            6 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            _ => return Err(json::no_such_field(index)),
+        }
+        Ok(())
+    }
+}
+
+json::with_serde!(super::WatchActionsResponse);
 
 impl json::Message for super::AuditEntry {
     const FIELDS: &'static [&'static str] = &[

@@ -8746,7 +8746,7 @@ pub mod situation {
         pub offers_stale: i64,
     }
     /// One trust.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct TrustSituation {
         /// ODS code.
         #[prost(string, tag = "1")]
@@ -8775,6 +8775,22 @@ pub mod situation {
         /// Its own live needs.
         #[prost(int64, tag = "9")]
         pub needs_open: i64,
+        /// The feeds that have reported for it, by name.
+        #[prost(message, repeated, tag = "10")]
+        pub feeds: ::prost::alloc::vec::Vec<FeedHeard>,
+    }
+    /// A feed of a trust, as it was heard last. Of a stream that is taken down every ten seconds at most.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct FeedHeard {
+        /// Its name, as ReplaceOffers and StreamOffers give it.
+        #[prost(string, tag = "1")]
+        pub name: ::prost::alloc::string::String,
+        /// The highest number that was taken down of it.
+        #[prost(int64, tag = "2")]
+        pub last_source_seq: i64,
+        /// When that came.
+        #[prost(message, optional, tag = "3")]
+        pub at: ::core::option::Option<::prost_types::Timestamp>,
     }
     /// One collaborative's mode.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -10071,22 +10087,77 @@ pub struct GetActionResponse {
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
-/// Asks for actions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+/// Asks for a page of actions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListActionsRequest {
     /// Only those that wait for the second person.
     #[prost(bool, tag = "1")]
     pub waiting: bool,
+    /// 1 to 1,000, default 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// From the last answer; empty for the first page.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
 }
-/// Holds actions.
+/// Holds a page of actions.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListActionsResponse {
-    /// At most 500, newest first.
+    /// The page, newest first. What broke glass and is not reviewed is on the first pages, the oldest before all; then comes
+    /// what waits for the second person, then what has ended.
     #[prost(message, repeated, tag = "1")]
     pub actions: ::prost::alloc::vec::Vec<Action>,
     /// The revision at which the list was taken.
     #[prost(int64, tag = "2")]
     pub revision: i64,
+    /// Empty on the last page.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks to watch actions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchActionsRequest {
+    /// From the last message received; empty to start with a snapshot.
+    #[prost(string, tag = "1")]
+    pub cursor: ::prost::alloc::string::String,
+    /// Only those that wait for the second person.
+    #[prost(bool, tag = "2")]
+    pub waiting: bool,
+}
+/// One message of a watch.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchActionsResponse {
+    /// Where to go on.
+    #[prost(string, tag = "6")]
+    pub cursor: ::prost::alloc::string::String,
+    /// The revision of this message.
+    #[prost(int64, tag = "7")]
+    pub revision: i64,
+    /// What happened.
+    #[prost(oneof = "watch_actions_response::Item", tags = "1, 2, 3, 4, 5")]
+    pub item: ::core::option::Option<watch_actions_response::Item>,
+}
+/// Nested message and enum types in `WatchActionsResponse`.
+pub mod watch_actions_response {
+    /// What happened.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Item {
+        /// An action as it now is.
+        #[prost(message, tag = "1")]
+        Action(super::Action),
+        /// Id of an action that is gone, no longer the caller's to see, or no longer one that was asked for.
+        #[prost(string, tag = "2")]
+        Removed(::prost::alloc::string::String),
+        /// The snapshot is complete.
+        #[prost(message, tag = "3")]
+        SnapshotDone(super::SnapshotDone),
+        /// Still here.
+        #[prost(message, tag = "4")]
+        Bookmark(super::Bookmark),
+        /// This server is stopping.
+        #[prost(message, tag = "5")]
+        Moved(super::Moved),
+    }
 }
 /// One entry of the audit trail: a change of the log, or calls that were denied.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -11114,6 +11185,32 @@ pub mod monitor_service_client {
                 .insert(GrpcMethod::new("fallow.v1.MonitorService", "ListActions"));
             self.inner.unary(req, path, codec).await
         }
+        /// Watches the actions that ListActions lists: first those there are, then `snapshot_done`, then changes. That nobody
+        /// confirmed an action in time is no change of it and is not told: `expires_at` says when.
+        pub async fn watch_actions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchActionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchActionsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fallow.v1.MonitorService/WatchActions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fallow.v1.MonitorService", "WatchActions"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Lists the audit trail, newest first: who did what, and who was denied what, as far back as the store's log is kept;
         /// what is older is in the archive. A trust's system and its site leads read what their own people and systems did or
         /// were denied, and what others did to their trust's records; of those others they read role and trust, not the name.
@@ -11392,6 +11489,17 @@ pub mod monitor_service_server {
             request: tonic::Request<super::ListActionsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListActionsResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Watches the actions that ListActions lists: first those there are, then `snapshot_done`, then changes. That nobody
+        /// confirmed an action in time is no change of it and is not told: `expires_at` says when.
+        async fn watch_actions(
+            &self,
+            request: tonic::Request<super::WatchActionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<BoxStream<super::WatchActionsResponse>>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -12483,6 +12591,52 @@ pub mod monitor_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fallow.v1.MonitorService/WatchActions" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchActionsSvc<T: MonitorService>(pub Arc<T>);
+                    impl<
+                        T: MonitorService,
+                    > tonic::server::ServerStreamingService<super::WatchActionsRequest>
+                    for WatchActionsSvc<T> {
+                        type Response = super::WatchActionsResponse;
+                        type ResponseStream = BoxStream<super::WatchActionsResponse>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchActionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MonitorService>::watch_actions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchActionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -126,6 +126,7 @@ pub const CALLS: &[Call] = &[
     row("/fallow.v1.MonitorService/ReviewAction", Steer, Changes, USUAL, [N, N, O, S, A, S, N, N, A, N, N]).needing(Assurance::Three),
     row("/fallow.v1.MonitorService/GetAction", Read, Reads, USUAL, [S, S, S, S, A, S, N, N, A, A, A]),
     row("/fallow.v1.MonitorService/ListActions", Read, Reads, USUAL, [S, S, S, S, A, S, N, N, A, A, A]),
+    row("/fallow.v1.MonitorService/WatchActions", Watch, Reads, USUAL, [S, S, S, S, A, S, N, N, A, A, A]),
     row("/fallow.v1.MonitorService/ListAudit", Read, Reads, USUAL, [O, N, O, N, N, N, N, N, A, A, A]),
     // IdentityService
     row("/fallow.v1.IdentityService/GetProvider", Read, Shows, USUAL, [N, N, N, N, N, N, N, N, N, N, N]),

@@ -232,7 +232,8 @@ async fn file_form(visit: &Visit, filled: Option<Filled<'_>>) -> Option<FileForm
 
 async fn read(visit: &Visit) -> Result<Board, Problem> {
     let list = |waiting: bool| async move {
-        let answer = visit.calls.monitor().list_actions(ListActionsRequest { waiting }).await?;
+        let answer =
+            visit.calls.monitor().list_actions(ListActionsRequest { waiting, ..Default::default() }).await?;
         Ok::<_, Problem>(answer.into_inner().actions)
     };
     let proposals = async {

@@ -60,6 +60,14 @@ impl MonitorService for World {
         Ok(Response::new(ListActionsResponse { actions, ..Default::default() }))
     }
 
+    async fn watch_actions(
+        &self,
+        request: Request<WatchActionsRequest>,
+    ) -> Result<Response<BoxStream<WatchActionsResponse>>, Status> {
+        self.caller(&request)?;
+        Err(Status::unimplemented("no page follows actions"))
+    }
+
     async fn propose_action(
         &self,
         request: Request<ProposeActionRequest>,

@@ -4,19 +4,22 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use fallow_api::client::Client;
 use fallow_api::v1::action::{Call, State};
 use fallow_api::v1::{
     Action, AnswerProposalRequest, ApplyRegionRequest, BypassProposalRequest, ConfirmActionRequest,
     DeclineReason, GetActionRequest, ListActionsRequest, OverrideReason, ProposeActionRequest,
-    RefuseActionRequest, ReviewActionRequest, Verdict,
+    RefuseActionRequest, ReviewActionRequest, Verdict, WatchActionsRequest,
 };
 
 use super::codes;
 use super::failure::{Exit, Failure};
 use super::options::{Change, OfOne, count_from_1};
 use super::output::{Cell, Column, Record, Tone, View, column, wide};
+use super::page::pages;
 use super::pick::pick;
 use super::session::Session;
+use super::watch::follow;
 use super::{proposal, region};
 
 /// How one finds what there is.
@@ -26,7 +29,11 @@ const LIST: &str = "fallow action list";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Actions {
     /// List what waits for a second person or a review, and what two people did in the last two weeks
-    #[command(before_help = "Examples:\n  fallow action list\n  fallow action list --waiting")]
+    #[command(
+        before_help = "Examples:\n  fallow action list\n  fallow action list --waiting --watch\n\nWatched elsewhere than on a \
+                       screen, it prints the actions that change. That nobody confirmed one in time is no change: see its \
+                       expires_at."
+    )]
     List(List),
     /// Break glass: ask to answer a proposal for a trust that cannot
     #[command(
@@ -63,6 +70,9 @@ pub(crate) struct List {
     /// Only what waits for a second person
     #[arg(long)]
     waiting: bool,
+    /// Go on showing what changes
+    #[arg(short, long)]
+    watch: bool,
 }
 
 /// Why glass is broken.
@@ -160,10 +170,13 @@ pub(crate) struct Show {
 /// Runs `fallow action …`.
 pub(crate) async fn run(session: &mut Session<'_>, command: Actions) -> Result<Exit, Failure> {
     match command {
-        Actions::List(args) => {
-            let actions = all(session, args.waiting).await?;
-            let nothing = if args.waiting { "nothing waits for a second person" } else { "no actions" };
-            session.show_list(&actions, nothing)
+        Actions::List(List { waiting, watch: false }) => draw(session, waiting).await,
+        Actions::List(List { waiting, watch: true }) => {
+            let open = move |client: Client, cursor| {
+                let request = WatchActionsRequest { cursor, waiting };
+                async move { client.monitor().watch_actions(request).await.map(tonic::Response::into_inner) }
+            };
+            follow(session, open, async |session| draw(session, waiting).await).await
         }
         Actions::Answer(args) => {
             let verdict = if args.accept { Verdict::Accept } else { Verdict::Decline };
@@ -207,10 +220,24 @@ fn glass(call: Call, for_trust: String, why: Why) -> Action {
     Action { call: Some(call), for_trust, code: why.code.into(), reason: why.reason, ..Action::default() }
 }
 
+async fn draw(session: &mut Session<'_>, waiting: bool) -> Result<Exit, Failure> {
+    let actions = all(session, waiting).await?;
+    let nothing = if waiting { "nothing waits for a second person" } else { "no actions" };
+    session.show_list(&actions, nothing)
+}
+
+/// Returns all actions that are listed, newest first: pages have the most urgent first, and each is sorted by itself.
 async fn all(session: &Session<'_>, waiting: bool) -> Result<Vec<Action>, Failure> {
     let client = session.monitor()?;
-    let ask = ListActionsRequest { waiting };
-    Ok(session.call(ask, async |ask| client.clone().list_actions(ask).await).await?.actions)
+    let mut actions = pages(async |page_size, page_token| {
+        let request = ListActionsRequest { waiting, page_size, page_token };
+        let answer = session.call(request, async |ask| client.clone().list_actions(ask).await).await?;
+        Ok((answer.actions, answer.next_page_token))
+    })
+    .await?;
+    let proposed = |action: &Action| action.proposed_at.map(|at| (at.seconds, at.nanos));
+    actions.sort_by(|a, b| (proposed(b), &b.id).cmp(&(proposed(a), &a.id)));
+    Ok(actions)
 }
 
 /// Returns the id of the action that is meant. A whole id is asked for as it is: what is listed no more can be read still.
@@ -294,11 +321,11 @@ impl Record for Action {
         wide("trusts"),
         wide("code"),
         wide("by"),
-        wide("confirmed by"),
+        wide("confirmed-by"),
         wide("until"),
         wide("review"),
-        wide("refused by"),
-        wide("reviewed by"),
+        wide("refused-by"),
+        wide("reviewed-by"),
         wide("revision"),
     ];
 

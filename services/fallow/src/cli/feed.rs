@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use fallow_api::client::Client;
 use fallow_api::render;
-use fallow_api::v1::situation::TrustSituation;
+use fallow_api::v1::situation::{FeedHeard, TrustSituation};
 use fallow_api::v1::watch_offers_response::Item;
 use fallow_api::v1::{Offer, OfferFilter, WatchOffersRequest, WatchSituationRequest};
 use serde::{Serialize, Serializer};
@@ -27,7 +27,7 @@ pub(crate) enum Feeds {
         #[arg(short, long)]
         watch: bool,
     },
-    /// Show a trust's offers, the oldest figures first
+    /// Show a trust's offers, the oldest figures first, and how far each of its feeds has come
     #[command(before_help = "Example:\n  fallow feed show ZA2")]
     Show {
         /// ODS code of the trust. Default: your own
@@ -58,6 +58,13 @@ pub(crate) async fn run(session: &mut Session<'_>, command: Feeds) -> Result<Exi
             let filter = of(session, trust)?;
             let mut offers = capacity::all(session, &filter).await?;
             offers.sort_by_key(|offer| offer.reported_at.map(|at| (at.seconds, at.nanos)));
+            let situation = situation::get(session, "").await?;
+            let named = situation.trusts.into_iter().filter(|one| filter.trusts.contains(&one.trust));
+            let feeds: Vec<String> =
+                named.flat_map(|one| one.feeds).map(|feed| heard(&feed, &session.view())).collect();
+            for feed in feeds {
+                session.terminal.say(&feed)?;
+            }
             session.show_list(&offers, "it offers nothing")
         }
         Feeds::Tail { trust } => {
@@ -71,6 +78,15 @@ async fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let situation = situation::get(session, "").await?;
     let feeds: Vec<Heard> = situation.trusts.into_iter().map(Heard).collect();
     session.show_list(&feeds, "no trust is known here")
+}
+
+/// Says how far a feed has come, and when.
+fn heard(feed: &FeedHeard, view: &View) -> String {
+    let at = match from_wire(feed.at) {
+        Some(at) if !view.exact => ago(view.now.duration_since(at)),
+        Some(_) | None => view.time(feed.at),
+    };
+    format!("feed {}: number {}, {at}", feed.name, feed.last_source_seq)
 }
 
 fn of(session: &Session<'_>, trust: Option<String>) -> Result<OfferFilter, Failure> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fallow_api::client::Client;
 use fallow_api::v1::{
-    GetRegionRequest, WatchAlertsRequest, WatchAlertsResponse, WatchNeedsRequest, WatchNeedsResponse,
-    WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest, WatchProposalsResponse,
-    WatchSituationResponse, WatchTimelineResponse, WatchTransfersRequest, WatchTransfersResponse,
-    watch_alerts_response, watch_needs_response, watch_offers_response, watch_proposals_response,
-    watch_situation_response, watch_timeline_response, watch_transfers_response,
+    GetRegionRequest, WatchActionsResponse, WatchAlertsRequest, WatchAlertsResponse, WatchNeedsRequest,
+    WatchNeedsResponse, WatchOffersRequest, WatchOffersResponse, WatchProposalsRequest,
+    WatchProposalsResponse, WatchSituationResponse, WatchTimelineResponse, WatchTransfersRequest,
+    WatchTransfersResponse, watch_actions_response, watch_alerts_response, watch_needs_response,
+    watch_offers_response, watch_proposals_response, watch_situation_response, watch_timeline_response,
+    watch_transfers_response,
 };
 use futures::future::LocalBoxFuture;
 use serde::Serialize;
@@ -79,6 +80,7 @@ event! {
     WatchProposalsResponse, watch_proposals_response: Proposal | Removed, SnapshotDone;
     WatchTransfersResponse, watch_transfers_response: Transfer | Removed, SnapshotDone;
     WatchAlertsResponse, watch_alerts_response: Alert | Removed, SnapshotDone;
+    WatchActionsResponse, watch_actions_response: Action | Removed, SnapshotDone;
     WatchTimelineResponse, watch_timeline_response: Entry, SnapshotDone;
     WatchSituationResponse, watch_situation_response: Situation;
 }

@@ -5,7 +5,7 @@ use fallow_api::v1::{
     Action, ConfirmActionRequest, ConfirmActionResponse, GetActionRequest, GetActionResponse,
     GetProposalRequest, GetProposalResponse, ListActionsRequest, ListActionsResponse, ProposeActionRequest,
     ProposeActionResponse, RefuseActionRequest, RefuseActionResponse, ReviewActionRequest,
-    ReviewActionResponse,
+    ReviewActionResponse, WatchActionsRequest, WatchActionsResponse,
 };
 
 use crate::records::suggestion;
@@ -31,7 +31,7 @@ fn answers(world: &World) {
         Ok(ProposeActionResponse { action: Some(waiting()), revision })
     });
     world.script.on("MonitorService/ListActions", |_: ListActionsRequest| {
-        Ok(ListActionsResponse { actions: vec![waiting()], revision: 8 })
+        Ok(ListActionsResponse { actions: vec![waiting()], revision: 8, ..ListActionsResponse::default() })
     });
     world.script.on("MonitorService/ConfirmAction", |ask: ConfirmActionRequest| {
         assert_eq!(ask.action, waiting().id);
@@ -124,4 +124,41 @@ async fn a_region_file_is_asked_for_with_its_reason() {
     assert_eq!(asked.exit, 0, "{}", asked.err);
     let sent = asked.calls.last().unwrap();
     assert!(sent.contains("apply_region") && sent.contains("a trust joins"), "{sent}");
+}
+
+#[tokio::test]
+async fn every_page_of_actions_is_read_and_told_newest_first() {
+    let world = World::new().await;
+    world.script.on("MonitorService/ListActions", |ask: ListActionsRequest| {
+        assert!(ask.waiting && ask.page_size > 0);
+        let action = |hour: u32| Action {
+            id: format!("0198c7a0-{hour:04}-7000-8000-000000000001"),
+            proposed_at: at(&format!("2026-11-24T{hour:02}:20:00Z")),
+            ..waiting()
+        };
+        // The most urgent are on the first page, the oldest among them.
+        let (hours, next) = if ask.page_token.is_empty() { ([13, 8], "two") } else { ([12, 11], "") };
+        let actions = hours.map(action).into();
+        Ok(ListActionsResponse { actions, next_page_token: next.into(), ..ListActionsResponse::default() })
+    });
+    let told = world.run("action list --waiting --columns at -o csv").await;
+    let hours = ["13:20", "12:20", "11:20", "08:20"].map(|hour| format!("2026-11-24 {hour}\n"));
+    assert_eq!((told.out, told.calls.len()), (format!("at\n{}", hours.concat()), 2), "{}", told.err);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_second_person_can_be_watched() {
+    use fallow_api::v1::watch_actions_response::Item;
+    let world = World::new().await;
+    answers(&world);
+    let message = |item| Ok(WatchActionsResponse { item: Some(item), cursor: "c1".into(), revision: 8 });
+    let stream = || vec![vec![message(Item::Action(waiting())), message(Item::Removed(waiting().id))]];
+    world.script.watch::<WatchActionsRequest, _>("MonitorService/WatchActions", stream());
+    let told = world.run("action list --waiting -w").await;
+    assert_eq!(told.out.lines().count(), 2, "{}", told.err);
+    assert!(told.out.starts_with(r#"{"action":{"id":"0198c7a0-"#), "{}", told.out);
+    assert_eq!(told.calls[0], r#"MonitorService/WatchActions {"waiting":true}"#);
+    world.script.watch::<WatchActionsRequest, _>("MonitorService/WatchActions", stream());
+    let told = world.run_on_a_screen("action list --watch").await;
+    assert!(told.out.contains("\u{1b}[2J") && told.out.contains("Break glass: icb asks"), "{}", told.out);
 }

@@ -85,6 +85,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("MonitorService/ReviewAction", "action review ACTION --note right"),
     ("MonitorService/GetAction", "action show ACTION"),
     ("MonitorService/ListActions", "action list"),
+    ("MonitorService/WatchActions", "action list --watch"),
     ("MonitorService/ListAudit", "audit mine"),
     ("IdentityService/GetProvider", "auth login --endpoint ADDRESS"),
 ];

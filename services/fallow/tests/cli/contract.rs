@@ -417,13 +417,7 @@ fn every_change_can_be_tried_first_and_sent_again() {
 #[test]
 fn every_list_can_be_watched() {
     /// Lists that cannot, and why.
-    const STILL: &[(&str, &str)] = &[
-        (
-            "action list",
-            "the API has no watch of actions: what waits for a second person is an alert, see fallow alert watch",
-        ),
-        ("context list", "contexts are a file of one's own"),
-    ];
+    const STILL: &[(&str, &str)] = &[("context list", "contexts are a file of one's own")];
     let lists = commands().into_iter().filter(|(name, _)| name.ends_with(" list"));
     let still: Vec<String> =
         lists.filter(|(_, command)| !has(command, "watch")).map(|(name, _)| name).collect();

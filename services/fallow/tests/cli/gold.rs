@@ -1,15 +1,15 @@
 //! `situation`, `board`, `region` and `mode`.
 
 use fallow_api::v1::region_change::Kind;
-use fallow_api::v1::situation::{Cell, CollaborativeMode, Headline, TrustSituation};
+use fallow_api::v1::situation::{Cell, CollaborativeMode, FeedHeard, Headline, TrustSituation};
 use fallow_api::v1::{
     ApplyRegionRequest, ApplyRegionResponse, Collaborative, Freshness, GetRegionRequest, GetRegionResponse,
-    GetSituationRequest, GetSituationResponse, Mode, Region, RegionChange, SetModeRequest, SetModeResponse,
-    Situation,
+    GetSituationRequest, GetSituationResponse, ListOffersRequest, ListOffersResponse, Mode, Region,
+    RegionChange, SetModeRequest, SetModeResponse, Situation,
 };
 use insta::assert_snapshot;
 
-use crate::records::{bed, moving, suggestion};
+use crate::records::{bed, level_2, moving, suggestion};
 use crate::world::{World, at};
 use crate::{proposals, transfers};
 
@@ -87,6 +87,24 @@ async fn the_situation_is_a_table_of_trusts_by_resources() {
             ])
             .await
     );
+}
+
+#[tokio::test]
+async fn a_trusts_feeds_are_shown_by_name_beside_its_figures() {
+    let world = World::new().await;
+    world.script.on("MonitorService/GetSituation", |_: GetSituationRequest| {
+        let mut situation = situation();
+        let heard = FeedHeard { name: "adt".into(), last_source_seq: 1_234, at: at("2026-11-24T14:29:00Z") };
+        situation.trusts[0].feeds.push(heard);
+        Ok(GetSituationResponse { situation: Some(situation), revision: 88213 })
+    });
+    world.script.on("CapacityService/ListOffers", |_: ListOffersRequest| {
+        Ok(ListOffersResponse { offers: vec![level_2()], ..ListOffersResponse::default() })
+    });
+    let told = world.run("feed show za1 -q").await;
+    assert_eq!((told.exit, told.out), (0, format!("{}\n", level_2().id)), "{}", told.err);
+    assert_eq!(told.err, "feed adt: number 1234, 2 min ago\n");
+    assert_eq!(world.run("feed show ZA2 -q").await.err, "", "another trust's feeds are its own");
 }
 
 #[tokio::test]

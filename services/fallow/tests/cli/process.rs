@@ -62,11 +62,7 @@ async fn a_shell_sees_what_was_done_in_part_and_what_came_to_nothing() {
     let head = "resource,figures.staffed,window.until,cadence\n";
     for (rows, code, said) in [
         ("bed/ga_adult,2,2099-01-01T20:00:00Z,4h\n", 0, "1 added\n"),
-        (
-            "bed/ga_adult,2,2099-01-01T20:00:00Z,4h\nbed/ga_adult,2,never,4h\n",
-            8,
-            "1 added, 1 rejected\n",
-        ),
+        ("bed/ga_adult,2,2099-01-01T20:00:00Z,4h\nbed/ga_adult,2,never,4h\n", 8, "1 added, 1 rejected\n"),
     ] {
         std::fs::write(&sheet, format!("{head}{rows}")).unwrap();
         let ended = run(&["import", "capacity", &sheet, "--site", "ZA401", "--endpoint", &address]);

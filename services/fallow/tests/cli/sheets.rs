@@ -99,7 +99,10 @@ async fn what_a_service_refuses_is_said_by_the_cell_too() {
 /// Whether a code is known is the region's to say: what a service answers with nothing was not taken for certain.
 #[tokio::test]
 async fn a_row_that_is_answered_with_nothing_is_not_called_added() {
-    let world = world("resource,figures.staffed,window.until,cadence\nbed/ga_adult,2,20:00,4h\nbed/sofa,1,20:00,4h\n").await;
+    let world = world(
+        "resource,figures.staffed,window.until,cadence\nbed/ga_adult,2,20:00,4h\nbed/sofa,1,20:00,4h\n",
+    )
+    .await;
     world.script.on("CapacityService/PublishOffer", |ask: PublishOfferRequest| {
         let is_known = ask.offer.as_ref().unwrap().resource.as_ref().unwrap().code == "GA_ADULT";
         Ok(PublishOfferResponse { offer: ask.offer.filter(|_| is_known), ..PublishOfferResponse::default() })

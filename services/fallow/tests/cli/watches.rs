@@ -170,8 +170,9 @@ async fn feeds_and_cohorts_can_be_watched_too() {
 /// What a watch of campaigns is told in these tests: offers of a campaign and of none, and what becomes of them.
 fn offers_of_campaigns() -> Vec<Result<WatchOffersResponse, Status>> {
     use watch_offers_response::Item;
-    let offer =
-        |id: &str, campaign: &str| Item::Offer(Offer { id: id.into(), campaign: campaign.into(), ..level_2() });
+    let offer = |id: &str, campaign: &str| {
+        Item::Offer(Offer { id: id.into(), campaign: campaign.into(), ..level_2() })
+    };
     let items = [
         offer("alone", ""),
         offer("member", "Saturday lists"),
@@ -194,8 +195,13 @@ fn of_block(id: &str) -> Item {
 #[tokio::test]
 async fn a_watch_of_campaigns_tells_of_their_offers_and_proposals_alone() {
     let world = World::new().await;
-    let proposals =
-        || vec![vec![event(proposal("p1"), ""), event(of_block("p2"), ""), event(Item::Removed("p1".into()), "")]];
+    let proposals = || {
+        vec![vec![
+            event(proposal("p1"), ""),
+            event(of_block("p2"), ""),
+            event(Item::Removed("p1".into()), ""),
+        ]]
+    };
     let script = |world: &World| {
         let offers = vec![offers_of_campaigns()];
         world.script.watch::<WatchOffersRequest, _>("CapacityService/WatchOffers", offers);
@@ -205,7 +211,13 @@ async fn a_watch_of_campaigns_tells_of_their_offers_and_proposals_alone() {
     let told = world.run("campaign list -w").await;
     let mut ids: Vec<String> = told.out.lines().map(told_of).collect();
     ids.sort_unstable();
-    let expected = ["offer leaves ", "offer leaves Saturday lists", "offer member Saturday lists", "proposal p2", "removed member"];
+    let expected = [
+        "offer leaves ",
+        "offer leaves Saturday lists",
+        "offer member Saturday lists",
+        "proposal p2",
+        "removed member",
+    ];
     assert_eq!(ids, expected, "{}", told.err);
 
     // On a screen the list is read for what changes a campaign, and for nothing else.

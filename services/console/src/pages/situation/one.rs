@@ -66,6 +66,8 @@ struct Account {
     needs: Vec<NeedLine>,
     proposals: usize,
     transfers: usize,
+    /// `Feed adt: number 1234, 2 min ago`, of each feed that has reported for the trust.
+    feeds: Vec<String>,
     desks: Vec<Desk>,
     /// The same number hour by hour; `None` where it cannot be read.
     trend: Option<Trend>,
@@ -239,6 +241,7 @@ impl Account {
             needs: known.needs.iter().map(|one| NeedLine::new(one, now)).collect(),
             proposals: known.proposals.len(),
             transfers: known.transfers.len(),
+            feeds: known.trust.feeds.iter().map(|one| heard(one, now)).collect(),
             desks,
             trend: None,
             is_own,
@@ -246,6 +249,12 @@ impl Account {
             can_ask: false,
         }
     }
+}
+
+/// Says how far a feed has come, and when.
+fn heard(feed: &situation::FeedHeard, now: &Now) -> String {
+    let age = from_wire(feed.at.as_ref()).map(|at| format!(", {} ago", now.age(at)));
+    format!("Feed {}: number {}{}", feed.name, feed.last_source_seq, age.unwrap_or_default())
 }
 
 /// Adds the accounts of all live offers up: both sides of it are the same number.
