@@ -27,6 +27,8 @@ pub struct Problem {
     pub retry_after: Option<Duration>,
     /// The request id the call carried, where the server repeated it.
     pub request_id: Option<String>,
+    /// The kind of record that is not there, such as `offer`; empty where that is not what is wrong.
+    pub missing: String,
 }
 
 /// One field that is wrong.
@@ -116,6 +118,7 @@ impl From<&Status> for Problem {
             numbers: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
             request_id: details.request_info().map(|request| request.request_id.clone()),
+            missing: details.resource_info().map(|info| info.resource_type.clone()).unwrap_or_default(),
         }
     }
 }
@@ -138,6 +141,7 @@ impl From<&v1::ItemError> for Problem {
             numbers: error.numbers.clone(),
             retry_after: None,
             request_id: None,
+            missing: String::new(),
         }
     }
 }

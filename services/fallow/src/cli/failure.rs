@@ -159,7 +159,8 @@ impl From<Problem> for Failure {
         if let Some(wait) = problem.retry_after {
             failure.next.push(format!("wait {} s, then the same command", wait.as_secs_f64().ceil()));
         }
-        failure.next.extend(next_after(reason, problem.code).map(str::to_owned));
+        let list = list_of(&problem.missing).filter(|_| problem.code == Code::NotFound);
+        failure.next.extend(list.or_else(|| next_after(reason, problem.code)).map(str::to_owned));
         if let Some(known) = problem.explanation() {
             if failure.next.is_empty() && !known.user.is_empty() {
                 failure.next.push(known.user.to_owned());
@@ -182,6 +183,21 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// The command that lists what there is of a kind of record.
+fn list_of(record: &str) -> Option<&'static str> {
+    Some(match record {
+        "offer" => "fallow capacity list --everyone",
+        "need" => "fallow demand list --everyone",
+        "cohort" => "fallow demand list -o wide, which names the cohort of each need",
+        "proposal" => "fallow proposal list",
+        "transfer" => "fallow transfer list",
+        "alert" => "fallow alert list",
+        "action" => "fallow action list",
+        "trust" | "resource" | "collaborative" => "fallow region show",
+        _ => return None,
+    })
+}
+
 /// The command that helps after a reason, where one does.
 fn next_after(reason: &str, code: Code) -> Option<&'static str> {
     Some(match reason {
@@ -196,7 +212,6 @@ fn next_after(reason: &str, code: Code) -> Option<&'static str> {
         "CURSOR_GONE" => "watch again without --since",
         _ => match code {
             Code::Unauthenticated | Code::PermissionDenied => "fallow auth whoami",
-            Code::NotFound => "fallow <noun> list shows what there is",
             Code::Unavailable if reason == "UNAVAILABLE" => "fallow ping",
             Code::DeadlineExceeded => "fallow ping, or a longer --deadline",
             Code::Unimplemented => "fallow version",
@@ -204,6 +219,7 @@ fn next_after(reason: &str, code: Code) -> Option<&'static str> {
             | Code::Cancelled
             | Code::Unknown
             | Code::InvalidArgument
+            | Code::NotFound
             | Code::AlreadyExists
             | Code::ResourceExhausted
             | Code::FailedPrecondition
@@ -262,6 +278,18 @@ mod tests {
             "error: HOLD_EXPIRED: the hold ran out at 14:31\n  why:  free = 0\n  why:  held_until = 14:31\n  next: fallow \
              inbox\n  next: fallow errors HOLD_EXPIRED\n"
         );
+    }
+
+    #[test]
+    fn what_is_not_there_is_followed_by_the_command_that_lists_what_is() {
+        let next = |record: &str| {
+            let details = ErrorDetails::with_resource_info(record, "x", "", "there is no such record");
+            let status = Status::with_error_details(Code::NotFound, "there is no such record", details);
+            Failure::of(&status).next
+        };
+        assert_eq!(next("offer"), ["fallow capacity list --everyone"]);
+        assert_eq!(next("collaborative"), ["fallow region show"]);
+        assert!(next("what nobody knows").is_empty());
     }
 
     #[test]

@@ -32,6 +32,7 @@ impl Record for Offer {
         column("state"),
         wide("source"),
         wide("key"),
+        wide("campaign"),
         wide("note"),
         wide("revision"),
     ];
@@ -71,6 +72,7 @@ impl Record for Offer {
             word::<offer::State>(self.state).into(),
             word::<Source>(self.source).into(),
             self.source_key.as_str().into(),
+            self.campaign.as_str().into(),
             self.note.as_str().into(),
             self.revision.to_string().into(),
         ]
@@ -119,6 +121,7 @@ impl Record for Need {
         column("agreed"),
         column("arrived"),
         wide("listed"),
+        wide("cohort"),
         wide("note"),
         wide("revision"),
     ];
@@ -145,6 +148,7 @@ impl Record for Need {
             self.units_committed.to_string().into(),
             self.units_arrived.to_string().into(),
             view.time(self.listed_at).into(),
+            self.cohort.as_str().into(),
             self.note.as_str().into(),
             self.revision.to_string().into(),
         ]
