@@ -50,7 +50,7 @@ async fn print(session: &mut Session<'_>) -> Result<(), Failure> {
     let view = session.view();
     let layout = Layout { format: Format::Table, columns: Vec::new() };
     let terminal = &mut session.terminal;
-    situation::show(terminal, &situation, Format::Table, &view)?;
+    situation::show(terminal, &situation, &layout, &view)?;
     terminal.data(&format!("\nInbox ({})\n", inbox.len()))?;
     match inbox.is_empty() {
         true => terminal.data("  nothing waits for your answer\n")?,

@@ -201,11 +201,11 @@ impl Terminal<'_> {
                 let ids: Vec<&str> = records.iter().map(Record::id).collect();
                 let short = self.interactive && layout.format == Format::Table && R::COLUMNS[0].name == "id";
                 let rows = records.iter().map(|record| {
-                    let mut cells: Vec<Option<Cell>> = record.row(&view).into_iter().map(Some).collect();
+                    let mut cells = record.row(&view);
                     if short {
-                        cells[0] = Some(beginning(record.id(), &ids).into());
+                        cells[0] = beginning(record.id(), &ids).into();
                     }
-                    chosen.iter().map(|index| cells[*index].take().unwrap_or_else(|| "".into())).collect()
+                    chosen.iter().map(|index| cells[*index].clone()).collect()
                 });
                 self.table(&head, rows.collect(), layout.format)
             }
@@ -225,6 +225,22 @@ impl Terminal<'_> {
             | Format::Xlsx
             | Format::Id => self.list(std::slice::from_ref(record), layout, view),
         }
+    }
+
+    /// Writes a table of cells that are no records: all its columns, or those that were asked for by name.
+    pub(crate) fn table_of(
+        &mut self,
+        head: &[&str],
+        rows: Vec<Vec<Cell>>,
+        layout: &Layout,
+    ) -> Result<(), Failure> {
+        if layout.columns.is_empty() {
+            return self.table(head, rows, layout.format);
+        }
+        let chosen = named(head, &layout.columns)?;
+        let pick = |row: &Vec<Cell>| chosen.iter().filter_map(|index| row.get(*index).cloned()).collect();
+        let head: Vec<&str> = chosen.iter().map(|index| head[*index]).collect();
+        self.table(&head, rows.iter().map(pick).collect(), layout.format)
     }
 
     /// Writes a table of cells. An empty one for people is nothing at all.
@@ -323,13 +339,19 @@ fn choose(columns: &'static [Column], layout: &Layout) -> Result<Vec<usize>, Fai
         let all = layout.format != Format::Table;
         return Ok((0..columns.len()).filter(|index| all || !columns[*index].wide).collect());
     }
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    named(&names, &layout.columns)
+}
+
+/// Returns the places of columns that are asked for by name, in the order asked.
+fn named(names: &[&str], asked: &[String]) -> Result<Vec<usize>, Failure> {
     let find = |name: &String| {
-        columns.iter().position(|column| column.name.eq_ignore_ascii_case(name.trim())).ok_or_else(|| {
-            let known = super::codes::unknown(name, columns.iter().map(|column| column.name));
-            Failure::usage(known.replacen("code", "column", 1))
+        names.iter().position(|known| known.eq_ignore_ascii_case(name.trim())).ok_or_else(|| {
+            let known = names.iter().copied().filter(|known| !known.is_empty());
+            Failure::usage(super::codes::unknown(name, known).replacen("code", "column", 1))
         })
     };
-    layout.columns.iter().map(find).collect()
+    asked.iter().map(find).collect()
 }
 
 #[cfg(test)]
@@ -355,6 +377,31 @@ mod tests {
             ]
         );
         assert_eq!(beginning(ids[0], &ids[..1]), "0198c2a1");
+    }
+
+    #[test]
+    fn a_table_has_the_columns_that_were_asked_for() {
+        let table = |columns: &[&str]| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut terminal = Terminal {
+                out: &mut out,
+                err: &mut err,
+                interactive: false,
+                colour: false,
+                ascii: false,
+                input: None,
+            };
+            let columns = columns.iter().map(ToString::to_string).collect();
+            let rows = vec![vec!["ZA1".into(), "4".into(), "beds".into()]];
+            let layout = Layout { format: Format::Csv, columns };
+            terminal.table_of(&["trust", "lent", "in words"], rows, &layout)?;
+            Ok::<_, Failure>(String::from_utf8(out).unwrap())
+        };
+        assert_eq!(table(&[]).unwrap(), "trust,lent,in words\nZA1,4,beds\n");
+        assert_eq!(table(&["In words", "trust", "trust"]).unwrap(), "in words,trust,trust\nbeds,ZA1,ZA1\n");
+        let refused = table(&["lend"]).unwrap_err();
+        let said = "unknown column \"lend\". Did you mean lent? One of: trust, lent, in words";
+        assert_eq!((refused.exit, refused.what.as_str()), (Exit::Usage, said));
     }
 
     #[test]

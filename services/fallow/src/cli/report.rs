@@ -56,10 +56,10 @@ pub(crate) struct Report {
     #[arg(value_enum)]
     kind: Kind,
     /// From when: 08:00, yesterday 18:00, -7d or a date with a time. Default: 28 days ago
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until when. Default: now
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only what this trust has a part in
     #[arg(long, value_name = "ODS")]
@@ -112,7 +112,8 @@ fn show(session: &mut Session<'_>, report: &GetReportResponse) -> Result<(), Fai
         let note = has_notes.then(|| Cell::from(row.note.as_str()));
         name.chain(numbers).chain(note).collect()
     });
-    session.terminal.table(&head, rows.collect(), format)?;
+    let layout = session.layout();
+    session.terminal.table_of(&head, rows.collect(), &layout)?;
     for note in &report.notes {
         session.terminal.say(note)?;
     }
@@ -142,10 +143,10 @@ pub(crate) struct Trend {
     #[arg(long, value_parser = super::shorthand::resource)]
     resource: Option<Resource>,
     /// From when. Default: 7 days ago
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until when. Default: now
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Distance of the points: 1h, 1d
     #[arg(long, default_value = "1h")]
@@ -191,7 +192,8 @@ fn draw(session: &mut Session<'_>, trend: &GetTrendResponse) -> Result<(), Failu
         let special = if point.special_cause { Cell::toned("special", Tone::Warn) } else { "".into() };
         vec![view.time(point.at).into(), number(point.value).into(), special]
     });
-    session.terminal.table(&["at", "value", "cause"], rows.collect(), format)?;
+    let layout = session.layout();
+    session.terminal.table_of(&["at", "value", "cause"], rows.collect(), &layout)?;
     session.terminal.say(&format!(
         "mean {:.1}, usual {:.1} to {:.1}. {}",
         trend.mean, trend.lower, trend.upper, trend.sentence

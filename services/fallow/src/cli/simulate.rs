@@ -123,7 +123,8 @@ fn show(session: &mut Session<'_>, answer: &SimulateResponse, names: &Names) -> 
     }
     // The word stands in the head too: a table is copied without the line above it.
     let rows = compared(answer, names).into_iter().map(row).collect();
-    session.terminal.table(&[SIMULATION, "now", "what-if", "change"], rows, format)?;
+    let layout = session.layout();
+    session.terminal.table_of(&[SIMULATION, "now", "what-if", "change"], rows, &layout)?;
     if format == Format::Csv {
         return Ok(Exit::Ok);
     }

@@ -11,7 +11,7 @@ use fallow_api::v1::{
 
 use super::failure::{Exit, Failure};
 use super::options::Format;
-use super::output::{Cell, Terminal, Tone, View};
+use super::output::{Cell, Layout, Terminal, Tone, View};
 use super::session::Session;
 use super::watch::follow;
 
@@ -48,7 +48,8 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Show) -> Result<Exit, F
 async fn draw(session: &mut Session<'_>, collaborative: &str) -> Result<Exit, Failure> {
     let situation = get(session, collaborative).await?;
     let view = session.view();
-    show(&mut session.terminal, &situation, session.global.format(), &view)?;
+    let layout = session.layout();
+    show(&mut session.terminal, &situation, &layout, &view)?;
     Ok(Exit::Ok)
 }
 
@@ -64,23 +65,23 @@ pub(crate) async fn get(session: &Session<'_>, collaborative: &str) -> Result<Si
 pub(crate) fn show(
     terminal: &mut Terminal<'_>,
     situation: &Situation,
-    format: Format,
+    layout: &Layout,
     view: &View,
 ) -> Result<(), Failure> {
-    match format {
+    match layout.format {
         Format::Json => terminal.json(situation, true),
         Format::Jsonl => terminal.json(situation, false),
         Format::Id => {
             situation.trusts.iter().try_for_each(|trust| terminal.data(&format!("{}\n", trust.trust)))
         }
-        Format::Csv => cells(terminal, situation, view),
-        Format::Md | Format::Html | Format::Xlsx => heat(terminal, situation, Format::Md),
+        Format::Csv => cells(terminal, situation, layout, view),
+        Format::Md | Format::Html | Format::Xlsx => heat(terminal, situation, layout),
         Format::Table | Format::Wide => {
             for line in headline(situation, view) {
                 terminal.data(&format!("{line}\n"))?;
             }
             terminal.data("\n")?;
-            heat(terminal, situation, format)
+            heat(terminal, situation, layout)
         }
     }
 }
@@ -123,10 +124,10 @@ pub(crate) fn headline(situation: &Situation, view: &View) -> Vec<String> {
 }
 
 /// Trust by resource.
-fn heat(terminal: &mut Terminal<'_>, situation: &Situation, format: Format) -> Result<(), Failure> {
+fn heat(terminal: &mut Terminal<'_>, situation: &Situation, layout: &Layout) -> Result<(), Failure> {
     let (head, rows) = heat_cells(situation);
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    terminal.table(&head, rows, format)
+    terminal.table_of(&head, rows, layout)
 }
 
 /// Returns the names of the columns and the rows of trust by resource: one for each trust, then the region's.
@@ -181,7 +182,12 @@ fn signed(net: i64) -> String {
 }
 
 /// One row for each trust and resource, for spreadsheets.
-fn cells(terminal: &mut Terminal<'_>, situation: &Situation, view: &View) -> Result<(), Failure> {
+fn cells(
+    terminal: &mut Terminal<'_>,
+    situation: &Situation,
+    layout: &Layout,
+    view: &View,
+) -> Result<(), Failure> {
     let head = [
         "trust",
         "resource",
@@ -218,5 +224,5 @@ fn cells(terminal: &mut Terminal<'_>, situation: &Situation, view: &View) -> Res
             number(cell.offers_stale),
         ]
     });
-    terminal.table(&head, rows.collect(), Format::Csv)
+    terminal.table_of(&head, rows.collect(), layout)
 }

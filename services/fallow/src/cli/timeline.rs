@@ -29,10 +29,10 @@ pub(crate) struct Timeline {
     #[arg(long, value_delimiter = ',', value_parser = codes::parse::<TimelineKind>)]
     kind: Vec<TimelineKind>,
     /// From when: 08:00, yesterday 18:00, -4h or a date with a time
-    #[arg(long)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until when
-    #[arg(long)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// At most so many, the newest
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=i64::from(SHOWN_MAX)))]

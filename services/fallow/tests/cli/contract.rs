@@ -251,6 +251,13 @@ const LINES: &[(&str, &[&str])] = &[
             "free 2 level2 --until +4h",
             "free 2 level2 --until \"tomorrow 08:00\"",
             "free 2 level2 --until 2026-11-24T18:00:00Z",
+            "timeline --from -4h --until -30m",
+            "audit mine --from -4h --until -30m",
+            "report unmet --from -7d --until -1d",
+            "trend needs_open --from -14d --until -1h",
+            "sitrep --at -30m",
+            "export have --at -30m",
+            "capacity opel 3 --declared-at -2h",
         ],
     ),
 ];

@@ -21,10 +21,10 @@ const PAGES_MAX: usize = 1_000;
 #[derive(Debug, Args)]
 pub struct Mine {
     /// From when: 08:00, yesterday 18:00, -4h or a date with a time. Default: as far back as the log is kept
-    #[arg(long)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until when. Default: now
-    #[arg(long)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only what was denied
     #[arg(long)]
