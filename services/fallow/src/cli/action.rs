@@ -79,7 +79,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Why {
     /// Why: systems_down, cyber_incident, nobody_reachable, risk_to_life
-    #[arg(long, value_parser = codes::parse::<OverrideReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<OverrideReason>())]
     code: OverrideReason,
     /// Why, in words that everybody concerned sees; no patient details
     #[arg(long)]
@@ -101,7 +101,7 @@ pub(crate) struct Answer {
     #[arg(long, requires = "accept", value_parser = count_from_1)]
     units: Option<i64>,
     /// Say no, with a reason of that side
-    #[arg(long, value_name = "REASON", value_parser = codes::parse::<DeclineReason>)]
+    #[arg(long, value_name = "REASON", value_parser = codes::of::<DeclineReason>())]
     decline: Option<DeclineReason>,
     #[command(flatten)]
     why: Why,

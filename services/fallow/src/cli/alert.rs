@@ -44,7 +44,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "ODS")]
     trust: Vec<String>,
     /// Only in this state; repeat for more. Default: raised and taken
-    #[arg(long, value_parser = codes::parse::<alert::State>)]
+    #[arg(long, value_parser = codes::of::<alert::State>())]
     state: Vec<alert::State>,
     /// Also those of the digest
     #[arg(long)]

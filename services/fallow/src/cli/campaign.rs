@@ -80,7 +80,7 @@ pub(crate) struct Decline {
     named: Named,
     /// Why. Supporting: capacity_changed, staffing, case_mix, equipment, infection_control, finance, other. Home:
     /// patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport, other
-    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<DeclineReason>())]
     reason: DeclineReason,
     #[command(flatten)]
     answer: Answer,

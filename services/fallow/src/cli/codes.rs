@@ -1,6 +1,41 @@
 //! Codes in any case, with the nearest right one when a code is wrong.
 
+use std::ffi::OsStr;
+use std::marker::PhantomData;
+
+use clap::builder::{PossibleValue, TypedValueParser};
 use fallow_api::json::Enumeration;
+
+/// Reads the codes of an enum as an option takes them, and tells help and completion which there are.
+#[derive(Debug, Clone)]
+pub(crate) struct Codes<E>(PhantomData<fn() -> E>);
+
+/// Returns what reads the codes of an enum.
+pub(crate) const fn of<E>() -> Codes<E> {
+    Codes(PhantomData)
+}
+
+impl<E> TypedValueParser for Codes<E>
+where
+    E: Enumeration + TryFrom<i32> + Clone + Send + Sync + 'static,
+{
+    type Value = E;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<E, clap::Error> {
+        let read: fn(&str) -> Result<E, String> = parse::<E>;
+        read.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let known = E::NAMES.iter().filter(|(_, number)| *number != 0);
+        Some(Box::new(known.map(|(name, _)| PossibleValue::new(name.to_lowercase()))))
+    }
+}
 
 /// Reads one of an enum's short names, in any case and with `-` for `_`. `UNSPECIFIED` is none of them.
 ///

@@ -54,7 +54,7 @@ pub(crate) struct Withdraw {
     /// Name of the cohort
     name: String,
     /// Why: patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport or other
-    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<DeclineReason>())]
     reason: DeclineReason,
     #[command(flatten)]
     change: Change,

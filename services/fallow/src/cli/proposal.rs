@@ -59,7 +59,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "ODS")]
     trust: Vec<String>,
     /// Only in this state; repeat for more. Default: held
-    #[arg(long, value_parser = codes::parse::<proposal::State>)]
+    #[arg(long, value_parser = codes::of::<proposal::State>())]
     state: Vec<proposal::State>,
     /// Go on showing what changes
     #[arg(short, long)]
@@ -115,7 +115,7 @@ pub(crate) struct Decline {
     one: OfOne,
     /// Why. Supporting, or lending a team: capacity_changed, staffing, case_mix, equipment, infection_control, finance, other. Home:
     /// patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport, other
-    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<DeclineReason>())]
     reason: DeclineReason,
     /// Set what is free to this at the same time. Not the home trust
     #[arg(long, value_parser = count_from_0)]

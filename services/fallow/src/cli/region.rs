@@ -49,7 +49,7 @@ pub(crate) struct Apply {
 )]
 pub(crate) struct SetMode {
     /// incident or routine
-    #[arg(value_parser = codes::parse::<Mode>)]
+    #[arg(hide_possible_values = true, value_parser = codes::of::<Mode>())]
     mode: Mode,
     /// The collaborative; the word "on" before it may be left out. Default: the region's, where it has just one
     #[arg(num_args = 0..=2, value_names = ["on", "COLLABORATIVE"])]

@@ -134,7 +134,7 @@ fn number(value: f64) -> String {
 )]
 pub(crate) struct Trend {
     /// Which measure: net, needs_open, needs_overdue, placed_percent, minutes_to_agreed
-    #[arg(value_parser = codes::parse::<Measure>)]
+    #[arg(hide_possible_values = true, value_parser = codes::of::<Measure>())]
     measure: Measure,
     /// Only of this trust; of net
     #[arg(long, value_name = "ODS")]

@@ -26,7 +26,7 @@ const SHOWN_MAX: u16 = 1_000;
 )]
 pub(crate) struct Timeline {
     /// Only this sort: decision, alert, feed, transfer, region, pressure, need; repeat or separate by commas
-    #[arg(long, value_delimiter = ',', value_parser = codes::parse::<TimelineKind>)]
+    #[arg(long, value_delimiter = ',', hide_possible_values = true, value_parser = codes::of::<TimelineKind>())]
     kind: Vec<TimelineKind>,
     /// From when: 08:00, yesterday 18:00, -4h or a date with a time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

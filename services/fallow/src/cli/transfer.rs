@@ -56,7 +56,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "ODS")]
     trust: Vec<String>,
     /// Only in this state; repeat for more. Default: the live ones
-    #[arg(long, value_parser = codes::parse::<transfer::State>)]
+    #[arg(long, value_parser = codes::of::<transfer::State>())]
     state: Vec<transfer::State>,
     /// Only patients who are to come back, are due, or are on the way: the repatriation list
     #[arg(long)]
@@ -94,8 +94,8 @@ impl From<Returns> for List {
 pub(crate) struct Advance {
     #[command(flatten)]
     one: OfOne,
-    /// The next state: ready, in_transit, arrived, completed, …
-    #[arg(long, value_parser = codes::parse::<transfer::State>)]
+    /// The next state
+    #[arg(long, value_parser = codes::of::<transfer::State>())]
     to: Option<transfer::State>,
     /// A checklist item that is done now; repeat for more
     #[arg(long, value_name = "ITEM")]
@@ -139,8 +139,8 @@ pub(crate) struct Extend {
 pub(crate) struct Abort {
     #[command(flatten)]
     one: OfOne,
-    /// Why: one of the reasons of fallow decline
-    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    /// Why: a reason of the side that stops it, as for fallow decline
+    #[arg(long, value_parser = codes::of::<DeclineReason>())]
     reason: DeclineReason,
 }
 

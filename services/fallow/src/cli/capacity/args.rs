@@ -123,7 +123,7 @@ pub(super) struct Terms {
     #[arg(long)]
     pub(super) age_max: Option<i32>,
     /// The only sex that can be taken: female or male
-    #[arg(long, value_parser = codes::parse::<Sex>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<Sex>())]
     pub(super) sex: Option<Sex>,
     /// Highest body-mass index that can be taken
     #[arg(long)]
@@ -229,7 +229,7 @@ pub(crate) struct List {
     #[arg(long)]
     pub(super) stale: bool,
     /// Only in this state; repeat for more. Default: open and suspended
-    #[arg(long, value_parser = codes::parse::<offer::State>)]
+    #[arg(long, value_parser = codes::of::<offer::State>())]
     pub(super) state: Vec<offer::State>,
     /// Go on showing what changes
     #[arg(short, long)]
@@ -242,7 +242,7 @@ pub(crate) struct Withdraw {
     /// Id of the offer, or the beginning of one
     pub(super) id: String,
     /// Why: capacity_changed, staffing, case_mix, equipment, infection_control, finance or other
-    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<DeclineReason>())]
     pub(super) reason: DeclineReason,
     #[command(flatten)]
     pub(super) change: Change,

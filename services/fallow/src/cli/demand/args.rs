@@ -108,7 +108,7 @@ pub(super) struct Terms {
     #[arg(long, visible_alias = "by")]
     pub(super) needed_by: Option<String>,
     /// P1A, P1B, P2, P3 or P4. Default: the band that covers --needed-by
-    #[arg(long, value_parser = codes::parse::<Priority>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<Priority>())]
     pub(super) priority: Option<Priority>,
     /// Your own reference of the case, never a patient's number. Default: one is made
     #[arg(long = "ref", value_name = "REF")]
@@ -138,7 +138,7 @@ pub(super) struct Terms {
     #[arg(long)]
     pub(super) age: Option<i32>,
     /// The patient's sex: female or male
-    #[arg(long, value_parser = codes::parse::<Sex>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<Sex>())]
     pub(super) sex: Option<Sex>,
     /// The patient's body-mass index
     #[arg(long)]
@@ -150,13 +150,13 @@ pub(super) struct Terms {
     #[arg(long)]
     pub(super) imd_decile: Option<i32>,
     /// Why: clinical, capacity or repatriation
-    #[arg(long, value_parser = codes::parse::<TransferReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<TransferReason>())]
     pub(super) reason: Option<TransferReason>,
     /// How much of the care moves
-    #[arg(long, value_parser = codes::parse::<Scope>)]
+    #[arg(long, value_parser = codes::of::<Scope>())]
     pub(super) scope: Option<Scope>,
     /// Which waiting clock runs: rtt, dm01 or cancer
-    #[arg(long, value_parser = codes::parse::<Pathway>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<Pathway>())]
     pub(super) pathway: Option<Pathway>,
     /// Theatre: your own team comes along
     #[arg(long)]
@@ -197,7 +197,7 @@ pub(crate) struct NewTerms {
     #[arg(long, visible_alias = "by")]
     pub(super) needed_by: Option<String>,
     /// P1A, P1B, P2, P3 or P4
-    #[arg(long, value_parser = codes::parse::<Priority>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<Priority>())]
     pub(super) priority: Option<Priority>,
     /// Not before
     #[arg(long)]
@@ -250,7 +250,7 @@ pub(crate) struct EndNeed {
     /// Id of the need, the beginning of one, or its case reference
     pub(super) id: String,
     /// Why: patient_declined, not_fit, treated_elsewhere, too_far_for_patient, no_transport or other
-    #[arg(long, value_parser = codes::parse::<DeclineReason>)]
+    #[arg(long, hide_possible_values = true, value_parser = codes::of::<DeclineReason>())]
     pub(super) reason: DeclineReason,
     #[command(flatten)]
     pub(super) change: Change,
@@ -352,10 +352,10 @@ pub(crate) struct List {
     #[arg(long, value_parser = resource)]
     pub(super) resource: Option<Resource>,
     /// Only of this band; repeat for more
-    #[arg(long, value_parser = codes::parse::<Priority>)]
+    #[arg(long, value_parser = codes::of::<Priority>())]
     pub(super) priority: Vec<Priority>,
     /// Only in this state; repeat for more. Default: the live ones
-    #[arg(long, value_parser = codes::parse::<need::State>)]
+    #[arg(long, value_parser = codes::of::<need::State>())]
     pub(super) state: Vec<need::State>,
     /// Go on showing what changes
     #[arg(short, long)]
