@@ -38,6 +38,8 @@ struct Memory {
     known: Option<Known>,
     /// The furthest revision on the same epoch that was read, known to be kept or not.
     shown: u64,
+    /// The last place that was read of any ledger with a commit, open or closed, by its history.
+    seen: Option<Known>,
     /// Whether the ledger was open when it was last looked at, and whether this process is written down as one that
     /// writes.
     open: bool,
@@ -67,6 +69,17 @@ struct Strange {
 }
 
 impl Memory {
+    /// Notes how far a ledger has been read.
+    fn see(&mut self, history: &str, head: u64) {
+        match &mut self.seen {
+            Some(seen) if seen.line == history => seen.revision = seen.revision.max(head),
+            Some(_) | None if head > 0 => {
+                self.seen = Some(Known { line: history.to_owned(), revision: head })
+            }
+            Some(_) | None => {}
+        }
+    }
+
     /// Keeps the number of lines small: what was read of the one that was not read for longest counts as lost.
     fn bound_strange(&mut self) {
         while self.strange.len() > STRANGE_MAX {
@@ -127,6 +140,7 @@ impl Presence {
     /// be kept.
     pub(crate) fn read(&self, history: &Arc<str>, epoch: Option<&str>, head: Revision, kept: Revision) {
         let mut memory = self.memory();
+        memory.see(history, head.0);
         match &mut memory.known {
             Some(known) if epoch == Some(&*known.line) => {
                 if !planted::on("reads-not-remembered") {
@@ -216,6 +230,7 @@ impl Presence {
         Witness {
             id: self.id.clone(),
             knows: memory.known.clone(),
+            seen: memory.seen.clone(),
             shown: memory.shown,
             writes: writes || memory.registered,
             waited: false,
@@ -239,6 +254,9 @@ impl Presence {
         let knew = (&witness.knows, witness.shown);
         if ruling.standing == Standing::Open && leaves_its_line && knew != (&memory.known, memory.shown) {
             return false;
+        }
+        if let Some(history) = &found.history {
+            memory.see(history, found.head);
         }
         let is_news =
             |told: &Standing| std::mem::discriminant(told) != std::mem::discriminant(&ruling.standing);

@@ -126,6 +126,9 @@ pub struct Witness {
     pub id: String,
     /// The furthest place that they know; nothing for those who have never seen the ledger open.
     pub knows: Option<Known>,
+    /// The furthest place that they have read of any ledger, open or closed: what is closed may yet lose its end, and still be
+    /// the same. Nothing for those who have read of none that had a commit.
+    pub seen: Option<Known>,
     /// The furthest revision on the same line that they have shown to others. With replicas that is more than they know:
     /// what is shown before the replicas hold it may yet be lost.
     pub shown: u64,
@@ -171,12 +174,22 @@ pub fn attest(found: &Found, witness: &Witness, fresh: &str) -> Ruling {
     if let Some(known) = known {
         match place(found, known) {
             Place::Kept => {}
-            Place::Ended(end) => renews_history |= witness.shown > end,
+            // Where the history was renewed since, no cursor of then is good any more.
+            Place::Ended(end) => {
+                renews_history |= witness.shown > end && !found.seal.has_renewed_since(&known.line);
+            }
             Place::Lost => {
                 let lost = Lost { by: witness.id.clone(), knew: known.clone(), head: found.head };
                 seal.lost.get_or_insert(lost);
             }
         }
+    }
+    if let Some(seen) =
+        witness.seen.as_ref().filter(|_| found.is_empty() && !planted::on("emptied-store-opened"))
+    {
+        // Who comes first opens an empty store, but for one who has seen what was in it: it was wiped.
+        let lost = Lost { by: witness.id.clone(), knew: seen.clone(), head: found.head };
+        seal.lost.get_or_insert(lost);
     }
     if seal.lost.is_none() && seal.accepting.is_none() && !seal.is_of(&found.replid) {
         seal.hear(found, witness, known);
@@ -292,6 +305,11 @@ fn place(found: &Found, known: &Known) -> Place {
 }
 
 impl Found {
+    /// Whether there is no ledger in it, nor a word of one.
+    fn is_empty(&self) -> bool {
+        self.history.is_none() && self.head == 0 && self.seal.epoch.is_empty()
+    }
+
     /// Whether a line is one of this store, ended or not.
     fn has(&self, line: &str) -> bool {
         let is_ended = self.seal.ended.iter().any(|ended| ended.line == line);
@@ -397,6 +415,13 @@ impl Seal {
         }
         [Some(history), line].into_iter().flatten().for_each(|line| seal.end(line, end));
         seal
+    }
+
+    /// Whether a history has ended since an epoch did, and with it every cursor that was given out in that epoch.
+    fn has_renewed_since(&self, line: &str) -> bool {
+        let Some(place) = self.ended.iter().rposition(|ended| ended.line == line) else { return false };
+        // An epoch has a dash in its name, a history has none.
+        self.ended.iter().skip(place + 1).any(|ended| !ended.line.contains('-'))
     }
 
     /// Begins an epoch for the server as it is now.

@@ -202,6 +202,23 @@ async fn a_process_that_was_not_there_waits_for_one_that_was() {
 }
 
 #[tokio::test]
+async fn a_process_that_read_a_closed_ledger_does_not_open_an_empty_one() {
+    let mut server = RedisServer::start_durable().await;
+    let writer = process(&server.url(), still()).await;
+    assert_eq!(commits(&writer, 1).await, Ok(Revision(1)));
+    drop(writer);
+    server.restart().await;
+    let reader = process(&server.url(), still()).await;
+    is_closed(&reader, 2).await;
+    assert_eq!(body(&reader).await, "1", "reads go on");
+    server.command(&["FLUSHALL"]).await;
+    is_closed(&reader, 2).await;
+    assert!(matches!(standing(&reader).await, Standing::Closed(why) if why.contains("knows revision 1")));
+    // Nor does anybody who comes and knows nothing.
+    is_closed(&process(&server.url(), still()).await, 2).await;
+}
+
+#[tokio::test]
 async fn nobody_waits_for_a_process_that_has_left() {
     let mut server = RedisServer::start_durable().await;
     let (one, two) = (process(&server.url(), still()).await, process(&server.url(), still()).await);

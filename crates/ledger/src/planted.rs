@@ -18,6 +18,10 @@ pub const BUGS: &[(&str, &str)] = &[
     ("conflict-writes", "a commit of which one record has changed is written all the same"),
     ("deletion-forgotten", "a deleted record stays live"),
     ("digest-not-compared", "a request id that was used for another body answers as it did for that"),
+    (
+        "emptied-store-opened",
+        "a process that read a ledger while it was closed opens the empty store that it finds later",
+    ),
     ("epoch-ignored", "a commit may name an epoch that is over"),
     ("expected-revision-ignored", "a change that names the revision it was made for is made on any"),
     ("follower-applies-twice", "a change is told to every watcher twice"),

@@ -40,6 +40,7 @@ pub(super) const FINDERS: &[Finder] = &[
     found("conflict-writes", REDIS, "conformance", "nothing_is_written_if_any_record_has_changed"),
     found("deletion-forgotten", REDIS, "conformance", "a_deleted_record_is_absent"),
     found("digest-not-compared", REDIS, "conformance", "with_another_digest_it_is_refused"),
+    found("emptied-store-opened", REDIS, "seal", "a_process_that_read_a_closed_ledger_does_not_open_an_empty_one"),
     found("epoch-ignored", REDIS, "seal", "a_server_that_was_made_a_replica_and_a_primary_again_is_another_server"),
     found("expected-revision-ignored", LIVE, "mutating", "a_change_that_was_made_for_an_earlier_revision_is_refused_with_the_present_one"),
     found("follower-applies-twice", LEDGER, "live", "following::a_watcher_of_some_records_has_the_right_ones_as_they_come_and_go"),

@@ -15,6 +15,8 @@ struct Store {
 struct Process {
     witness: Witness,
     acknowledged: Vec<(String, u64)>,
+    /// The history under which it last showed something, and the last commit that it showed.
+    showed: Option<(Option<String>, (String, u64))>,
     /// The last call of the roll that it made.
     call: String,
 }
@@ -96,6 +98,7 @@ impl World {
             witness.writes = false;
         }
         let found = &mut self.store.found;
+        let is_wiped = found.history.is_none() && found.seal.epoch.is_empty() && witness.seen.is_some();
         let rule = if leaves { leave } else { attest };
         let ruling = rule(found, &witness, &fresh);
         if let Some(seal) = ruling.seal {
@@ -104,18 +107,33 @@ impl World {
         if ruling.renews_history {
             found.history = Some(format!("h{fresh}"));
         }
+        let is_open_though_wiped = is_wiped && ruling.standing == Standing::Open;
+        if let Some(history) = found.history.as_ref().filter(|_| found.head > 0) {
+            process.witness.seen = Some(Known { line: history.clone(), revision: found.head });
+        }
+        let mut is_beyond = false;
         if ruling.standing == Standing::Open {
+            if let Some((history, last)) = &process.showed {
+                is_beyond = *history == found.history && !self.store.log.contains(last);
+            }
             if process.witness.knows.as_ref().is_some_and(|known| found.seal.given_up.contains(&known.line)) {
                 process.acknowledged.clear();
             }
             process.witness.knows = Some(Known { line: found.seal.epoch.clone(), revision: found.head });
             process.witness.shown = found.head;
+            process.showed = self.store.log.last().map(|last| (found.history.clone(), last.clone()));
         }
         let said = format!(
             "{} speaks (waited {waited}, leaves {leaves}): {:?}",
             process.witness.id, ruling.standing
         );
         self.note(said);
+        if is_open_though_wiped {
+            fail(self, "it opened an empty store in which it had read something");
+        }
+        if is_beyond {
+            fail(self, "it showed what was lost, and whoever followed it goes on as if nothing were missing");
+        }
         ruling.standing
     }
 
@@ -135,10 +153,15 @@ impl World {
             self.store.found.head = head;
             let place = (self.store.found.seal.epoch.clone(), head);
             self.store.log.push(place.clone());
+            // What the replicas do not hold yet is shown, and not acknowledged.
+            let is_kept = self.dice.below(3) > 0;
             let process = &mut self.processes[n];
-            process.acknowledged.push(place);
-            process.witness.knows = Some(Known { line: self.store.found.seal.epoch.clone(), revision: head });
             process.witness.shown = head;
+            process.showed = Some((self.store.found.history.clone(), place.clone()));
+            if is_kept {
+                process.witness.knows = Some(Known { line: place.0.clone(), revision: head });
+                process.acknowledged.push(place);
+            }
             self.note(format!("{} commits {head}", self.processes[n].witness.id));
         }
         takes
@@ -318,6 +341,34 @@ fn who_opens_a_ledger_and_has_shown_more_than_it_has_gives_it_another_history() 
             Witness { id: "one".into(), knows: knows.clone(), shown, writes: true, ..Witness::default() };
         let ruling = attest(&found, &witness, "n2");
         assert_eq!((ruling.standing, ruling.renews_history), (Standing::Open, renews), "shown {shown}");
+    }
+}
+
+#[test]
+fn those_who_showed_more_than_was_kept_have_the_history_renewed_once() {
+    let found = |head: u64, seal: Seal, history: &str| Found {
+        replid: "r1".into(),
+        history: Some(history.into()),
+        head,
+        seal,
+    };
+    let seal = Seal { epoch: "r0-n1".into(), writers: vec!["one".into(), "two".into()], ..Seal::default() };
+    let witness = |id: &str, shown| Witness {
+        id: id.into(),
+        knows: Some(Known { line: "r0-n1".into(), revision: 7 }),
+        shown,
+        writes: true,
+        waited: true,
+        ..Witness::default()
+    };
+    for (first, renews) in [(7, [false, true, false]), (9, [true, false, false])] {
+        let mut now = found(7, seal.clone(), "h");
+        for (n, (id, shown)) in [("one", first), ("two", 9), ("three", 8)].into_iter().enumerate() {
+            let ruling = attest(&now, &witness(id, shown), "n2");
+            assert_eq!((&ruling.standing, ruling.renews_history), (&Standing::Open, renews[n]), "{id}");
+            let history = if ruling.renews_history { format!("h{n}") } else { now.history.unwrap() };
+            now = found(now.head + 1, ruling.seal.unwrap_or(now.seal), &history);
+        }
     }
 }
 
