@@ -87,7 +87,15 @@ impl Tail {
             Some(cursor) => cursor.clone(),
             None => ledger.snapshot().await?.1.at(Revision::ABSENT),
         };
-        let page = ledger.changes(&from, PAGE, wait).await?;
+        let page = match ledger.changes(&from, PAGE, wait).await {
+            Err(Trouble::CursorGone) => {
+                let Some(same) = same_place(ledger, &from).await? else { return Err(Trouble::CursorGone) };
+                self.lock().retain(|entry| entry.change.revision <= same.revision());
+                *cursor = Some(same.clone());
+                ledger.changes(&same, PAGE, wait).await?
+            }
+            page => page?,
+        };
         let seen = history.now();
         let mut entries = self.lock();
         for change in page.changes {
@@ -127,4 +135,13 @@ impl Tail {
     fn wrong(&self) -> MutexGuard<'_, Vec<String>> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Gives the place in the present history up to which it has what a cursor's had. A failover that lost what had been shown,
+/// though nothing that was acknowledged, goes on under another name; what was read beyond it never came to be.
+async fn same_place(ledger: &RedisLedger, cursor: &Cursor) -> Result<Option<Cursor>, Trouble> {
+    let found = ledger.status().await?.found;
+    let ended = found.seal.ended.iter().rev().find(|ended| *ended.line == **cursor.history());
+    let shared = ended.map(|ended| cursor.revision().min(Revision(ended.end)));
+    Ok(found.history.zip(shared).map(|(history, shared)| Cursor::new(history.into(), shared)))
 }
