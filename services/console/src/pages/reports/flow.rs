@@ -10,7 +10,7 @@ use crate::app::encoded;
 use crate::directory::Directory;
 
 /// Pairs that are drawn at most, the largest; more would be a felt.
-const DRAWN_MAX: usize = 40;
+const DRAWN_MAX: usize = 20;
 /// Colours of ribbons; a trust's own are of one.
 const COLOURS: usize = 4;
 
@@ -310,6 +310,45 @@ mod tests {
             flow.ribbons.ribbons.iter().any(|one| one.title == "ZA1 to Z59, beds: 59"),
             "the largest is there"
         );
+    }
+
+    /// What goal C1 leaves beside the table of a region of seventeen trusts.
+    const DRAWN_BYTES_MAX: usize = 22 * 1024;
+
+    #[derive(askama::Template)]
+    #[template(path = "reports/drawn.html")]
+    struct Drawn {
+        flow: Flow,
+    }
+
+    #[test]
+    fn a_large_region_is_drawn_within_what_a_page_has_room_for() {
+        use fallow_api::v1::{Region, Site, Trust};
+        let code = |number: i32| format!("Z{number:02}");
+        let named = |number: i32| format!("The {} and District University Hospitals", code(number));
+        let trusts = (0..17).map(|one| Trust { ods: code(one), name: named(one), ..Trust::default() });
+        let sites = (0..30).map(|one| Site {
+            code: format!("{}{one:02}", code(one % 17)),
+            trust: code(one % 17),
+            name: format!("{} {one}", named(one % 17)),
+            lat: 53.0 + f64::from(one * 7 % 30) / 40.0,
+            lon: -3.0 + f64::from(one * 11 % 30) / 40.0,
+            ..Site::default()
+        });
+        let region = Region { trusts: trusts.collect(), sites: sites.collect(), ..Region::default() };
+        let columns = std::iter::once("supporting trust".to_owned());
+        let columns = columns.chain((0..17).map(|one| format!("to {}", code(one)))).collect();
+        let units = |from: i32, to: i32| if from == to { 0.0 } else { f64::from(1 + from * to % 23) };
+        let rows = (0..17).map(|from| Row {
+            name: format!("{}, beds", code(from)),
+            values: (0..17).map(|to| units(from, to)).collect(),
+            ..Row::default()
+        });
+        let said = GetReportResponse { columns, rows: rows.collect(), ..GetReportResponse::default() };
+        let flow = Flow::of(&said, "", "/reports?kind=flow", &Directory::new(region)).unwrap();
+        assert!(flow.map.is_some() && flow.left_out > 200);
+        let bytes = askama::Template::render(&Drawn { flow }).unwrap().len();
+        assert!(bytes <= DRAWN_BYTES_MAX, "{bytes} bytes");
     }
 
     #[test]
