@@ -54,10 +54,10 @@ pub(in super::super) struct Tried {
 }
 
 impl Tried {
-    /// The demands that get more units.
+    /// The demands that get more units in every best plan of the changed problem.
     #[cfg(test)]
-    pub(super) fn gaining(&self) -> impl Iterator<Item = u32> {
-        self.gaining.keys().copied()
+    pub(super) fn surely_gaining(&self) -> impl Iterator<Item = u32> {
+        self.gaining.iter().filter(|(_, is_sure)| **is_sure).map(|(demand, _)| *demand)
     }
 }
 

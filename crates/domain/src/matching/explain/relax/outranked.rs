@@ -3,7 +3,7 @@
 //! A change brings some units. Each is worth at most what a need of the first class is, by the prices, and two needs of any
 //! classes are worth more than that; so no more needs gain than units come. Whom a set of pools can serve is a matroid: the
 //! most urgent come first. So where needs of earlier classes that go without may take all those units straight from the
-//! changed offer, a need of a later class gets none in the plan that a trial finds, in which nobody loses what they have.
+//! changed offer, a need of a later class gets none but in the place of another of its class, of which it cannot be sure.
 
 use std::sync::PoisonError;
 
@@ -101,7 +101,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
-        /// Whom the rules tell that others take all gets nothing when the change is tried.
+        /// Whom the rules tell that others take all is not sure of a unit when the change is tried. They may get one in the
+        /// place of another of their class, as good; nobody is told of that.
         #[test]
         fn who_is_outranked_does_not_gain(problem in problems(false), units in 1u32..3) {
             let (prepared, plan) = solved(&problem);
@@ -114,7 +115,7 @@ mod tests {
                     Edit::Reserve { offer, by: units },
                 ];
                 for edit in edits.into_iter().filter(|&edit| explainer.is_meant(edit)) {
-                    let gaining = explainer.tried(edit).gaining().collect::<Vec<u32>>();
+                    let gaining = explainer.tried(edit).surely_gaining().collect::<Vec<u32>>();
                     for demand in gaining {
                         prop_assert!(!explainer.is_outranked(demand, edit), "{:?} gives to {}", edit, demand);
                     }
