@@ -178,7 +178,7 @@ impl Ribbons {
         for (side, sums, top, is_left) in
             [(&left, &sums[0], left_top, true), (&right, &sums[1], right_top, false)]
         {
-            bars.extend(side.iter().map(|(trust, at)| bar(*trust, *at, top, sums[trust], is_left)));
+            bars.extend(side.iter().map(|(trust, at)| bar(trust, *at, top, sums[trust], is_left)));
         }
         let mut used: [BTreeMap<&str, f64>; 2] = [BTreeMap::new(), BTreeMap::new()];
         let mut in_order: Vec<&Pair> = pairs.iter().collect();

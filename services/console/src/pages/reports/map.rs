@@ -167,7 +167,7 @@ fn names(places: &[(&str, Point)], height: f64, directory: &Directory) -> Vec<Na
         let found = all.iter().find(|(_, (_, _, frame))| is_free(frame)).or(all.last());
         if let Some((text, (at, anchor, frame))) = found {
             taken.push(*frame);
-            names.push(Name { x: tenth(at.0), y: tenth(at.1), anchor: *anchor, text: (*text).clone() });
+            names.push(Name { x: tenth(at.0), y: tenth(at.1), anchor, text: (*text).clone() });
         }
     }
     names
