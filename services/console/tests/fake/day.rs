@@ -294,7 +294,6 @@ fn region() -> Region {
         kind: site::Kind::Hospital.into(),
         lat,
         lon,
-        ..Site::default()
     };
     Region {
         id: "Y99".to_owned(),
