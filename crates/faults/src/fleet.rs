@@ -30,7 +30,6 @@ pub(crate) const REGION_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..
 /// A call is given up after this long: it is then of unknown outcome.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
 /// Longer than any round.
-const NEVER: Duration = Duration::from_secs(24 * 3_600);
 /// A debug build on a busy machine takes seconds to start.
 const SERVES_WITHIN: Duration = Duration::from_secs(60);
 /// Clocks are stepped by less than half of it, and tokens last for all of it.
@@ -245,8 +244,8 @@ impl Fleet {
     /// # Errors
     /// It cannot be reached.
     pub(crate) fn ledger(&self) -> Result<RedisLedger> {
-        // It reads and is no witness: that a loss is noticed must not be owed to whoever looks on.
-        let options = Options { durability: Durability::Unsafe, look_every: NEVER, ..Options::default() };
+        // That a loss is noticed must not be owed to whoever looks on.
+        let options = Options { durability: Durability::Unsafe, looks_on: true, ..Options::default() };
         let url = format!("redis://127.0.0.1:{}/", self.reader.port());
         RedisLedger::lazy(&url, REGION, options).context("the ledger")
     }

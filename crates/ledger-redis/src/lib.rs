@@ -79,6 +79,9 @@ pub struct Options {
     pub name: String,
     /// What the deployment says of the server's durability.
     pub durability: Durability,
+    /// Whether this process only looks on: it writes nothing, makes no ledger where there is none, and is no witness, so that
+    /// nothing that it has read is held against the store. For one that judges whether others notice what is lost.
+    pub looks_on: bool,
     /// Passwords and certificates.
     pub access: Access,
     /// Whether to load the function when the server does not have it. In production the user `deploy` loads it.
@@ -112,6 +115,7 @@ impl Default for Options {
         Options {
             name: String::new(),
             durability: Durability::Checked,
+            looks_on: false,
             access: Access::default(),
             load_functions: true,
             requests_per_scope: limits::REQUESTS_PER_SCOPE,
@@ -195,7 +199,9 @@ impl RedisLedger {
             let (queue, writer) = Writer::new(self.store.clone());
             let mut tasks = JoinSet::new();
             tasks.spawn(writer.run());
-            tasks.spawn(self.store.clone().look_after());
+            if !self.store.options.looks_on {
+                tasks.spawn(self.store.clone().look_after());
+            }
             (queue, tasks)
         });
         Ok(queue)

@@ -361,16 +361,23 @@ impl Store {
         Ok(done == 1)
     }
 
-    /// Says what this process knows, and learns how the ledger stands.
+    /// Says what this process knows, and learns how the ledger stands. One that only looks on says nothing.
     ///
     /// # Errors
     /// [`Trouble::Unavailable`], [`Trouble::Corrupt`].
     pub(crate) async fn attest(&self, writes: bool) -> Result<(Standing, Look), Trouble> {
+        if self.options.looks_on {
+            let look = self.look().await?;
+            return Ok((look.found.seal.standing(&look.found.replid), look));
+        }
         self.speak(|| self.presence.witness(writes), seal::attest).await
     }
 
     /// Says what this process knows for the last time: nobody waits for it any more.
     pub(crate) async fn leave(&self) -> Result<(), Trouble> {
+        if self.options.looks_on {
+            return Ok(());
+        }
         let witness = || Witness { writes: false, ..self.presence.witness(false) };
         self.speak(witness, seal::leave).await.map(drop)
     }
@@ -425,11 +432,17 @@ impl Store {
     }
 
     /// Gives the history and the last revision, making a history if there is none.
+    ///
+    /// # Errors
+    /// [`Trouble::Unavailable`], also when there is none and this process only looks on; [`Trouble::Corrupt`].
     pub(crate) async fn open(&self) -> Result<(Arc<str>, Revision), Trouble> {
         loop {
             let Look { found, .. } = self.look().await?;
             match found.history {
                 Some(history) => return Ok((history.into(), Revision(found.head))),
+                None if self.options.looks_on => {
+                    return Err(Trouble::Unavailable { detail: "the region has no ledger yet".to_owned() });
+                }
                 None => self.attest(false).await?,
             };
         }
@@ -438,8 +451,12 @@ impl Store {
     /// Waits until this process may write: it is written down as a writer, and the ledger is open.
     ///
     /// # Errors
-    /// [`Trouble::Sealed`] when it does not open within the response timeout; [`Trouble::Unavailable`].
+    /// [`Trouble::Sealed`] when it does not open within the response timeout; [`Trouble::Unavailable`];
+    /// [`Trouble::Misconfigured`] when this process only looks on.
     pub(crate) async fn writable(&self) -> Result<(), Trouble> {
+        if self.options.looks_on {
+            return Err(Trouble::Misconfigured { detail: "this process only looks on".to_owned() });
+        }
         let since = Instant::now();
         while !self.presence.may_write() {
             match self.attest(true).await?.0 {

@@ -188,6 +188,33 @@ async fn a_server_whose_log_is_cut_never_opens_while_a_reader_of_it_lives() {
 }
 
 #[tokio::test]
+async fn what_a_process_has_read_that_only_looks_on_is_not_held_against_the_store() {
+    let mut server = RedisServer::start_durable().await;
+    let onlooker = Options { looks_on: true, look_every: Duration::from_millis(10), ..still() };
+    let onlooker = process(&server.url(), onlooker).await;
+    assert_eq!(
+        onlooker.snapshot().await,
+        Err(Trouble::Unavailable { detail: "the region has no ledger yet".to_owned() })
+    );
+    let early = process(&server.url(), Options { settle: Duration::ZERO, ..still() }).await;
+    let late = process(&server.url(), still()).await;
+    assert_eq!(commits(&early, 1).await, Ok(Revision(1)));
+    let kept = length(&server);
+    assert_eq!(commits(&late, 2).await, Ok(Revision(2)));
+    assert_eq!(body(&onlooker).await, "2");
+    drop(late);
+    restart_cut_to(&mut server, kept).await;
+    // It read what is gone, and goes on reading.
+    until("the server is read again", async || onlooker.read(&[offer()]).await.is_ok()).await;
+    assert_eq!(body(&onlooker).await, "1");
+    assert_eq!(onlooker.leave().await, Ok(()));
+    let refused = onlooker.commit(requested(3)).await;
+    assert!(matches!(refused, Err(Trouble::Misconfigured { .. })), "{refused:?}");
+    // The one who would be heard did not come to know of it, and nobody else says anything.
+    assert_eq!(commits(&early, 4).await, Ok(Revision(2)));
+}
+
+#[tokio::test]
 async fn a_process_that_was_not_there_waits_for_one_that_was() {
     let mut server = RedisServer::start_durable().await;
     let writer = process(&server.url(), still()).await;
