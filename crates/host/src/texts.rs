@@ -6,7 +6,9 @@
 //! there were.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use bytes::Buf;
 use fallow_api::status::Failure;
@@ -18,6 +20,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use lru::LruCache;
 use prost::Message;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_types::field_descriptor_proto::Type;
@@ -126,6 +129,11 @@ const PROTOCOL_HEADERS: [&str; 17] = [
 /// How families of such headers begin.
 const PROTOCOL_PREFIXES: [&str; 3] = ["grpc-", "x-b3-", "x-forwarded-"];
 
+/// Most texts of which it is remembered that they are harmless, the latest met, and the longest such, in bytes: 2 MiB of them
+/// all together at the very worst.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(8_192).unwrap();
+const REMEMBERED_BYTES_MAX: usize = 64;
+
 /// Deepest nesting of messages that is followed; deeper ones are refused as malformed when they are read.
 const DEPTH_MAX: usize = 32;
 
@@ -143,25 +151,40 @@ struct Field {
 
 enum Holds {
     Text,
-    Message(String),
+    /// A message, by its place in the contract.
+    Message(usize),
 }
 
 struct Contract {
-    /// Messages by full name.
-    messages: BTreeMap<String, Shape>,
+    messages: Vec<Shape>,
     /// The message that each call takes, by path.
-    requests: BTreeMap<String, String>,
+    requests: BTreeMap<String, usize>,
 }
 
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| Contract::of(FILE_DESCRIPTOR_SET));
 
 /// A text of a message.
 struct Text<'a> {
-    path: String,
-    name: &'a str,
-    /// Counts the messages within the message; two texts of one stand side by side.
-    record: usize,
+    field: Place<'a>,
     value: &'a str,
+}
+
+/// Where a field stands. Its path is written for those alone who are told of it.
+#[derive(Clone, Copy, Default)]
+struct Place<'a> {
+    /// The message that it is a field of, among those within the message; two texts of one stand side by side.
+    record: usize,
+    name: &'a str,
+    /// Its place in a list.
+    at: Option<usize>,
+}
+
+/// What a message holds.
+#[derive(Default)]
+struct Collected<'a> {
+    texts: Vec<Text<'a>>,
+    /// The fields that the messages within the message are. The first is the message itself, and no field.
+    records: Vec<Place<'a>>,
 }
 
 /// Refuses the message of a call when one of its texts, or two side by side, could identify a patient.
@@ -174,24 +197,25 @@ struct Text<'a> {
 pub fn check(path: &str, message: &[u8], now: Timestamp) -> Result<(), Failure> {
     let contract = &*CONTRACT;
     let Some(request) = contract.requests.get(path) else { return Ok(()) };
-    let mut texts = Vec::new();
-    let mut records = 0;
-    contract.collect(request, message, (String::new(), 0), &mut records, &mut texts)?;
+    let mut held = Collected::default();
+    contract.collect(*request, message, (Place::default(), 0), &mut held)?;
+    let Collected { mut texts, records } = held;
     let (mut wrong, today) = (Violations::new(), day(now));
     for text in &texts {
         if wrong.len() >= LISTED_MAX {
             break;
         }
-        let found = find(text.value, today);
-        note(&mut wrong, &text.path, found.filter(|found| !text.is_number_of_a_key(found)));
+        let found = find_anew(text.value, today).filter(|found| !text.is_number_of_a_key(found));
+        note(&mut wrong, || text.field.path(&records), found);
     }
     if wrong.is_empty() {
         texts.retain(|text| !text.is_area() && may_be_split(text.value));
         for (count, (first, second)) in side_by_side(&texts).enumerate() {
             if count >= PAIRS_MAX {
-                return Err(too_many(&second.path, "stands among too many texts in figures"));
+                return Err(too_many(second.field.path(&records), "stands among too many texts in figures"));
             }
-            note(&mut wrong, &second.path, find_split(first.value, second.value, today));
+            let found = find_split(first.value, second.value, today);
+            note(&mut wrong, || second.field.path(&records), found);
             if wrong.len() >= LISTED_MAX {
                 break;
             }
@@ -221,7 +245,7 @@ pub fn check_all<'a>(
         if wrong.len() >= LISTED_MAX {
             break;
         }
-        note(&mut wrong, &place, find_in(text, source, day(now)));
+        note(&mut wrong, || place, find_in(text, source, day(now)));
     }
     refuse(wrong)
 }
@@ -241,16 +265,39 @@ pub(crate) fn check_headers(headers: &HeaderMap, now: Timestamp) -> Result<(), F
             || PROTOCOL_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         let is_text = !of_protocol && !name.ends_with("-bin");
         if is_text {
-            note(&mut wrong, name, find(&String::from_utf8_lossy(value.as_bytes()), day(now)));
+            let found = find(&String::from_utf8_lossy(value.as_bytes()), day(now));
+            note(&mut wrong, || name.to_owned(), found);
         }
     }
     refuse(wrong)
 }
 
-fn note(wrong: &mut Violations, field: &str, found: Option<Finding>) {
+/// Finds what could identify a patient in a text, as [`find`] does. A feed names the same offers again and again, and what was
+/// found harmless today is so for the rest of the day. Of what was found in a text nothing is kept.
+fn find_anew(text: &str, today: Date) -> Option<Finding> {
+    static HARMLESS: LazyLock<Mutex<LruCache<Box<str>, Date>>> = LazyLock::new(|| {
+        // Without room taken in advance: most processes see few.
+        let mut known = LruCache::unbounded();
+        known.resize(REMEMBERED);
+        Mutex::new(known)
+    });
+    // Each change is whole in itself.
+    let known = || -> MutexGuard<'_, _> { HARMLESS.lock().unwrap_or_else(PoisonError::into_inner) };
+    let is_remembered = text.len() <= REMEMBERED_BYTES_MAX;
+    if is_remembered && known().get(text) == Some(&today) {
+        return None;
+    }
+    let found = find(text, today);
+    if is_remembered && found.is_none() {
+        known().put(text.into(), today);
+    }
+    found
+}
+
+fn note(wrong: &mut Violations, field: impl FnOnce() -> String, found: Option<Finding>) {
     let Some(finding) = found else { return };
     telemetry::record_refused_text(finding.rule.as_str());
-    wrong.add(field, reasons::PATIENT_IDENTIFIER_SUSPECTED, finding.to_string());
+    wrong.add(field(), reasons::PATIENT_IDENTIFIER_SUSPECTED, finding.to_string());
 }
 
 fn refuse(wrong: Violations) -> Result<(), Failure> {
@@ -261,7 +308,7 @@ fn refuse(wrong: Violations) -> Result<(), Failure> {
     Err(wrong.into())
 }
 
-fn too_many(path: &str, text: &str) -> Failure {
+fn too_many(path: String, text: &str) -> Failure {
     Violations::one(path, reasons::TOO_MANY, text).into()
 }
 
@@ -273,21 +320,21 @@ fn day(now: Timestamp) -> Date {
 /// Returns the pairs of texts over which one number may be split: those of one record in either order, and those that
 /// follow one another in a list. Pairs are made one at a time: a list of texts has the square of its length of them.
 fn side_by_side<'a>(texts: &'a [Text<'a>]) -> impl Iterator<Item = (&'a Text<'a>, &'a Text<'a>)> {
-    let within = texts.chunk_by(|one, next| one.record == next.record).flat_map(|record| {
+    let within = texts.chunk_by(|one, next| one.field.record == next.field.record).flat_map(|record| {
         record.iter().enumerate().flat_map(move |(at, first)| {
             let others = record[at + 1..].iter().filter(|second| !(first.is_key() && second.is_key()));
             others.flat_map(move |second| [(first, second), (second, first)])
         })
     });
     let free: Vec<&Text<'_>> = texts.iter().filter(|text| !text.is_key()).collect();
-    let next: Vec<_> =
-        free.windows(2).filter(|two| two[0].record != two[1].record).map(|two| (two[0], two[1])).collect();
+    let are_of_two = |two: &&[&Text<'_>]| two[0].field.record != two[1].field.record;
+    let next: Vec<_> = free.windows(2).filter(are_of_two).map(|two| (two[0], two[1])).collect();
     within.chain(next)
 }
 
 impl Text<'_> {
     fn is_key(&self) -> bool {
-        KEYS.contains(&self.name)
+        KEYS.contains(&self.field.name)
     }
 
     /// Says whether what was found is a key of nine figures alone, as systems number their rows, and as passports are.
@@ -300,25 +347,47 @@ impl Text<'_> {
     fn is_area(&self) -> bool {
         let (letter, digits) = self.value.split_at_checked(1).unwrap_or_default();
         let is_code = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        self.name == "home_area" && is_code && ["E", "N", "S", "W"].contains(&letter)
+        self.field.name == "home_area" && is_code && ["E", "N", "S", "W"].contains(&letter)
+    }
+}
+
+impl Place<'_> {
+    /// Writes the path: the fields from the message on, each with its place in a list in brackets.
+    fn path(&self, records: &[Place<'_>]) -> String {
+        let mut path = match self.record {
+            0 => String::new(),
+            record => records.get(record).map(|within| within.path(records) + ".").unwrap_or_default(),
+        };
+        path.push_str(self.name);
+        if let Some(at) = self.at {
+            // Into a text nothing fails to be written.
+            let _ = write!(path, "[{at}]");
+        }
+        path
     }
 }
 
 impl Contract {
     fn of(descriptors: &[u8]) -> Self {
         let set = FileDescriptorSet::decode(descriptors).unwrap_or_default();
-        let (mut messages, mut requests) = (BTreeMap::new(), BTreeMap::new());
+        let mut named = BTreeMap::new();
         for file in &set.file {
             for message in &file.message_type {
-                add(&mut messages, &format!(".{}", file.package()), message);
+                add(&mut named, format!(".{}.{}", file.package(), message.name()), message);
             }
+        }
+        let places: BTreeMap<&str, usize> =
+            named.keys().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+        let mut requests = BTreeMap::new();
+        for file in &set.file {
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    requests.insert(path, method.input_type().to_owned());
+                    requests.extend(places.get(method.input_type()).map(|place| (path, *place)));
                 }
             }
         }
+        let messages = named.iter().map(|(name, message)| Shape::of(name, message, &places)).collect();
         Self { messages, requests }
     }
 
@@ -328,18 +397,17 @@ impl Contract {
     /// Its bytes are no message that can be read to its end, or it has more or longer texts than any has.
     fn collect<'a>(
         &'a self,
-        message: &str,
+        message: usize,
         mut bytes: &'a [u8],
-        (prefix, depth): (String, usize),
-        records: &mut usize,
-        texts: &mut Vec<Text<'a>>,
+        (place, depth): (Place<'a>, usize),
+        held: &mut Collected<'a>,
     ) -> Result<(), Failure> {
         let Some(shape) = self.messages.get(message) else { return Ok(()) };
         if depth > DEPTH_MAX {
             return Err(malformed());
         }
-        let record = *records;
-        *records += 1;
+        let record = held.records.len();
+        held.records.push(place);
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         let (mut keys, mut others) = (0, 0);
         // Texts of the message itself before those of the messages in it, so that they lie together.
@@ -356,59 +424,70 @@ impl Contract {
             let (value, rest) = bytes.split_at_checked(length).ok_or_else(malformed)?;
             bytes = rest;
             let Some(field) = shape.fields.get(&number) else { continue };
-            let count = counts.entry(number).or_default();
-            let place = if field.repeated { format!("[{count}]") } else { String::new() };
-            *count += 1;
-            let dot = if prefix.is_empty() { "" } else { "." };
-            let path = format!("{prefix}{dot}{}{place}", field.name);
-            match &field.holds {
+            let at = field.repeated.then(|| {
+                let count = counts.entry(number).or_default();
+                *count += 1;
+                *count - 1
+            });
+            let place = Place { record, name: &field.name, at };
+            match field.holds {
                 Holds::Text => {
                     let value = std::str::from_utf8(value).map_err(|_| malformed())?;
-                    let text = Text { path, name: &field.name, record, value };
-                    let (held, max) =
+                    let text = Text { field: place, value };
+                    let (count, max) =
                         if text.is_key() { (&mut keys, KEYS_MAX) } else { (&mut others, TEXTS_MAX) };
-                    *held += 1;
-                    if *held > max {
-                        return Err(too_many(&text.path, &format!("is one of more than {max} texts")));
+                    *count += 1;
+                    let path = || place.path(&held.records);
+                    if *count > max {
+                        return Err(too_many(path(), &format!("is one of more than {max} texts")));
                     }
-                    let bytes_max = if text.name == FILE_PIECE.0 { FILE_PIECE.1 } else { TEXT_BYTES_MAX };
+                    let bytes_max = if place.name == FILE_PIECE.0 { FILE_PIECE.1 } else { TEXT_BYTES_MAX };
                     if value.len() > bytes_max {
                         let said = format!("has {} bytes, of which {bytes_max} are the most", value.len());
-                        return Err(Violations::one(text.path, reasons::BAD_TEXT, said).into());
+                        return Err(Violations::one(path(), reasons::BAD_TEXT, said).into());
                     }
-                    texts.push(text);
+                    held.texts.push(text);
                 }
-                Holds::Message(name) => within.push((name, value, path)),
+                Holds::Message(message) => within.push((message, value, place)),
             }
         }
-        for (name, value, path) in within {
-            self.collect(name, value, (path, depth + 1), records, texts)?;
+        for (message, value, place) in within {
+            self.collect(message, value, (place, depth + 1), held)?;
         }
         Ok(())
     }
 }
 
-fn add(messages: &mut BTreeMap<String, Shape>, scope: &str, message: &DescriptorProto) {
-    let name = format!("{scope}.{}", message.name());
+/// Adds a message and those that are told of within it, by full name.
+fn add<'d>(named: &mut BTreeMap<String, &'d DescriptorProto>, name: String, message: &'d DescriptorProto) {
     for nested in &message.nested_type {
-        add(messages, &name, nested);
+        add(named, format!("{name}.{}", nested.name()), nested);
     }
-    let mut shape = Shape::default();
-    for field in &message.field {
-        let is_looked_at = !PARSED.contains(&field.name()) || (name.as_str(), field.name()) == TEAM_NEEDS;
-        let kind = field.r#type();
-        let holds = if kind == Type::String && is_looked_at {
-            Holds::Text
-        } else if kind == Type::Message {
-            Holds::Message(field.type_name().to_owned())
-        } else {
-            continue;
-        };
-        let Ok(number) = u32::try_from(field.number()) else { continue };
-        let repeated = field.label() == prost_types::field_descriptor_proto::Label::Repeated;
-        shape.fields.insert(number, Field { name: field.name().to_owned(), repeated, holds });
+    named.insert(name, message);
+}
+
+impl Shape {
+    /// Takes what may hold texts out of what a message is told to be.
+    fn of(name: &str, message: &DescriptorProto, places: &BTreeMap<&str, usize>) -> Self {
+        let mut shape = Self::default();
+        for field in &message.field {
+            let is_looked_at = !PARSED.contains(&field.name()) || (name, field.name()) == TEAM_NEEDS;
+            let kind = field.r#type();
+            let holds = if kind == Type::String && is_looked_at {
+                Holds::Text
+            } else if kind == Type::Message
+                && let Some(place) = places.get(field.type_name())
+            {
+                Holds::Message(*place)
+            } else {
+                continue;
+            };
+            let Ok(number) = u32::try_from(field.number()) else { continue };
+            let repeated = field.label() == prost_types::field_descriptor_proto::Label::Repeated;
+            shape.fields.insert(number, Field { name: field.name().to_owned(), repeated, holds });
+        }
+        shape
     }
-    messages.insert(name, shape);
 }
 
 #[cfg(test)]

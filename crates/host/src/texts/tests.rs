@@ -175,16 +175,40 @@ fn headers_are_looked_at_but_for_those_of_the_protocol() {
 #[test]
 fn the_names_that_are_left_out_are_in_order_and_everything_else_is_text() {
     assert!(PARSED.is_sorted());
-    let texts = |message: &str| -> Vec<&str> {
-        let fields = CONTRACT.messages[message].fields.values();
+    let texts = |path: &str, message: &str| -> Vec<&str> {
+        let request = &CONTRACT.messages[CONTRACT.requests[path]];
+        let held = request.fields.values().find(|field| field.name == message).unwrap();
+        let Holds::Message(held) = held.holds else { panic!("{message} is no message") };
+        let fields = CONTRACT.messages[held].fields.values();
         fields.filter(|field| matches!(field.holds, Holds::Text)).map(|field| field.name.as_str()).collect()
     };
-    for (message, fields) in [
-        (".fallow.v1.Offer", &["source_key", "capabilities", "note", "campaign"][..]),
-        (".fallow.v1.Need", &["case_ref", "requires", "funding_route", "cost_centre", "note"]),
+    for (path, message, fields) in [
+        (PUBLISH, "offer", &["source_key", "capabilities", "note", "campaign"][..]),
+        (
+            "/fallow.v1.DemandService/RaiseNeed",
+            "need",
+            &["case_ref", "requires", "funding_route", "cost_centre", "note"],
+        ),
     ] {
-        let found = texts(message);
+        let found = texts(path, message);
         assert!(fields.iter().all(|field| found.contains(field)), "{message}: {found:?}");
         assert!(!found.contains(&"id") && !found.contains(&"trust"), "{message}: {found:?}");
+    }
+}
+
+#[test]
+fn what_was_harmless_is_looked_at_anew_on_another_day_and_what_was_not_every_time() {
+    let (near, far) = ("2026-11-24".parse().unwrap(), "2028-11-24".parse().unwrap());
+    let dated = "closed until 30/11/2026, seen anew";
+    for day in [near, far, near, far] {
+        assert_eq!(find_anew(dated, day).is_some(), day == far, "{day}");
+    }
+    let long = format!("{dated}{}", ", and so on".repeat(10));
+    assert!(long.len() > REMEMBERED_BYTES_MAX);
+    for day in [near, far, near] {
+        assert_eq!(find_anew(&long, day).is_some(), day == far, "{day}");
+    }
+    for _ in 0..2 {
+        assert_eq!(find_anew("999 476 5914", near).map(|found| found.rule), Some(Rule::NhsNumber));
     }
 }
