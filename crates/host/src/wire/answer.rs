@@ -96,6 +96,11 @@ impl HttpBody for Answer {
             return Poll::Ready(frame);
         };
         Poll::Ready(Some(Ok(match frame.into_trailers() {
+            // Most end well, and of those there is nothing to mend and nothing to note.
+            Ok(trailers) if mend::is_well(&trailers) => {
+                this.code = Some(Code::Ok);
+                Frame::trailers(trailers)
+            }
             Ok(mut trailers) => {
                 mend::trailers(&mut trailers, this.served.call, &this.served.id);
                 mend::push_back(&mut trailers);

@@ -27,6 +27,11 @@ pub(super) fn trailers(trailers: &mut HeaderMap, call: Option<&'static Call>, id
     }
 }
 
+/// Says whether an answer ended well, by its end, without taking that apart.
+pub(super) fn is_well(trailers: &HeaderMap) -> bool {
+    trailers.get(Status::GRPC_STATUS).is_some_and(|code| code == "0")
+}
+
 /// Returns trailers that say a status.
 pub(super) fn trailers_of(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
@@ -75,4 +80,18 @@ fn mended(headers: &HeaderMap, call: Option<&'static Call>, id: &str) -> Option<
         bug()
     };
     Some(failure.status(Some(id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_well_when_its_status_is() {
+        for code in 0..=16 {
+            let status = Status::new(Code::from(code), "as it ended");
+            assert_eq!(is_well(&trailers_of(&status)), status.code() == Code::Ok, "{code}");
+        }
+        assert!(!is_well(&HeaderMap::new()), "no status is none that is well");
+    }
 }
