@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use http::HeaderMap;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_otlp::WithExportConfig as _;
@@ -22,8 +22,9 @@ use tracing::Span;
 use tracing::level_filters::LevelFilter;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 use uuid::Uuid;
 
 use crate::config::{LogFormat, Telemetry as Settings};
@@ -96,12 +97,9 @@ impl Telemetry {
             LogFormat::Pretty => fmt::layer().with_ansi(false).with_writer(std::io::stderr).boxed(),
             LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
         };
-        // Spans below INFO are of libraries; ours are at INFO.
-        let spans =
-            tracing_opentelemetry::layer().with_tracer(traces.tracer(SCOPE)).with_filter(LevelFilter::INFO);
         tracing_subscriber::registry()
             .with(lines.with_filter(filter))
-            .with(spans)
+            .with(spans_of(&traces))
             .try_init()
             .map_err(|_| TelemetryError::AlreadyRunning)?;
         Ok(Self { traces, metrics })
@@ -117,6 +115,17 @@ impl Telemetry {
     }
 }
 
+/// Makes the layer that turns spans into those of a provider. A call is taken up and laid down at each of its steps, and nobody
+/// asks what OpenTelemetry's own context is then, or how long a span lay: neither is kept up to date.
+fn spans_of<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
+where
+    S: tracing::Subscriber + for<'s> LookupSpan<'s>,
+{
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SCOPE));
+    // Spans below INFO are of libraries; ours are at INFO.
+    layer.with_context_activation(false).with_tracked_inactivity(false).with_filter(LevelFilter::INFO)
+}
+
 /// Keeps every span of this process in memory from here on, for tests, and returns them.
 ///
 /// Called more than once, it goes on with the same memory; a test looks for its own trace in it.
@@ -126,9 +135,8 @@ pub fn in_memory() -> InMemorySpanExporter {
     let (spans, _) = SPANS.get_or_init(|| {
         let spans = InMemorySpanExporter::default();
         let provider = TracerProviderBuilder::default().with_simple_exporter(spans.clone()).build();
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SCOPE));
         // An error means that a test set a subscriber of its own; then that one stays.
-        let _ = tracing_subscriber::registry().with(layer.with_filter(LevelFilter::INFO)).try_init();
+        let _ = tracing_subscriber::registry().with(spans_of(&provider)).try_init();
         (spans, provider)
     });
     spans.clone()
@@ -137,9 +145,9 @@ pub fn in_memory() -> InMemorySpanExporter {
 /// Returns the W3C `traceparent` of the current span, to be kept with what it causes; `None` outside a trace.
 #[must_use]
 pub fn traceparent() -> Option<String> {
-    let mut carrier = HashMap::new();
+    let mut carrier = Carrier::default();
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
-    carrier.remove(TRACEPARENT)
+    carrier.0
 }
 
 /// Returns the trace id of the current span: 32 hexadecimal digits, by which the log is searched; `None` outside one.
@@ -179,6 +187,9 @@ pub fn inject(metadata: &mut tonic::metadata::MetadataMap) {
 
 /// Makes a span part of the trace that the headers of a call name.
 pub(crate) fn continue_from_headers(span: &Span, headers: &HeaderMap) {
+    if !headers.contains_key(TRACEPARENT) {
+        return;
+    }
     let context = TraceContextPropagator::new().extract(&Headers(headers));
     if context.span().span_context().is_valid() {
         let _ = span.set_parent(context);
@@ -285,6 +296,18 @@ fn counter_on(
 ) {
     let counter = meter.u64_observable_counter(name).with_description(about);
     counter.with_callback(move |seen| seen.observe(now(), &[])).build();
+}
+
+/// Takes the one header that is kept.
+#[derive(Default)]
+struct Carrier(Option<String>);
+
+impl Injector for Carrier {
+    fn set(&mut self, key: &str, value: String) {
+        if key == TRACEPARENT {
+            self.0 = Some(value);
+        }
+    }
 }
 
 struct Headers<'h>(&'h HeaderMap);
