@@ -22,6 +22,7 @@ import './forms.mjs'
 import './issues.mjs'
 import './sign-in.mjs'
 import './mend.mjs'
+import './phone.mjs'
 import './aria.mjs'
 
 const { values, positionals } = parseArgs({

@@ -78,7 +78,12 @@ struct Entry {
     /// How many wait; 0 is not shown.
     count: usize,
     is_current: bool,
+    /// Whether a phone shows it under More.
+    is_folded: bool,
 }
+
+/// So many entries stand beside More on a phone, where one line has room for no more.
+const UNFOLDED: usize = 3;
 
 /// Says whether the policy can ask the viewer to approve what trusts agree, and nobody asks them for a trust's answer.
 fn may_approve(viewer: &Viewer) -> bool {
@@ -178,21 +183,27 @@ impl Head {
         let own = shown.filter(|entry| {
             if entry.is_of_a_trust() { has_trust } else { rights.may(&format!("/{}", entry.path())) }
         });
-        let entry = |entry: Place| Entry {
+        let entry = |(at, entry): (usize, Place)| Entry {
             path: entry.path(),
             name: entry.name(),
             count: 0,
             is_current: entry == place,
+            is_folded: at >= UNFOLDED,
         };
         Self {
             place: place.path(),
-            entries: own.map(entry).collect(),
+            entries: own.enumerate().map(entry).collect(),
             approvals: 0,
             incidents: Vec::new(),
             broken_glass: Vec::new(),
             store_caveat: String::new(),
             missing: false,
         }
+    }
+
+    /// Says whether a phone has this very page under More.
+    fn is_folded(&self) -> bool {
+        self.entries.iter().any(|entry| entry.is_current && entry.is_folded)
     }
 
     fn waiting(&self) -> usize {
