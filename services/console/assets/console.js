@@ -17,7 +17,7 @@
   // Makes `from` like `to`. Elements with an id keep their identity, so focus, scroll and open details stay.
   const morph = (from, to, force) => {
     if (from.isEqualNode(to)) return
-    if (!force && from.tagName === 'FORM' && isInUse(from)) return
+    if (!force && /FORM|BUTTON/.test(from.tagName) && isInUse(from)) return
     for (const { name, value } of to.attributes) if (name !== 'open' && from.getAttribute(name) !== value) from.setAttribute(name, value)
     for (const { name } of [...from.attributes]) if (name !== 'open' && name !== 'class' && !to.hasAttribute(name)) from.removeAttribute(name)
     if (!to.hasAttribute('class')) from.removeAttribute('class')
@@ -142,11 +142,12 @@
 
   // A form is sent without losing the place: the page that comes back is morphed in.
   const send = async (event) => {
-    const form = event.target, button = event.submitter
+    const form = event.target, button = event.submitter, by = button ?? form
     if (form.method !== 'post' || 'whole' in form.dataset || form.action.includes('/sign-') || event.defaultPrevented) return
     event.preventDefault()
-    if (form.sending) return
-    form.sending = true
+    // One form serves many rows.
+    if (by.busy) return
+    by.busy = true
     try {
       const action = button?.hasAttribute('formaction') ? button.formAction : form.action
       const answer = await fetch(action, { method: 'POST', body: new URLSearchParams(new FormData(form, button)) })
@@ -168,7 +169,7 @@
         if (flash) status.textContent = flash.textContent
         if (!document.contains(before) || document.activeElement === document.body) $('main').focus({ preventScroll: true })
       }
-    } catch { location.reload() } finally { form.sending = false }
+    } catch { location.reload() } finally { by.busy = false }
   }
 
   document.addEventListener('submit', send)

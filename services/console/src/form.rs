@@ -64,6 +64,16 @@ impl Fields {
         self.number("revision").ok().flatten()
     }
 
+    /// Returns the record that a button or a form is about, and the revision from which it was made: the value of a field
+    /// is both with a space between, so that one button says all. `None` where the field is not there.
+    pub(crate) fn about(&self, name: &str) -> Option<(String, Option<i64>)> {
+        let (id, revision) = match self.text(name) {
+            "" => return None,
+            text => text.split_once(' ').unwrap_or((text, "")),
+        };
+        Some((id.to_owned(), revision.parse().ok()))
+    }
+
     /// Returns the id under which the services know this request. It is made from the session and all that was sent, so
     /// the same form sent twice, by a double click or because no answer came, is done once.
     pub(crate) fn request_id(&self) -> String {
@@ -234,6 +244,14 @@ mod tests {
         assert_eq!(form.number("empty"), Ok(None));
         assert_eq!(form.number("absent"), Ok(None));
         assert_eq!(form.number("bad").unwrap_err().violations[0].field, "bad");
+    }
+
+    #[test]
+    fn one_field_says_which_record_and_at_which_revision() {
+        let form = fields(&[("accept", "p-1 88213"), ("undo", "p-2"), ("none", "")]);
+        assert_eq!(form.about("accept"), Some(("p-1".to_owned(), Some(88_213))));
+        assert_eq!(form.about("undo"), Some(("p-2".to_owned(), None)));
+        assert_eq!((form.about("none"), form.about("absent")), (None, None));
     }
 
     #[test]

@@ -23,7 +23,7 @@ const FILLED_IN: &str = "offer=o-1&key=k-1&need=n-1&proposal=p-1&transfer=t-1&al
                          opel=3&until=2026-11-24T20%3A00&review_at=2026-11-24T20%3A00&needed_by=2026-11-24T20%3A00&needed-by=2026-11-24T20%3A00&\
                          max_travel_minutes=60&priority=PRIORITY_P2&case-ref=LC-1&answer=accept&to=READY&reason=STAFFING&\
                          code=RISK_TO_LIFE&decision=open&rationale=full&signatory=duty&trust=ZA2&note=n&what_was_done=w&\
-                         toml=x&of=offers&rows=2&sequence=1&records=%7B%22site%22%3A%22ZA401%22%7D";
+                         toml=x&of=offers&accept=p-1%201&rows=2&sequence=1&records=%7B%22site%22%3A%22ZA401%22%7D";
 
 fn addresses() -> Vec<&'static str> {
     let routes = include_str!("../routes.rs").split(".route(").skip(1);

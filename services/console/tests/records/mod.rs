@@ -118,12 +118,30 @@ async fn a_proposal_says_how_far_from_home_it_is_and_who_was_reminded() {
     stage.tasks.stop();
 }
 
+/// Makes an explanation as long as those of a busy region's winter day are.
+fn busy(mut proposal: Proposal) -> Proposal {
+    let why = proposal.explanation.get_or_insert_default();
+    let other = why.alternatives.first().cloned().expect("a runner-up");
+    let not_used = why.not_used.first().cloned().expect("a reason");
+    let nothing_free = "Aldermoor University Hospitals: 0 free, keeps 2";
+    why.alternatives = (9..12)
+        .map(|more| Alternative { reason: format!("{more} points more"), burden: 58 + more, ..other.clone() })
+        .collect();
+    why.not_used =
+        (1..6).map(|count| NotUsed { count, example: nothing_free.to_owned(), ..not_used.clone() }).collect();
+    let then = "Eastholme Hospitals would be asked, 67 points a unit";
+    why.flips = ["either trust declines this", "Dunmere General Hospital declares OPEL 4"]
+        .map(|change| Flip { change: change.to_owned(), then: then.to_owned() })
+        .to_vec();
+    proposal
+}
+
 #[tokio::test]
 async fn an_inbox_of_one_screen_is_small() {
     let stage = Stage::on("127.0.0.1:0").await;
     let visitor = Visitor::signed_in(&stage).await;
     let asked = stage.world.change(|records| {
-        let like = records.proposals[1].clone();
+        let like = busy(records.proposals[1].clone());
         records.proposals = (0..PROPOSALS)
             .map(|at| Proposal { id: format!("01a20468-9163-7278-81e2-be588ebbd{at:03}"), ..like.clone() })
             .collect();
@@ -196,7 +214,7 @@ async fn a_no_needs_a_reason_that_the_page_offers() {
     let visitor = Visitor::signed_in(&stage).await;
     let page = visitor.get("/proposals", "").await;
     assert!(page.contains(r#"name="reason" value="STAFFING""#), "{page}");
-    let decline = [("proposal", "p-2"), ("revision", "100"), ("answer", "decline")];
+    let decline = [("decline", "p-2 100")];
     let refused = press(&visitor, &page, "/proposals/answer", &decline).await;
     assert!(refused.contains("choose why you decline"), "{refused}");
     let because = [decline.as_slice(), &[("reason", "STAFFING")]].concat();

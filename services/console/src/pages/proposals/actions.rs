@@ -73,7 +73,7 @@ async fn send_block(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
     })
 }
 
-/// Reads what is answered, and why where it is a no.
+/// Reads what is answered to a block, and why where it is a no.
 fn verdict(fields: &Fields) -> Result<(Verdict, DeclineReason), Problem> {
     let verdict = match fields.text("answer") {
         "accept" => Verdict::Accept,
@@ -81,23 +81,40 @@ fn verdict(fields: &Fields) -> Result<(Verdict, DeclineReason), Problem> {
         "decline" => Verdict::Decline,
         _ => return Err(Problem::invalid("answer", "choose an answer")),
     };
+    Ok((verdict, reason(verdict, fields)?))
+}
+
+/// Reads why it is a no; nothing of a yes.
+fn reason(verdict: Verdict, fields: &Fields) -> Result<DeclineReason, Problem> {
     if verdict != Verdict::Decline {
-        return Ok((verdict, DeclineReason::Unspecified));
+        return Ok(DeclineReason::Unspecified);
     }
     match codes::read_decline(fields.text("reason")) {
-        Some(reason) if reason != DeclineReason::Unspecified => Ok((verdict, reason)),
+        Some(reason) if reason != DeclineReason::Unspecified => Ok(reason),
         Some(_) | None => Err(Problem::invalid("reason", "choose why you decline")),
     }
 }
 
+/// Reads which proposal is answered and from which revision, and how: the name of the button that was pressed, or of the
+/// field that its form holds, is the answer.
+fn answered(fields: &Fields) -> Result<(Verdict, String, Option<i64>), Problem> {
+    let verdicts =
+        [("decline", Verdict::Decline), ("accept", Verdict::Accept), ("provisional", Verdict::Provisional)];
+    let mut said = verdicts.into_iter().filter_map(|(name, verdict)| Some((verdict, fields.about(name)?)));
+    let (verdict, (proposal, revision)) =
+        said.next().ok_or_else(|| Problem::invalid("answer", "choose an answer"))?;
+    Ok((verdict, proposal, revision))
+}
+
 async fn send(visit: &Visit, fields: &Fields) -> Result<Flash, Problem> {
-    let (verdict, reason) = verdict(fields)?;
+    let (verdict, proposal, revision) = answered(fields)?;
+    let reason = reason(verdict, fields)?;
     let declines = verdict == Verdict::Decline;
     let accepts = verdict == Verdict::Accept;
     let request = AnswerProposalRequest {
         request_id: fields.request_id(),
-        expected_revision: fields.revision(),
-        proposal: fields.text("proposal").to_owned(),
+        expected_revision: revision,
+        proposal,
         verdict: verdict.into(),
         units: if accepts { fields.number("units")?.unwrap_or(0) } else { 0 },
         reason: reason.into(),
@@ -135,10 +152,11 @@ async fn send(visit: &Visit, fields: &Fields) -> Result<Flash, Problem> {
 
 /// `POST /proposals/undo`
 pub(crate) async fn undo(Posted { visit, fields }: Posted) -> Response {
+    let (proposal, expected_revision) = fields.about("undo").unwrap_or_default();
     let request = RetractAnswerRequest {
         request_id: fields.request_id(),
-        expected_revision: fields.revision(),
-        proposal: fields.text("proposal").to_owned(),
+        expected_revision,
+        proposal,
         ..RetractAnswerRequest::default()
     };
     match visit.calls.matching().retract_answer(request).await {
@@ -147,12 +165,13 @@ pub(crate) async fn undo(Posted { visit, fields }: Posted) -> Response {
     }
 }
 
-/// `POST /proposals/extend`: five more minutes, once per side.
+/// `POST /proposals/extend`: five more minutes, once per side; a button of the form that declines.
 pub(crate) async fn extend(Posted { visit, fields }: Posted) -> Response {
+    let (proposal, expected_revision) = fields.about("decline").unwrap_or_default();
     let request = ExtendHoldRequest {
         request_id: fields.request_id(),
-        expected_revision: fields.revision(),
-        proposal: fields.text("proposal").to_owned(),
+        expected_revision,
+        proposal,
         by: Some(WireDuration { seconds: MORE_MINUTES * 60, nanos: 0 }),
         ..ExtendHoldRequest::default()
     };

@@ -3,8 +3,8 @@
 
 use super::view::Card;
 
-/// Bytes of all cards of one page at most. With the frame and all that stands around them a page is within 60 kB.
-const BYTES_MAX: usize = 50 * 1024;
+/// Bytes of an inbox at most, cards and all that stands around them. With a frame of at most 6 kB a page is within 60 kB.
+const BYTES_MAX: usize = 54_000;
 
 /// What the address of the inbox says beside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
@@ -64,7 +64,7 @@ fn fits(sizes: &[(usize, usize)], asked: Option<usize>, bytes: usize) -> Vec<Fit
 }
 
 /// Writes the cards for which there is room, each as much of it as there is room for; `None` for the others. `taken` bytes
-/// of the page are taken already; the first explanation is open where that is wanted, and so is one that is asked for.
+/// of the inbox are taken already; the first explanation is open where that is wanted, and so is one that is asked for.
 pub(super) fn written(
     cards: &[&Card],
     csrf: &str,

@@ -196,8 +196,8 @@ impl Inbox {
         let of_blocks: Vec<usize> = self.blocks.iter().map(|block| block.cards.len()).collect();
         let all: Vec<&Card> =
             self.blocks.iter().flat_map(|block| &block.cards).chain(waiting).chain(answered).collect();
-        // A block names its cases in each of its two forms.
-        let taken = self.blocks.iter().map(|block| 2 * block.ids().len() + BLOCK_BYTES).sum();
+        // All but the cards is written already, but for a heading and the way on.
+        let taken = rendered(self).len() + REST_BYTES;
         let mut written =
             room::written(&all, looking.csrf, looking.opened, looking.opens_first, taken).into_iter();
         let last = written.as_slice().iter().rposition(Option::is_some).map_or(0, |last| last + 1);
@@ -217,8 +217,8 @@ impl Inbox {
     }
 }
 
-/// What a block takes beside its cards and their ids, in bytes.
-const BLOCK_BYTES: usize = 2_600;
+/// What is written of an inbox only once its cards are, in bytes: the heading of those that are answered, the way on.
+const REST_BYTES: usize = 300;
 
 /// A card as it is written.
 #[derive(Template)]
