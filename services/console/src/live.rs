@@ -17,7 +17,7 @@ use fallow_host::tasks::Tasks;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use http::{HeaderName, HeaderValue};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::assets;
 use crate::problem::Problem;
@@ -67,7 +67,7 @@ const STREAM_FOR: Duration = Duration::from_secs(50 * 60);
 /// How long the browser waits before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// News of a sort closer together than this are told as one.
+/// News of a sort closer together than this are told as one: the first at once, what follows when this has passed.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// Watches send something at least every 5 s; one that is silent for three times that is taken as dead.
@@ -200,6 +200,8 @@ async fn open(topic: Topic, calls: &Calls) -> Result<BoxStream<'static, News>, P
 struct Told {
     board: watch::Receiver<Board>,
     revisions: [i64; Topic::ALL.len()],
+    /// When each sort was told of last.
+    told_at: [Option<Instant>; Topic::ALL.len()],
     /// The events that go out next, in order of revision.
     waiting: Vec<Event>,
     beat_at: Instant,
@@ -222,22 +224,21 @@ fn events(board: watch::Receiver<Board>, heard: Option<i64>) -> impl Stream<Item
         Some(heard) => [heard; Topic::ALL.len()],
     };
     waiting.reverse();
-    let told = Told { board, revisions, waiting, beat_at: Instant::now() };
+    let told_at = [None; Topic::ALL.len()];
+    let told = Told { board, revisions, told_at, waiting, beat_at: Instant::now() };
     stream::unfold(told, |mut told| async move {
         loop {
             if let Some(event) = told.waiting.pop() {
                 return Some((event, told));
             }
-            told.collect();
+            let held_until = told.collect();
             if !told.waiting.is_empty() {
                 continue;
             }
             tokio::select! {
-                changed = told.board.changed() => {
-                    changed.ok()?;
-                    sleep(TELL_EVERY).await;
-                }
-                () = tokio::time::sleep_until(told.beat_at + BEAT_EVERY) => {
+                changed = told.board.changed() => changed.ok()?,
+                () = sleep_until(held_until.unwrap_or_else(Instant::now)), if held_until.is_some() => {}
+                () = sleep_until(told.beat_at + BEAT_EVERY) => {
                     told.beat_at = Instant::now();
                     // Browsers do not see comments, so a beat is an event. There is none while a watch is down: the
                     // page then finds the stream silent and asks by itself.
@@ -251,25 +252,83 @@ fn events(board: watch::Receiver<Board>, heard: Option<i64>) -> impl Stream<Item
 }
 
 impl Told {
-    /// Puts what is newer than what was told in line, the newest revision last.
-    fn collect(&mut self) {
-        let board = *self.board.borrow_and_update();
+    /// Puts what is newer than what was told in line, the newest revision last, but for sorts that were told of a moment
+    /// ago. Returns when the first of those is due.
+    fn collect(&mut self) -> Option<Instant> {
+        let (board, now) = (*self.board.borrow_and_update(), Instant::now());
         let mut newer: Vec<(i64, &'static str)> = Vec::new();
+        let mut held: Vec<(i64, Instant)> = Vec::new();
         for topic in Topic::ALL {
-            let (known, told) = (board[topic as usize], &mut self.revisions[topic as usize]);
-            if known.revision > *told {
-                *told = known.revision;
-                newer.push((known.revision, topic.name()));
+            let at = topic as usize;
+            let revision = board[at].revision;
+            if revision <= self.revisions[at] {
+                continue;
+            }
+            match self.told_at[at].map(|told| told + TELL_EVERY).filter(|due| *due > now) {
+                Some(due) => held.push((revision, due)),
+                None => {
+                    (self.revisions[at], self.told_at[at]) = (revision, Some(now));
+                    newer.push((revision, topic.name()));
+                }
             }
         }
         newer.sort_unstable();
         if !newer.is_empty() {
-            self.beat_at = Instant::now();
+            self.beat_at = now;
         }
+        // Who comes back is told of what is newer than the last id, so none goes past what is held back.
+        let untold = held.iter().map(|(revision, _)| *revision).min().unwrap_or(i64::MAX);
         let event = |(revision, name): (i64, &'static str)| {
-            Event::default().event(name).id(revision.to_string()).data(revision.to_string())
+            let event = Event::default().event(name).data(revision.to_string());
+            if revision < untold { event.id(revision.to_string()) } else { event }
         };
         // They are popped from the end.
         self.waiting.extend(newer.into_iter().rev().map(event));
+        held.into_iter().map(|(_, due)| due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sets the revision of a sort.
+    fn news(live: &Live, topic: Topic, revision: i64) {
+        live.set(topic, |known| *known = Known { revision, alive: true });
+    }
+
+    /// Reads what one browser is told next, as it is written on the stream, and after how many milliseconds.
+    async fn next(events: &mut (impl Stream<Item = Event> + Unpin)) -> (String, u128) {
+        let began = Instant::now();
+        let event = events.next().await.unwrap();
+        let body = Sse::new(stream::iter([Ok::<_, Infallible>(event)])).into_response().into_body();
+        let bytes = axum::body::to_bytes(body, 1_000).await.unwrap();
+        (String::from_utf8_lossy(&bytes).replace('\n', " ").trim().to_owned(), began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_news_of_a_sort_are_told_at_once_and_what_follows_as_one() {
+        let live = Live::new();
+        let mut events = Box::pin(events(live.0.subscribe(), None));
+        assert!(next(&mut events).await.0.starts_with("event: build"));
+        news(&live, Topic::Capacity, 7);
+        assert_eq!(next(&mut events).await, ("event: cap data: 7 id: 7".to_owned(), 0));
+        news(&live, Topic::Capacity, 8);
+        news(&live, Topic::Capacity, 9);
+        assert_eq!(next(&mut events).await, ("event: cap data: 9 id: 9".to_owned(), 200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_sort_does_not_hold_up_another_and_nothing_is_lost_for_whoever_comes_back() {
+        let live = Live::new();
+        let mut events = Box::pin(events(live.0.subscribe(), None));
+        next(&mut events).await;
+        news(&live, Topic::Capacity, 7);
+        next(&mut events).await;
+        news(&live, Topic::Capacity, 8);
+        news(&live, Topic::Inbox, 9);
+        // Its id would say that 8 was told, which is held back.
+        assert_eq!(next(&mut events).await, ("event: inbox data: 9".to_owned(), 0));
+        assert_eq!(next(&mut events).await, ("event: cap data: 8 id: 8".to_owned(), 200));
     }
 }
