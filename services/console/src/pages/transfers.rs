@@ -37,6 +37,12 @@ pub(crate) struct Shown {
     /// Id of the transfer whose timeline is shown.
     #[serde(default)]
     open: String,
+    /// `1` opens how to abort it, too.
+    #[serde(default)]
+    abort: String,
+    /// How many of the first are passed over.
+    #[serde(default)]
+    from: usize,
 }
 
 impl Shown {
@@ -46,6 +52,10 @@ impl Shown {
 
     fn is_returning(&self) -> bool {
         self.view == "returning"
+    }
+
+    fn is_to_abort(&self) -> bool {
+        self.abort == "1"
     }
 
     fn is_week(&self) -> bool {

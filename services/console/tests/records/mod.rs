@@ -2,7 +2,7 @@
 //! where a bed manager looks, and answered by a form.
 
 use fallow_api::v1::explanation::{Alternative, Flip, NotUsed, Term};
-use fallow_api::v1::{AskedToConfirm, FromHome, Proposal, ReturnPlan, Validation, transfer};
+use fallow_api::v1::{AskedToConfirm, FromHome, Proposal, ReturnPlan, Transfer, Validation, transfer};
 use prost_types::Timestamp;
 
 use super::upload::{encoded, hidden};
@@ -11,6 +11,8 @@ use crate::stage::Stage;
 
 /// Goal C1: a first page with its twelve proposals.
 const HTML_BYTES_MAX: usize = 60_000;
+/// More transfers than one page holds.
+const TRANSFERS: usize = 120;
 /// What a screen holds.
 const PROPOSALS: usize = 12;
 
@@ -204,6 +206,38 @@ async fn an_inbox_is_small_whatever_proposals_say_and_none_is_out_of_reach() {
         let card = card.split("</article>").next().expect("its end");
         assert!(card.contains("<details class=\"fold fold-why\" open"), "{card}");
         assert!(asked.len() <= HTML_BYTES_MAX, "{} bytes", asked.len());
+    }
+    stage.tasks.stop();
+}
+
+#[tokio::test]
+async fn transfers_are_small_however_many_there_are_and_none_is_out_of_reach() {
+    let stage = Stage::on("127.0.0.1:0").await;
+    let visitor = Visitor::signed_in(&stage).await;
+    let id = |at: usize| format!("01a20468-9163-7278-81e2-be588ebbd{at:03}");
+    stage.world.change(|records| {
+        let like = records.transfers[0].clone();
+        records.transfers = (0..TRANSFERS).map(|at| Transfer { id: id(at), ..like.clone() }).collect();
+    });
+    for view in ["list", "columns"] {
+        let (mut path, mut seen) = (format!("/transfers?view={view}&days=1"), Vec::new());
+        let mut pages = 0;
+        loop {
+            let page = visitor.get(&format!("{path}&open={}&abort=1", id(7)), "").await;
+            assert!(page.len() <= HTML_BYTES_MAX, "{path}: {} bytes", page.len());
+            assert!(
+                page.contains(&format!("<strong>{TRANSFERS}</strong> Planned")),
+                "all are counted: {page}"
+            );
+            assert!(page.contains("<details id=\"abort\" open"), "{page}");
+            seen.extend((0..TRANSFERS).filter(|at| page.contains(&format!("id=\"transfer-{}\"", id(*at)))));
+            pages += 1;
+            let more = page.split(&format!("view={view}&#38;days=1&amp;from=")).nth(1);
+            let Some(from) = more.and_then(|more| more.split('"').next()) else { break };
+            path = format!("/transfers?view={view}&days=1&from={from}");
+        }
+        assert_eq!(seen, (0..TRANSFERS).collect::<Vec<_>>(), "each once, in order, in {view}");
+        assert!(pages > 1, "there is more than one page in {view}");
     }
     stage.tasks.stop();
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use fallow_api::v1::{ChecklistItem, Need, ResourceKind, Transfer, Transport, transfer};
 
+use super::super::frame::rendered;
 use super::Shown;
 use super::timeline::Moment;
 use crate::directory::{Desk, Directory};
@@ -39,10 +40,32 @@ pub(super) struct Tracker {
     csrf: String,
     shown: Shown,
     rows: Vec<Row>,
+    /// How many of the rows are passed over.
+    passed: usize,
+    /// The rows of the list for which there is room, as they are written.
+    written: Vec<String>,
+    /// Where the next page begins, and what the way there says.
+    more: Option<(usize, String)>,
     columns: Vec<Column>,
     opened: Option<(Row, Vec<Moment>)>,
     aborts: Vec<Choice>,
 }
+
+/// A row of the list as it is written.
+#[derive(Template)]
+#[template(path = "transfers/row.html")]
+struct Written<'a> {
+    csrf: &'a str,
+    shown: &'a Shown,
+    row: &'a Row,
+    is_open: bool,
+}
+
+/// Bytes of all rows of one list at most: with the frame and an opened transfer a page is within the 60 kB of goal C1.
+const ROWS_BYTES_MAX: usize = 44_000;
+
+/// Most transfers that the columns show at once, each of which takes less than 900 bytes.
+const SLIPS_MAX: usize = 48;
 
 /// The columns, in the order in which a transfer goes through them.
 const COLUMNS: [&str; 6] = ["Planned", "Ready", "Moving", "Arrived", "Done", "Aborted"];
@@ -50,7 +73,9 @@ const COLUMNS: [&str; 6] = ["Planned", "Ready", "Moving", "Arrived", "Done", "Ab
 /// The transfers of one column.
 struct Column {
     name: &'static str,
-    /// Indices of its rows.
+    /// How many there are, shown or not.
+    all: usize,
+    /// Indices of those of its rows that are shown.
     rows: Vec<usize>,
 }
 
@@ -132,9 +157,14 @@ impl Tracker {
             .sort_by_key(|one| (column_of(one.state()) >= 4, from_wire(one.due_at.as_ref()), one.id.clone()));
         let row = |one: &Transfer| Row::new(one, viewing, now, &known);
         let rows: Vec<Row> = sorted.into_iter().map(row).collect();
+        let passed = if shown.from < rows.len() { shown.from } else { 0 };
+        let written = if shown.is_columns() { Vec::new() } else { list(csrf, &shown, &rows[passed..]) };
+        let last =
+            if shown.is_columns() { rows.len().min(passed + SLIPS_MAX) } else { passed + written.len() };
         let column = |(at, name): (usize, &'static str)| Column {
             name,
-            rows: (0..rows.len()).filter(|row| rows[*row].column == at).collect(),
+            all: rows.iter().filter(|row| row.column == at).count(),
+            rows: (passed..last).filter(|row| rows[*row].column == at).collect(),
         };
         let abort = |reason: &fallow_api::v1::DeclineReason| Choice {
             key: reason.as_str_name().to_owned(),
@@ -145,6 +175,9 @@ impl Tracker {
             shown,
             columns: COLUMNS.into_iter().enumerate().map(column).collect(),
             opened: known.opened.as_ref().map(|(one, moments)| (row(one), moments.clone())),
+            passed,
+            written,
+            more: more(last, rows.len()),
             rows,
             aborts: codes::ABORTS.iter().map(abort).collect(),
         }
@@ -154,6 +187,28 @@ impl Tracker {
     fn of(&self, column: &Column) -> Vec<&Row> {
         column.rows.iter().filter_map(|at| self.rows.get(*at)).collect()
     }
+}
+
+/// Writes the first rows, as many as there is room for, and one in any case.
+fn list(csrf: &str, shown: &Shown, rows: &[Row]) -> Vec<String> {
+    let mut left = ROWS_BYTES_MAX;
+    let mut written: Vec<String> = Vec::new();
+    for row in rows {
+        let one = rendered(&Written { csrf, shown, row, is_open: false });
+        match left.checked_sub(one.len()) {
+            Some(rest) => left = rest,
+            None if written.is_empty() => left = 0,
+            None => break,
+        }
+        written.push(one);
+    }
+    written
+}
+
+/// Says where the next page begins, where there is more than is shown.
+fn more(last: usize, all: usize) -> Option<(usize, String)> {
+    let rest = i64::try_from(all.saturating_sub(last)).unwrap_or(i64::MAX);
+    (rest > 0).then(|| (last, format!("Show {} more", words::count(rest, "transfer", "transfers"))))
 }
 
 /// Returns the column in which a transfer of a state stands.
