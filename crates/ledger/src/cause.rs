@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::Revision;
+use crate::record::read_json;
 
 /// Who did what, when, and in which trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,6 @@ impl Cause {
     /// Reads a cause; `None` when it was not written as one.
     #[must_use]
     pub fn decode(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        read_json(body).ok()
     }
 }

@@ -182,7 +182,7 @@ fn open<T: DeserializeOwned>(kind: RecordKind, body: &[u8]) -> Result<T, Unreada
     let later = |v: u32| unreadable(format!("schema {v} is later than {SCHEMA}, the latest known here"));
     // In one pass: at a start every record of a region is read. Only a body that cannot be is looked at again, for a later
     // schema may have another form.
-    match serde_json::from_slice::<Read<T>>(body) {
+    match read_json::<Read<T>>(body) {
         Ok(read) if read.v <= SCHEMA => Ok(read.r),
         Ok(read) => Err(later(read.v)),
         Err(error) => match serde_json::from_slice::<Head>(body) {
@@ -190,6 +190,15 @@ fn open<T: DeserializeOwned>(kind: RecordKind, body: &[u8]) -> Result<T, Unreada
             Ok(_) => Err(place(error)),
             Err(error) => Err(place(error)),
         },
+    }
+}
+
+/// Reads JSON. A body that is a text throughout is looked at for that once, and not again at each text in it.
+pub(crate) fn read_json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        // It says at which place.
+        Err(_) => serde_json::from_slice(body),
     }
 }
 
@@ -355,6 +364,9 @@ mod tests {
             let unreadable = Record::decode(RecordKind::Claim, body).unwrap_err();
             assert!(!unreadable.to_string().contains("secret"), "{unreadable}");
         }
+        let broken = b"{\"v\":1,\"r\":{\"holder\":\"secret \xff\"}}";
+        let unreadable = Record::decode(RecordKind::Claim, broken).unwrap_err();
+        assert!(unreadable.detail.starts_with("not of the expected form at line 1, byte "), "{unreadable}");
     }
 
     #[test]
