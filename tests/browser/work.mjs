@@ -37,6 +37,15 @@ for (const scripts of [true, false]) {
     assert.equal(who.clicks, 1)
   })
 
+  test(`why a need is not met says when gold is told, ${how}`, async ({ person }) => {
+    const who = await person({ scripts })
+    await who.go('/needs?why=n-4')
+    const said = await who.text('#why')
+    const [, unmet, told] = /If nothing changes this is unmet at (\d\d:\d\d)\. Gold is told at (\d\d:\d\d)\./.exec(said) ?? assert.fail(said)
+    const minutes = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3))
+    assert.equal(minutes(unmet) - minutes(told), 60, said)
+  })
+
   test(`density is kept, and twelve proposals fit on a screen, ${how}`, async ({ person }) => {
     const who = await person({ scripts, width: 1920, height: 1080 })
     await who.go('/preferences')

@@ -19,7 +19,7 @@ use crate::json::Enumeration;
 use crate::v1::{
     Explanation, LentTeam, Need, Objection, Priority, Proposal, Region, Resource, ResourceKind, Sex,
     UnservedExplanation,
-    explanation::{Fairness, NotUsed, Rank},
+    explanation::{Alternative, Fairness, NotUsed, Rank},
     unserved_explanation::change::Change,
 };
 
@@ -142,9 +142,14 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
     if let Some(fair) = &why.fairness {
         say("Fairness", fairness(fair, supporting));
     }
-    for other in &why.alternatives {
-        let trust = names.trust(&other.trust);
-        say("Runner-up", format!("{trust}, burden {}: {}", other.burden, other.reason));
+    let runner_up = |other: &Alternative| {
+        format!("{}, burden {}: {}", names.trust(&other.trust), other.burden, other.reason)
+    };
+    let mut runners_up: Vec<String> = why.alternatives.iter().map(runner_up).collect();
+    // Two offers of one trust that cost the same are one thing to know.
+    runners_up.dedup();
+    for text in runners_up {
+        say("Runner-up", text);
     }
     if !why.not_used.is_empty() {
         say("Not used", why.not_used.iter().map(not_used).collect::<Vec<_>>().join("; "));

@@ -10,6 +10,7 @@ use fallow_api::v1;
 use fallow_domain::ids::{NeedId, TrustCode};
 use fallow_domain::matching::eligible::{is_of_the_resource, iter_objections};
 use fallow_domain::matching::explanation::{NotUsedCount, RankFacts, Unserved};
+use fallow_domain::monitor::conditions::told_at;
 use fallow_domain::need::Need;
 use fallow_domain::offer::Offer;
 use fallow_domain::reason::NotUsed;
@@ -104,7 +105,12 @@ pub(crate) fn run(
         .filter(|hold| call.viewer().proposal(hold).is_some())
         .map(|hold| proposal_to_wire(&call.live, hold, facts.version(&proposal_key(&hold.id)).0, call.at))
         .collect();
-    let looked = Looked { at: facts.at, revision: facts.revision.0, policy: &facts.policy };
+    let looked = Looked {
+        at: facts.at,
+        revision: facts.revision.0,
+        policy: &facts.policy,
+        gold_told_at: told_at(&found, &call.region.region),
+    };
     let explained = match trust {
         None => whole(&sight, id),
         Some(trust) => one_trust(&sight, id, trust),

@@ -74,6 +74,10 @@ pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::L
     let viewer = call.viewer();
     let one = |(alert, revision): &(Alert, Revision)| Some((shown(&viewer, alert)?, *revision));
     let seen: Vec<(Alert, Revision)> = shelf.alerts.iter().filter_map(one).collect();
+    // Which rules nobody acts on counts the whole region: it decides for everybody alike.
+    let policy = &call.region.region.policy.alerts;
+    let records = alarm::records(shelf.alerts.iter().map(|(alert, _)| alert), call.at).into_iter();
+    let is_digest = |(_, record): &(Rule, alarm::Record)| record.is_digest(policy);
     let raised = alarm::spent(seen.iter().map(|(alert, _)| alert), call.at);
     let found = seen.into_iter().filter(|(alert, _)| filter.fits(alert));
     let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
@@ -82,7 +86,8 @@ pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::L
         next_page_token,
         revision: number_to_wire(shelf.revision.0),
         raised_24h: number_to_wire(raised),
-        per_day: call.region.region.policy.alerts.per_day.into(),
+        per_day: policy.per_day.into(),
+        digest_rules: records.filter(is_digest).map(|(rule, _)| rule.to_string()).collect(),
     })
 }
 

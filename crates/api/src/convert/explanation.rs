@@ -65,6 +65,8 @@ pub struct Looked<'a> {
     pub revision: u64,
     /// By which policy.
     pub policy: &'a str,
+    /// When gold is told if nothing changes.
+    pub gold_told_at: Option<Timestamp>,
 }
 
 /// Writes why a need is not served.
@@ -85,6 +87,7 @@ pub fn unserved_to_wire(
         checked_at: Some(time_to_wire(looked.at)),
         revision: number_to_wire(looked.revision),
         policy: looked.policy.to_owned(),
+        gold_told_at: looked.gold_told_at.map(time_to_wire),
     }
 }
 

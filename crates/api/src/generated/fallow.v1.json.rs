@@ -2230,6 +2230,7 @@ impl json::Message for super::UnservedExplanation {
         "checked_at",
         "revision",
         "policy",
+        "gold_told_at",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -2244,6 +2245,7 @@ impl json::Message for super::UnservedExplanation {
             "checked_at" | "checkedAt" => 7,
             "revision" => 8,
             "policy" => 9,
+            "gold_told_at" | "goldToldAt" => 10,
             _ => return None,
         })
     }
@@ -2259,6 +2261,7 @@ impl json::Message for super::UnservedExplanation {
         json::put_optional::<json::Time, M>(out, "checked_at", &self.checked_at)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put::<json::Text, M>(out, "policy", &self.policy)?;
+        json::put_optional::<json::Time, M>(out, "gold_told_at", &self.gold_told_at)?;
         Ok(())
     }
 
@@ -2274,6 +2277,7 @@ impl json::Message for super::UnservedExplanation {
             7 => self.checked_at = json::take::<json::Time, M>(from)?,
             8 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             9 => self.policy = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            10 => self.gold_told_at = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7839,6 +7843,7 @@ impl json::Message for super::ListAlertsResponse {
         "revision",
         "raised_24h",
         "per_day",
+        "digest_rules",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7848,6 +7853,7 @@ impl json::Message for super::ListAlertsResponse {
             "revision" => 2,
             "raised_24h" | "raised24h" => 3,
             "per_day" | "perDay" => 4,
+            "digest_rules" | "digestRules" => 5,
             _ => return None,
         })
     }
@@ -7858,6 +7864,7 @@ impl json::Message for super::ListAlertsResponse {
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put::<json::Int<i64>, M>(out, "raised_24h", &self.raised_24h)?;
         json::put::<json::Int<i64>, M>(out, "per_day", &self.per_day)?;
+        json::put_list::<json::Text, M>(out, "digest_rules", &self.digest_rules)?;
         Ok(())
     }
 
@@ -7868,6 +7875,7 @@ impl json::Message for super::ListAlertsResponse {
             2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             3 => self.raised_24h = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             4 => self.per_day = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            5 => self.digest_rules = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

@@ -1264,6 +1264,10 @@ pub struct UnservedExplanation {
     /// The policy it followed.
     #[prost(string, tag = "10")]
     pub policy: ::prost::alloc::string::String,
+    /// When the region's rule about needs with nothing proposed tells gold of it, if nothing changes; it can be past. Absent
+    /// where the rule would not.
+    #[prost(message, optional, tag = "11")]
+    pub gold_told_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `UnservedExplanation`.
 pub mod unserved_explanation {
@@ -9004,6 +9008,9 @@ pub struct ListAlertsResponse {
     /// How many a day may have before the rest goes to the digest.
     #[prost(int64, tag = "5")]
     pub per_day: i64,
+    /// Rules of whose alerts too few are acted on: what they raise next is for the digest only.
+    #[prost(string, repeated, tag = "6")]
+    pub digest_rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Asks to own an alert.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

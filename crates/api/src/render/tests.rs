@@ -50,12 +50,15 @@ fn a_proposal_is_explained_line_by_line() {
                 staffed_share: Some(27),
                 most_deprived_share: Some(40),
             }),
-            alternatives: vec![Alternative {
-                offer: "o9".into(),
-                trust: "ZA3".into(),
-                burden: 41,
-                reason: "41 minutes away".into(),
-            }],
+            // Two sites of one trust that cost the same are said once.
+            alternatives: ["o9", "o10"]
+                .map(|offer| Alternative {
+                    offer: offer.into(),
+                    trust: "ZA3".into(),
+                    burden: 41,
+                    reason: "41 minutes away".into(),
+                })
+                .to_vec(),
             not_used: vec![
                 NotUsed { reason: Objection::Stale.into(), count: 3, example: "Eastholme, 3 h".into() },
                 NotUsed { reason: Objection::TrustUnderPressure.into(), count: 1, example: String::new() },

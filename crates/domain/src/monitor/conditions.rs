@@ -307,7 +307,7 @@ fn unserved_needs(
         found.push(Condition {
             rule: Rule::NeedUnserved,
             cause: need.id.to_string(),
-            level: at.duration_since(due).as_mins(),
+            level: whole_minutes(at.duration_since(due)),
             text: format!("{}: {told}.", names(need.trust)),
             trusts: vec![need.trust],
             resource: Some(key),
@@ -315,6 +315,29 @@ fn unserved_needs(
             parents: Vec::new(),
         });
     }
+}
+
+/// Returns the whole minutes that have passed, below nought before: half a minute before is -1, so that a line at an hour
+/// before is reached at the hour and not almost a minute earlier.
+fn whole_minutes(passed: SignedDuration) -> i64 {
+    passed.as_secs().div_euclid(60)
+}
+
+/// Returns when the rule about needs for which nothing is proposed alarms of a need, if nothing changes; it can be past.
+/// `None` where it never would: the rule is off, the need takes no part or has a proposal for all that it asks, or what
+/// went unmet is no longer told of by then.
+#[must_use]
+pub fn told_at(need: &Need, region: &Region) -> Option<Timestamp> {
+    let threshold = region.policy.alerts.of(Rule::NeedUnserved);
+    if !threshold.on || !need.state.takes_part() || need.units_wanted().is_zero() {
+        return None;
+    }
+    let after = SignedDuration::from_mins(threshold.enter.saturating_add(i64::from(threshold.minutes)));
+    // Without a needed-by it waits on and does not end.
+    if need.needed_by.is_some() && after > UNMET_TOLD {
+        return None;
+    }
+    due_at(need, region)?.checked_add(after).ok()
 }
 
 /// Returns by when a need is to be served: its needed-by, else when its band is breached. Planned work that came with

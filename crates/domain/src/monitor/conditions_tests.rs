@@ -1,14 +1,20 @@
 use super::*;
+use crate::monitor::alarm::{Act, Since, decide};
+use crate::monitor::rules::AlertPolicy;
 use crate::region::file;
 use crate::test_world::*;
 use crate::transfer::{ReturnPlan, Transfer, TransferState};
 
-fn look(world: &World) -> Vec<Condition> {
+fn vale() -> Region {
     let region = file::parse(
         "[region]\nid = \"ZA\"\nname = \"North Vale\"\ntimezone = \"Europe/London\"\n\
          [[trust]]\nods = \"ZA1\"\nname = \"Aldermoor\"\n[[trust]]\nods = \"ZA2\"\nname = \"Brackwater\"\n",
     );
-    let region = region.unwrap();
+    region.unwrap()
+}
+
+fn look(world: &World) -> Vec<Condition> {
+    let region = vale();
     let situation = Situation::of(&region, &BTreeMap::new(), &world.records, world.at);
     of(&situation, &world.records, &region, &Outside::default())
 }
@@ -115,6 +121,80 @@ fn a_need_without_a_needed_by_alarms_by_the_breach_of_its_band() {
     need.raised_at = Some(world.at - minutes(60));
     world.records.put_need(need);
     assert_eq!(levels(&world, Rule::NeedUnserved), [("n-1".to_owned(), 5)]);
+}
+
+/// Looks once a minute until the rule about needs alarms, for a day at most.
+fn first_alarm(world: &mut World, policy: &AlertPolicy) -> Option<Timestamp> {
+    let mut since = Since::default();
+    for _ in 0..24 * 60 {
+        let acts = decide(&look(world), &[], policy, &mut since, world.at);
+        let is_told = |act: &Act| matches!(act, Act::Raise(found, _) if found.rule == Rule::NeedUnserved);
+        if acts.iter().any(is_told) {
+            return Some(world.at);
+        }
+        world.at += minutes(1);
+        let mut need = world.need("n-1").clone();
+        if need.needed_by.is_some_and(|by| by < world.at) {
+            // The engine ends it then.
+            need.state = NeedState::Unmet;
+            world.records.put_need(need);
+        }
+    }
+    None
+}
+
+#[test]
+fn when_gold_is_told_of_a_need_is_when_the_rule_alarms() {
+    let mut region = vale();
+    for (enter, held, needed_in) in [
+        (-60, 0, Some(120)),
+        (-60, 10, Some(120)),
+        (0, 0, Some(30)),
+        (30, 0, Some(60)),
+        (60, 0, Some(60)),
+        (61, 0, Some(60)),
+        (-60, 0, None),
+    ] {
+        let mut world = World::with(10, 4, 1);
+        let line = &mut region.policy.alerts.need_unserved;
+        (line.enter, line.clear, line.minutes) = (enter, enter - 30, held);
+        let mut need = world.need("n-1").clone();
+        need.needed_by = needed_in.map(|later| world.at + minutes(later));
+        need.priority = crate::need::Priority::P1A;
+        need.listed_at = world.at - minutes(22 * 60);
+        world.records.put_need(need.clone());
+        let promised = told_at(&need, &region);
+        let told = first_alarm(&mut world, &region.policy.alerts);
+        assert_eq!(told, promised, "at {enter}, held {held}, needed in {needed_in:?}");
+        assert_eq!(told.is_some(), enter < 61, "at {enter}");
+    }
+}
+
+#[test]
+fn no_time_is_promised_where_nobody_would_be_told() {
+    let (world, mut region) = (World::with(10, 4, 1), vale());
+    let mut need = world.need("n-1").clone();
+    need.needed_by = Some(world.at + minutes(120));
+    assert_eq!(told_at(&need, &region), Some(world.at + minutes(60)));
+    need.state = NeedState::OnHold;
+    assert_eq!(told_at(&need, &region), None, "it is parked");
+    need.state = NeedState::Open;
+    need.units_proposed = need.units;
+    assert_eq!(told_at(&need, &region), None, "somebody is asked");
+    need.units_proposed = crate::quantity::Count::ZERO;
+    region.policy.alerts.need_unserved.on = false;
+    assert_eq!(told_at(&need, &region), None, "the rule is off");
+}
+
+#[test]
+fn the_hour_before_begins_at_the_hour() {
+    let mut world = World::with(10, 4, 1);
+    let mut need = world.need("n-1").clone();
+    need.needed_by = Some(world.at + minutes(61) - SignedDuration::from_secs(1));
+    world.records.put_need(need);
+    assert_eq!(levels(&world, Rule::NeedUnserved), [("n-1".to_owned(), -61)]);
+    world.at += SignedDuration::from_secs(59);
+    assert_eq!(levels(&world, Rule::NeedUnserved), [("n-1".to_owned(), -60)]);
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl Row {
 }
 
 /// Writes `bed_manager ZA4` as people say it.
-fn owner(owner: &str, directory: &Directory) -> String {
+pub(super) fn owner(owner: &str, directory: &Directory) -> String {
     match owner.split_once(' ') {
         Some((role, trust)) => format!("{}, {}", words::codes::role(role), directory.trust(trust)),
         None if owner.is_empty() => "nobody".to_owned(),

@@ -3,6 +3,7 @@
 pub(crate) mod actions;
 pub(crate) mod cohort;
 pub(crate) mod copy;
+mod gold;
 mod over;
 pub(crate) mod raise;
 mod reason;
@@ -14,7 +15,9 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
-use fallow_api::v1::{ExplainNeedRequest, GetNeedRequest, Need, NeedFilter, ProposalFilter, need};
+use fallow_api::v1::{
+    ExplainNeedRequest, GetNeedRequest, ListAlertsResponse, Need, NeedFilter, ProposalFilter, need,
+};
 use futures::stream::{self, StreamExt};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -128,7 +131,7 @@ async fn read(visit: &Visit, opened: &Opened) -> Result<List, Problem> {
     let (needs, proposals, reason, directory) = tokio::join!(
         visit.calls.needs(listed),
         visit.calls.proposals(joined),
-        explain(visit, &opened.why),
+        explain(visit, &opened.why, true),
         visit.directory()
     );
     // A need may have ended since its explanation was opened: the list is shown without it.
@@ -158,15 +161,15 @@ async fn fixes(visit: &Visit, needs: &[Need]) -> BTreeMap<String, Fix> {
     open.sort_by_key(|one| (one.priority, one.id.clone()));
     let open: Vec<String> = open.into_iter().take(FIXES_MAX).map(|one| one.id.clone()).collect();
     let asked = stream::iter(open).map(|id| async move {
-        let reason = explain(visit, &id).await.ok().flatten()?;
+        let reason = explain(visit, &id, false).await.ok().flatten()?;
         Some((id, reason.cheapest()?))
     });
     let found: Vec<Option<(String, Fix)>> = asked.buffer_unordered(FIXES_MAX).collect().await;
     found.into_iter().flatten().collect()
 }
 
-/// Asks why a need is not served.
-async fn explain(visit: &Visit, need: &str) -> Result<Option<Reason>, Problem> {
+/// Asks why a need is not served and, where it `is_read` by somebody, when gold is told of it.
+async fn explain(visit: &Visit, need: &str, is_read: bool) -> Result<Option<Reason>, Problem> {
     if need.is_empty() {
         return Ok(None);
     }
@@ -184,6 +187,8 @@ async fn explain(visit: &Visit, need: &str) -> Result<Option<Reason>, Problem> {
         Err(status) if status.code() == tonic::Code::NotFound => None,
         Err(status) => return Err(status.into()),
     };
+    let asks_gold = is_read && unserved.as_ref().is_some_and(|one| one.gold_told_at.is_some());
+    let alerts = if asks_gold { gold::alerts(visit, &need).await } else { ListAlertsResponse::default() };
     let (own, may) = (visit.viewer().trust.as_deref(), May::of(visit));
-    Ok(Some(Reason::new(&need, (own, may), unserved.as_ref(), &visit.now, &*directory?)))
+    Ok(Some(Reason::new(&need, (own, may), unserved.as_ref(), &alerts, &visit.now, &*directory?)))
 }

@@ -276,8 +276,13 @@ impl MatchingService for World {
             text: text.to_owned(),
             places,
         };
+        let need = request.into_inner().need;
+        // The rule of this region tells gold an hour before.
+        let needed_by = self.records().needs.iter().find(|one| one.id == need).and_then(|one| one.needed_by);
+        let hour_before = needed_by.map(|by| prost_types::Timestamp { seconds: by.seconds - 3_600, ..by });
         let unserved = UnservedExplanation {
-            need: request.into_inner().need,
+            need,
+            gold_told_at: hour_before,
             unserved: 2,
             offers: 14,
             counts: vec![

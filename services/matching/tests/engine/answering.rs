@@ -252,6 +252,9 @@ async fn a_need_is_explained_over_all_offers_and_over_one_trusts() {
     let counts: Vec<_> = other.counts.iter().map(|count| (count.reason(), count.count)).collect();
     assert_eq!((other.unserved, counts), (1, vec![(v1::Objection::HeldForAnother, 1)]));
     assert_eq!(other.taken_by, [i32::from(v1::Priority::P2)]);
+    // The region's rule tells gold an hour before the needed-by, or the breach of the band.
+    let breach = other.rank.as_ref().and_then(|rank| rank.breach_at).unwrap();
+    assert_eq!(other.gold_told_at.map(|at| at.seconds), Some(breach.seconds - 3_600));
     let elsewhere = explain("other", "ZA2").await.unwrap().unserved.unwrap();
     assert_eq!((elsewhere.offers, elsewhere.counts.len()), (0, 0), "ZA2 offers none");
     assert_eq!(explain("nothing", "").await.unwrap_err().code(), Code::NotFound);

@@ -2,9 +2,10 @@
 
 use fallow_api::render;
 use fallow_api::v1::unserved_explanation::change::Change;
-use fallow_api::v1::{Need, UnservedExplanation, need};
+use fallow_api::v1::{ListAlertsResponse, Need, UnservedExplanation, need};
 use jiff::SignedDuration;
 
+use super::gold;
 use super::standing::Standing;
 use crate::app::Visit;
 use crate::directory::{Desk, Directory};
@@ -24,6 +25,7 @@ pub(super) struct Reason {
     /// What would help and lifts none of the reasons above.
     pub(super) more: Vec<Fix>,
     pub(super) notes: Vec<render::Line>,
+    /// What comes if nothing changes.
     pub(super) deadline: Option<String>,
     /// Whether the viewer may change it.
     pub(super) can_change: bool,
@@ -100,11 +102,13 @@ pub(super) enum Button {
 }
 
 impl Reason {
-    /// Explains a need to a viewer of trust `own`; without an explanation, where that is not theirs to see.
+    /// Explains a need to a viewer of trust `own`; without an explanation, where that is not theirs to see. `alerts` are those
+    /// of its trust, empty where nobody asks when gold is told.
     pub(super) fn new(
         need: &Need,
         (own, may): (Option<&str>, May),
         explained: Option<&UnservedExplanation>,
+        alerts: &ListAlertsResponse,
         now: &Now,
         directory: &Directory,
     ) -> Self {
@@ -125,7 +129,6 @@ impl Reason {
                 fixes: one.fixes.iter().map(fix).collect(),
             }
         };
-        let needed_by = from_wire(need.needed_by.as_ref());
         Self {
             need: need.id.clone(),
             revision: need.revision,
@@ -139,9 +142,7 @@ impl Reason {
             rows: said.rows.iter().map(row).collect(),
             more: said.more.iter().map(fix).collect(),
             notes: said.notes,
-            deadline: needed_by
-                .filter(|by| unserved.unserved > 0 && *by > now.at)
-                .map(|by| format!("If nothing changes this is unmet {}.", now.clock(by))),
+            deadline: gold::said(need, unserved, alerts, now, directory),
             can_change,
             can_ask: !is_ours && may.ask,
             can_amend: can_change && is_live(need.state()),
