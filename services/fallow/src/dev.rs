@@ -35,7 +35,7 @@ const END_SECONDS: u64 = 10;
 /// the console, or use the command line with --as, and answer before they do.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  fallow dev                          a winter Tuesday, one minute a second\n  fallow dev \
+    before_help = "Examples:\n  fallow dev                          a winter Tuesday, one minute a second\n  fallow dev \
                   --speed 600 --seed 7     another day, faster\n  fallow dev --redis redis://127.0.0.1:6379\n  fallow --as \
                   bed-manager.ZA4 inbox     in another terminal: what waits for Dunmere"
 )]

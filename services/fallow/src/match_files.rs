@@ -21,7 +21,7 @@ use tokio::time::Instant;
 /// allocation. The same files in any order give the same plan, unless --theatre-time stops the search by the clock.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  fallow match --region region.toml --offers offers.jsonl --needs needs.jsonl --at \
+    before_help = "Examples:\n  fallow match --region region.toml --offers offers.jsonl --needs needs.jsonl --at \
                         2026-11-24T08:00:00Z --out plan.jsonl\n  fallow match --region region.toml --offers offers.csv \
                         --needs needs.csv --at 2026-11-24T08:00:00Z --out - --explain --stats\n\nExit: 0 done · 1 could \
                         not be written or not certified · 2 bad usage or no such file · 8 done, some rows rejected"

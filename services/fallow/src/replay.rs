@@ -32,7 +32,7 @@ use report::Report;
 /// it is kept whole. Nothing is written to a ledger.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  fallow dev --speed 600 --for 60 --log tuesday.jsonl\n  fallow replay --log tuesday.jsonl\n  \
+    before_help = "Examples:\n  fallow dev --speed 600 --for 60 --log tuesday.jsonl\n  fallow replay --log tuesday.jsonl\n  \
                   fallow replay --log tuesday.jsonl --from 2026-11-24T08:00:00Z --to 2026-11-24T12:00:00Z --policy \
                   draft.toml --diff\n  fallow replay --config fallow.toml --save november.jsonl\n\nExit: 0 the same \
                   decisions, or a comparison of policies · 1 they diverge, or the log is damaged · 2 bad usage · 3 there is no \

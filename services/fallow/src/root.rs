@@ -32,28 +32,34 @@ pub struct Root {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Finds the best plan for the offers and needs of files, once.
+    #[command(display_order = 31)]
     Match(Box<crate::match_files::MatchArgs>),
     /// Replays a log through the engine: same input, same decisions.
+    #[command(display_order = 31)]
     Replay(Box<crate::replay::ReplayArgs>),
     /// Shows the whole system in one process, with a simulated winter's day.
+    #[command(display_order = 30)]
     Dev(crate::dev::DevArgs),
     /// Runs roles of Fallow in this process until it is told to stop.
+    #[command(display_order = 32)]
     Serve(crate::serve::ServeArgs),
     /// Asks a process of this machine whether it serves.
+    #[command(display_order = 32)]
     Healthcheck(crate::healthcheck::HealthcheckArgs),
     /// Makes a throw-away authority, and certificates for this machine and for systems. For development only.
+    #[command(display_order = 34)]
     DevCa(crate::dev_ca::DevCaArgs),
     /// Makes keys, and tokens that are signed with them.
-    #[command(subcommand)]
+    #[command(subcommand, display_order = 34)]
     Token(crate::token::TokenCommand),
     /// Looks after the store that the ledger lies in.
-    #[command(subcommand)]
+    #[command(subcommand, display_order = 33)]
     Ledger(cli::ledger::LedgerCommand),
     /// Reads the audit trail, and archives: whether one is as it was written, and what it says.
-    #[command(subcommand)]
+    #[command(subcommand, display_order = 33)]
     Audit(AuditCommand),
     /// Makes what an archive needs.
-    #[command(subcommand)]
+    #[command(subcommand, display_order = 33)]
     Archive(cli::archive::ArchiveCommand),
     /// A client command.
     #[command(flatten)]

@@ -270,6 +270,10 @@ async fn ask(session: &mut Session<'_>, args: Ask) -> Result<Exit, Failure> {
     };
     let client = session.capacity()?;
     let answer = session.send(&id, request, async |ask| client.clone().ask_to_confirm(ask).await).await?;
+    // Where there is nothing to ask about, nothing is written: that is no dry run.
+    if answer.asked == 0 {
+        return session.show_message(&answer, &format!("{trust} has nothing to confirm: nobody is asked\n"));
+    }
     session
         .show_message(&answer, &format!("{trust} is asked to confirm {}\n", counted(offers(answer.asked))))?;
     session.say_changed("asked", answer.revision)

@@ -44,6 +44,10 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Report) -> Result<Exit,
     }
     let out = args.out.as_deref();
     let at = args.at.as_deref().map(|text| time::past(text, session.now(), &session.zone)).transpose()?;
+    if at.is_some_and(|at| at > session.now()) {
+        return Err(Failure::usage("--at is still to come: a report is of what was")
+            .next("leave --at out for now, or say 08:00, -30m or \"yesterday 20:00\""));
+    }
     let client = session.monitor()?;
     let Some(signatory) = args.sign_off else {
         let ask = GetSitrepRequest { as_of: at.map(to_wire) };

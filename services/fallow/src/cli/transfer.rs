@@ -180,7 +180,8 @@ pub(crate) async fn list(session: &mut Session<'_>, args: List) -> Result<Exit, 
 
 async fn draw(session: &mut Session<'_>, filter: &TransferFilter) -> Result<Exit, Failure> {
     let transfers = all(session, filter).await?;
-    session.show_list(&transfers, "no transfers")
+    let nothing = if filter.returning { "nobody is to come back" } else { "no transfers" };
+    session.show_list(&transfers, nothing)
 }
 
 /// Reads transfers.

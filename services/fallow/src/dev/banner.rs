@@ -28,14 +28,17 @@ pub(super) fn text(args: &DevArgs, shown: &Demonstration, ready_after: Duration)
 
   Console  {console}     {sign_in}
   gRPC     {grpc}     every service; reflection and health are on
-  CLI      fallow --as {first} inbox        what waits for that trust
-           fallow --as {first} mine         what it offers
-           fallow --as duty-lead board       the region, as gold sees it
+  CLI      {inbox:<40} what waits for that trust
+           {mine:<40} what it offers
+           {board:<40} the region, as gold sees it
 
   Ready after {ready} ms. Ctrl-C ends it.
 
 ",
         region = shown.region_name(),
+        inbox = format!("fallow --as {first} inbox"),
+        mine = format!("fallow --as {first} mine"),
+        board = "fallow --as duty-lead board",
         seed = args.seed,
         speed = args.speed,
         console = shown.console_url(),

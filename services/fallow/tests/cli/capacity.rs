@@ -191,6 +191,18 @@ async fn the_long_forms_carry_their_reasons() {
     );
 }
 
+/// Where everything is fresh nobody is asked, and nothing is written: that is no dry run.
+#[tokio::test]
+async fn a_trust_that_has_nothing_to_confirm_is_not_asked() {
+    let world = World::new().await;
+    world
+        .script
+        .on("CapacityService/AskToConfirm", |_: AskToConfirmRequest| Ok(AskToConfirmResponse::default()));
+    let told = world.run("capacity ask za5").await;
+    assert_eq!((told.exit, told.out.as_str()), (0, "ZA5 has nothing to confirm: nobody is asked\n"));
+    assert_eq!(told.err, "");
+}
+
 #[tokio::test]
 async fn a_trust_declares_its_opel() {
     let world = World::new().await;

@@ -219,6 +219,22 @@ async fn the_situation_report_is_of_a_time_and_signed() {
     assert!(unwritten.err.contains("cannot be written"), "{}", unwritten.err);
 }
 
+/// Asked for or signed: the services would only say that two times are the wrong way round.
+#[tokio::test]
+async fn a_situation_report_of_a_time_to_come_is_refused_in_plain_words() {
+    let world = World::new().await;
+    for line in ["sitrep --at +2h", "sitrep --at \"tomorrow 08:00\" --sign-off director"] {
+        let told = world.run(line).await;
+        assert_eq!((told.exit, told.out.as_str(), told.calls.len()), (2, "", 0), "{line}");
+        assert_eq!(
+            told.err,
+            "error: USAGE: --at is still to come: a report is of what was\n  next: leave --at out for now, or say 08:00, \
+             -30m or \"yesterday 20:00\"\n",
+            "{line}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_people_read_is_put_into_ascii_and_what_programs_read_is_not() {
     let world = World::new().await;

@@ -77,6 +77,8 @@ async fn told(world: &World, line: &str) -> String {
 async fn an_import_says_the_difference_and_the_cells_and_writes_the_good_rows() {
     let world = world(SHEET).await;
     let mut text = told(&world, "import capacity @sheet.csv --dry-run").await;
+    let other = told(&world, "import capacity @sheet.csv --errors-to @bad.csv").await;
+    assert!(other.contains("must end in .xlsx") && other.ends_with("exit 2\n"), "{other}");
     text += &told(&world, "import capacity @sheet.csv --errors-to @bad.xlsx").await;
     text += &told(&world, "import capacity @sheet.csv -o json --dry-run").await;
     assert_snapshot!(text);

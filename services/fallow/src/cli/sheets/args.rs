@@ -54,6 +54,13 @@ pub(crate) struct Requests {
     dry_run: bool,
 }
 
+/// Takes the name of a file that becomes a workbook: what is called otherwise, nobody could open.
+fn workbook(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_one = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xlsx"));
+    if is_one { Ok(path) } else { Err("must end in .xlsx, for it becomes a workbook".to_owned()) }
+}
+
 impl Requests {
     /// Returns how their needs are raised: as those of a sheet that needs no map.
     pub(super) fn how(&self) -> How {
@@ -73,8 +80,8 @@ pub(crate) struct How {
     /// What the columns of another system's sheet mean, a TOML file
     #[arg(long, value_name = "FILE")]
     pub(super) map: Option<PathBuf>,
-    /// Write the rows that are refused here, with what is wrong beside each
-    #[arg(long, value_name = "FILE")]
+    /// Write the rows that are refused into this workbook, with what is wrong beside each
+    #[arg(long, value_name = "FILE.xlsx", value_parser = workbook)]
     pub(super) errors_to: Option<PathBuf>,
     /// The site of rows that name none. Default: that of the context
     #[arg(long, value_name = "CODE")]

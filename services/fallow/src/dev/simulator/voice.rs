@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fallow_api::client::{Client, SettingsError, fresh_request_id};
+use fallow_api::json::Enumeration as _;
 use fallow_api::problem::Problem;
 use fallow_api::v1;
 use jiff::Timestamp;
@@ -118,7 +119,8 @@ impl Voice {
         kind: v1::ResourceKind,
         items: Vec<v1::Offer>,
     ) {
-        let feed = format!("sheet-{}-{}", site, kind.as_str_name().to_lowercase());
+        let kind_name = v1::ResourceKind::short_name(kind.into()).unwrap_or_default().to_lowercase();
+        let feed = format!("sheet-{site}-{kind_name}");
         let request = v1::ReplaceOffersRequest {
             site,
             kinds: vec![kind.into()],
