@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Serialized, Toml};
@@ -31,6 +32,8 @@ pub const ENVIRONMENT_PREFIX: &str = "FALLOW__";
 pub struct ConfigError {
     /// Each problem; at least one.
     pub problems: Vec<Problem>,
+    /// Whether one of them is that the file is not there.
+    pub file_is_missing: bool,
 }
 
 impl fmt::Display for ConfigError {
@@ -103,7 +106,11 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut layers = Layers { figment: Figment::from(Toml::string(DEFAULTS)), problems: Vec::new() };
+        let mut layers = Layers {
+            figment: Figment::from(Toml::string(DEFAULTS)),
+            problems: Vec::new(),
+            file_is_missing: false,
+        };
         let known = layers.figment.extract::<Dict>().map_err(|error| whole(&error.to_string()))?;
         if let Some(path) = file {
             layers.add_file(path, &known);
@@ -118,7 +125,8 @@ impl Config {
     /// As [`Config::load`]; the keys are paths such as `dev.speed`.
     pub fn with(mut self, settings: &[(&str, &str)]) -> Result<Self, ConfigError> {
         let known = defaults()?;
-        let mut layers = Layers { figment: std::mem::take(&mut self.figment), problems: Vec::new() };
+        let figment = std::mem::take(&mut self.figment);
+        let mut layers = Layers { figment, problems: Vec::new(), file_is_missing: false };
         for (path, text) in settings {
             layers.set(&known, path, text, &format!("the command line ({path})"));
         }
@@ -149,6 +157,7 @@ impl Config {
 struct Layers {
     figment: Figment,
     problems: Vec<Problem>,
+    file_is_missing: bool,
 }
 
 impl Layers {
@@ -156,6 +165,7 @@ impl Layers {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
+                self.file_is_missing = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
                 self.problems.push(Problem::new("", format!("cannot read {}: {error}", path.display())));
                 return;
             }
@@ -252,7 +262,7 @@ impl Layers {
                 }
             }
         }
-        Err(ConfigError { problems: self.problems })
+        Err(ConfigError { problems: self.problems, file_is_missing: self.file_is_missing })
     }
 }
 
@@ -293,7 +303,7 @@ fn defaults() -> Result<Dict, ConfigError> {
 }
 
 fn whole(message: &str) -> ConfigError {
-    ConfigError { problems: vec![Problem::new("", message)] }
+    ConfigError { problems: vec![Problem::new("", message)], file_is_missing: false }
 }
 
 fn source_name(metadata: &Metadata) -> &str {
@@ -416,8 +426,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_missing_or_not_toml_is_said_to_be() {
-        let missing = Config::load(Some(Path::new("/nowhere/fallow.toml")), []).unwrap_err().to_string();
+        let missing = Config::load(Some(Path::new("/nowhere/fallow.toml")), []).unwrap_err();
+        assert!(missing.file_is_missing);
+        let missing = missing.to_string();
         assert!(missing.contains("cannot read /nowhere/fallow.toml"), "{missing}");
+        assert!(!Config::load(Some(Path::new("/")), []).unwrap_err().file_is_missing);
         assert!(problems("[engine\n", &[]).contains("is not TOML"));
     }
 

@@ -121,7 +121,11 @@ pub fn run(args: &DevArgs, state_folder: &Path) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let said = failed(&error);
-            if error.is_of_usage() { ExitCode::from(Exit::Usage.code()) } else { said }
+            match &error {
+                DevError::RegionFile { .. } => ExitCode::from(given::exit(&error, Exit::Usage).code()),
+                error if error.is_of_usage() => ExitCode::from(Exit::Usage.code()),
+                _ => said,
+            }
         }
     }
 }

@@ -76,7 +76,8 @@ pub fn run(args: &DevCaArgs) -> ExitCode {
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: DEV_CA: {}", chain(&error));
-            ExitCode::from(Exit::Usage.code())
+            let is_missing = matches!(&error, DevCaError::Config(error) if error.file_is_missing);
+            ExitCode::from(if is_missing { Exit::NotFound } else { Exit::Usage }.code())
         }
     }
 }

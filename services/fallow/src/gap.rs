@@ -11,6 +11,8 @@ use fallow_domain::matching::theatre::assign::Assignment;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::cli::{Exit, given};
+
 /// Most agents times jobs that are read.
 const PAIRS_MAX: usize = 10_000_000;
 
@@ -20,15 +22,17 @@ const NUMBER_MAX: u32 = 1_000_000_000;
 /// Reads an instance, searches for so long, and says what was found as one JSON object.
 ///
 /// # Errors
-/// Says what is wrong with the file, and where; or that no plan was found in which every job has an agent.
-pub(crate) fn solved(path: &Path, limit: Duration, seed: u64) -> Result<Value, String> {
+/// Says what is wrong with the file, and where, and what the command ends with; or that no plan was found in which every job has an agent.
+pub(crate) fn solved(path: &Path, limit: Duration, seed: u64) -> Result<Value, (Exit, String)> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))?;
-    let assignment = parse(&text).map_err(|fault| format!("{name}:{fault}"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| (given::exit(&error, Exit::Usage), format!("{name} cannot be read: {error}")))?;
+    let assignment = parse(&text).map_err(|fault| (Exit::Usage, format!("{name}:{fault}")))?;
     let started = Instant::now();
     let found = assignment.solve(u64::MAX, seed, &mut || started.elapsed() >= limit);
     let seconds = (started.elapsed().as_secs_f64() * 1e3).round() / 1e3;
-    let found = found.ok_or_else(|| format!("{name}: no plan was found in which every job has an agent"))?;
+    let found = found
+        .ok_or_else(|| (Exit::Usage, format!("{name}: no plan was found in which every job has an agent")))?;
     Ok(json!({
         "file": path.file_name().unwrap_or_default().to_string_lossy(), "value": found.cost, "seconds": seconds,
         "steps": found.steps, "seed": seed,
@@ -168,9 +172,8 @@ mod tests {
         // The second agent can take one job: the third (3), which leaves the first with 4 + 1.
         assert_eq!((&found["value"], &found["file"]), (&8.into(), &"small".into()));
         std::fs::write(&path, SMALL.replace(" 4 3\n", " 3 3\n")).unwrap();
-        assert!(solved(&path, Duration::from_millis(50), 1).unwrap_err().contains("no plan was found"));
-        assert!(
-            solved(&folder.path().join("none"), Duration::ZERO, 1).unwrap_err().contains("cannot be read")
-        );
+        assert!(solved(&path, Duration::from_millis(50), 1).unwrap_err().1.contains("no plan was found"));
+        let (exit, said) = solved(&folder.path().join("none"), Duration::ZERO, 1).unwrap_err();
+        assert!(exit == Exit::NotFound && said.contains("cannot be read"), "{said}");
     }
 }

@@ -47,7 +47,10 @@ pub struct HealthcheckArgs {
 pub fn run(args: &HealthcheckArgs) -> ExitCode {
     let config = match Config::load(args.config.as_deref(), std::env::vars()) {
         Ok(config) => config,
-        Err(error) => return end(Exit::Usage, &format!("error: CONFIG: {error}")),
+        Err(error) => {
+            let exit = if error.file_is_missing { Exit::NotFound } else { Exit::Usage };
+            return end(exit, &format!("error: CONFIG: {error}"));
+        }
     };
     let address = args.address.unwrap_or_else(|| configured(args.role, &config));
     let tls = match client_tls(&config) {

@@ -15,6 +15,8 @@ use fallow_domain::matching::solve::{Prepared, certify};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::cli::Exit;
+
 /// Finds the best plan for the offers and needs of files, once.
 ///
 /// Reads a region file and offers and needs (JSON lines, or CSV where the name ends in .csv), and writes one line per
@@ -24,7 +26,7 @@ use tokio::time::Instant;
     before_help = "Examples:\n  fallow match --region region.toml --offers offers.jsonl --needs needs.jsonl --at \
                         2026-11-24T08:00:00Z --out plan.jsonl\n  fallow match --region region.toml --offers offers.csv \
                         --needs needs.csv --at 2026-11-24T08:00:00Z --out - --explain --stats\n\nExit: 0 done · 1 could \
-                        not be written or not certified · 2 bad usage or no such file · 8 done, some rows rejected"
+                        not be written or not certified · 2 bad usage · 3 there is no such file · 8 done, some rows rejected"
 )]
 pub struct MatchArgs {
     /// The region file (TOML): trusts, sites, collaboratives, travel, policy.
@@ -107,38 +109,27 @@ pub(crate) fn usual_steps(sessions: usize) -> u64 {
     5_000 + 20 * u64::try_from(sessions).unwrap_or(u64::MAX / 8)
 }
 
-/// What the command ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Done = 0,
-    Failed = 1,
-    Usage = 2,
-    Rejected = 8,
-}
-
 /// Runs the command.
 #[must_use]
 pub fn run(args: MatchArgs) -> ExitCode {
     let done = match &args.gap {
-        Some(path) => crate::gap::solved(path, args.time, args.seed)
-            .map(|found| {
-                let _ = writeln!(std::io::stdout(), "{found}");
-                End::Done
-            })
-            .map_err(|message| (End::Usage, message)),
+        Some(path) => crate::gap::solved(path, args.time, args.seed).map(|found| {
+            let _ = writeln!(std::io::stdout(), "{found}");
+            Exit::Ok
+        }),
         None => matched(&args, &mut std::io::stderr().lock()),
     };
-    let end = match done {
-        Ok(end) => end,
-        Err((end, message)) => {
+    let exit = match done {
+        Ok(exit) => exit,
+        Err((exit, message)) => {
             let _ = writeln!(std::io::stderr(), "error: {message}");
-            end
+            exit
         }
     };
-    ExitCode::from(end as u8)
+    ExitCode::from(exit.code())
 }
 
-fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> {
+fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<Exit, (Exit, String)> {
     let interactive = std::io::stderr().is_terminal();
     let progress = |text: &str| {
         if interactive {
@@ -147,8 +138,8 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
     };
     let started = Instant::now();
     let (files, out) =
-        args.files().ok_or_else(|| (End::Usage, "the files of a match are missing".to_owned()))?;
-    let read = input::read(&files).map_err(|message| (End::Usage, message))?;
+        args.files().ok_or_else(|| (Exit::Usage, "the files of a match are missing".to_owned()))?;
+    let read = input::read(&files)?;
     for rejected in &read.rejected {
         let _ = writeln!(err, "{rejected}");
     }
@@ -175,14 +166,14 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
 
     if args.certify {
         certify(&problem, &plan)
-            .map_err(|flaw| (End::Failed, format!("the plan is not certified: {flaw}")))?;
+            .map_err(|flaw| (Exit::Failed, format!("the plan is not certified: {flaw}")))?;
     }
     let explaining = args.explain || args.report || args.report_json.is_some();
     let explainer = explaining.then(|| Explainer::new(&problem, &prepared, &plan));
     let explained =
         explainer.as_ref().map_or_else(Vec::new, |explainer| output::explained(explainer, &plan, &progress));
     let written = |path: &Path, error: std::io::Error| {
-        (End::Failed, format!("{} could not be written: {error}", path.display()))
+        (Exit::Failed, format!("{} could not be written: {error}", path.display()))
     };
     output::write(out, &plan, if args.explain { &explained } else { &[] })
         .map_err(|error| written(out, error))?;
@@ -200,7 +191,7 @@ fn matched(args: &MatchArgs, err: &mut dyn Write) -> Result<End, (End, String)> 
         let stats = output::stats(&problem, &prepared, &plan, times, read.rejected.len(), args.certify);
         let _ = writeln!(err, "{stats}");
     }
-    Ok(if read.rejected.is_empty() { End::Done } else { End::Rejected })
+    Ok(if read.rejected.is_empty() { Exit::Ok } else { Exit::Partial })
 }
 
 #[cfg(test)]

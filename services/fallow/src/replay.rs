@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fallow_domain::region::file::parse_policy;
-use fallow_host::config::Config;
+use fallow_host::config::{Config, ConfigError};
 use fallow_host::working_time;
 use fallow_ledger::Change;
 use fallow_ledger::cause::Cause;
@@ -23,7 +23,7 @@ use jiff::Timestamp;
 pub use file::{Reader, Start, Writer};
 use source::Source;
 
-use crate::cli::Exit;
+use crate::cli::{Exit, given};
 use report::Report;
 
 /// Replays a log through the engine: same input, same decisions, or where they part.
@@ -74,6 +74,9 @@ pub enum ReplayError {
     /// A value of the command is wrong.
     #[error("{0}")]
     Usage(String),
+    /// The settings that name the ledger are wrong.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -119,11 +122,11 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
             // Who asks whether two histories are the same must not take a mistyped name for a no.
             match error {
                 ReplayError::Usage(_) => Exit::Usage,
-                ReplayError::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                    Exit::NotFound
-                }
+                ReplayError::Settings(error) if error.file_is_missing => Exit::NotFound,
+                ReplayError::Settings(_) => Exit::Usage,
+                ReplayError::File { source, .. } => given::exit(&source, Exit::Failed),
                 ReplayError::Ledger(_) => Exit::Unavailable,
-                ReplayError::File { .. } | ReplayError::Line { .. } | ReplayError::Flaw(_) => Exit::Failed,
+                ReplayError::Line { .. } | ReplayError::Flaw(_) => Exit::Failed,
             }
         }
     };
@@ -139,8 +142,7 @@ async fn replayed(args: &ReplayArgs) -> Result<Report, ReplayError> {
     let mut source = match (&args.log, &args.config) {
         (Some(path), _) => Source::file(path)?,
         (None, path) => {
-            let config = Config::load(path.as_deref(), std::env::vars());
-            let config = config.map_err(|error| ReplayError::Usage(error.to_string()))?;
+            let config = Config::load(path.as_deref(), std::env::vars())?;
             Source::ledger(&config).await?
         }
     };

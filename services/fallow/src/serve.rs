@@ -83,16 +83,17 @@ impl Role {
     }
 }
 
-/// Runs the command. Exit 2 when the settings are wrong, 1 when something else keeps the process from running.
+/// Runs the command. Exit 2 when the settings are wrong, 3 when their file is not there, 1 when something else keeps the process from running.
 #[must_use]
 pub fn run(args: &ServeArgs) -> ExitCode {
     let config = match Config::load(args.config.as_deref(), std::env::vars()) {
         Ok(config) => config,
         Err(error) => {
+            let exit = if error.file_is_missing { Exit::NotFound } else { Exit::Usage };
             for problem in error.problems {
                 say(&format!("error: CONFIG: {problem}"));
             }
-            return ExitCode::from(Exit::Usage.code());
+            return ExitCode::from(exit.code());
         }
     };
     let roles: BTreeSet<Role> = args.roles.iter().copied().collect();

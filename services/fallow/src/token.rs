@@ -15,7 +15,7 @@ use fallow_host::config::{Config, ConfigError};
 use fallow_host::identity::{Assurance, Caller, KeyError, Signer, SigningKey, Verifier};
 use thiserror::Error;
 
-use crate::cli::Exit;
+use crate::cli::{Exit, given};
 use crate::serve::chain;
 
 /// Longest life of a token: a shift of a system's own certificate. One that is signed cannot be taken back.
@@ -95,7 +95,24 @@ enum TokenError {
     NotBelieved(#[source] Failure),
 }
 
-/// Runs the command. Exit 2 when something about it is wrong.
+impl TokenError {
+    /// The code that a command ends with.
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Settings(error) if error.file_is_missing => Exit::NotFound,
+            Self::Key(error) => given::exit(error, Exit::Usage),
+            Self::Settings(_)
+            | Self::Exists(_)
+            | Self::Unwritable { .. }
+            | Self::NoKey
+            | Self::Assurance(_)
+            | Self::Subject(_)
+            | Self::NotBelieved(_) => Exit::Usage,
+        }
+    }
+}
+
+/// Runs the command. Exit 2 when something about it is wrong, 3 when a file that it reads is not there.
 #[must_use]
 pub fn run(command: &TokenCommand) -> ExitCode {
     let done = match command {
@@ -110,7 +127,7 @@ pub fn run(command: &TokenCommand) -> ExitCode {
     match (done, said) {
         (Ok(_), Ok(())) => ExitCode::from(Exit::Ok.code()),
         (Ok(_), Err(_)) => ExitCode::from(Exit::Failed.code()),
-        (Err(_), _) => ExitCode::from(Exit::Usage.code()),
+        (Err(error), _) => ExitCode::from(error.exit().code()),
     }
 }
 

@@ -15,11 +15,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use fallow_archive::verify::{Against, NotAReceipt, Receipt, Witness};
 use fallow_archive::{Finding, KeyError, PublicKey};
-use fallow_host::config::{Config, StoreKind};
+use fallow_host::config::{Config, ConfigError, StoreKind};
 use fallow_ledger::{KeeperError, Trouble};
 use thiserror::Error;
 
 use super::Exit;
+use super::given;
 use super::ledger::LedgerError;
 use crate::serve::chain;
 use crate::wiring::StartError;
@@ -93,6 +94,8 @@ pub(crate) struct AgainstArgs {
 pub(crate) enum OperateError {
     #[error("{0}")]
     Usage(String),
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     #[error("{}: {source}", path.display())]
     Key { path: PathBuf, source: KeyError },
     #[error("{}: {source}", path.display())]
@@ -129,13 +132,14 @@ impl OperateError {
     /// The code that a command ends with.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Key { .. } | Self::Receipt { .. } | Self::Start(_) => Exit::Usage,
+            Self::Settings(error) if error.file_is_missing => Exit::NotFound,
+            Self::Key { source, .. } => given::exit(source, Exit::Usage),
+            Self::File { source, .. } => given::exit(source, Exit::Failed),
+            Self::Usage(_) | Self::Settings(_) | Self::Receipt { .. } | Self::Start(_) => Exit::Usage,
             Self::Accept(error) => error.exit(),
             Self::Store(KeeperError::NotEmpty { .. }) => Exit::Conflict,
             Self::Store(KeeperError::Trouble(trouble)) if trouble.is_passing() => Exit::Unavailable,
-            Self::File { .. } | Self::Store(_) | Self::Unsound(_) | Self::Archive(_) | Self::Output(_) => {
-                Exit::Failed
-            }
+            Self::Store(_) | Self::Unsound(_) | Self::Archive(_) | Self::Output(_) => Exit::Failed,
         }
     }
 }
@@ -166,8 +170,7 @@ pub(crate) fn operate(class: &str, command: impl Future<Output = Result<Exit, Op
 
 /// Reads the settings that name a store.
 pub(crate) fn settings(path: Option<&Path>) -> Result<Config, OperateError> {
-    let config = Config::load(path, std::env::vars());
-    let config = config.map_err(|error| OperateError::Usage(error.to_string()))?;
+    let config = Config::load(path, std::env::vars())?;
     if config.store.kind == StoreKind::Embedded {
         let text =
             "store.kind: embedded ends with its process; name a store with --config or FALLOW__STORE__KIND";

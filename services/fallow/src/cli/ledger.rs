@@ -132,6 +132,7 @@ impl LedgerError {
             LedgerError::Store(trouble) if trouble.is_passing() => Exit::Unavailable,
             LedgerError::Closed { .. } => Exit::Conflict,
             LedgerError::Archive(error) => error.exit(),
+            LedgerError::Settings(error) if error.file_is_missing => Exit::NotFound,
             LedgerError::Store(_)
             | LedgerError::Unwritable { .. }
             | LedgerError::Runtime(_)

@@ -19,6 +19,7 @@ mod doctor;
 mod exchange;
 mod failure;
 mod feed;
+pub(crate) mod given;
 pub(crate) mod ledger;
 mod login;
 mod manual;

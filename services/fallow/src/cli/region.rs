@@ -1,6 +1,6 @@
 //! `fallow region` and `fallow mode`: what gold sets.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use fallow_api::v1::region_change::Kind;
@@ -10,11 +10,12 @@ use fallow_api::v1::{
 
 use super::codes;
 use super::failure::{Exit, Failure};
+use super::given::{self, Most};
 use super::options::{Change, Expect, Format};
 use super::session::Session;
 
-/// Largest region file that the service takes, in bytes.
-const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The largest region file that the service takes.
+const MOST: Most = Most { what: "a region file", bytes: 4 * 1024 * 1024 };
 
 /// `fallow region …`
 #[derive(Debug, Subcommand)]
@@ -116,13 +117,9 @@ async fn apply(session: &mut Session<'_>, args: Apply) -> Result<Exit, Failure> 
     session.say_changed(&summary, answer.revision)
 }
 
-pub(crate) fn read(file: &std::path::Path) -> Result<String, Failure> {
-    let failed = |what: String| Failure::usage(format!("{}: {what}", file.display()));
-    let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(failed(format!("has {size} bytes, a region file at most {FILE_BYTES_MAX}")));
-    }
-    std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))
+/// Reads a region file that a command was given.
+pub(crate) fn read(file: &Path) -> Result<String, Failure> {
+    given::text(file, MOST)
 }
 
 /// One difference: `+ path value`, `~ path before -> after`, `- path value`.

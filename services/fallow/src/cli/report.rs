@@ -7,6 +7,7 @@ use fallow_api::v1::{
 
 use super::codes;
 use super::failure::{Exit, Failure};
+use super::given::{self, Most};
 use super::options::Format;
 use super::output::{Cell, Tone};
 use super::session::Session;
@@ -69,14 +70,15 @@ pub(crate) struct Report {
     thresholds: Option<std::path::PathBuf>,
 }
 
+/// Of the thresholds of alerts.
+const THRESHOLDS: Most = Most { what: "a file of thresholds", bytes: 16 * 1024 };
+
 /// Runs `fallow report`.
 pub(crate) async fn run(session: &mut Session<'_>, args: Report) -> Result<Exit, Failure> {
     let past = |text: &Option<String>| {
         text.as_deref().map(|text| time::past(text, session.now(), &session.zone)).transpose()
     };
-    let thresholds = args.thresholds.as_deref().map(|file| {
-        std::fs::read_to_string(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
-    });
+    let thresholds = args.thresholds.as_deref().map(|file| given::text(file, THRESHOLDS));
     let request = GetReportRequest {
         kind: args.kind.wire().into(),
         from: past(&args.from)?.map(to_wire),

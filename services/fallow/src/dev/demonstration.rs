@@ -44,8 +44,13 @@ pub enum DevError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The region file cannot be read.
-    #[error("--region: cannot read the file")]
-    RegionFile(#[source] std::io::Error),
+    #[error("--region: {} cannot be read", path.display())]
+    RegionFile {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The region file is wrong.
     #[error("--region")]
     Region(#[from] RegionFileError),
@@ -92,9 +97,11 @@ impl DevError {
     #[must_use]
     pub const fn is_of_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::RegionFile(_) | Self::Region(_) | Self::Scenario(_) | Self::Redis(_) => {
-                true
-            }
+            Self::Config(_)
+            | Self::RegionFile { .. }
+            | Self::Region(_)
+            | Self::Scenario(_)
+            | Self::Redis(_) => true,
             Self::Log(_)
             | Self::Key(_)
             | Self::Telemetry(_)
@@ -132,7 +139,8 @@ impl Demonstration {
     /// Something cannot start.
     pub async fn start(args: &DevArgs, state_folder: &Path) -> Result<Self, DevError> {
         let region_toml = match &args.region {
-            Some(path) => std::fs::read_to_string(path).map_err(DevError::RegionFile)?,
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| DevError::RegionFile { path: path.clone(), source })?,
             None => NORTH_VALE.to_owned(),
         };
         let region = file::parse(&region_toml)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use fallow_tabular::{BadFile, Format, Local, Row, Table, rows};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
+
+use crate::cli::{Exit, given};
 
 /// The files of a problem.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +60,11 @@ impl fmt::Display for Rejected {
 /// Reads the three files of a command.
 ///
 /// # Errors
-/// Says which file cannot be read at all, and why.
-pub(crate) fn read(files: &Files<'_>) -> Result<Read, String> {
+/// Says which file cannot be read at all, and why; and what the command ends with.
+pub(crate) fn read(files: &Files<'_>) -> Result<Read, (Exit, String)> {
     let text = fs::read_to_string(files.region).map_err(|error| unreadable(files.region, &error))?;
-    let region = file::parse(&text).map_err(|error| in_file(files.region, &error.to_string()))?;
+    let region =
+        file::parse(&text).map_err(|error| (Exit::Usage, in_file(files.region, &error.to_string())))?;
     // Times by the clock in CSV and XLSX are London's; those of JSON say their own zone.
     let local = Local { now: files.at, zone: crate::cli::zone() };
     let filed = Filed { region: &region, at: files.at };
@@ -88,8 +92,8 @@ pub(crate) fn read(files: &Files<'_>) -> Result<Read, String> {
     })
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!("{} cannot be read: {error}", path.display())
+fn unreadable(path: &Path, error: &io::Error) -> (Exit, String) {
+    (given::exit(error, Exit::Usage), format!("{} cannot be read: {error}", path.display()))
 }
 
 /// Puts the file's name before each line of a message.
@@ -106,13 +110,13 @@ fn table<Wire, Record>(
     rejected: &mut Vec<Rejected>,
     convert: impl Fn(&Wire) -> Result<Record, Violations> + Sync,
     id: impl Fn(&Record) -> &str,
-) -> Result<Vec<Arc<Record>>, String>
+) -> Result<Vec<Arc<Record>>, (Exit, String)>
 where
     Wire: Message + DeserializeOwned,
     Record: Send,
 {
     let name = path.display().to_string();
-    let broken = |error: BadFile| format!("{name}: {error}");
+    let broken = |error: BadFile| (Exit::Usage, format!("{name}: {error}"));
     let format = Format::of_name(&name).ok_or(BadFile::OldSpreadsheet).map_err(broken)?;
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     let rows = rows(&bytes, format, table, local).map_err(broken)?;

@@ -55,7 +55,7 @@ const NEEDS: &str = r#"{"id":"N2","trust":"AAA","site":"AAA01","resource":{"kind
 "#;
 
 /// Runs the command over these files; returns how it ended, the plan and standard error.
-fn check(region: &str, offers: (&str, &str), needs: (&str, &str), more: &[&str]) -> (End, String, String) {
+fn check(region: &str, offers: (&str, &str), needs: (&str, &str), more: &[&str]) -> (Exit, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     fs::write(path("region.toml"), region).unwrap();
@@ -78,14 +78,14 @@ fn check(region: &str, offers: (&str, &str), needs: (&str, &str), more: &[&str])
     (end, fs::read_to_string(Path::new(&out)).unwrap_or_default(), said)
 }
 
-fn json(offers: &str, needs: &str, more: &[&str]) -> (End, String, String) {
+fn json(offers: &str, needs: &str, more: &[&str]) -> (Exit, String, String) {
     check(REGION, ("offers.jsonl", offers), ("needs.jsonl", needs), more)
 }
 
 #[test]
 fn a_plan_has_a_line_for_each_pair_in_order_with_its_points() {
     let (end, plan, said) = json(OFFERS, NEEDS, &["--certify"]);
-    assert_eq!((end, said.as_str()), (End::Done, ""));
+    assert_eq!((end, said.as_str()), (Exit::Ok, ""));
     // 32 minutes and declared OPEL 2 (+4) a unit; the session is a day later (+2); the second bed is beyond the allowance (+3).
     let expected = r#"{"need":"N1","offer":"O1","units":2,"minutes":120,"burden":76}
 {"need":"N2","offer":"O2","units":2,"minutes":0,"burden":75}
@@ -119,7 +119,7 @@ fn bad_rows_are_named_and_the_rest_goes_on() {
         OFFERS.lines().next().unwrap().replace("\"2\"", "-1").replace("O2", "O3").replace("BBB01", "ZZZ01"),
     );
     let (end, plan, said) = json(&offers, NEEDS, &[]);
-    assert_eq!(end, End::Rejected);
+    assert_eq!(end, Exit::Partial);
     assert_eq!(plan.lines().count(), 2);
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines.iter().any(|line| line.starts_with("offers.jsonl:3: resource: ")), "{said}");
@@ -139,7 +139,7 @@ fn csv_gives_the_same_plan() {
         N1,AAA,AAA01,THEATRE,MAIN,110,2,60,P3,2026-11-01T08:00:00Z,,CAPACITY,EPISODE_ONLY\n\
         N3,AAA,AAA01,BED,GA_ADULT,,,,P4,2026-11-23T08:00:00Z,20,CAPACITY,EPISODE_ONLY\n";
     let (end, plan, said) = check(REGION, ("offers.csv", offers), ("needs.csv", needs), &["--explain"]);
-    assert_eq!((end, said.as_str()), (End::Done, ""));
+    assert_eq!((end, said.as_str()), (Exit::Ok, ""));
     assert_eq!(plan, json(OFFERS, NEEDS, &["--explain"]).1);
 }
 
@@ -147,7 +147,7 @@ fn csv_gives_the_same_plan() {
 fn files_that_cannot_be_read_are_bad_usage() {
     let said = |region: &str, offers: (&str, &str)| {
         let (end, plan, said) = check(region, offers, ("needs.jsonl", NEEDS), &[]);
-        assert_eq!((end, plan.as_str()), (End::Usage, ""));
+        assert_eq!((end, plan.as_str()), (Exit::Usage, ""));
         said
     };
     let mistyped = said(&REGION.replace("opel = 2", "opal = 2"), ("offers.jsonl", OFFERS));
@@ -167,7 +167,7 @@ fn a_missing_file_is_named() {
     let base = ["match", "--region", "nowhere.toml", "--offers", "o", "--needs", "n", "--out", "p"];
     let args = Command::try_parse_from(base.iter().chain(&["--at", "2026-11-24T08:00:00Z"])).unwrap().args;
     let (end, said) = matched(&args, &mut Vec::new()).unwrap_err();
-    assert_eq!(end, End::Usage);
+    assert_eq!(end, Exit::Usage);
     assert!(said.starts_with("nowhere.toml cannot be read: "), "{said}");
 }
 

@@ -153,8 +153,8 @@ async fn a_region_file_is_shown_and_its_difference_printed() {
     let done = world.run(&format!("region apply --file {file}")).await;
     assert_eq!((done.exit, done.err.as_str()), (0, "1 added, 1 changed, 1 removed (revision 13)\n"));
     let missing = world.run("region apply -f nowhere.toml").await;
-    assert_eq!(missing.exit, 2);
-    assert!(missing.err.starts_with("error: USAGE: nowhere.toml: "), "{}", missing.err);
+    assert_eq!(missing.exit, 3);
+    assert!(missing.err.starts_with("error: FILE: nowhere.toml cannot be read: "), "{}", missing.err);
 }
 
 #[tokio::test]

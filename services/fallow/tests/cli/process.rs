@@ -73,6 +73,77 @@ async fn a_shell_sees_what_was_done_in_part_and_what_came_to_nothing() {
     assert_eq!(ended.status.code(), Some(9), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
+/// A file that nobody has.
+const NONE: &str = "/nonexistent/named.csv";
+
+/// One code for a file that is not there, whichever command was to read it, and the name of the file that was mistyped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_not_there_ends_every_command_that_reads_one_with_3() {
+    let address = Script::default().serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let there = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let sheet = there("sheet.csv", "resource,figures.staffed,window.until,cadence\n");
+    let keys = folder.path().display().to_string();
+    assert!(run(&["archive", "keygen", &keys]).status.success());
+    let key = format!("{keys}/archive-key.pub.pem");
+    let region = there("region.toml", include_str!("../../../../regions/north-vale.toml"));
+    let at = ["match", "--at", "2026-11-24T08:00:00Z", "--out", "-"];
+    let no_region = [&at[..], &["--offers", &sheet, "--needs", &sheet, "--region", NONE]].concat();
+    let no_offers = [&at[..], &["--offers", NONE, "--needs", &sheet, "--region", &region]].concat();
+    let commands: &[&[&str]] = &[
+        &["region", "apply", "-f", NONE, "--yes"],
+        &["action", "region", "-f", NONE, "--reason", "winter"],
+        &["report", "alerts", "--thresholds", NONE],
+        &["simulate", "-f", NONE],
+        &["simulate", "-f", NONE, "--base", "/nonexistent", "--at", "2026-11-24T08:00:00Z"],
+        &["import", "capacity", NONE],
+        &["import", "capacity", &sheet, "--map", NONE],
+        &["import", "demand", NONE],
+        &["import", "fhir", NONE],
+        &["capacity", "apply", "-f", NONE],
+        &no_region,
+        &no_offers,
+        &["match", "--gap", NONE],
+        &["replay", "--log", NONE],
+        &["replay", "--log", &sheet, "--policy", NONE],
+        &["replay", "--config", NONE],
+        &["dev", "--region", NONE],
+        &["dev-ca", "--config", NONE, &keys],
+        &["serve", "capacity", "--config", NONE],
+        &["healthcheck", "capacity", "--config", NONE],
+        &["token", "issue", "--subject", "a", "--role", "gold", "--key", NONE],
+        &["token", "issue", "--subject", "a", "--role", "gold", "--config", NONE],
+        &["ledger", "status", "--config", NONE],
+        &["ledger", "deploy", "--config", NONE],
+        &["ledger", "open", "--config", NONE],
+        &["ledger", "verify", "--config", NONE],
+        &["ledger", "rebuild", "--from", &keys, "--by", "a", "--reason", "b", "--config", NONE],
+        &["audit", "verify", NONE],
+        &["audit", "verify", &keys, "--key", NONE],
+        &["audit", "verify", &keys, "--receipt", NONE],
+        &["audit", "verify", &keys, "--config", NONE],
+        &["audit", "export", NONE],
+        &["audit", "receipt", NONE, "--key", &key],
+        &["audit", "prove", NONE, "--key", &key, "--trust", "ZA4"],
+        &["audit", "check", NONE, "--key", &key],
+        &["audit", "check", &sheet, "--key", NONE],
+    ];
+    for args in commands {
+        let ended = fallow(args).env("FALLOW_ENDPOINT", &address).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{args:?}: {said}");
+        assert!(said.contains("/nonexistent") && said.starts_with("error: "), "{args:?}: {said}");
+        assert!(ended.stdout.is_empty(), "{args:?}");
+    }
+    // A file that is there and cannot be used is a matter of usage.
+    let ended = fallow(&["region", "apply", "-f", &keys, "--yes"]).env("FALLOW_ENDPOINT", &address).output();
+    assert_eq!(ended.unwrap().status.code(), Some(2));
+}
+
 #[test]
 fn settings_come_from_the_environment_and_no_flag_takes_a_secret() {
     let ended = fallow(&["mine"]).env("FALLOW_ENDPOINT", "http://127.0.0.1:1").output().unwrap();

@@ -7,10 +7,14 @@ use fallow_tabular::{BadFile, Format, Local, Mapping};
 
 use super::args::Sheet;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::given::{self, Most};
 use crate::cli::session::Session;
 
-/// Bytes of a file at most; more than any sheet of 5,000 rows has.
-const BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// More than any sheet of 5,000 rows has.
+const SHEET: Most = Most { what: "a sheet", bytes: 16 * 1024 * 1024 };
+
+/// Of what the columns of a sheet mean.
+const MAP: Most = Most { what: "a map", bytes: 1024 * 1024 };
 
 /// A file that was read, and how it is to be understood.
 pub(super) struct Given {
@@ -25,12 +29,11 @@ pub(super) fn read(session: &Session<'_>, sheet: &Sheet) -> Result<Given, Failur
     let name = sheet.file.display().to_string();
     let format =
         Format::of_name(&name).ok_or(BadFile::OldSpreadsheet).map_err(|error| bad(&sheet.file, &error))?;
-    let bytes = limited(&sheet.file)?;
+    let bytes = given::bytes(&sheet.file, SHEET)?;
     let mapping = match &sheet.how.map {
         None => Mapping::default(),
         Some(path) => {
-            let text = String::from_utf8(limited(path)?)
-                .map_err(|_| Failure::usage(format!("{} is not text", path.display())))?;
+            let text = given::text(path, MAP)?;
             Mapping::parse(&text).map_err(|said| Failure::usage(format!("{}: {said}", path.display())))?
         }
     };
@@ -39,27 +42,13 @@ pub(super) fn read(session: &Session<'_>, sheet: &Sheet) -> Result<Given, Failur
 
 /// Reads a file that is no sheet; what is made of it are lines.
 pub(super) fn lines(session: &Session<'_>, path: &Path) -> Result<Given, Failure> {
-    let (bytes, mapping) = (limited(path)?, Mapping::default());
+    let (bytes, mapping) = (given::bytes(path, SHEET)?, Mapping::default());
     Ok(Given { bytes, format: Format::JsonLines, mapping, local: local(session) })
 }
 
 /// Returns the time and the zone of a command's cells.
 pub(super) fn local(session: &Session<'_>) -> Local {
     Local { now: session.now(), zone: session.zone.clone() }
-}
-
-fn limited(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::new(Exit::NotFound, "FILE", format!("{} cannot be read: {error}", path.display()))
-    };
-    let length = fs::metadata(path).map_err(unreadable)?.len();
-    if length > BYTES_MAX {
-        return Err(Failure::usage(format!(
-            "{} has {length} bytes; a sheet has at most {BYTES_MAX}",
-            path.display()
-        )));
-    }
-    fs::read(path).map_err(unreadable)
 }
 
 /// Says that a file cannot be read as a sheet.

@@ -10,7 +10,7 @@ use fallow_domain::matching::simulate::{Search, simulate as try_changes};
 use fallow_domain::matching::solve::Prepared;
 use jiff::Timestamp;
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::match_files::input::{Files, read};
 use crate::match_files::usual_steps;
 
@@ -27,7 +27,7 @@ pub(super) fn simulate(
     let region = folder.join("region.toml");
     let (offers, needs) = (table(folder, "offers")?, table(folder, "needs")?);
     let files = Files { region: &region, offers: &offers, needs: &needs, at };
-    let found = read(&files).map_err(Failure::usage)?;
+    let found = read(&files).map_err(|(exit, what)| Failure::new(exit, "FILE", what))?;
     let base = found.problem;
     let wrong = |violations: Violations| {
         let text: Vec<String> = violations.iter().map(ToString::to_string).collect();
@@ -47,7 +47,7 @@ pub(super) fn simulate(
 fn table(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     let paths = ["jsonl", "csv"].map(|ending| folder.join(format!("{name}.{ending}")));
     paths.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        Failure::usage(format!("{} has no {name}.jsonl and no {name}.csv", folder.display()))
-            .next("fallow match --help says what these files hold")
+        let what = format!("{} has no {name}.jsonl and no {name}.csv", folder.display());
+        Failure::new(Exit::NotFound, "FILE", what).next("fallow match --help says what these files hold")
     })
 }

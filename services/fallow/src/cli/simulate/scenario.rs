@@ -7,18 +7,19 @@ use fallow_api::v1::{SimulateRequest, SimulatedChange};
 use serde_json::{Map, Value, json};
 
 use crate::cli::failure::Failure;
+use crate::cli::given::{Most, text};
 
 /// A scenario with every change there is.
 pub(super) const EXAMPLE: &str = include_str!("example.toml");
-/// Longest scenario: a hundred changes, some of them whole policies.
-const BYTES_MAX: u64 = 1024 * 1024;
+/// Of a scenario: a hundred changes, some of them whole policies.
+const MOST: Most = Most { what: "a scenario", bytes: 1024 * 1024 };
 
 /// Reads the changes of a scenario file.
 ///
 /// # Errors
 /// When the file, or a policy file that it names, cannot be read; names the change and field that is wrong.
 pub(super) fn read(file: &Path) -> Result<Vec<SimulatedChange>, Failure> {
-    let text = text(file)?;
+    let text = text(file, MOST)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let failed = |what: String| {
         Failure::usage(format!("{}: {what}", file.display())).next("fallow simulate --example")
@@ -61,7 +62,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<SimulatedChange>, Failure> {
 /// Puts what people write into what the contract says: resources as `bed/cc_adult/2`, policies as files.
 fn prepare(fields: &mut Map<String, Value>, folder: &Path) -> Result<(), Failure> {
     if let Some(Value::String(name)) = fields.remove("policy_file") {
-        fields.insert("policy_toml".to_owned(), text(&folder.join(name))?.into());
+        fields.insert("policy_toml".to_owned(), text(&folder.join(name), MOST)?.into());
     }
     for inner in fields.values_mut().filter_map(Value::as_object_mut) {
         if let Some(Value::String(text)) = inner.get("resource") {
@@ -80,15 +81,6 @@ fn prepare(fields: &mut Map<String, Value>, folder: &Path) -> Result<(), Failure
         }
     }
     Ok(())
-}
-
-fn text(file: &Path) -> Result<String, Failure> {
-    let failed = |what: String| Failure::usage(format!("{}: {what}", file.display()));
-    let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
-    if size > BYTES_MAX {
-        return Err(failed(format!("has {size} bytes, a scenario at most {BYTES_MAX}")));
-    }
-    std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))
 }
 
 fn of_toml(value: toml::Value) -> Value {
