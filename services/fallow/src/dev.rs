@@ -24,7 +24,7 @@ use fallow_host::shutdown;
 pub use demonstration::{Demonstration, DevError};
 pub use simulator::Tally;
 
-use crate::cli::Exit;
+use crate::cli::{Exit, given};
 
 /// Longest that a demonstration gets to end, in seconds.
 const END_SECONDS: u64 = 10;

@@ -11,7 +11,7 @@ use fallow_api::v1::{ProposalFilter, TransferFilter, transfer};
 
 use super::failure::{Exit, Failure};
 use super::options::Format;
-use super::output::Layout;
+use super::output::{Layout, Record as _};
 use super::session::Session;
 use super::{proposal, situation, transfer as transfers};
 
@@ -49,7 +49,13 @@ async fn print(session: &mut Session<'_>) -> Result<(), Failure> {
     let moving = transfers::all(session, &on_the_way()).await?;
     let view = session.view();
     let layout = Layout { format: Format::Table, columns: Vec::new() };
+    let is_quiet = session.global.format() == Format::Id;
     let terminal = &mut session.terminal;
+    if is_quiet {
+        let ids = inbox.iter().map(|one| one.id()).chain(moving.iter().map(|one| one.id()));
+        let ids: String = ids.map(|id| format!("{id}\n")).collect();
+        return terminal.data(&ids);
+    }
     situation::show(terminal, &situation, &layout, &view)?;
     terminal.data(&format!("\nInbox ({})\n", inbox.len()))?;
     match inbox.is_empty() {

@@ -131,7 +131,7 @@ async fn show(session: &mut Session<'_>, named: &Named) -> Result<Exit, Failure>
     let names = session.names().await?;
     let (block, lines) = (block_of(&found), render::campaign::campaign(&found, &names, &session.zone));
     let head = format!("{} at {}, given by {}\n", block.campaign, block.site, names.trust(&found.trust));
-    session.show_message(&found, &(head + &render::plain(&lines)))
+    session.show_message(&found, found.id(), &(head + &render::plain(&lines)))
 }
 
 async fn answer(

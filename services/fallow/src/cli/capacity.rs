@@ -225,7 +225,8 @@ async fn set_reserve(
     let client = session.capacity()?;
     let answer = session.send(&id, request, async |ask| client.clone().set_reserve(ask).await).await?;
     if let Some(reserve) = &answer.reserve {
-        session.show_message(reserve, &format!("{}  {name}  keep {}\n", reserve.trust, reserve.units))?;
+        let text = format!("{}  {name}  keep {}\n", reserve.trust, reserve.units);
+        session.show_message(reserve, &reserve.trust, &text)?;
     }
     session.say_changed(&format!("{units} {name} kept back"), answer.revision)
 }
@@ -249,7 +250,8 @@ async fn declare_opel(session: &mut Session<'_>, args: Opel) -> Result<Exit, Fai
     let answer = session.send(&id, request, async |ask| client.clone().declare_pressure(ask).await).await?;
     if let Some(said) = &answer.pressure {
         let when = session.view().time(said.declared_at);
-        session.show_message(said, &format!("{}  OPEL {}  declared {when}\n", said.trust, said.opel))?;
+        let text = format!("{}  OPEL {}  declared {when}\n", said.trust, said.opel);
+        session.show_message(said, &said.trust, &text)?;
     }
     session.say_changed(&format!("OPEL {} declared", args.opel), answer.revision)
 }
@@ -272,10 +274,11 @@ async fn ask(session: &mut Session<'_>, args: Ask) -> Result<Exit, Failure> {
     let answer = session.send(&id, request, async |ask| client.clone().ask_to_confirm(ask).await).await?;
     // Where there is nothing to ask about, nothing is written: that is no dry run.
     if answer.asked == 0 {
-        return session.show_message(&answer, &format!("{trust} has nothing to confirm: nobody is asked\n"));
+        let text = format!("{trust} has nothing to confirm: nobody is asked\n");
+        return session.show_message(&answer, "", &text);
     }
-    session
-        .show_message(&answer, &format!("{trust} is asked to confirm {}\n", counted(offers(answer.asked))))?;
+    let text = format!("{trust} is asked to confirm {}\n", counted(offers(answer.asked)));
+    session.show_message(&answer, "", &text)?;
     session.say_changed("asked", answer.revision)
 }
 

@@ -225,5 +225,5 @@ pub(crate) fn whoami(session: &mut Session<'_>) -> Result<Exit, Failure> {
         claims.region,
         session.context_name()
     );
-    session.show_message(&claims, &text)
+    session.show_message(&claims, &claims.sub, &text)
 }

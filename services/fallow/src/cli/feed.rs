@@ -102,6 +102,7 @@ async fn tail(session: &mut Session<'_>, filter: OfferFilter) -> Result<Exit, Fa
         async move { client.capacity().watch_offers(ask).await.map(tonic::Response::into_inner) }
     });
     let as_json = matches!(session.global.format(), Format::Json | Format::Jsonl);
+    let is_quiet = session.global.format() == Format::Id;
     let mut begun = false;
     loop {
         let event = match feed.next().await? {
@@ -121,6 +122,9 @@ async fn tail(session: &mut Session<'_>, filter: OfferFilter) -> Result<Exit, Fa
             (Some(Item::SnapshotDone(_)), _) => begun = true,
             (Some(Item::Offer(_) | Item::Removed(_)), true) if as_json => {
                 session.terminal.json(&event, false)?
+            }
+            (Some(Item::Offer(Offer { id, .. }) | Item::Removed(id)), true) if is_quiet => {
+                session.terminal.data(&format!("{id}\n"))?;
             }
             (Some(Item::Offer(offer)), true) => {
                 let line = line(offer, &session.view());

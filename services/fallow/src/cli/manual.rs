@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::codes::nearest;
 use super::failure::{Exit, Failure};
+use super::options::Format;
 use super::session::Session;
 
 /// A page of the manual.
@@ -152,6 +153,9 @@ pub(crate) fn cheat(session: &mut Session<'_>, topic: Option<&str>) -> Result<Ex
     };
     for (name, lines) in chosen {
         session.terminal.data(&format!("{name}\n"))?;
+        if session.global.format() == Format::Id {
+            continue;
+        }
         for (what, line) in *lines {
             session.terminal.data(&format!("  {what:<42}  {line}\n"))?;
         }

@@ -49,7 +49,7 @@ pub struct Global {
     /// How to write results: table, wide, json, jsonl, csv, md, html, xlsx or id
     #[arg(short = 'o', long = "output", global = true, value_enum, hide_possible_values = true, default_value_t = Format::Table, value_name = "FORMAT")]
     pub(crate) format: Format,
-    /// Print ids only, as -o id does
+    /// Print only the ids of what is answered, as -o id does; nothing where it has none
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Print only these columns, in this order

@@ -243,7 +243,7 @@ impl Terminal<'_> {
         self.table(&head, rows.iter().map(pick).collect(), layout.format)
     }
 
-    /// Writes a table of cells. An empty one for people is nothing at all.
+    /// Writes a table of cells. An empty one for people is nothing at all, and so is one of which only ids are asked for.
     pub(crate) fn table(
         &mut self,
         head: &[&str],
@@ -272,8 +272,10 @@ impl Terminal<'_> {
                 }
                 self.data(&text)?;
             }
-            Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id if rows.is_empty() => {}
-            Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Id => {
+            // Cells that are no records have no ids.
+            Format::Id => {}
+            Format::Table | Format::Wide | Format::Json | Format::Jsonl if rows.is_empty() => {}
+            Format::Table | Format::Wide | Format::Json | Format::Jsonl => {
                 let text = self.set(head, &rows);
                 self.data(&text)?;
             }

@@ -201,7 +201,7 @@ fn not_used(
         "{}  (why offers are not used, as fallow why-not counts them)\n  {}\n",
         told.reason, told.means
     );
-    session.show_message(&told, &text)
+    session.show_message(&told, &told.reason, &text)
 }
 
 /// Runs `fallow errors [REASON]`: what a reason means and what each reader does about it.

@@ -438,7 +438,7 @@ pub(crate) async fn explain(session: &mut Session<'_>, args: Why) -> Result<Exit
         lines if lines.is_empty() => text.push_str("  the engine gave no explanation\n"),
         lines => text.push_str(&render::plain(&lines)),
     }
-    session.show_message(&proposal, &text)
+    session.show_message(&proposal, &proposal.id, &text)
 }
 
 /// Finds the proposal that a person means: by id, or the beginning of one; live ones first.

@@ -78,7 +78,11 @@ async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let toml = if answer.toml.ends_with('\n') { answer.toml } else { answer.toml + "\n" };
     match session.global.format() {
         Format::Json | Format::Jsonl => {
-            session.show_message(&answer.region.unwrap_or_default(), &toml)?;
+            session.show_message(&answer.region.unwrap_or_default(), "", &toml)?;
+        }
+        Format::Id => {
+            let region = answer.region.unwrap_or_default();
+            session.show_message(&region, &region.id, "")?;
         }
         // A file, which goes back as it is.
         Format::Table
@@ -86,8 +90,7 @@ async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
         | Format::Csv
         | Format::Md
         | Format::Html
-        | Format::Xlsx
-        | Format::Id => session.terminal.file(toml.as_bytes())?,
+        | Format::Xlsx => session.terminal.file(toml.as_bytes())?,
     }
     session.terminal.say(&format!("revision {}", answer.revision))?;
     Ok(Exit::Ok)
@@ -106,7 +109,7 @@ async fn apply(session: &mut Session<'_>, args: Apply) -> Result<Exit, Failure> 
     let client = session.monitor()?;
     let answer = session.send(&id, request, async |ask| client.clone().apply_region(ask).await).await?;
     let text: String = answer.changes.iter().map(line).collect();
-    session.show_message(&answer, &text)?;
+    session.show_message(&answer, "", &text)?;
     let count = |kind: Kind| answer.changes.iter().filter(|change| change.kind() == kind).count();
     let summary = format!(
         "{} added, {} changed, {} removed",
@@ -174,6 +177,7 @@ pub(crate) async fn set_mode(session: &mut Session<'_>, args: SetMode) -> Result
     let answer = session.send(&id, request, async |ask| client.clone().set_mode(ask).await).await?;
     let mode = answer.mode.unwrap_or_default();
     let word = codes::word::<Mode>(mode.mode);
-    session.show_message(&mode, &format!("{}  {word}  {}\n", mode.collaborative, mode.reason))?;
+    let text = format!("{}  {word}  {}\n", mode.collaborative, mode.reason);
+    session.show_message(&mode, &mode.collaborative, &text)?;
     session.say_changed(&format!("{} is in {word} mode", mode.collaborative), answer.revision)
 }

@@ -451,18 +451,22 @@ impl<'a> Session<'a> {
         Ok(Exit::Ok)
     }
 
-    /// Writes a message that is no record: as JSON where that was asked for, else as the text given.
-    pub(crate) fn show_message<T: Serialize>(&mut self, message: &T, text: &str) -> Result<Exit, Failure> {
+    /// Writes a message that is no row of a list: as JSON or as the id of what it is about where that was asked for, else as
+    /// the text given. Of what has no id, which is "", nothing is written where ids are asked for.
+    pub(crate) fn show_message<T: Serialize>(
+        &mut self,
+        message: &T,
+        id: &str,
+        text: &str,
+    ) -> Result<Exit, Failure> {
         match self.global.format() {
             Format::Json => self.terminal.json(message, true)?,
             Format::Jsonl => self.terminal.json(message, false)?,
-            Format::Table
-            | Format::Wide
-            | Format::Csv
-            | Format::Md
-            | Format::Html
-            | Format::Xlsx
-            | Format::Id => self.terminal.data(text)?,
+            Format::Id if id.is_empty() => {}
+            Format::Id => self.terminal.data(&format!("{id}\n"))?,
+            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Xlsx => {
+                self.terminal.data(text)?;
+            }
         }
         Ok(Exit::Ok)
     }

@@ -106,7 +106,7 @@ fn request(args: &Simulate) -> Result<SimulateRequest, Failure> {
 fn show(session: &mut Session<'_>, answer: &SimulateResponse, names: &Names) -> Result<Exit, Failure> {
     let format = session.global.format();
     match format {
-        Format::Json | Format::Jsonl => return session.show_message(answer, ""),
+        Format::Json | Format::Jsonl => return session.show_message(answer, "", ""),
         Format::Id => {
             let mut needs: Vec<&str> = answer.changed.iter().map(|one| one.need.as_str()).collect();
             needs.dedup();

@@ -179,6 +179,6 @@ pub(crate) async fn decide(session: &mut Session<'_>, command: Decisions) -> Res
     let client = session.monitor()?;
     let answer = session.send(&id, request, async |ask| client.clone().record_decision(ask).await).await?;
     let decision = answer.decision.unwrap_or_default();
-    session.show_message(&decision, &format!("{}\n", decision.decision))?;
+    session.show_message(&decision, &decision.id, &format!("{}\n", decision.decision))?;
     session.say_changed("recorded", answer.revision)
 }

@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 
 use fallow_api::FILE_DESCRIPTOR_SET;
 use fallow_api::v1::{
-    Alert, Block, Campaign, GetOfferRequest, GetOfferResponse, GetProposalRequest, GetProposalResponse,
-    GetTransferRequest, GetTransferResponse, ListAlertsRequest, ListAlertsResponse, ListCampaignsRequest,
-    ListCampaignsResponse, ListOffersRequest, ListOffersResponse,
+    Alert, Block, Campaign, DeclarePressureRequest, DeclarePressureResponse, GetOfferRequest,
+    GetOfferResponse, GetProposalRequest, GetProposalResponse, GetTransferRequest, GetTransferResponse,
+    GetTrendRequest, GetTrendResponse, ListAlertsRequest, ListAlertsResponse, ListCampaignsRequest,
+    ListCampaignsResponse, ListOffersRequest, ListOffersResponse, PressureDeclaration, Reserve,
+    SetReserveRequest, SetReserveResponse, get_trend_response,
 };
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
 use crate::demand::{knows_needs, knows_the_region};
 use crate::records::{level_2, moving, suggestion};
-use crate::world::World;
+use crate::world::{NOW, World, at};
 
 /// Each call, and a line that makes it. `OFFER`, `NEED`, `PROPOSAL`, `TRANSFER`, `ALERT` and `ACTION` stand for ids, `ADDRESS`
 /// for that of the services, `@` for a folder with the files that are named.
@@ -160,6 +162,22 @@ async fn world() -> World {
     world
 }
 
+/// Puts what a line of [`COMMANDS`] stands for into it.
+fn typed(world: &World, address: &str, line: &str) -> String {
+    let folder = format!("{}/", world.folder().display());
+    let named = [
+        ("OFFER", level_2().id),
+        ("NEED", "LC-118".to_owned()),
+        ("PROPOSAL", suggestion().id),
+        ("TRANSFER", moving().id),
+        ("ALERT", ALERT.to_owned()),
+        ("ACTION", ACTION.to_owned()),
+        ("ADDRESS", address.to_owned()),
+        ("@", folder),
+    ];
+    named.iter().fold(line.to_owned(), |line, (name, id)| line.replace(name, id))
+}
+
 #[test]
 fn every_call_of_the_api_has_a_command_or_a_reason() {
     let listed: Vec<&str> = COMMANDS.iter().chain(WITHOUT).map(|(call, _)| *call).collect();
@@ -172,22 +190,11 @@ fn every_call_of_the_api_has_a_command_or_a_reason() {
 #[tokio::test]
 async fn each_command_makes_its_call() {
     let world = world().await;
-    let folder = format!("{}/", world.folder().display());
     // The same services at another address, for what acts without a credential.
     let address = world.script.serve().await;
     let mut silent = Vec::new();
     for (call, line) in COMMANDS {
-        let named = [
-            ("OFFER", level_2().id),
-            ("NEED", "LC-118".to_owned()),
-            ("PROPOSAL", suggestion().id),
-            ("TRANSFER", moving().id),
-            ("ALERT", ALERT.to_owned()),
-            ("ACTION", ACTION.to_owned()),
-            ("ADDRESS", address.clone()),
-            ("@", folder.clone()),
-        ];
-        let typed = named.iter().fold((*line).to_owned(), |line, (name, id)| line.replace(name, id));
+        let typed = typed(&world, &address, line);
         world.script.take_paths();
         let told = world.run(&typed).await;
         let made = world.script.take_paths();
@@ -196,4 +203,62 @@ async fn each_command_makes_its_call() {
         }
     }
     assert!(silent.is_empty(), "{silent:#?}");
+}
+
+/// A script reads each line as one id: words among them are taken for ids, whichever command they come from.
+#[tokio::test]
+async fn each_command_prints_ids_alone_where_ids_are_asked_for() {
+    let world = world().await;
+    world.script.on("CapacityService/SetReserve", |ask: SetReserveRequest| {
+        let reserve = Reserve { trust: "ZA4".into(), resource: ask.resource, units: ask.units, revision: 9 };
+        Ok(SetReserveResponse { reserve: Some(reserve), revision: 9 })
+    });
+    world.script.on("CapacityService/DeclarePressure", |ask: DeclarePressureRequest| {
+        let pressure =
+            PressureDeclaration { trust: "ZA4".into(), opel: ask.opel, ..PressureDeclaration::default() };
+        Ok(DeclarePressureResponse { pressure: Some(pressure), revision: 9 })
+    });
+    world.script.on("MonitorService/GetTrend", |_: GetTrendRequest| {
+        let point = get_trend_response::Point { at: at(NOW), value: 4.0, special_cause: true };
+        Ok(GetTrendResponse { points: vec![point], sentence: "It rises.".into(), ..Default::default() })
+    });
+    let scripted = [
+        "CapacityService/SetReserve",
+        "CapacityService/DeclarePressure",
+        "MonitorService/GetTrend",
+        "CapacityService/ListOffers",
+        "CapacityService/GetOffer",
+        "DemandService/ListNeeds",
+        "DemandService/GetNeed",
+        "MatchingService/GetProposal",
+        "MatchingService/GetTransfer",
+        "MatchingService/ListCampaigns",
+        "MonitorService/ListAlerts",
+        "MonitorService/GetRegion",
+    ];
+    let asked_once = COMMANDS.iter().filter(|(call, _)| !call.contains("/Watch") && !scripted.contains(call));
+    asked_once.for_each(|(call, _)| {
+        world.script.says_nothing(call);
+    });
+    let address = world.script.serve().await;
+    let called = COMMANDS.iter().filter(|(call, _)| !call.contains("/Watch")).map(|(_, line)| *line);
+    let others = ["errors", "errors too_far", "cheat", "version", "ping", "doctor", "board", "auth whoami"];
+    let mut printed = 0;
+    for line in
+        called.chain(others).chain(["context list", "context show", "import capacity @sheet.csv --dry-run"])
+    {
+        let told = world.run(&format!("{} -q --yes", typed(&world, &address, line))).await;
+        assert_ne!(told.exit, 2, "{line}: {}", told.err);
+        // The id of a campaign is its name, and a record of a service that says nothing has none.
+        let is_id = |id: &str| !id.contains(' ') || id == "Saturday lists";
+        assert!(told.out.lines().all(is_id), "{line}: {}", told.out);
+        printed += usize::from(!told.out.is_empty());
+    }
+    assert!(printed > 20, "{printed}");
+    let said = async |line| world.run(line).await.out;
+    assert_eq!(said("capacity reserve set level2 1 -q").await, "ZA4\n");
+    assert_eq!(said("capacity ask za5 -q").await, "");
+    assert_eq!(said("auth whoami -q").await, "bed-manager.ZA4\n");
+    assert_eq!(said("region show -q").await, "north-vale\n");
+    assert_eq!(said("demand explain LC-118 -q").await.lines().count(), 1);
 }

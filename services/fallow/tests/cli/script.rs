@@ -59,6 +59,17 @@ impl Script {
         })
     }
 
+    /// Answers a call by a message that says nothing, whatever is asked.
+    pub(crate) fn says_nothing(&self, call: &'static str) -> &Self {
+        self.add(call, |request| {
+            async move {
+                let service = service_fn(|_: Request<()>| std::future::ready(Ok(Response::new(()))));
+                Grpc::new(ProstCodec::<(), ()>::default()).unary(service, request).await.map(Body::new)
+            }
+            .boxed()
+        })
+    }
+
     /// Answers a watch: the messages and statuses of one stream after the other, each opened by one call.
     pub(crate) fn watch<Q, A>(&self, call: &'static str, streams: Vec<Vec<Result<A, Status>>>) -> &Self
     where

@@ -21,7 +21,7 @@ pub(crate) async fn explain(session: &mut Session<'_>, args: WhyNot) -> Result<E
     let names = session.names().await?;
     let unserved = answer.unserved.as_ref().is_some_and(|why| why.unserved > 0);
     let text = text(&need, &answer, unserved, &names, session);
-    session.show_message(&answer, &text)?;
+    session.show_message(&answer, &need.id, &text)?;
     Ok(if unserved && answer.proposals.is_empty() { Exit::NothingMatched } else { Exit::Ok })
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn ask(session: &mut Session<'_>, args: Ask) -> Result<Exit, Fa
         1 => "1 need is asked about\n".to_owned(),
         asked => format!("{asked} needs are asked about\n"),
     };
-    session.show_message(&answer, &text)?;
+    session.show_message(&answer, "", &text)?;
     session.say_changed("asked", answer.revision)
 }
 

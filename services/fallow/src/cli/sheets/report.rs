@@ -95,13 +95,9 @@ impl Report {
                 };
                 session.terminal.json(&written, session.global.format() == Format::Json)?;
             }
-            Format::Table
-            | Format::Wide
-            | Format::Csv
-            | Format::Md
-            | Format::Html
-            | Format::Xlsx
-            | Format::Id => {
+            // What a sheet changes is told by its rows, which have no ids; that some were refused is told all the same.
+            Format::Id => session.terminal.say(text.trim_end())?,
+            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Xlsx => {
                 session.terminal.data(&text)?;
             }
         }
