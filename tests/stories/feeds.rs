@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fallow_api::problem::Problem;
 use fallow_api::{reasons, v1};
+use jiff::SignedDuration;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
@@ -16,6 +17,7 @@ stories!(
     a_whole_state_says_what_it_changed,
     the_largest_whole_state_replaces_another,
     what_is_promised_is_not_withdrawn_by_being_left_out,
+    a_trust_has_so_many_feeds_with_short_names_and_no_more,
     a_stream_goes_on_after_a_break,
     a_stream_that_comes_at_once_is_answered_in_order,
     a_waiting_list_goes_on_after_a_break,
@@ -97,6 +99,64 @@ async fn the_largest_whole_state_replaces_another(world: &mut World) {
     let answer = replace(second.clone()).await.unwrap();
     assert_eq!((answer.added.len(), answer.withdrawn.len(), answer.unchanged), (1_000, 1_000, 0));
     assert_eq!(replace(second).await.unwrap(), answer, "sent again, answered as then");
+}
+
+async fn a_trust_has_so_many_feeds_with_short_names_and_no_more(world: &mut World) {
+    let (feed, other) = (world.user("trust-system.ZA1"), world.user("trust-system.ZA3"));
+    let report = |name: &str, source_seq| v1::ReplaceOffersRequest {
+        feed: name.to_owned(),
+        ..state(source_seq, Vec::new())
+    };
+    let replace = async |request| call!(feed.capacity(), replace_offers, request);
+    let told = |refused: &Problem| -> (Code, String, Vec<String>) {
+        let fields = refused.violations.iter().map(|wrong| wrong.field.clone()).collect();
+        (refused.code, refused.reason.clone(), fields)
+    };
+    let of_the_feed = |reason: &str| (Code::InvalidArgument, reason.to_owned(), vec!["feed".to_owned()]);
+    for (name, reason) in [
+        ("", reasons::REQUIRED),
+        ("x".repeat(65).as_str(), reasons::BAD_TEXT),
+        ("\u{e9}".repeat(64).as_str(), reasons::BAD_TEXT),
+        ("two\nlines", reasons::BAD_TEXT),
+        ("\u{202e}bed", reasons::BAD_TEXT),
+    ] {
+        let refused = replace(report(name, 1)).await.unwrap_err();
+        assert_eq!(told(&refused), of_the_feed(reason), "{name:?}");
+    }
+    replace(report(&"\u{e9}".repeat(50), 1)).await.unwrap();
+    for number in 1..100 {
+        replace(report(&format!("feed {number}"), 1)).await.unwrap();
+    }
+    // The process hears of its own commits a moment later.
+    let tried = v1::ReplaceOffersRequest { validate_only: true, ..report("one more", 1) };
+    let refusal = async {
+        loop {
+            if let Err(refused) = replace(tried.clone()).await {
+                return refused;
+            }
+        }
+    };
+    let refused = soon("the refusal of one feed too many", refusal).await;
+    assert_eq!(told(&refused), of_the_feed(reasons::TOO_MANY));
+    assert!(refused.text.contains("has 100") && refused.text.contains("28 days"), "{}", refused.text);
+    let refused = replace(report("one more", 1)).await.unwrap_err();
+    assert_eq!(told(&refused), of_the_feed(reasons::TOO_MANY));
+    let kept = async |name: &str| {
+        let (records, _) = world.connect().await.snapshot().await.unwrap();
+        let keys = records.iter().map(|record| record.key.to_string());
+        keys.filter(|key| key.starts_with(&format!("feed/ZA1/{name}"))).count()
+    };
+    assert_eq!((kept("").await, kept("one more").await), (100, 0), "nothing of it is kept");
+    // What is known goes on, and every trust counts for itself.
+    replace(report("feed 7", 2)).await.unwrap();
+    let theirs = v1::ReplaceOffersRequest { site: "ZA301".into(), ..report("one more", 1) };
+    call!(other.capacity(), replace_offers, theirs).unwrap();
+
+    // What was silent for four weeks makes room, one for one.
+    world.pass(SignedDuration::from_hours(28 * 24));
+    let feed = world.user("trust-system.ZA1");
+    call!(feed.capacity(), replace_offers, report("one more", 1)).unwrap();
+    assert_eq!((kept("").await, kept("one more").await), (100, 1));
 }
 
 async fn what_is_promised_is_not_withdrawn_by_being_left_out(world: &mut World) {

@@ -178,7 +178,7 @@ impl World {
         [server.bytes(&keys.live).await, server.bytes(&keys.log).await, outcomes]
     }
 
-    async fn connect(&self) -> Arc<dyn Keeper> {
+    pub(crate) async fn connect(&self) -> Arc<dyn Keeper> {
         match &self.store {
             Store::Memory(ledger) => ledger.clone(),
             Store::Redis(server) => {

@@ -8,7 +8,7 @@ use fallow_api::status::Failure;
 use fallow_api::v1::capacity_service_server::{CapacityService, CapacityServiceServer};
 use fallow_api::v1::{self, stream_offers_response};
 use fallow_domain::actor::Actor;
-use fallow_domain::ids::{Label, Note, OfferId};
+use fallow_domain::ids::{Note, OfferId};
 use fallow_domain::offer::{Offer, Source};
 use fallow_domain::resource::ResourceKind;
 use fallow_host::beside::{self, Beside, Written};
@@ -30,7 +30,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::selection::Offers;
-use crate::{ask, publish, read, replace, selection, standing, stream, verbs};
+use crate::{ask, feeds, publish, read, replace, selection, standing, stream, verbs};
 
 /// Most offers of one whole state.
 const ITEMS_MAX: usize = 1_000;
@@ -418,7 +418,7 @@ fn parse_state(call: &Call, message: &v1::ReplaceOffersRequest) -> Result<replac
     let trust = call.own_trust()?;
     let mut check = Check::new("");
     let site = check.site("site", &message.site, Some(trust), &call.region.region);
-    let feed: Label = check.required_text("feed", &message.feed);
+    let feed = feeds::named(&mut check, &message.feed);
     let source_seq = request::source_seq(&mut check, message.source_seq);
     let mut kinds = Vec::with_capacity(message.kinds.len());
     if message.kinds.is_empty() {

@@ -3,6 +3,7 @@
 //! `grpc` translates; each verb has a file that says which records and which decision; the decisions are the domain's.
 
 mod ask;
+mod feeds;
 mod grpc;
 mod publish;
 mod read;

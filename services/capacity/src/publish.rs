@@ -10,14 +10,16 @@ use fallow_domain::offer::Offer;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::standing::{Claim, FeedState};
-use fallow_ledger::picture::{Picture, Seen};
+use fallow_ledger::Key;
+use fallow_ledger::picture::Picture;
 use fallow_ledger::record::{Record, feed_key, offer_key, source_claim_key};
 use fallow_ledger::transact::{Done, Step, View};
-use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
 use jiff::{SignedDuration, Timestamp};
+
+use crate::feeds::{Place, Room, state_of};
 
 /// A report that is to be published, with the id of its offer should it be a new one.
 struct Publishing<'a> {
@@ -102,58 +104,63 @@ pub(crate) async fn run(
         .await
 }
 
-/// Returns what a record says of a feed, where it is a feed's.
-pub(crate) fn state_of(record: &Record) -> Option<&FeedState> {
-    if let Record::Feed(state) = record { Some(state) } else { None }
-}
-
 /// How often it is taken down of a stream how far it has come: so seldom that streams of one feed beside one another hardly
 /// ever wait for one another, and often enough for people.
 const HEARD_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
-/// Most feeds of a trust that a stream adds to: whoever names each item otherwise fills nothing but their own list.
-const FEEDS_MAX: usize = 100;
+/// A feed of which it is taken down with the next commit how far it has come.
+struct Mark<'a> {
+    key: Key,
+    trust: TrustCode,
+    feed: &'a Label,
+    seq: u64,
+    /// Where a feed that was not known goes.
+    place: Place,
+}
 
-/// The feeds of which it is taken down with the next commit how far they have come.
-struct Due<'a>(Vec<(Key, TrustCode, &'a Label, u64)>);
+/// The feeds of which it is taken down with the next commit how far they have come. Whoever names each item otherwise is
+/// answered all the same, and fills nothing.
+struct Due<'a>(Vec<Mark<'a>>);
 
 impl<'a> Due<'a> {
     fn of(picture: &Picture, trust: TrustCode, heard: &'a BTreeMap<Label, u64>, at: Timestamp) -> Self {
         let (mut due, mut new) = (Vec::new(), Vec::new());
         for (feed, seq) in heard {
             let key = feed_key(trust, feed.as_str());
-            match picture.get(&key) {
-                None => new.push((key, trust, feed, *seq)),
+            let mark = Mark { trust, feed, seq: *seq, place: Place::Free, key };
+            match picture.get(&mark.key) {
+                None => new.push(mark),
                 Some(seen) => {
                     let before = state_of(&seen.record);
                     if before.is_some_and(|state| at.duration_since(state.at) >= HEARD_EVERY) {
-                        due.push((key, trust, feed, *seq));
+                        due.push(mark);
                     }
                 }
             }
         }
         if !new.is_empty() {
-            let still = picture.still();
-            let is_theirs = |seen: &Seen| state_of(&seen.record).is_some_and(|state| state.trust == trust);
-            let known = still.all(RecordKind::Feed).iter().filter(|(_, seen)| is_theirs(seen)).count();
-            due.extend(new.into_iter().take(FEEDS_MAX.saturating_sub(known)));
+            let mut room = Room::of(picture, trust, at);
+            due.extend(new.into_iter().map_while(|mark| Some(Mark { place: room.take()?, ..mark })));
         }
         Self(due)
     }
 
     fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.0.iter().map(|(key, ..)| key.clone())
+        self.0.iter().flat_map(|mark| mark.place.key().cloned().into_iter().chain([mark.key.clone()]))
     }
 
     /// Returns what to write of them, given what is read: a number never goes back.
     fn writes(&self, view: &View, at: Timestamp) -> Vec<(Key, Option<Record>)> {
-        let write = |(key, trust, feed, seq): &(Key, TrustCode, &Label, u64)| {
-            let last = view.get(key).and_then(state_of).map_or(0, |state| state.last_seq);
-            let last_seq = last.max(*seq);
-            let state = FeedState { trust: *trust, source: (*feed).clone(), last_seq, at };
-            (key.clone(), Some(Record::Feed(state)))
-        };
-        self.0.iter().map(write).collect()
+        let mut writes = Vec::new();
+        for mark in &self.0 {
+            let Some(cleared) = mark.place.cleared(view, at) else { continue };
+            let last = view.get(&mark.key).and_then(state_of).map_or(0, |state| state.last_seq);
+            let state =
+                FeedState { trust: mark.trust, source: mark.feed.clone(), last_seq: last.max(mark.seq), at };
+            writes.extend(cleared);
+            writes.push((mark.key.clone(), Some(Record::Feed(state))));
+        }
+        writes
     }
 }
 

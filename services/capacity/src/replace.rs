@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fallow_api::reasons;
 use fallow_api::status::Failure;
+use fallow_api::violation::Violations;
 use fallow_domain::decide::offer::{OfferReport, replace};
 use fallow_domain::decide::trust::next_of_feed;
 use fallow_domain::ids::{Label, OfferId, SiteCode, TrustCode};
@@ -17,6 +19,7 @@ use fallow_live::call::{Call, new_id};
 use fallow_live::neighbours;
 use serde::{Deserialize, Serialize};
 
+use crate::feeds::{FEEDS_MAX, Place, Room, SILENT_FOR};
 use crate::publish::{label, offer_id};
 use crate::selection::{Offers, offer_of};
 
@@ -66,8 +69,13 @@ pub(crate) async fn run(
         items.push((offer_id(&new_id())?, report.clone()));
     }
     let picture = call.live.picture();
+    let place = match picture.get(&feed) {
+        Some(_) => Some(Place::Free),
+        None => Room::of(picture, trust, call.at).take(),
+    };
+    let first = place.iter().filter_map(Place::key).chain([&feed]).cloned().collect();
     call.live
-        .mutate(&mutation, vec![feed.clone()], |view| {
+        .mutate(&mutation, first, |view| {
             let roots = covered(call, trust, state);
             let missing = neighbours::missing(view, picture, &roots);
             if !missing.is_empty() {
@@ -76,6 +84,12 @@ pub(crate) async fn run(
             let last = match view.get(&feed) {
                 Some(Record::Feed(last)) => Some(last),
                 Some(_) | None => None,
+            };
+            let cleared = match (last, &place) {
+                (Some(_), _) => Vec::new(),
+                (None, place) => {
+                    place.as_ref().and_then(|place| place.cleared(view, call.at)).ok_or_else(no_room)?
+                }
             };
             let next: FeedState = next_of_feed(last, (trust, state.feed.clone()), state.source_seq, call.at)?;
             let read = neighbours::records(view);
@@ -100,6 +114,7 @@ pub(crate) async fn run(
                     writes.push((source_claim_key(trust, key.as_str()), Some(Record::Claim(claim))));
                 }
             }
+            writes.extend(cleared);
             writes.push((feed.clone(), Some(Record::Feed(next))));
             let answer = Difference {
                 added: Offers::of(added),
@@ -111,6 +126,15 @@ pub(crate) async fn run(
             Ok(Step::Write { writes, answer })
         })
         .await
+}
+
+/// Says that a feed is one too many.
+fn no_room() -> Failure {
+    let text = format!(
+        "must be one of the trust's feeds: it has {FEEDS_MAX}, as many as are remembered, and each has reported within {} days",
+        SILENT_FOR.as_hours() / 24
+    );
+    Failure::Invalid(Violations::one("feed", reasons::TOO_MANY, text))
 }
 
 /// Returns the keys of the site's live offers of the kinds that are stated, and of the claims of all that is stated: a

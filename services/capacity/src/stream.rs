@@ -23,6 +23,7 @@ use futures::stream::{self, Stream};
 use futures::{FutureExt as _, StreamExt as _};
 use prost::Message;
 
+use crate::feeds;
 use crate::publish::{self, holder};
 use crate::selection::offer_of;
 
@@ -134,7 +135,7 @@ fn told_before(call: &Call, report: &OfferReport) -> Option<End> {
 fn parse(call: &Call, item: &v1::StreamOffersRequest) -> Result<(Label, OfferReport), Failure> {
     texts::check_item("/fallow.v1.CapacityService/StreamOffers", item, call.at)?;
     let mut check = Check::new("");
-    let feed: Label = check.required_text("feed", &item.feed);
+    let feed = feeds::named(&mut check, &item.feed);
     let seq = convert::request::source_seq(&mut check, item.source_seq);
     let offer = check.required("offer", item.offer.as_ref());
     let parsed = offer
@@ -173,6 +174,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
+    use crate::feeds::{FEEDS_MAX, SILENT_FOR, state_of};
     use crate::verbs;
 
     const AT: Timestamp = Timestamp::UNIX_EPOCH;
@@ -192,6 +194,22 @@ mod tests {
         }
     }
 
+    /// A ledger in which the region is in force.
+    async fn ledger_of_the_region() -> Arc<MemoryLedger> {
+        let ledger = Arc::new(MemoryLedger::default());
+        let state = RegionState {
+            toml: REGION.to_owned(),
+            version: 1,
+            modes: Default::default(),
+            applied_at: AT,
+            applied_by: actor(),
+        };
+        let id = RegionId::parse("Y99").unwrap();
+        let region = Commit::new(AT).writing(region_key(&id), Record::Region(state).encode());
+        ledger.commit(region).await.unwrap();
+        ledger
+    }
+
     /// A process over the ledger, with its follower.
     async fn process(ledger: &Arc<MemoryLedger>) -> (Live, JoinSet<()>) {
         let (picture, mut follower) = (Arc::new(Picture::default()), JoinSet::new());
@@ -207,7 +225,7 @@ mod tests {
     }
 
     async fn send_at(live: &Live, at: Timestamp, (feed, source_seq): (&str, i64), staffed: i64) -> End {
-        let until = prost_types::Timestamp { seconds: 86_400, nanos: 0 };
+        let until = prost_types::Timestamp { seconds: at.as_second() + 86_400, nanos: 0 };
         let item = v1::StreamOffersRequest {
             feed: feed.into(),
             source_seq,
@@ -231,23 +249,11 @@ mod tests {
 
     #[tokio::test]
     async fn how_far_a_feed_has_come_is_taken_down_now_and_then() {
-        let ledger = Arc::new(MemoryLedger::default());
-        let id = RegionId::parse("Y99").unwrap();
-        let state = RegionState {
-            toml: REGION.to_owned(),
-            version: 1,
-            modes: Default::default(),
-            applied_at: AT,
-            applied_by: actor(),
-        };
-        ledger
-            .commit(Commit::new(AT).writing(region_key(&id), Record::Region(state).encode()))
-            .await
-            .unwrap();
+        let ledger = ledger_of_the_region().await;
         let (live, _follower) = process(&ledger).await;
         let heard = || {
             let seen = live.picture().get(&feed_key("AAA".parse().unwrap(), "bed-state"));
-            seen.and_then(|seen| publish::state_of(&seen.record).map(|state| (state.last_seq, state.at)))
+            seen.and_then(|seen| state_of(&seen.record).map(|state| (state.last_seq, state.at)))
         };
         assert_eq!(heard(), None);
         let revision = send(&live, 4, 4).await.unwrap();
@@ -270,7 +276,16 @@ mod tests {
             let revision = send_at(&live, later, (&name, number), 7).await.unwrap();
             assert!(live.picture().reached(Revision(revision), SOON).await);
         }
-        assert_eq!(live.picture().still().all(RecordKind::Feed).len(), 100);
+        let feeds = || live.picture().still().all(RecordKind::Feed);
+        let is_known = |name: &str| live.picture().get(&feed_key("AAA".parse().unwrap(), name)).is_some();
+        assert_eq!(feeds().len(), FEEDS_MAX);
+        assert!(!is_known("feed 136"));
+        // What was silent for weeks makes room, the one that was heard first before the others.
+        let revision = send_at(&live, AT + SILENT_FOR, ("feed 7", 200), 8).await.unwrap();
+        assert!(live.picture().reached(Revision(revision), SOON).await);
+        let revision = send_at(&live, later + SILENT_FOR, ("feed 136", 201), 9).await.unwrap();
+        assert!(live.picture().reached(Revision(revision), SOON).await);
+        assert!(feeds().len() == FEEDS_MAX && is_known("feed 136") && is_known("feed 7"));
     }
 
     async fn offers(ledger: &MemoryLedger) -> Vec<Versioned> {
@@ -281,17 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_that_is_behind_writes_no_number_over_a_later_one_and_none_twice() {
-        let ledger = Arc::new(MemoryLedger::default());
-        let id = RegionId::parse("Y99").unwrap();
-        let state = RegionState {
-            toml: REGION.to_owned(),
-            version: 1,
-            modes: Default::default(),
-            applied_at: AT,
-            applied_by: actor(),
-        };
-        let region = Commit::new(AT).writing(region_key(&id), Record::Region(state).encode());
-        ledger.commit(region).await.unwrap();
+        let ledger = ledger_of_the_region().await;
         let (behind, mut follower) = process(&ledger).await;
         let (ahead, _follower) = process(&ledger).await;
         let first = send(&behind, 4, 4).await.unwrap();

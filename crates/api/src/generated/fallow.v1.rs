@@ -2119,7 +2119,9 @@ pub struct ReplaceOffersRequest {
     /// The kinds that `items` states in full. Required, without repeats.
     #[prost(enumeration = "ResourceKind", repeated, tag = "3")]
     pub kinds: ::prost::alloc::vec::Vec<i32>,
-    /// Name of the trust's feed, 1 to 64 characters; `source_seq` counts within trust and feed.
+    /// Name of the trust's feed, 1 to 64 characters on one line, at most 100 bytes; `source_seq` counts within trust and
+    /// feed. A trust has at most 100: one that is not known takes the place of one that was silent for 28 days, or else is
+    /// refused with `TOO_MANY`.
     #[prost(string, tag = "4")]
     pub feed: ::prost::alloc::string::String,
     /// Required, 1 or more, growing.
@@ -2157,7 +2159,8 @@ pub struct ReplaceOffersResponse {
 /// One offer of a stream.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StreamOffersRequest {
-    /// Name of the trust's feed, 1 to 64 characters. May be left out after the first item.
+    /// Name of the trust's feed, 1 to 64 characters on one line, at most 100 bytes. May be left out after the first item.
+    /// How far a feed has come is told of at most 100 of a trust; items of a feed beyond them are taken all the same.
     #[prost(string, tag = "1")]
     pub feed: ::prost::alloc::string::String,
     /// Required, 1 or more, growing within trust and feed.

@@ -52,10 +52,10 @@ super::section!("What was sent is wrong":
         operator: "Nothing."
         developer: "Make keys unique within a batch."
     TOO_MANY [InvalidArgument]
-        "The list has more items than allowed."
-        user: "Split it."
+        "There are more than allowed: items of a list, or feeds of a trust."
+        user: "Split a list; report by a feed that is known."
         operator: "Nothing."
-        developer: "Send batches within the limit in the proto's comment."
+        developer: "Send batches within the limit in the proto's comment, and name a feed for its system, not for each report."
     SERVER_FIELD [InvalidArgument]
         "The field is written by the server and must be left out."
         user: "Leave it empty."

@@ -85,12 +85,9 @@ async fn show(session: &mut Session<'_>) -> Result<Exit, Failure> {
             session.show_message(&region, &region.id, "")?;
         }
         // A file, which goes back as it is.
-        Format::Table
-        | Format::Wide
-        | Format::Csv
-        | Format::Md
-        | Format::Html
-        | Format::Xlsx => session.terminal.file(toml.as_bytes())?,
+        Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Xlsx => {
+            session.terminal.file(toml.as_bytes())?
+        }
     }
     session.terminal.say(&format!("revision {}", answer.revision))?;
     Ok(Exit::Ok)
