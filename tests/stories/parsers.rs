@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use fallow_archive::entry::Entry;
 use fallow_archive::proof::{NotAProof, Proof};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -69,6 +71,35 @@ fn spoils() -> impl Strategy<Value = Vec<Spoil>> {
 fn the_form_of_a_proof_is_read_as_far_as_its_signature() {
     let text = include_str!("../../fuzz/seeds/proof.json");
     assert_eq!(Proof::read(text).unwrap().check(&[]), Err(NotAProof::Signature));
+}
+
+/// The fuzzer goes on from these. One that were no entry any more would only ever lead it to the same refusal.
+#[test]
+fn each_entry_that_the_fuzzer_begins_with_is_one() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let mut kinds = Vec::new();
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        let path = seed.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let Some(kind) = name.strip_prefix("archive-") else { continue };
+        let bytes = std::fs::read(&path).unwrap();
+        let entry =
+            Entry::decode(&Bytes::from(bytes.clone())).unwrap_or_else(|flaw| panic!("{name}: {flaw}"));
+        assert_eq!(entry.encode(), bytes, "{name}");
+        let found = match entry {
+            Entry::Header(_) => "header",
+            Entry::Snapshot(_) => "snapshot",
+            Entry::Change(_) => "change",
+            Entry::Line(_) => "line",
+            Entry::Seed(_) => "seed",
+            Entry::Tree(_) => "tree",
+            Entry::Checkpoint(_) => "checkpoint",
+        };
+        assert_eq!(found, kind, "{name}");
+        kinds.push(found);
+    }
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["change", "checkpoint", "header", "tree"]);
 }
 
 /// Good documents of every sort, those that the fuzzer begins with too: each parser is fed all of them, for none knows which
