@@ -36,7 +36,7 @@ use report::Report;
                   fallow replay --log tuesday.jsonl --from 2026-11-24T08:00:00Z --to 2026-11-24T12:00:00Z --policy \
                   draft.toml --diff\n  fallow replay --config fallow.toml --save november.jsonl\n\nExit: 0 the same \
                   decisions, or a comparison of policies · 1 they diverge, or the log is damaged · 2 bad usage · 3 there is no \
-                  such file · 6 the ledger does not answer"
+                  such file · 6 the ledger does not answer · 9 no change lies in that time"
 )]
 pub struct ReplayArgs {
     /// The log, a file
@@ -115,7 +115,16 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         Ok(report) => {
             let text = if args.json { report.json() } else { report.text(args.diff) };
             let written = std::io::stdout().lock().write_all(text.as_bytes());
-            if written.is_err() || report.has_diverged() { Exit::Failed } else { Exit::Ok }
+            match written {
+                Err(_) => Exit::Failed,
+                Ok(()) if report.has_diverged() => Exit::Failed,
+                // Nothing is the same as nothing, which whoever mistypes a time must not take for a yes.
+                Ok(()) if report.is_empty() => {
+                    let _ = writeln!(std::io::stderr(), "the log has no change in that time");
+                    Exit::NothingMatched
+                }
+                Ok(()) => Exit::Ok,
+            }
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: REPLAY: {error}");

@@ -146,7 +146,7 @@ impl From<Problem> for Failure {
         } else {
             problem.reason.as_str()
         };
-        let mut failure = Self::new(Exit::of(problem.code), reason, problem.text.clone());
+        let mut failure = Self::new(Exit::of(problem.code), reason, plainly(&problem.text));
         // What is about no field has been said already, and so has what alone is wrong.
         let is_said = |wrong: &WrongField| {
             wrong.field.is_empty() || (problem.violations.len() == 1 && problem.text.contains(&wrong.text))
@@ -168,6 +168,20 @@ impl From<Problem> for Failure {
             failure.next.push(format!("fallow errors {reason}"));
         }
         failure
+    }
+}
+
+/// Puts what the network says into words for a person; what is said by the services themselves stays.
+pub(crate) fn plainly(said: &str) -> &str {
+    match said {
+        "tcp connect error" => {
+            "nothing answers at that address: no service runs there, or the way to it is closed"
+        }
+        "dns error" => "that host's name is not known here",
+        "Connecting to HTTPS without TLS enabled" => {
+            "https needs the authority that signed the services' certificates: name it in the context's authority_file"
+        }
+        other => other,
     }
 }
 
@@ -290,6 +304,14 @@ mod tests {
         assert_eq!(next("offer"), ["fallow capacity list --everyone"]);
         assert_eq!(next("collaborative"), ["fallow region show"]);
         assert!(next("what nobody knows").is_empty());
+    }
+
+    #[test]
+    fn what_the_network_says_is_put_into_words() {
+        let said = |text: &str| Failure::of(&Status::unavailable(text)).what;
+        assert!(said("tcp connect error").starts_with("nothing answers at that address"));
+        assert!(said("Connecting to HTTPS without TLS enabled").contains("authority_file"));
+        assert_eq!(said("the store is closed"), "the store is closed");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `fallow man` and `fallow cheat`: the manual's pages, and the lines that people look up most.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -25,7 +25,7 @@ pub(crate) fn man(session: &mut Session<'_>, args: &Man, mut root: clap::Command
     if let Some(folder) = &args.to {
         let failed = |error: std::io::Error| Failure::usage(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
-        clap_mangen::generate_to(root, folder).map_err(failed)?;
+        write_all(root, folder).map_err(failed)?;
         session.terminal.say(&format!("written: {}", folder.display()))?;
         return Ok(Exit::Ok);
     }
@@ -40,8 +40,39 @@ pub(crate) fn man(session: &mut Session<'_>, args: &Man, mut root: clap::Command
                 .next("fallow --help")
         })?;
     }
-    clap_mangen::Man::new(command).render(&mut session.terminal.out)?;
+    session.terminal.file(page(command)?.1.as_bytes())?;
     Ok(Exit::Ok)
+}
+
+/// Writes the page of a command and those of the commands below it.
+fn write_all(command: clap::Command, folder: &Path) -> std::io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help")
+    {
+        write_all(below.clone(), folder)?;
+    }
+    let (name, text) = page(command)?;
+    std::fs::write(folder.join(name), text)
+}
+
+/// Returns a page and the name of its file. The examples, with which help begins, stand behind the description.
+fn page(command: clap::Command) -> std::io::Result<(String, String)> {
+    let examples = command.get_before_help().map(ToString::to_string).unwrap_or_default();
+    let (page, mut bytes) = (clap_mangen::Man::new(command), Vec::new());
+    page.render(&mut bytes)?;
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    if !examples.is_empty() {
+        let described = text.find("\n.SH DESCRIPTION\n").map_or(0, |at| at + 1);
+        let after = text[described..].find("\n.SH ").map_or(text.len(), |at| described + at + 1);
+        let mut section = String::from(".SH EXAMPLES\n.nf\n");
+        for line in examples.lines().filter(|line| !matches!(*line, "Examples:" | "Example:")) {
+            // A line that begins with a point or a quote would be a request.
+            let line = line.trim_start_matches("  ").replace('\\', "\\e").replace('-', "\\-");
+            section += &format!("\\&{line}\n");
+        }
+        section += ".fi\n";
+        text.insert_str(after, &section);
+    }
+    Ok((page.get_filename(), text))
 }
 
 /// What people look up, by topic: what for, and what to type.

@@ -12,7 +12,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, plainly};
 use super::options::Format;
 use super::output::{Cell, Column, Record, Tone, View, column, wide};
 use super::session::Session;
@@ -104,7 +104,7 @@ pub(crate) async fn health(
         .check(HealthCheckRequest { service })
         .await
         .map(|answer| answer.into_inner().status())
-        .map_err(|status| status.message().to_owned())
+        .map_err(|status| plainly(status.message()).to_owned())
 }
 
 /// Returns the name of a service on the wire.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 use tonic::{Code, Status, Streaming};
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, plainly};
 use super::output::Terminal;
 use super::session::Session;
 
@@ -271,7 +271,7 @@ impl<E: Event> Feed<E> {
             return Ok(None);
         }
         self.lost_at = Some(now);
-        Ok(Some(format!("not live: {}; trying again", status.message())))
+        Ok(Some(format!("not live: {}; trying again", plainly(status.message()))))
     }
 }
 

@@ -37,6 +37,14 @@ impl Report {
         }
     }
 
+    /// Says whether nothing was held against anything: there is no change in the time that was asked about.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Same { tally, .. } => tally.commits == 0,
+            Self::Other { .. } => false,
+        }
+    }
+
     pub(super) fn json(&self) -> String {
         let value = match self {
             Self::Same { tally, found } => json!({ "tally": tally, "divergences": found }),
@@ -79,6 +87,7 @@ fn same(tally: Tally, found: &[Divergence]) -> String {
         let _ = writeln!(text, "and {} more", found.len() - SHOWN);
     }
     let _ = match found.len() {
+        0 if tally.commits == 0 => writeln!(text, "nothing was compared"),
         0 => writeln!(text, "the same decisions"),
         1 => writeln!(text, "1 divergence"),
         more => writeln!(text, "{more} divergences"),

@@ -192,10 +192,15 @@ async fn the_manual_has_a_page_for_every_command() {
         "{}",
         page.out
     );
+    // The examples with which help begins stand there too, as they are typed.
+    let example = ".SH EXAMPLES\n.nf\n\\&fallow capacity publish \\-\\-resource level2 ";
+    assert!(page.out.contains(example), "{}", page.out);
     assert_snapshot!(world.transcript(&["man capacty", "cheat answers", "cheat sheet"]).await);
     let folder = world.folder().join("man1");
     let written = world.run(&format!("man --to {}", folder.display())).await;
     assert_eq!((written.exit, written.err.as_str()), (0, "written: FOLDER/man1\n"));
+    let template = std::fs::read_to_string(folder.join("fallow-import-template.1")).unwrap();
+    assert!(template.contains(".SH EXAMPLES\n") && template.contains(".SH OPTIONS\n"), "{template}");
     assert!(folder.join("fallow-import-template.1").exists() && folder.join("fallow.1").exists());
 }
 

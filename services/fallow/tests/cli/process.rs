@@ -73,6 +73,19 @@ async fn a_shell_sees_what_was_done_in_part_and_what_came_to_nothing() {
     assert_eq!(ended.status.code(), Some(9), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
+/// Whoever mistypes a time must not read that two histories are the same.
+#[test]
+fn a_replay_that_compares_nothing_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.jsonl").display().to_string();
+    std::fs::write(&log, "{\"fallow_log\":1,\"revision\":0}\n").unwrap();
+    let ended = run(&["replay", "--log", &log, "--from", "2027-01-01T00:00:00Z"]);
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(said.ends_with("nothing was compared\n"), "{said}");
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), "the log has no change in that time\n");
+    assert_eq!(ended.status.code(), Some(9));
+}
+
 /// A file that nobody has.
 const NONE: &str = "/nonexistent/named.csv";
 
