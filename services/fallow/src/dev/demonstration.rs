@@ -312,13 +312,17 @@ fn free_port() -> Result<u16, DevError> {
     Ok(listener.local_addr().map_err(DevError::Issuer)?.port())
 }
 
-/// Returns the settings: the environment's, and what the arguments say. Limits are in seconds that are shorter
-/// here, and one process stands for all trusts' systems.
+/// The greatest limit that the settings take.
+const LIMIT_MAX: u32 = 100_000;
+
+/// Returns the settings: the environment's, and what the arguments say. Limits are of seconds of the demonstration's clock:
+/// what people and systems do in a minute they do here in a second, at the fastest speed that can be chosen meanwhile.
 fn settings(args: &DevArgs, region: &Region) -> Result<Config, DevError> {
     let plain = Config::load(None, std::env::vars())?;
     let limits = &plain.limits;
-    let faster =
-        |per_second: u32| per_second.saturating_mul(args.speed.div_ceil(60)).min(100_000).to_string();
+    let speeds = Demo::new(Clock::scaled(Timestamp::UNIX_EPOCH, args.speed)).speeds();
+    let fastest = speeds.last().copied().unwrap_or(args.speed);
+    let faster = |of_a_second: u32| of_a_second.saturating_mul(fastest).min(LIMIT_MAX).to_string();
     let mut given = vec![
         ("region.id", region.id.to_string()),
         ("dev.enabled", "true".to_owned()),
@@ -334,6 +338,8 @@ fn settings(args: &DevArgs, region: &Region) -> Result<Config, DevError> {
         ("limits.need_burst", faster(limits.need_burst)),
         ("limits.answer_per_second", faster(limits.answer_per_second)),
         ("limits.answer_burst", faster(limits.answer_burst)),
+        ("limits.steer_per_second", faster(limits.steer_per_second)),
+        ("limits.steer_burst", faster(limits.steer_burst)),
         ("limits.read_per_second", faster(limits.read_per_second)),
         ("limits.read_burst", faster(limits.read_burst)),
     ];

@@ -137,3 +137,44 @@ async fn a_person_stops_the_clock_of_everything_and_lets_it_run_on() {
     );
     shown.end(Duration::from_secs(10)).await.unwrap();
 }
+
+/// What a trust may do in a minute, its people do in a second here; a demonstration that was begun slowly can be sped up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demonstration_counts_its_limits_by_its_clock() {
+    let region = file::parse(NORTH_VALE).unwrap();
+    let plain = Config::load(None, []).unwrap().limits.clone();
+    for (speed, times) in [(1, 60), (60, 60), (600, 600), (3_600, 3_600)] {
+        let args = DevArgs { speed, ..DevArgs::default() };
+        let found = settings(&args, &region).unwrap().limits.clone();
+        let pairs = [
+            (plain.publish_per_second, found.publish_per_second),
+            (plain.publish_burst, found.publish_burst),
+            (plain.need_per_second, found.need_per_second),
+            (plain.need_burst, found.need_burst),
+            (plain.answer_per_second, found.answer_per_second),
+            (plain.answer_burst, found.answer_burst),
+            (plain.steer_per_second, found.steer_per_second),
+            (plain.steer_burst, found.steer_burst),
+            (plain.read_per_second, found.read_per_second),
+            (plain.read_burst, found.read_burst),
+        ];
+        for (plain, found) in pairs {
+            assert_eq!(found, (plain * times).min(100_000), "{speed}");
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let args = DevArgs { port: 0, grpc_port: 0, no_simulator: true, ..DevArgs::default() };
+    let shown = Demonstration::start(&args, folder.path()).await.unwrap();
+    let file = folder.path().join("fallow-dev/tokens/bed-manager.ZA4.token");
+    let token = std::fs::read_to_string(file).unwrap();
+    let to = fallow_api::client::Settings::at(shown.grpc_url()).with_token(token.trim());
+    let mut demand = fallow_api::client::Client::new(&to).unwrap().demand();
+    // Three times the burst of needs that a trust has by its own clock, one after the other and without a second try.
+    for _ in 0..plain.need_burst * 3 {
+        let ask = fallow_api::v1::RaiseNeedRequest { validate_only: true, ..Default::default() };
+        let refused = demand.raise_need(ask).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused}");
+    }
+    shown.end(Duration::from_secs(10)).await.unwrap();
+}
