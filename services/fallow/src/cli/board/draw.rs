@@ -7,14 +7,18 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::symbols::border;
 use ratatui::text::{Line, Text};
-use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
+use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 
 use super::state::{Board, KEYS, Mode, Place};
 use crate::cli::ascii;
 use crate::cli::output::Tone;
 
-/// The widest that a column gets; what is longer is cut.
-const COLUMN_MAX: usize = 60;
+/// Characters of a cell that are always shown whole: a number that is cut would be another number.
+const WHOLE: usize = 12;
+/// Blank columns between two of a table.
+const GAP: usize = 2;
+/// What stands before each row: two columns.
+const MARK: usize = 2;
 
 /// The lines of a screen that shows nothing but ASCII.
 const ASCII: border::Set<'_> = border::Set {
@@ -45,6 +49,16 @@ impl Screen {
     /// Returns words as they can be shown.
     fn words(self, text: &str) -> Cow<'_, str> {
         if self.ascii { ascii::put(text) } else { text.into() }
+    }
+
+    /// Returns words that fit so many columns: what is cut says so by its last sign.
+    fn fitted(self, text: &str, width: usize) -> String {
+        let words = self.words(text);
+        if words.chars().count() <= width {
+            return words.into_owned();
+        }
+        let end = if self.ascii { '~' } else { '\u{2026}' };
+        words.chars().take(width.saturating_sub(1)).chain([end]).collect()
     }
 }
 
@@ -99,23 +113,29 @@ fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, screen: 
     let colour = screen.colour;
     let (pane, rows) = (board.pane(place), board.rows(place));
     let here = place == board.place;
-    let title = if here {
-        format!("> {} ({})", pane.title, rows.len())
-    } else {
-        format!("{} ({})", pane.title, rows.len())
+    let longest = |at: usize, name: &String| {
+        let count = |text: &str| screen.words(text).chars().count();
+        let cells = rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| count(&cell.text));
+        cells.max().unwrap_or(0).max(count(name))
     };
+    let longest: Vec<usize> = pane.head.iter().enumerate().map(|(at, name)| longest(at, name)).collect();
+    let shown = columns(&longest, usize::from(area.width).saturating_sub(MARK), board.shifted(place));
+    let mut title = format!("{}{} ({})", if here { "> " } else { "" }, pane.title, rows.len());
+    if let Some((last, _)) = shown.last().filter(|_| shown.len() < longest.len() && !rows.is_empty()) {
+        let first = shown.get(1).map_or(0, |(at, _)| *at);
+        title += &format!(
+            " columns {} to {} of {}, left and right for others",
+            first + 1,
+            last + 1,
+            longest.len()
+        );
+    }
     let block = Block::new().borders(Borders::TOP).border_set(screen.border()).title(title);
     if rows.is_empty() {
         frame.render_widget(Paragraph::new(format!("  {}", pane.nothing)).block(block), area);
         return;
     }
-    let width = |at: usize, name: &String| {
-        let count = |text: &str| screen.words(text).chars().count();
-        let cells = rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| count(&cell.text));
-        let longest = cells.max().unwrap_or(0).max(count(name));
-        Constraint::Length(u16::try_from(longest.min(COLUMN_MAX)).unwrap_or(u16::MAX))
-    };
-    let widths: Vec<Constraint> = pane.head.iter().enumerate().map(|(at, name)| width(at, name)).collect();
+    let widths = shown.iter().map(|(_, width)| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
     let toned = |tone: Tone| match tone {
         Tone::Plain => Style::new(),
         Tone::Warn if colour => Style::new().yellow(),
@@ -123,16 +143,42 @@ fn pane(frame: &mut Frame<'_>, board: &Board, place: Place, area: Rect, screen: 
         Tone::Warn | Tone::Bad => Style::new().bold(),
     };
     let lines = rows.iter().map(|row| {
-        Row::new(row.cells.iter().map(|cell| Cell::from(screen.words(&cell.text)).style(toned(cell.tone))))
+        Row::new(shown.iter().map(|(at, width)| match row.cells.get(*at) {
+            Some(cell) => Cell::from(screen.fitted(&cell.text, *width)).style(toned(cell.tone)),
+            None => Cell::default(),
+        }))
     });
+    let head = shown.iter().map(|(at, width)| screen.fitted(&pane.head[*at], *width).to_uppercase());
     let table = Table::new(lines, widths)
-        .header(Row::new(pane.head.iter().map(|name| screen.words(name).to_uppercase())))
-        .column_spacing(2)
+        .header(Row::new(head))
+        .column_spacing(u16::try_from(GAP).unwrap_or(u16::MAX))
         .highlight_symbol(if here { "> " } else { "  " })
         .row_highlight_style(if here { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() })
         .block(block);
     let mut state = TableState::new().with_selected(board.chosen(place));
     frame.render_stateful_widget(table, area, &mut state);
+}
+
+/// Chooses the columns that fit, each with its width: the first, and those behind it from the one that was moved to. Each has
+/// room for what is always shown whole; what is left over goes to those that are longer, from the left.
+fn columns(longest: &[usize], width: usize, shifted: usize) -> Vec<(usize, usize)> {
+    let (mut shown, mut used) = (Vec::new(), 0);
+    let order = (0..longest.len()).filter(|at| *at == 0 || *at > shifted);
+    for at in order {
+        let least = longest[at].min(WHOLE);
+        let gap = if shown.is_empty() { 0 } else { GAP };
+        if !shown.is_empty() && used + gap + least > width {
+            break;
+        }
+        used += gap + least;
+        shown.push((at, least));
+    }
+    let mut spare = width.saturating_sub(used);
+    for (at, given) in &mut shown {
+        let more = longest[*at].saturating_sub(*given).min(spare);
+        (*given, spare) = (*given + more, spare - more);
+    }
+    shown
 }
 
 /// Lays a page over the board.
@@ -141,7 +187,7 @@ fn page(frame: &mut Frame<'_>, title: &str, lines: Vec<Line<'_>>, screen: Screen
     let area = Rect { height: all.height.saturating_sub(1), ..all };
     frame.render_widget(Clear, area);
     let block = Block::bordered().border_set(screen.border()).title(screen.words(title));
-    frame.render_widget(Paragraph::new(lines).block(block), area);
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 
 #[cfg(test)]
@@ -244,6 +290,39 @@ mod tests {
         }
     }
 
+    /// Half of a number is another number.
+    #[test]
+    fn no_number_is_cut_and_columns_that_do_not_fit_are_reached_by_keys() {
+        let mut picture = picture();
+        let units = ["Level 2", "Day case", "Theatre", "Colonoscopy", "MRI", "Ventilators"];
+        picture.heat.head =
+            ["trust", "", "opel"].iter().chain(&units).map(|name| (*name).to_owned()).collect();
+        let numbers = ["+2 P2", "+1275 P1", "+4820 P1", "+18 P1 //", "-186 P4", "."];
+        picture.heat.rows =
+            vec![row("ZA1", "", &[&["Aldermoor University Hospitals", "ZA1", "3"][..], &numbers].concat())];
+        let mut board = Board::new(picture);
+        board.key(KeyCode::BackTab);
+        let mut seen = String::new();
+        for width in [40, 60, 120] {
+            seen.push_str(&screen(&board, width, 12));
+            for key in [KeyCode::Right; 9] {
+                let shown = screen(&board, width, 12);
+                let line = shown.lines().find(|line| line.contains("Alder")).unwrap();
+                let words =
+                    line.trim_matches(['"', '>', ' ']).split("  ").filter(|word| !word.is_empty()).skip(1);
+                for word in words.map(str::trim) {
+                    assert!(numbers.contains(&word) || ["ZA1", "3"].contains(&word), "{width}: {line}");
+                }
+                assert_eq!(board.key(key), Act::Nothing);
+            }
+            assert!(screen(&board, width, 12).contains("VENTILATORS"), "{}", screen(&board, width, 12));
+            for key in [KeyCode::Left; 9] {
+                assert_eq!(board.key(key), Act::Nothing);
+            }
+        }
+        assert_snapshot!(seen);
+    }
+
     #[test]
     fn the_board_fills_a_screen() {
         assert_snapshot!(screen(&Board::new(picture()), 80, 20));
@@ -280,6 +359,8 @@ mod tests {
         // Nothing is accepted where nothing is proposed.
         assert_eq!(type_in(&mut board, &[tab, accept, enter, tab, accept, enter]), [run("feed show ZA1")]);
         assert_eq!(type_in(&mut board, &[KeyCode::Char('q')]), [Act::Quit]);
+        let quit: Vec<KeyCode> = text(":quit").into_iter().chain([enter]).collect();
+        assert_eq!(type_in(&mut board, &quit), [Act::Quit]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The board while it runs: keys, watches and commands.
 
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, timeout};
 
-use super::state::{Act, Board};
+use super::state::{Act, Board, Mode};
 use super::{draw, on_the_way, picture, waiting};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Terminal;
@@ -24,8 +26,12 @@ use crate::root::{Command, Root};
 const READ_TOGETHER: Duration = Duration::from_millis(300);
 /// How often the reader of keys looks whether the board has ended.
 const LOOK_UP: Duration = Duration::from_millis(100);
-/// Keys that may wait while a command runs.
+/// Keys that may wait.
 const KEYS_MAX: usize = 256;
+/// Commands that may wait while another runs, or while the board is read.
+const COMMANDS_MAX: usize = 8;
+/// What is said below while the services are away.
+const NOT_LIVE: &str = "not live";
 /// A command on the board that takes longer is given up: those that watch belong outside it.
 const COMMAND_MAX: Duration = Duration::from_secs(20);
 
@@ -36,7 +42,9 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let ended = Arc::new(AtomicBool::new(false));
     let mut keys = keys(ended.clone());
     let mut terminal = ratatui::try_init()?;
-    let result = stay(session, board, &mut terminal, &mut keys).await;
+    let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii(true) };
+    let desk = Desk { board, terminal: &mut terminal, keys: &mut keys, screen, waiting: VecDeque::new() };
+    let result = stay(session, desk).await;
     ended.store(true, Ordering::Release);
     ratatui::restore();
     result
@@ -63,12 +71,82 @@ fn keys(ended: Arc<AtomicBool>) -> mpsc::Receiver<Event> {
     keys
 }
 
-async fn stay(
-    session: &mut Session<'_>,
-    mut board: Board,
-    terminal: &mut DefaultTerminal,
-    keys: &mut mpsc::Receiver<Event>,
-) -> Result<Exit, Failure> {
+/// The board on its screen, with whoever types.
+struct Desk<'a> {
+    board: Board,
+    terminal: &'a mut DefaultTerminal,
+    keys: &'a mut mpsc::Receiver<Event>,
+    screen: draw::Screen,
+    /// Commands that were typed and are still to run.
+    waiting: VecDeque<String>,
+}
+
+/// How a wait ended.
+enum Waited<T> {
+    /// What was waited for is there.
+    Done(T),
+    /// Somebody would not wait for it any longer.
+    GivenUp,
+    /// Somebody left the board.
+    Left(Exit),
+}
+
+impl Desk<'_> {
+    fn draw(&mut self) -> Result<(), Failure> {
+        let (board, screen) = (&self.board, self.screen);
+        self.terminal.draw(|frame| draw::draw(frame, board, screen))?;
+        Ok(())
+    }
+
+    /// Takes what was typed, or how the screen changed; returns how the board was left, where it was.
+    fn take(&mut self, event: Option<&Event>) -> Option<Exit> {
+        let Some(event) = event else { return Some(Exit::Ok) };
+        match pressed(event) {
+            Some(KeyEvent { code: KeyCode::Char('c'), modifiers, .. })
+                if modifiers.contains(KeyModifiers::CONTROL) =>
+            {
+                return Some(Exit::Interrupted);
+            }
+            Some(key) => match self.board.key(key.code) {
+                Act::Nothing => {}
+                Act::Quit => return Some(Exit::Ok),
+                Act::Run(line) if self.waiting.len() < COMMANDS_MAX => self.waiting.push_back(line),
+                Act::Run(line) => {
+                    self.board.notice = format!("too much is asked at once: {line} was not done")
+                }
+            },
+            None => {}
+        }
+        None
+    }
+
+    /// Waits for work and goes on taking keys, for services that hang must not hang the board with them. What `can_be_left`
+    /// is given up by esc.
+    async fn wait_for<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        can_be_left: bool,
+    ) -> Result<Waited<T>, Failure> {
+        let mut work = pin!(work);
+        loop {
+            self.draw()?;
+            tokio::select! {
+                done = &mut work => return Ok(Waited::Done(done)),
+                event = self.keys.recv() => {
+                    let esc = event.as_ref().and_then(pressed).is_some_and(|key| key.code == KeyCode::Esc);
+                    if can_be_left && esc && self.board.mode == Mode::Browse {
+                        return Ok(Waited::GivenUp);
+                    }
+                    if let Some(exit) = self.take(event.as_ref()) {
+                        return Ok(Waited::Left(exit));
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn stay(session: &mut Session<'_>, mut desk: Desk<'_>) -> Result<Exit, Failure> {
     let mut region = Feed::new(String::new(), |client: Client, cursor| {
         let ask = WatchSituationRequest { cursor, collaborative: String::new() };
         async move { client.monitor().watch_situation(ask).await.map(tonic::Response::into_inner) }
@@ -81,63 +159,72 @@ async fn stay(
         let ask = WatchTransfersRequest { cursor, filter: Some(on_the_way()) };
         async move { client.matching().watch_transfers(ask).await.map(tonic::Response::into_inner) }
     });
-    let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii(true) };
     let mut tick = interval(AGES_MOVE);
     loop {
-        terminal.draw(|frame| draw::draw(frame, &board, screen))?;
-        let notice = tokio::select! {
-            event = keys.recv() => {
-                let Some(event) = event else { return Ok(Exit::Ok) };
-                match pressed(&event) {
-                    Some(KeyEvent { code: KeyCode::Char('c'), modifiers, .. })
-                        if modifiers.contains(KeyModifiers::CONTROL) => return Ok(Exit::Interrupted),
-                    Some(key) => match board.key(key.code) {
-                        Act::Nothing => continue,
-                        Act::Quit => return Ok(Exit::Ok),
-                        Act::Run(line) => {
-                            let said = command(session, &line).await;
-                            board.read(&line, &said);
-                            None
-                        }
-                    },
-                    None => continue,
+        desk.draw()?;
+        let notice = if let Some(line) = desk.waiting.pop_front() {
+            desk.board.notice = format!("running: {line}; esc gives it up");
+            match desk.wait_for(command(session, &line), true).await? {
+                Waited::Done(said) => {
+                    desk.board.notice.clear();
+                    desk.board.read(&line, &said);
                 }
+                Waited::GivenUp => desk.board.notice = format!("given up: {line}; look whether it was done"),
+                Waited::Left(exit) => return Ok(exit),
             }
-            _ = tick.tick() => None,
-            happening = region.next() => match happening? {
-                Happening::Opens => match region.open_by(session.lasting().await)? {
+            None
+        } else {
+            tokio::select! {
+                event = desk.keys.recv() => match desk.take(event.as_ref()) {
+                    Some(exit) => return Ok(exit),
                     None => continue,
-                    notice => notice,
                 },
-                happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
-            },
-            happening = inbox.next() => match happening? {
-                Happening::Opens => match inbox.open_by(session.lasting().await)? {
-                    None => continue,
-                    notice => notice,
+                _ = tick.tick() => None,
+                happening = region.next() => match happening? {
+                    Happening::Opens => match region.open_by(session.lasting().await)? {
+                        None => continue,
+                        notice => notice,
+                    },
+                    happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
                 },
-                happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
-            },
-            happening = moving.next() => match happening? {
-                Happening::Opens => match moving.open_by(session.lasting().await)? {
-                    None => continue,
-                    notice => notice,
+                happening = inbox.next() => match happening? {
+                    Happening::Opens => match inbox.open_by(session.lasting().await)? {
+                        None => continue,
+                        notice => notice,
+                    },
+                    happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
                 },
-                happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
-            },
+                happening = moving.next() => match happening? {
+                    Happening::Opens => match moving.open_by(session.lasting().await)? {
+                        None => continue,
+                        notice => notice,
+                    },
+                    happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
+                },
+            }
         };
         if let Some(notice) = notice {
-            board.notice = notice;
+            desk.board.notice = notice;
             continue;
         }
-        sleep(READ_TOGETHER).await;
-        match read(session).await {
-            Ok(picture) => board.refresh(picture),
-            // While the services are away the last picture stays, with the words that it is not live below it.
-            Err(failure) if is_away(&failure) => {
-                board.notice = format!("not live: {}", failure.what);
+        let work = async {
+            sleep(READ_TOGETHER).await;
+            read(session).await
+        };
+        match desk.wait_for(work, false).await? {
+            Waited::Done(Ok(picture)) => {
+                if desk.board.notice.starts_with(NOT_LIVE) {
+                    desk.board.notice.clear();
+                }
+                desk.board.refresh(picture);
             }
-            Err(failure) => return Err(failure),
+            // While the services are away the last picture stays, with the words that it is not live below it.
+            Waited::Done(Err(failure)) if is_away(&failure) => {
+                desk.board.notice = format!("{NOT_LIVE}: {}", failure.what);
+            }
+            Waited::Done(Err(failure)) => return Err(failure),
+            Waited::GivenUp => {}
+            Waited::Left(exit) => return Ok(exit),
         }
     }
 }

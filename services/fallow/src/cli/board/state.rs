@@ -75,6 +75,8 @@ pub(super) struct Board {
     /// What is said below: what was done last, or that the picture is not live.
     pub(super) notice: String,
     chosen: [usize; 3],
+    /// How many columns after the first are left out, for those behind them to be seen.
+    shifted: [usize; 3],
     /// The proposal that was accepted last, which can be taken back for a while.
     accepted: Option<String>,
 }
@@ -89,6 +91,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("/", "show only rows with these words; esc shows all"),
     (":", "any command, such as :why-not LC-118"),
     ("?", "these keys"),
+    ("left, right", "columns before and after, where not all of them fit"),
     ("q", "end the board"),
 ];
 
@@ -101,6 +104,7 @@ impl Board {
             filter: String::new(),
             notice: String::new(),
             chosen: [0; 3],
+            shifted: [0; 3],
             accepted: None,
         }
     }
@@ -124,6 +128,11 @@ impl Board {
     pub(super) fn chosen(&self, place: Place) -> Option<usize> {
         let last = self.rows(place).len().checked_sub(1)?;
         Some(self.chosen[place.index()].min(last))
+    }
+
+    /// Returns how many columns after the first are left out. One behind the first is always there.
+    pub(super) fn shifted(&self, place: Place) -> usize {
+        self.shifted[place.index()].min(self.pane(place).head.len().saturating_sub(2))
     }
 
     fn row(&self) -> Option<&Row> {
@@ -189,7 +198,13 @@ impl Board {
                 }
                 let line = line.trim().to_owned();
                 self.mode = Mode::Browse;
-                if key == KeyCode::Esc || line.is_empty() { Act::Nothing } else { Act::Run(line) }
+                match line.as_str() {
+                    _ if key == KeyCode::Esc => Act::Nothing,
+                    "" => Act::Nothing,
+                    // As other programs of the terminal are left.
+                    "q" | "quit" | "exit" => Act::Quit,
+                    _ => Act::Run(line),
+                }
             }
         }
     }
@@ -202,6 +217,13 @@ impl Board {
             (KeyCode::Char('/'), _) => self.mode = Mode::Filter,
             (KeyCode::Char(':'), _) => self.mode = Mode::Command(String::new()),
             (KeyCode::Esc, _) => self.filter.clear(),
+            (KeyCode::Left, _) => {
+                self.shifted[self.place.index()] = self.shifted(self.place).saturating_sub(1);
+            }
+            (KeyCode::Right, _) => {
+                self.shifted[self.place.index()] += 1;
+                self.shifted[self.place.index()] = self.shifted(self.place);
+            }
             (KeyCode::Tab, _) => self.place = self.place.next(),
             (KeyCode::BackTab, _) => self.place = self.place.previous(),
             (KeyCode::Enter, Some(row)) if !row.more.is_empty() => return Act::Run(row.more),
