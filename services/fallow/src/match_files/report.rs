@@ -13,7 +13,11 @@ pub(super) const LEVERS: usize = 10;
 /// Sets the report for a terminal.
 pub(super) fn table(unlocking: &Unlocking) -> String {
     let Unlocking { needs, units, blockers, levers } = unlocking;
-    let mut text = format!("{units} units of {needs} needs go unserved\n\nWhat blocks them most\n");
+    let mut text = format!(
+        "{} of {} unserved\n\nWhat blocks them most\n",
+        counted(*units, "unit"),
+        if *needs == 1 { "1 need goes".to_owned() } else { format!("{needs} needs go") }
+    );
     for Blocker { reason, needs, units } in blockers {
         let words = reason.map_or_else(
             || "nobody else offers it".to_owned(),
@@ -22,16 +26,21 @@ pub(super) fn table(unlocking: &Unlocking) -> String {
                 format!("offers {}", render::objection(reason))
             },
         );
-        text.push_str(&format!("  {units:>6} units of {needs:>6} needs  {words}\n"));
+        let (units, needs) = (counted(*units, "unit"), counted(*needs, "need"));
+        text.push_str(&format!("  {units:>12} of {needs:>12}  {words}\n"));
     }
     text.push_str("\nSingle changes that would place most, each by itself\n");
     for lever in levers {
-        text.push_str(&format!("  {:>6} units  {}\n", lever.places, lever.text));
+        text.push_str(&format!("  {:>12}  {}\n", counted(lever.places, "unit"), lever.text));
     }
     if levers.is_empty() {
         text.push_str("  none was found\n");
     }
     text
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("{count} {what}") } else { format!("{count} {what}s") }
 }
 
 /// Writes the report as JSON.
