@@ -167,7 +167,7 @@ fn a_missing_file_is_named() {
     let base = ["match", "--region", "nowhere.toml", "--offers", "o", "--needs", "n", "--out", "p"];
     let args = Command::try_parse_from(base.iter().chain(&["--at", "2026-11-24T08:00:00Z"])).unwrap().args;
     let (end, said) = matched(&args, &mut Vec::new()).unwrap_err();
-    assert_eq!(end, Exit::Usage);
+    assert_eq!(end, Exit::NotFound);
     assert!(said.starts_with("nowhere.toml cannot be read: "), "{said}");
 }
 

@@ -58,7 +58,7 @@ fn a_wrong_scenario_names_its_change_and_field() {
         ("[[change]]\n", "says 0"),
         ("[[change]]\nopel = { trust = \"ZA1\", opel = \"high\" }", "changes[0].opel.opel"),
         ("[[change]]\ndemand = { resource = \"sofa/x\", factor = 1 }", "changes[0].demand.resource.kind"),
-        ("[[change]]\npolicy_file = \"gone.toml\"", "FOLDER/gone.toml: "),
+        ("[[change]]\npolicy_file = \"gone.toml\"", "FOLDER/gone.toml cannot be read: "),
         ("[[change\n", "TOML parse error"),
     ] {
         let told = read(text).unwrap_err();
