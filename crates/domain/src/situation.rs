@@ -333,35 +333,6 @@ mod tests {
     use super::*;
     use crate::test_world::*;
 
-    const REGION: &str = r#"
-        [region]
-        id = "ZA"
-        name = "North Vale"
-        timezone = "Europe/London"
-        [[trust]]
-        ods = "ZA1"
-        name = "Aldermoor"
-        opel = 2
-        reserve = { "BED/GA_ADULT" = 1 }
-        [[trust]]
-        ods = "ZA2"
-        name = "Brackwater"
-        [[site]]
-        code = "ZA101"
-        trust = "ZA1"
-        name = "Aldermoor General"
-        lat = 53.0
-        lon = -2.0
-        kind = "HOSPITAL"
-        [[site]]
-        code = "ZA201"
-        trust = "ZA2"
-        name = "Brackwater General"
-        lat = 53.1
-        lon = -2.1
-        kind = "HOSPITAL"
-    "#;
-
     fn cell(situation: &Situation, trust: &str) -> Cell {
         let key = resource(ResourceKind::Bed, "GA_ADULT").key();
         situation.cells[&(trust.parse().unwrap(), key)]
@@ -369,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_need_that_went_unmet_counts_as_overdue_for_a_day() {
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let mut world = World::with(10, 4, 3);
         let mut need = world.need("n-1").clone();
         need.needed_by = Some(world.at + minutes(1));
@@ -396,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_fold_counts_what_is_there() {
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let mut world = World::with(10, 4, 3);
         world.publish("o-2", report("ZA1", "ward 2", 5, 5, world.at));
         world.propose("p-1", "n-1", "o-1", 1).unwrap();
@@ -427,7 +398,7 @@ mod tests {
     #[test]
     fn a_transfer_is_overdue_while_its_next_step_is_and_no_longer() {
         use crate::transfer::ReturnPlan;
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let mut world = World::with(10, 4, 3);
         world.propose("p-1", "n-1", "o-1", 1).unwrap();
         world.agree("p-1");
@@ -452,7 +423,7 @@ mod tests {
 
     #[test]
     fn what_is_not_seen_is_not_counted() {
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let mut world = World::with(10, 4, 3);
         world.propose("p-1", "n-1", "o-1", 1).unwrap();
         let (ours, theirs): (TrustCode, TrustCode) = ("ZA1".parse().unwrap(), "ZA2".parse().unwrap());
@@ -475,7 +446,7 @@ mod tests {
 
     #[test]
     fn what_a_trust_says_goes_before_the_file() {
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let trust: TrustCode = "ZA1".parse().unwrap();
         let key = resource(ResourceKind::Bed, "GA_ADULT").key();
         let said = TrustState {
@@ -491,7 +462,7 @@ mod tests {
 
     #[test]
     fn the_time_to_agreement_is_the_middle_one() {
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let mut world = World::with(10, 0, 1);
         world.raise(new_need("ZA2", "n-2", 1, world.at));
         world.raise(new_need("ZA2", "n-3", 1, world.at));

@@ -19,8 +19,44 @@ use crate::proposal::Proposal;
 use crate::quantity::Count;
 use crate::records::Records;
 use crate::refusal::Refusal;
+use crate::region::{Region, file};
 use crate::resource::{Code, Resource, ResourceKind};
 use crate::transfer::Transfer;
+
+/// Two trusts with a site each, of which the first keeps a bed back and is under pressure.
+const TWO_TRUSTS: &str = r#"
+    [region]
+    id = "ZA"
+    name = "North Vale"
+    timezone = "Europe/London"
+    [[trust]]
+    ods = "ZA1"
+    name = "Aldermoor"
+    opel = 2
+    reserve = { "BED/GA_ADULT" = 1 }
+    [[trust]]
+    ods = "ZA2"
+    name = "Brackwater"
+    [[site]]
+    code = "ZA101"
+    trust = "ZA1"
+    name = "Aldermoor General"
+    lat = 53.0
+    lon = -2.0
+    kind = "HOSPITAL"
+    [[site]]
+    code = "ZA201"
+    trust = "ZA2"
+    name = "Brackwater General"
+    lat = 53.1
+    lon = -2.1
+    kind = "HOSPITAL"
+"#;
+
+/// The region of the two trusts.
+pub(crate) fn two_trusts() -> Region {
+    file::parse(TWO_TRUSTS).unwrap()
+}
 
 /// Monday 08:00.
 pub(crate) fn monday() -> Timestamp {

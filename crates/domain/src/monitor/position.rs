@@ -169,38 +169,9 @@ mod tests {
     use crate::situation::is_overdue;
     use crate::test_world::*;
 
-    const REGION: &str = r#"
-        [region]
-        id = "ZA"
-        name = "North Vale"
-        timezone = "Europe/London"
-        [[trust]]
-        ods = "ZA1"
-        name = "Aldermoor"
-        opel = 2
-        reserve = { "BED/GA_ADULT" = 1 }
-        [[trust]]
-        ods = "ZA2"
-        name = "Brackwater"
-        [[site]]
-        code = "ZA101"
-        trust = "ZA1"
-        name = "Aldermoor General"
-        lat = 53.0
-        lon = -2.0
-        kind = "HOSPITAL"
-        [[site]]
-        code = "ZA201"
-        trust = "ZA2"
-        name = "Brackwater General"
-        lat = 53.1
-        lon = -2.1
-        kind = "HOSPITAL"
-    "#;
-
     /// A world in which two trusts offer and need several kinds, some of it long ago, and what is kept of it.
     fn kept(sees: impl Fn(TrustCode, TrustCode, Option<ResourceKind>) -> bool) -> (World, Region, Position) {
-        let region = crate::region::file::parse(REGION).unwrap();
+        let region = two_trusts();
         let mut world = World::with(10, 4, 3);
         world.propose("p-1", "n-1", "o-1", 1).unwrap();
         world.wait(60 * 24 * 50);

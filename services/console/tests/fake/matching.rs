@@ -8,7 +8,39 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::{World, expect};
+use super::{Records, World, expect};
+
+/// Finds what a call changes, by its id and the revision at which it is expected, and dates it by the call's revision.
+fn proposal_to_change<'a>(
+    records: &'a mut Records,
+    (id, expected): (&str, Option<i64>),
+    request_id: &str,
+) -> Result<(i64, &'a mut Proposal), Status> {
+    let at = place(&records.proposals, "proposal", |one| one.id == id)?;
+    expect(expected, records.proposals[at].revision)?;
+    let revision = records.bump(request_id);
+    let proposal = &mut records.proposals[at];
+    proposal.revision = revision;
+    Ok((revision, proposal))
+}
+
+/// As [`proposal_to_change`].
+fn transfer_to_change<'a>(
+    records: &'a mut Records,
+    (id, expected): (&str, Option<i64>),
+    request_id: &str,
+) -> Result<(i64, &'a mut Transfer), Status> {
+    let at = place(&records.transfers, "transfer", |one| one.id == id)?;
+    expect(expected, records.transfers[at].revision)?;
+    let revision = records.bump(request_id);
+    let transfer = &mut records.transfers[at];
+    transfer.revision = revision;
+    Ok((revision, transfer))
+}
+
+fn place<T>(all: &[T], what: &str, is_it: impl Fn(&T) -> bool) -> Result<usize, Status> {
+    all.iter().position(is_it).ok_or_else(|| Status::not_found(format!("there is no such {what}")))
+}
 
 /// The answer of a trust that a proposal asks.
 fn side_of<'a>(proposal: &'a Proposal, trust: &str) -> Option<&'a Answer> {
@@ -92,11 +124,8 @@ impl MatchingService for World {
             return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
         }
         self.change(|records| {
-            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
-            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
-            expect(asked.expected_revision, records.proposals[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let proposal = &mut records.proposals[at];
+            let known = (asked.proposal.as_str(), asked.expected_revision);
+            let (revision, proposal) = proposal_to_change(records, known, &asked.request_id)?;
             let state = if asked.refuse { authority::State::Refused } else { authority::State::Approved };
             if let Some(authority) = &mut proposal.authority {
                 (authority.state, authority.reason) = (state.into(), asked.reason);
@@ -104,7 +133,6 @@ impl MatchingService for World {
             if asked.refuse {
                 proposal.set_state(proposal::State::Declined);
             }
-            proposal.revision = revision;
             let proposal = Some(proposal.clone());
             Ok(Response::new(ApproveProposalResponse { proposal, revision, transfer: None }))
         })
@@ -117,14 +145,10 @@ impl MatchingService for World {
         self.caller(&request)?;
         let asked = request.into_inner();
         self.change(|records| {
-            let at = records.transfers.iter().position(|one| one.id == asked.transfer);
-            let at = at.ok_or_else(|| Status::not_found("there is no such transfer"))?;
-            expect(asked.expected_revision, records.transfers[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let transfer = &mut records.transfers[at];
+            let known = (asked.transfer.as_str(), asked.expected_revision);
+            let (revision, transfer) = transfer_to_change(records, known, &asked.request_id)?;
             transfer.set_state(transfer::State::Extended);
             transfer.return_plan = Some(ReturnPlan { due_at: asked.due_at, note: String::new() });
-            transfer.revision = revision;
             Ok(Response::new(ExtendTransferResponse { transfer: Some(transfer.clone()), revision }))
         })
     }
@@ -137,14 +161,10 @@ impl MatchingService for World {
         let asked = request.into_inner();
         let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
         self.change(|records| {
-            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
-            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
-            expect(asked.expected_revision, records.proposals[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let proposal = &mut records.proposals[at];
+            let known = (asked.proposal.as_str(), asked.expected_revision);
+            let (revision, proposal) = proposal_to_change(records, known, &asked.request_id)?;
             proposal.set_state(proposal::State::Bypassed);
             (proposal.ended_because, proposal.ended_at) = (asked.reason, Some(now));
-            proposal.revision = revision;
             let proposal = Some(proposal.clone());
             Ok(Response::new(BypassProposalResponse { proposal, revision, instead: None }))
         })
@@ -158,18 +178,14 @@ impl MatchingService for World {
         let asked = request.into_inner();
         let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
         self.change(|records| {
-            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
-            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
-            expect(asked.expected_revision, records.proposals[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let proposal = &mut records.proposals[at];
+            let known = (asked.proposal.as_str(), asked.expected_revision);
+            let (revision, proposal) = proposal_to_change(records, known, &asked.request_id)?;
             let said = answer_of(asked.verdict(), asked.reason, now);
             let state = said.state();
             *side_of_mut(proposal, &trust) = Some(said);
             if asked.units > 0 {
                 proposal.units = asked.units;
             }
-            proposal.revision = revision;
             let mut transfer = None;
             if state == answer::State::Declined {
                 proposal.set_state(proposal::State::Declined);
@@ -230,12 +246,9 @@ impl MatchingService for World {
         let trust = self.trust(&request)?;
         let asked = request.into_inner();
         self.change(|records| {
-            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
-            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
-            let revision = records.bump(&asked.request_id);
-            let proposal = &mut records.proposals[at];
+            let known = (asked.proposal.as_str(), None);
+            let (revision, proposal) = proposal_to_change(records, known, &asked.request_id)?;
             *side_of_mut(proposal, &trust) = None;
-            proposal.revision = revision;
             Ok(Response::new(RetractAnswerResponse { proposal: Some(proposal.clone()), revision }))
         })
     }
@@ -247,15 +260,11 @@ impl MatchingService for World {
         self.caller(&request)?;
         let asked = request.into_inner();
         self.change(|records| {
-            let at = records.proposals.iter().position(|one| one.id == asked.proposal);
-            let at = at.ok_or_else(|| Status::not_found("there is no such proposal"))?;
-            expect(asked.expected_revision, records.proposals[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let proposal = &mut records.proposals[at];
+            let known = (asked.proposal.as_str(), asked.expected_revision);
+            let (revision, proposal) = proposal_to_change(records, known, &asked.request_id)?;
             if let Some(until) = &mut proposal.held_until {
                 until.seconds += asked.by.map_or(0, |by| by.seconds);
             }
-            proposal.revision = revision;
             Ok(Response::new(ExtendHoldResponse { proposal: Some(proposal.clone()), revision }))
         })
     }
@@ -380,8 +389,9 @@ impl MatchingService for World {
     ) -> Result<Response<GetTransferResponse>, Status> {
         self.caller(&request)?;
         let id = request.into_inner().transfer;
-        let found = self.records().transfers.iter().find(|one| one.id == id).cloned();
-        let transfer = Some(found.ok_or_else(|| Status::not_found("there is no such transfer"))?);
+        let records = self.records();
+        let at = place(&records.transfers, "transfer", |one| one.id == id)?;
+        let transfer = Some(records.transfers[at].clone());
         Ok(Response::new(GetTransferResponse { transfer, revision: 0 }))
     }
 
@@ -391,8 +401,9 @@ impl MatchingService for World {
     ) -> Result<Response<GetProposalResponse>, Status> {
         self.caller(&request)?;
         let id = request.into_inner().proposal;
-        let found = self.records().proposals.iter().find(|one| one.id == id).cloned();
-        let proposal = Some(found.ok_or_else(|| Status::not_found("there is no such proposal"))?);
+        let records = self.records();
+        let at = place(&records.proposals, "proposal", |one| one.id == id)?;
+        let proposal = Some(records.proposals[at].clone());
         Ok(Response::new(GetProposalResponse { proposal, revision: 0 }))
     }
 
@@ -403,14 +414,10 @@ impl MatchingService for World {
         self.caller(&request)?;
         let asked = request.into_inner();
         self.change(|records| {
-            let at = records.transfers.iter().position(|one| one.id == asked.transfer);
-            let at = at.ok_or_else(|| Status::not_found("there is no such transfer"))?;
-            expect(asked.expected_revision, records.transfers[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let transfer = &mut records.transfers[at];
+            let known = (asked.transfer.as_str(), asked.expected_revision);
+            let (revision, transfer) = transfer_to_change(records, known, &asked.request_id)?;
             transfer.set_state(transfer::State::Aborted);
             transfer.abort_reason = asked.reason;
-            transfer.revision = revision;
             Ok(Response::new(AbortTransferResponse { transfer: Some(transfer.clone()), revision }))
         })
     }
@@ -423,11 +430,8 @@ impl MatchingService for World {
         let asked = request.into_inner();
         let now = prost_types::Timestamp { seconds: self.now().as_second(), nanos: 0 };
         self.change(|records| {
-            let at = records.transfers.iter().position(|one| one.id == asked.transfer);
-            let at = at.ok_or_else(|| Status::not_found("there is no such transfer"))?;
-            expect(asked.expected_revision, records.transfers[at].revision)?;
-            let revision = records.bump(&asked.request_id);
-            let transfer = &mut records.transfers[at];
+            let known = (asked.transfer.as_str(), asked.expected_revision);
+            let (revision, transfer) = transfer_to_change(records, known, &asked.request_id)?;
             if asked.to() != transfer::State::Unspecified {
                 transfer.state = asked.to;
             }
@@ -441,7 +445,6 @@ impl MatchingService for World {
             if let Some(plan) = &asked.return_plan {
                 transfer.return_plan = Some(plan.clone());
             }
-            transfer.revision = revision;
             Ok(Response::new(AdvanceTransferResponse { transfer: Some(transfer.clone()), revision }))
         })
     }
