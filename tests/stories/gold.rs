@@ -25,7 +25,8 @@ stories!(
     what_is_usual_is_known_after_some_hours,
     the_situation_report_is_of_its_time_and_signed,
     the_report_of_an_hour_is_had_when_the_log_no_longer_reaches_it,
-    the_report_of_an_hour_is_had_however_much_changes_as_it_ends
+    the_report_of_an_hour_is_had_however_much_changes_as_it_ends,
+    how_often_a_number_was_late_outlives_the_process_that_saw_it
 );
 
 /// How often a story asks whether the monitor has looked: a little longer than the monitor waits between two looks.
@@ -462,4 +463,39 @@ async fn the_report_of_an_hour_is_had_however_much_changes_as_it_ends(world: &mu
     let looked_at = from_wire(&situation.at.unwrap()).unwrap();
     assert!(looked_at >= nine && looked_at <= nine + SignedDuration::from_mins(1), "{looked_at}");
     assert_eq!((report.as_of, situation.headline.unwrap().needs_open), (Some(to_wire(nine)), 1));
+}
+
+/// How often Aldermoor's step-down beds were late, as gold reads it from one of the processes.
+async fn late(world: &World, process: usize) -> i64 {
+    let gold = world.user_at(process, "duty-lead");
+    let ask = v1::GetSituationRequest::default();
+    let answer = gold.monitor().get_situation(ask).await.unwrap().into_inner();
+    let situation = answer.situation.unwrap();
+    assert!(situation.late_counted_from.is_some(), "it is said since when it is counted");
+    let is_bed = |of: &v1::Resource| of.code == wire::bed().code;
+    let is_it =
+        |cell: &&v1::situation::Cell| cell.trust == "ZA1" && cell.resource.as_ref().is_some_and(is_bed);
+    situation.cells.iter().find(is_it).unwrap_or_else(|| panic!("no cell: {situation:?}")).late_7d
+}
+
+async fn how_often_a_number_was_late_outlives_the_process_that_saw_it(world: &mut World) {
+    let offer = world.user("bed-manager.ZA1").publish_beds("ZA101", 2).await;
+    let two = wire::CADENCE * 2;
+    world.pass(two);
+    assert_eq!(late(world, 0).await, 0, "ageing is not late");
+    world.pass(SignedDuration::from_mins(20));
+    assert_eq!(late(world, 0).await, 1);
+    world.user("bed-manager.ZA1").confirm(&offer).await;
+    assert_eq!(late(world, 0).await, 1, "it was late, though it is not now");
+    let hour = world.now() + SignedDuration::from_mins(40);
+    until_kept(world, &format!("rollup/hour/{hour}")).await;
+    assert_eq!(late(world, 0).await, 1, "the hour that was taken down and the log tell of the same time");
+
+    // A process that starts now reads the hour that is kept.
+    world.add_process().await;
+    assert_eq!(late(world, 1).await, 1);
+    world.pass(two + SignedDuration::from_mins(20));
+    assert_eq!((late(world, 0).await, late(world, 1).await), (2, 2));
+    world.user("bed-manager.ZA1").confirm(&offer).await;
+    assert_eq!((late(world, 0).await, late(world, 1).await), (2, 2));
 }

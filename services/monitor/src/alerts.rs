@@ -1,5 +1,7 @@
 //! Alerts: listing and watching them, and the two things that people do with them.
 
+use std::collections::BTreeSet;
+
 use fallow_api::convert::codes::Coded;
 use fallow_api::convert::request::number_to_wire;
 use fallow_api::convert::{Check, resource, time};
@@ -10,7 +12,7 @@ use fallow_domain::actor::{Actor, Role};
 use fallow_domain::ids::{AlertId, Note, TrustCode};
 use fallow_domain::monitor::alarm;
 use fallow_domain::monitor::kept::{Alert, AlertState, Kept};
-use fallow_domain::monitor::rules::Rule;
+use fallow_domain::monitor::rules::{AlertPolicy, Rule};
 use fallow_domain::refusal::{Refusal, reason};
 use fallow_ledger::record::{Record, alert_key};
 use fallow_ledger::transact::{Done, Step};
@@ -28,21 +30,26 @@ use crate::kept::{Shelf, alert_of};
 struct Filter {
     trusts: Vec<TrustCode>,
     states: Vec<AlertState>,
+    ids: BTreeSet<AlertId>,
 }
 
 impl Filter {
     fn fits(&self, alert: &Alert) -> bool {
         let of_trust = self.trusts.is_empty() || alert.trusts.iter().any(|trust| self.trusts.contains(trust));
         let states: &[AlertState] = match self.states.as_slice() {
-            [] => &[AlertState::Raised, AlertState::Taken],
+            [] if self.ids.is_empty() => &[AlertState::Raised, AlertState::Taken],
+            [] => AlertState::ALL,
             asked => asked,
         };
-        of_trust && states.contains(&alert.state)
+        let is_named = self.ids.is_empty() || self.ids.contains(&alert.id);
+        of_trust && is_named && states.contains(&alert.state)
     }
 }
 
 /// Most trusts that a filter names.
 const TRUSTS_MAX: usize = 500;
+/// Most alerts that a filter names.
+const IDS_MAX: usize = 100;
 
 fn trusts(check: &mut Check<'_>, wire: &[String]) -> Vec<TrustCode> {
     if !check.at_most("trusts", wire.len(), TRUSTS_MAX) {
@@ -64,10 +71,16 @@ pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::L
             states.extend(check.coded::<AlertState>(&format!("states[{at}]"), *state));
         }
     }
-    let filter = check.finish(Some(Filter { trusts, states }))?;
+    let mut ids = BTreeSet::new();
+    if check.at_most("ids", request.ids.len(), IDS_MAX) {
+        for (at, id) in request.ids.iter().enumerate() {
+            ids.extend(check.id(&format!("ids[{at}]"), id, AlertId::parse));
+        }
+    }
+    let filter = check.finish(Some(Filter { trusts, states, ids }))?;
     let query = format!(
-        "ListAlerts {:?} {:?} {:?} {:?}",
-        call.actor.role, call.actor.trust, filter.trusts, filter.states
+        "ListAlerts {:?} {:?} {:?} {:?} {:?}",
+        call.actor.role, call.actor.trust, filter.trusts, filter.states, filter.ids
     );
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
     let shelf = Shelf::read(call.live.picture());
@@ -82,7 +95,7 @@ pub(crate) fn list(call: &Call, request: &v1::ListAlertsRequest) -> Result<v1::L
     let found = seen.into_iter().filter(|(alert, _)| filter.fits(alert));
     let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
     Ok(v1::ListAlertsResponse {
-        alerts: found.into_iter().map(|(alert, revision)| to_wire(&alert, revision)).collect(),
+        alerts: found.into_iter().map(|(alert, revision)| to_wire(&alert, revision, policy)).collect(),
         next_page_token,
         revision: number_to_wire(shelf.revision.0),
         raised_24h: number_to_wire(raised),
@@ -102,15 +115,18 @@ pub(crate) fn watch(
 ) -> Result<impl Stream<Item = Result<Told<v1::Alert>, Failure>> + Send, Failure> {
     let mut check = Check::new("");
     let trusts = trusts(&mut check, &request.trusts);
-    let filter = check.finish(Some(Filter { trusts, states: Vec::new() }))?;
+    let filter = check.finish(Some(Filter { trusts, states: Vec::new(), ids: BTreeSet::new() }))?;
     let (picture, role) = (call.live.picture().clone(), call.actor.role);
     let (live, actor): (_, Actor) = (call.live, call.actor);
     // Rights and the region are looked at each time, for a watch outlives them.
     let seeing = move |record: &Record, revision: Revision| {
         let alert = alert_of(record)?;
         let region = live.region().ok()?;
-        let viewer = Viewer { actor: &actor, region: &region.region };
-        shown(&viewer, alert).filter(|alert| filter.fits(alert)).map(|alert| to_wire(&alert, revision))
+        let (viewer, policy) =
+            (Viewer { actor: &actor, region: &region.region }, &region.region.policy.alerts);
+        shown(&viewer, alert)
+            .filter(|alert| filter.fits(alert))
+            .map(|alert| to_wire(&alert, revision, policy))
     };
     let watching = Watching::start(&picture, RecordKind::Monitor, &request.cursor, seeing)?.for_role(role);
     Ok(watching.into_stream(stopping))
@@ -214,12 +230,14 @@ const fn may_be_closed(rule: Rule) -> bool {
     }
 }
 
-/// Writes an alert for the wire. Who took it is told by role and trust, and never by name.
-pub(crate) fn to_wire(alert: &Alert, revision: Revision) -> v1::Alert {
-    let owner = alert.taken_by.as_ref().map(|by| match by.trust {
-        Some(trust) => format!("{} {trust}", by.role),
-        None => by.role.to_string(),
-    });
+/// Writes an alert for the wire. Who took and who closed it is told by role and trust, and never by name.
+pub(crate) fn to_wire(alert: &Alert, revision: Revision, policy: &AlertPolicy) -> v1::Alert {
+    let who = |by: Option<&Actor>| {
+        by.map_or_else(String::new, |by| match by.trust {
+            Some(trust) => format!("{} {trust}", by.role),
+            None => by.role.to_string(),
+        })
+    };
     v1::Alert {
         id: alert.id.to_string(),
         rule: alert.rule.to_string(),
@@ -228,7 +246,7 @@ pub(crate) fn to_wire(alert: &Alert, revision: Revision) -> v1::Alert {
         resource: alert.resource.as_ref().map(resource::key_to_wire),
         subjects: alert.subjects.iter().map(ToString::to_string).collect(),
         state: alert.state.to_wire(),
-        owner: owner.unwrap_or_default(),
+        owner: who(alert.taken_by.as_ref()),
         raised_at: Some(time::to_wire(alert.raised_at)),
         taken_at: alert.taken_at.map(time::to_wire),
         closed_at: alert.closed_at.map(time::to_wire),
@@ -237,6 +255,9 @@ pub(crate) fn to_wire(alert: &Alert, revision: Revision) -> v1::Alert {
         digest: alert.digest,
         note: alert.note.to_string(),
         cleared: !alert.stands(),
+        cleared_at: alert.cleared_at.map(time::to_wire),
+        closed_by: who(alert.closed_by.as_ref()),
+        rule_text: alert.rule.words(policy.of(alert.rule)),
     }
 }
 

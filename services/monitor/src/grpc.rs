@@ -74,7 +74,8 @@ impl Monitor {
                 () = stopping => {}
             }
         });
-        let (folds, reports) = (Arc::new(Folds::new(store_caveat)), Arc::new(Reports::default()));
+        let folds = Arc::new(Folds::new(store_caveat, chronicle.clone()));
+        let reports = Arc::new(Reports::default());
         MonitorServiceServer::new(Self { live, clock, tasks, folds, chronicle, reports, calendar })
     }
 
@@ -164,7 +165,7 @@ impl MonitorService for Monitor {
         let done = alerts::act(&call, &mutation, &id, &alerts::Deed::Take).await?;
         let revision = call.revision(&done, &alert_key(&id), mutation.validate_only);
         Ok(Response::new(v1::TakeAlertResponse {
-            alert: Some(alerts::to_wire(&done.answer, Revision(revision))),
+            alert: Some(alerts::to_wire(&done.answer, Revision(revision), &call.region.region.policy.alerts)),
             revision: request::number_to_wire(revision),
         }))
     }
@@ -182,7 +183,7 @@ impl MonitorService for Monitor {
         let done = alerts::act(&call, &mutation, &id, &alerts::Deed::Close(note)).await?;
         let revision = call.revision(&done, &alert_key(&id), mutation.validate_only);
         Ok(Response::new(v1::CloseAlertResponse {
-            alert: Some(alerts::to_wire(&done.answer, Revision(revision))),
+            alert: Some(alerts::to_wire(&done.answer, Revision(revision), &call.region.region.policy.alerts)),
             revision: request::number_to_wire(revision),
         }))
     }

@@ -15,6 +15,7 @@ mod grpc;
 mod identity;
 mod keeping;
 mod kept;
+mod lateness;
 mod mode;
 mod past;
 mod position;

@@ -200,7 +200,10 @@ fn write(call: &Call, then: &Then<'_>, store_caveat: &str) -> v1::Sitrep {
         revision: number_to_wire(then.revision.0),
         signatory: String::new(),
         silent,
-        alerts: stood.take(ALERTS_MAX).map(|(alert, revision)| alerts::to_wire(&alert, revision)).collect(),
+        alerts: stood
+            .take(ALERTS_MAX)
+            .map(|(alert, revision)| alerts::to_wire(&alert, revision, &then.region.policy.alerts))
+            .collect(),
     }
 }
 

@@ -16,7 +16,9 @@ use fallow_ledger::{Cursor, RecordKind, Revision};
 use fallow_live::call::Call;
 use jiff::SignedDuration;
 
+use crate::chronicle::Chronicle;
 use crate::kept::Shelf;
+use crate::lateness::Lateness;
 use crate::{trend, view};
 
 /// How long a fold of one revision serves others who ask for the same.
@@ -42,11 +44,12 @@ pub(crate) struct Folds {
     known: Mutex<HashMap<Scope, Arc<Seen>>>,
     /// What every screen says of the store.
     store_caveat: String,
+    chronicle: Arc<Chronicle>,
 }
 
 impl Folds {
-    pub(crate) fn new(store_caveat: String) -> Self {
-        Self { known: Mutex::default(), store_caveat }
+    pub(crate) fn new(store_caveat: String, chronicle: Arc<Chronicle>) -> Self {
+        Self { known: Mutex::default(), store_caveat, chronicle }
     }
 
     /// Returns the situation as a caller sees it, of the trusts of a collaborative, or (empty) of the region.
@@ -65,7 +68,7 @@ impl Folds {
         if let Some(known) = self.known().get(&scope).filter(|seen| is_new(seen)) {
             return Ok(known.clone());
         }
-        let seen = Arc::new(fold(call, members.as_ref(), collaborative, &self.store_caveat));
+        let seen = Arc::new(self.fold(call, members.as_ref(), collaborative));
         let mut known = self.known();
         known.retain(|_, other| other.revision >= seen.revision);
         known.insert(scope, seen.clone());
@@ -75,6 +78,37 @@ impl Folds {
     /// What every screen says of the store.
     pub(crate) fn store_caveat(&self) -> &str {
         &self.store_caveat
+    }
+
+    fn fold(&self, call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str) -> Seen {
+        let Read { records, states, feeds, revision, cursor } = Read::of(call.live.picture());
+        let (viewer, region) = (call.viewer(), &call.region);
+        let situation = Situation::within(&region.region, &states, &records, call.at, |trust, kind| {
+            let is_member = members.is_none_or(|members| members.contains(&trust));
+            // The console hears that something changed, whatever it was, and is told nothing of it below.
+            is_member
+                && (call.actor.role == Role::Console
+                    || kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind)))
+        });
+        let mut told = view::to_wire(&situation, region, collaborative, revision, &self.store_caveat);
+        for feed in &feeds {
+            // Of a trust that is not told of, neither are its feeds.
+            if let Some(trust) = told.trusts.iter_mut().find(|trust| trust.trust == feed.trust.as_str()) {
+                trust.feeds.push(view::feed(feed));
+            }
+        }
+        // The console's own connection hears of changes alone.
+        if call.actor.role != Role::Console {
+            let shelf = Shelf::read(call.live.picture());
+            Lateness::of(&shelf, &self.chronicle, &records, call.at).put(&situation, &mut told);
+            // What is usual is kept of the region as a whole.
+            if let Some(headline) =
+                told.headline.as_mut().filter(|_| members.is_none() && viewer.sees_region())
+            {
+                trend::usual(headline, &situation.headline, &shelf, call.at);
+            }
+        }
+        Seen { situation: told, revision, cursor }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, Arc<Seen>>> {
@@ -99,30 +133,6 @@ fn members(call: &Call, id: &str) -> Result<Option<BTreeSet<TrustCode>>, Failure
         Some(own) if !members.contains(&own) => Err(missing()),
         Some(_) | None => Ok(Some(members)),
     }
-}
-
-fn fold(call: &Call, members: Option<&BTreeSet<TrustCode>>, collaborative: &str, store_caveat: &str) -> Seen {
-    let Read { records, states, feeds, revision, cursor } = Read::of(call.live.picture());
-    let (viewer, region) = (call.viewer(), &call.region);
-    let situation = Situation::within(&region.region, &states, &records, call.at, |trust, kind| {
-        let is_member = members.is_none_or(|members| members.contains(&trust));
-        // The console hears that something changed, whatever it was, and is told nothing of it below.
-        is_member
-            && (call.actor.role == Role::Console
-                || kind.map_or_else(|| viewer.knows_trust(trust), |kind| viewer.knows_kind(trust, kind)))
-    });
-    let mut told = view::to_wire(&situation, region, collaborative, revision, store_caveat);
-    for feed in &feeds {
-        // Of a trust that is not told of, neither are its feeds.
-        if let Some(trust) = told.trusts.iter_mut().find(|trust| trust.trust == feed.trust.as_str()) {
-            trust.feeds.push(view::feed(feed));
-        }
-    }
-    // What is usual is kept of the region as a whole.
-    if let Some(headline) = told.headline.as_mut().filter(|_| members.is_none() && viewer.sees_region()) {
-        trend::usual(headline, &situation.headline, &Shelf::read(call.live.picture()), call.at);
-    }
-    Seen { situation: told, revision, cursor }
 }
 
 /// The live records, what trusts said of themselves, and their feeds by trust and name, at one revision.

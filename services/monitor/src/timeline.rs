@@ -1,6 +1,6 @@
 //! The timeline: what happened, for somebody, in plain words. Listed newest first, and watched.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,12 +34,16 @@ use crate::decision;
 const CATCH_UP: Duration = Duration::from_secs(2);
 /// Entries that a watch begins with.
 const BEGINS_WITH: usize = 100;
+/// Most records that a filter names.
+const SUBJECTS_MAX: usize = 50;
 
 /// What a caller wants of the timeline.
 struct Filter {
     kinds: Vec<Sort>,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
+    /// Ids of records; empty = all.
+    subjects: BTreeSet<String>,
 }
 
 impl Filter {
@@ -47,6 +51,8 @@ impl Filter {
         (self.kinds.is_empty() || self.kinds.contains(&happened.what.sort()))
             && self.from.is_none_or(|from| happened.at >= from)
             && self.until.is_none_or(|until| happened.at <= until)
+            && (self.subjects.is_empty()
+                || concerns(&happened.what).1.iter().any(|subject| self.subjects.contains(subject)))
     }
 }
 
@@ -68,15 +74,21 @@ pub(crate) async fn list(
 ) -> Result<v1::ListTimelineResponse, Failure> {
     let mut check = Check::new("");
     let kinds = kinds(&mut check, &request.kinds);
+    let subjects = if check.at_most("subjects", request.subjects.len(), SUBJECTS_MAX) {
+        request.subjects.iter().cloned().collect()
+    } else {
+        BTreeSet::new()
+    };
     let filter = Filter {
         kinds,
         from: check.time("from", request.from.as_ref()),
         until: check.time("until", request.until.as_ref()),
+        subjects,
     };
     check.finish(Some(()))?;
     let query = format!(
-        "ListTimeline {:?} {:?} {:?} {:?} {:?}",
-        call.actor.role, call.actor.trust, filter.kinds, request.from, request.until
+        "ListTimeline {:?} {:?} {:?} {:?} {:?} {:?}",
+        call.actor.role, call.actor.trust, filter.kinds, request.from, request.until, filter.subjects
     );
     let page = call.live.pages().page(request.page_size, &request.page_token, &query)?;
     let revision = call.live.picture().revision();
@@ -89,7 +101,12 @@ pub(crate) async fn list(
     let (found, next_page_token) = call.live.pages().cut(&page, &query, found);
     let teller = Teller::new(&call.region.region, &viewer);
     let entries = found.iter().map(|entry| teller.tell(entry)).collect();
-    Ok(v1::ListTimelineResponse { entries, next_page_token, revision: number_to_wire(revision.0) })
+    Ok(v1::ListTimelineResponse {
+        entries,
+        next_page_token,
+        revision: number_to_wire(revision.0),
+        held_from: chronicle.held_from().map(time::to_wire),
+    })
 }
 
 /// Writes entries for one viewer.
@@ -240,7 +257,12 @@ impl Watching {
         request: v1::WatchTimelineRequest,
     ) -> Result<Self, Failure> {
         let mut check = Check::new("");
-        let filter = Filter { kinds: kinds(&mut check, &request.kinds), from: None, until: None };
+        let filter = Filter {
+            kinds: kinds(&mut check, &request.kinds),
+            from: None,
+            until: None,
+            subjects: BTreeSet::new(),
+        };
         check.finish(Some(()))?;
         let from = match request.cursor.as_str() {
             "" => None,

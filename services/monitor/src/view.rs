@@ -58,6 +58,7 @@ pub(crate) fn to_wire_of(
         modes: modes.collect(),
         revision: number_to_wire(revision.0),
         store_caveat: store_caveat.to_owned(),
+        late_counted_from: None,
     }
 }
 
@@ -114,6 +115,7 @@ fn cell(trust: TrustCode, key: &ResourceKey, found: &domain::Cell) -> Cell {
         own_needs: number_to_wire(found.own_needs),
         offers: number_to_wire(found.offers),
         offers_stale: number_to_wire(found.offers_stale),
+        late_7d: 0,
     }
 }
 

@@ -7288,6 +7288,7 @@ impl json::Message for super::situation::Cell {
         "own_needs",
         "offers",
         "offers_stale",
+        "late_7d",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7306,6 +7307,7 @@ impl json::Message for super::situation::Cell {
             "own_needs" | "ownNeeds" => 11,
             "offers" => 12,
             "offers_stale" | "offersStale" => 13,
+            "late_7d" | "late7d" => 14,
             _ => return None,
         })
     }
@@ -7325,6 +7327,7 @@ impl json::Message for super::situation::Cell {
         json::put::<json::Int<i64>, M>(out, "own_needs", &self.own_needs)?;
         json::put::<json::Int<i64>, M>(out, "offers", &self.offers)?;
         json::put::<json::Int<i64>, M>(out, "offers_stale", &self.offers_stale)?;
+        json::put::<json::Int<i64>, M>(out, "late_7d", &self.late_7d)?;
         Ok(())
     }
 
@@ -7344,6 +7347,7 @@ impl json::Message for super::situation::Cell {
             11 => self.own_needs = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             12 => self.offers = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             13 => self.offers_stale = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            14 => self.late_7d = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7507,6 +7511,7 @@ impl json::Message for super::Situation {
         "modes",
         "revision",
         "store_caveat",
+        "late_counted_from",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7520,6 +7525,7 @@ impl json::Message for super::Situation {
             "modes" => 6,
             "revision" => 7,
             "store_caveat" | "storeCaveat" => 8,
+            "late_counted_from" | "lateCountedFrom" => 9,
             _ => return None,
         })
     }
@@ -7534,6 +7540,7 @@ impl json::Message for super::Situation {
         json::put_list::<json::Nested<super::situation::CollaborativeMode>, M>(out, "modes", &self.modes)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
         json::put::<json::Text, M>(out, "store_caveat", &self.store_caveat)?;
+        json::put_optional::<json::Time, M>(out, "late_counted_from", &self.late_counted_from)?;
         Ok(())
     }
 
@@ -7548,6 +7555,7 @@ impl json::Message for super::Situation {
             6 => self.modes = json::take_list::<json::Nested<super::situation::CollaborativeMode>, M>(from)?,
             7 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
             8 => self.store_caveat = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            9 => self.late_counted_from = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7726,6 +7734,9 @@ impl json::Message for super::Alert {
         "digest",
         "note",
         "cleared",
+        "cleared_at",
+        "closed_by",
+        "rule_text",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7746,6 +7757,9 @@ impl json::Message for super::Alert {
             "digest" => 13,
             "note" => 14,
             "cleared" => 15,
+            "cleared_at" | "clearedAt" => 16,
+            "closed_by" | "closedBy" => 17,
+            "rule_text" | "ruleText" => 18,
             _ => return None,
         })
     }
@@ -7767,6 +7781,9 @@ impl json::Message for super::Alert {
         json::put::<json::Bool, M>(out, "digest", &self.digest)?;
         json::put::<json::Text, M>(out, "note", &self.note)?;
         json::put::<json::Bool, M>(out, "cleared", &self.cleared)?;
+        json::put_optional::<json::Time, M>(out, "cleared_at", &self.cleared_at)?;
+        json::put::<json::Text, M>(out, "closed_by", &self.closed_by)?;
+        json::put::<json::Text, M>(out, "rule_text", &self.rule_text)?;
         Ok(())
     }
 
@@ -7788,6 +7805,9 @@ impl json::Message for super::Alert {
             13 => self.digest = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
             14 => self.note = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             15 => self.cleared = json::take::<json::Bool, M>(from)?.unwrap_or_default(),
+            16 => self.cleared_at = json::take::<json::Time, M>(from)?,
+            17 => self.closed_by = json::take::<json::Text, M>(from)?.unwrap_or_default(),
+            18 => self.rule_text = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -7802,6 +7822,7 @@ impl json::Message for super::ListAlertsRequest {
         "page_token",
         "trusts",
         "states",
+        "ids",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -7810,6 +7831,7 @@ impl json::Message for super::ListAlertsRequest {
             "page_token" | "pageToken" => 1,
             "trusts" => 2,
             "states" => 3,
+            "ids" => 4,
             _ => return None,
         })
     }
@@ -7819,6 +7841,7 @@ impl json::Message for super::ListAlertsRequest {
         json::put::<json::Text, M>(out, "page_token", &self.page_token)?;
         json::put_list::<json::Text, M>(out, "trusts", &self.trusts)?;
         json::put_list::<json::Enum<super::alert::State>, M>(out, "states", &self.states)?;
+        json::put_list::<json::Text, M>(out, "ids", &self.ids)?;
         Ok(())
     }
 
@@ -7828,6 +7851,7 @@ impl json::Message for super::ListAlertsRequest {
             1 => self.page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.trusts = json::take_list::<json::Text, M>(from)?,
             3 => self.states = json::take_list::<json::Enum<super::alert::State>, M>(from)?,
+            4 => self.ids = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8445,6 +8469,7 @@ impl json::Message for super::ListTimelineRequest {
         "kinds",
         "from",
         "until",
+        "subjects",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8454,6 +8479,7 @@ impl json::Message for super::ListTimelineRequest {
             "kinds" => 2,
             "from" => 3,
             "until" => 4,
+            "subjects" => 5,
             _ => return None,
         })
     }
@@ -8464,6 +8490,7 @@ impl json::Message for super::ListTimelineRequest {
         json::put_list::<json::Enum<super::TimelineKind>, M>(out, "kinds", &self.kinds)?;
         json::put_optional::<json::Time, M>(out, "from", &self.from)?;
         json::put_optional::<json::Time, M>(out, "until", &self.until)?;
+        json::put_list::<json::Text, M>(out, "subjects", &self.subjects)?;
         Ok(())
     }
 
@@ -8474,6 +8501,7 @@ impl json::Message for super::ListTimelineRequest {
             2 => self.kinds = json::take_list::<json::Enum<super::TimelineKind>, M>(from)?,
             3 => self.from = json::take::<json::Time, M>(from)?,
             4 => self.until = json::take::<json::Time, M>(from)?,
+            5 => self.subjects = json::take_list::<json::Text, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())
@@ -8487,6 +8515,7 @@ impl json::Message for super::ListTimelineResponse {
         "entries",
         "next_page_token",
         "revision",
+        "held_from",
     ];
 
     fn index(name: &str) -> Option<u32> {
@@ -8494,6 +8523,7 @@ impl json::Message for super::ListTimelineResponse {
             "entries" => 0,
             "next_page_token" | "nextPageToken" => 1,
             "revision" => 2,
+            "held_from" | "heldFrom" => 3,
             _ => return None,
         })
     }
@@ -8502,6 +8532,7 @@ impl json::Message for super::ListTimelineResponse {
         json::put_list::<json::Nested<super::TimelineEntry>, M>(out, "entries", &self.entries)?;
         json::put::<json::Text, M>(out, "next_page_token", &self.next_page_token)?;
         json::put::<json::Int<i64>, M>(out, "revision", &self.revision)?;
+        json::put_optional::<json::Time, M>(out, "held_from", &self.held_from)?;
         Ok(())
     }
 
@@ -8510,6 +8541,7 @@ impl json::Message for super::ListTimelineResponse {
             0 => self.entries = json::take_list::<json::Nested<super::TimelineEntry>, M>(from)?,
             1 => self.next_page_token = json::take::<json::Text, M>(from)?.unwrap_or_default(),
             2 => self.revision = json::take::<json::Int<i64>, M>(from)?.unwrap_or_default(),
+            3 => self.held_from = json::take::<json::Time, M>(from)?,
             _ => return Err(json::no_such_field(index)),
         }
         Ok(())

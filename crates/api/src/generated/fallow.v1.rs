@@ -8637,6 +8637,10 @@ pub struct Situation {
     /// In plain words, for every screen: what an OK rests on where the store's settings are not checked. Empty where they are.
     #[prost(string, tag = "9")]
     pub store_caveat: ::prost::alloc::string::String,
+    /// From when on `late_7d` is counted: 7 days back, or since it is known without a gap. Absent in a report of an earlier
+    /// time, which does not count it.
+    #[prost(message, optional, tag = "10")]
+    pub late_counted_from: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Nested message and enum types in `Situation`.
 pub mod situation {
@@ -8751,6 +8755,10 @@ pub mod situation {
         /// Live offers that are stale.
         #[prost(int64, tag = "14")]
         pub offers_stale: i64,
+        /// How often this became late in the last 7 days: some live offer of it was STALE, with no report for two of its
+        /// cadences, after none had been. Counted since `late_counted_from`.
+        #[prost(int64, tag = "15")]
+        pub late_7d: i64,
     }
     /// One trust.
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -8926,6 +8934,15 @@ pub struct Alert {
     /// Its cause is no longer so. An alert that somebody closed keeps its cause quiet until then.
     #[prost(bool, tag = "16")]
     pub cleared: bool,
+    /// When its cause was found to be no longer so; absent while it still is.
+    #[prost(message, optional, tag = "17")]
+    pub cleared_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who closed it, told as `owner` is; empty when it closed itself.
+    #[prost(string, tag = "18")]
+    pub closed_by: ::prost::alloc::string::String,
+    /// When its rule raises an alert and when that clears, in plain words, by the thresholds now in force.
+    #[prost(string, tag = "19")]
+    pub rule_text: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `Alert`.
 pub mod alert {
@@ -8989,9 +9006,12 @@ pub struct ListAlertsRequest {
     /// ODS codes; empty = all the caller may see.
     #[prost(string, repeated, tag = "3")]
     pub trusts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// States; empty = RAISED and TAKEN.
+    /// States; empty = RAISED and TAKEN, or every state where `ids` names alerts.
     #[prost(enumeration = "alert::State", repeated, tag = "4")]
     pub states: ::prost::alloc::vec::Vec<i32>,
+    /// Ids, at most 100; empty = all. Of one that is not kept, or not seen by the caller, nothing is listed.
+    #[prost(string, repeated, tag = "5")]
+    pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Holds a page of alerts.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -9276,6 +9296,9 @@ pub struct ListTimelineRequest {
     /// End. Absent = now.
     #[prost(message, optional, tag = "5")]
     pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Ids of records, at most 50: only what concerns one of them. Empty = all.
+    #[prost(string, repeated, tag = "6")]
+    pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Holds a page of what happened.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -9289,6 +9312,10 @@ pub struct ListTimelineResponse {
     /// The revision at which the list was taken.
     #[prost(int64, tag = "3")]
     pub revision: i64,
+    /// From when on everything that happened is held, whatever was asked for; what is older is in the archive. Absent where
+    /// nothing has happened yet.
+    #[prost(message, optional, tag = "4")]
+    pub held_from: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks to watch what happens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -273,6 +273,7 @@ fn a_back_test_counts_what_other_thresholds_would_have_raised() {
         }],
         silent: Vec::new(),
         tally: None,
+        late: None,
     };
     // Pressure 4 for three hours, then over, twice; the region is as short as its one trust.
     let day = [(-3, 4), (-3, 4), (-3, 4), (3, 1), (-3, 4), (-3, 4), (3, 1)];

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::lateness::Late;
 use super::position::Position;
 use super::rules::Rule;
 use super::tally::Tally;
@@ -204,6 +205,10 @@ pub struct Rollup {
     /// the sum of its hours when the log no longer reaches back to its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,
+    /// How often the figures of each trust and resource became late in the hour, without those that did not. Absent where
+    /// it was not counted, and of a day: its hours have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Vec<Late>>,
 }
 
 /// One trust and one resource at one moment.
@@ -246,6 +251,7 @@ impl Rollup {
             points: situation.cells.iter().map(point).take(POINTS_MAX).collect(),
             silent: silent.collect(),
             tally,
+            late: None,
         }
     }
 
@@ -259,6 +265,7 @@ impl Rollup {
             points: Vec::new(),
             silent: Vec::new(),
             tally: Some(tally),
+            late: None,
         }
     }
 

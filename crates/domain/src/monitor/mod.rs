@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod conditions;
 pub mod happened;
 pub mod kept;
+pub mod lateness;
 pub mod position;
 pub mod report;
 pub mod rules;

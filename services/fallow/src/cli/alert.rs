@@ -128,7 +128,7 @@ async fn all(session: &Session<'_>, asked: &Asked) -> Result<Vec<Alert>, Failure
     let client = session.monitor()?;
     let mut alerts = pages(async |page_size, page_token| {
         let (trusts, states) = (asked.trusts.clone(), asked.states.clone());
-        let request = ListAlertsRequest { page_size, page_token, trusts, states };
+        let request = ListAlertsRequest { page_size, page_token, trusts, states, ids: Vec::new() };
         let answer = session.call(request, async |ask| client.clone().list_alerts(ask).await).await?;
         Ok((answer.alerts, answer.next_page_token))
     })

@@ -54,6 +54,7 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Timeline) -> Result<Exi
         kinds: kinds.clone(),
         from: past(&args.from)?.map(to_wire),
         until: past(&args.until)?.map(to_wire),
+        subjects: Vec::new(),
     };
     if !args.watch {
         return draw(session, &ask).await;

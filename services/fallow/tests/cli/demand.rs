@@ -99,7 +99,12 @@ async fn history_is_what_the_timeline_tells_of_one_record() {
     world.script.on("MonitorService/ListTimeline", move |ask: ListTimelineRequest| {
         let place: usize = ask.page_token.parse().unwrap_or_default();
         let next_page_token = if place + 1 < pages.len() { (place + 1).to_string() } else { String::new() };
-        Ok(ListTimelineResponse { entries: vec![pages[place].clone()], next_page_token, revision: 60 })
+        Ok(ListTimelineResponse {
+            entries: vec![pages[place].clone()],
+            next_page_token,
+            revision: 60,
+            held_from: None,
+        })
     });
     world.script.on("CapacityService/GetOffer", move |_: GetOfferRequest| {
         Ok(GetOfferResponse { offer: Some(offer.clone()), ..GetOfferResponse::default() })

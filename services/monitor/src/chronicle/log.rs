@@ -10,6 +10,7 @@ use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::{Change, Cursor, Key, Ledger, Revision, Trouble};
 use jiff::Timestamp;
 
+use super::lapses::Lapses;
 use super::seen::entries_in;
 use super::{ENTRIES_MAX, Entry, just_after};
 
@@ -24,6 +25,8 @@ pub(super) struct Read {
     pub(super) entries: VecDeque<Arc<Entry>>,
     /// From when on everything is there; `None` = from the beginning.
     pub(super) whole_from: Option<Timestamp>,
+    /// When figures were late.
+    pub(super) lapses: Lapses,
     /// Where to go on.
     pub(super) end: Cursor,
 }
@@ -34,20 +37,21 @@ pub(super) struct Read {
 /// what it was before is not known.
 pub(super) async fn read(ledger: &dyn Ledger, now: &Cursor) -> Result<Read, Trouble> {
     let oldest = oldest_kept(ledger, now).await?;
-    let mut read = Read { entries: VecDeque::new(), whole_from: None, end: now.at(oldest) };
+    let mut read =
+        Read { entries: VecDeque::new(), whole_from: None, lapses: Lapses::default(), end: now.at(oldest) };
     let mut known: HashMap<Key, Arc<Record>> = HashMap::new();
     let is_whole = oldest == Revision::ABSENT;
     while read.end.revision() < now.revision() {
         let page = match ledger.changes(&read.end, PAGE, Duration::ZERO).await {
             // It was trimmed while it was read: what is kept now is newer.
-            Err(Trouble::CursorGone) => return Ok(Read { entries: VecDeque::new(), ..read_from(now) }),
+            Err(Trouble::CursorGone) => return Ok(read_from(now)),
             other => other?,
         };
         for change in page.changes {
             if read.whole_from.is_none() && !is_whole {
                 read.whole_from = Cause::decode(&change.cause).map(|cause| cause.at);
             }
-            for entry in entries_of(change, &mut known) {
+            for entry in entries_of(change, &mut known, &mut read.lapses) {
                 if read.entries.len() >= ENTRIES_MAX {
                     let gone = read.entries.pop_front();
                     read.whole_from = gone.map(|entry| just_after(entry.happened.at));
@@ -65,7 +69,12 @@ pub(super) async fn read(ledger: &dyn Ledger, now: &Cursor) -> Result<Read, Trou
 
 /// Nothing is known before now.
 fn read_from(now: &Cursor) -> Read {
-    Read { entries: VecDeque::new(), whole_from: Some(Timestamp::MAX), end: now.clone() }
+    Read {
+        entries: VecDeque::new(),
+        whole_from: Some(Timestamp::MAX),
+        lapses: Lapses::default(),
+        end: now.clone(),
+    }
 }
 
 /// Finds the revision after which every change up to now is kept, at most [`CHANGES_MAX`] back. About seventeen short
@@ -94,8 +103,8 @@ async fn is_kept(ledger: &dyn Ledger, cursor: &Cursor) -> Result<bool, Trouble> 
     }
 }
 
-/// Returns what a change means, by what is known of its records from the changes before it.
-fn entries_of(change: Change, known: &mut HashMap<Key, Arc<Record>>) -> Vec<Entry> {
+/// Returns what a change means, by what is known of its records from the changes before it, and takes what it ended.
+fn entries_of(change: Change, known: &mut HashMap<Key, Arc<Record>>, lapses: &mut Lapses) -> Vec<Entry> {
     let mut items = Vec::with_capacity(change.writes.len());
     for (key, body) in change.writes {
         // What cannot be read is set apart by the picture, which says so.
@@ -106,5 +115,6 @@ fn entries_of(change: Change, known: &mut HashMap<Key, Arc<Record>>) -> Vec<Entr
         };
         items.push(AppliedItem { key, before, after });
     }
+    lapses.take(&change.cause, &items);
     entries_in(change.revision, &change.cause, &items, |need| known.get(&need_key(need)).cloned())
 }

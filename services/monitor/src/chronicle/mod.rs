@@ -3,6 +3,7 @@
 //! One task fills it: first from the log that is still kept, then from the same changes as every watch. Timelines and
 //! the counts of reports are read from it.
 
+mod lapses;
 mod log;
 mod seen;
 
@@ -11,12 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fallow_domain::monitor::happened::Happened;
+use fallow_domain::monitor::lateness::Lapse;
 use fallow_ledger::Revision;
 use fallow_ledger::watch::{Event, WatchEnd};
 use fallow_live::Live;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use self::lapses::Lapses;
 pub(crate) use seen::{entries_of, may_see, may_see_action, may_see_alert, shown};
 
 /// Most entries that are held: a busy region's week in some ten megabytes.
@@ -48,6 +51,8 @@ struct Book {
     entries: VecDeque<Arc<Entry>>,
     /// From when on everything is there; `None` = from the beginning.
     whole_from: Option<Timestamp>,
+    /// When figures were late.
+    lapses: Lapses,
 }
 
 impl Chronicle {
@@ -61,6 +66,20 @@ impl Chronicle {
     pub(crate) fn all(&self) -> (Vec<Arc<Entry>>, Option<Timestamp>) {
         let book = self.book();
         (book.entries.iter().cloned().collect(), book.whole_from)
+    }
+
+    /// Returns the first moment from which on everything that happened is there; `None` before the log was read, and where
+    /// nothing has happened since the ledger's beginning.
+    pub(crate) fn held_from(&self) -> Option<Timestamp> {
+        let book = self.book();
+        let first = || book.entries.front().map(|entry| entry.happened.at);
+        book.whole_from.or_else(first).filter(|from| *from < Timestamp::MAX)
+    }
+
+    /// Returns the stretches during which offers were STALE and that ended after a time; `None` when not all of them are
+    /// held.
+    pub(crate) fn lapses_after(&self, from: Timestamp) -> Option<Vec<Lapse>> {
+        self.book().lapses.after(from)
     }
 
     /// Waits until everything up to a revision is there; says whether it came within the time.
@@ -106,7 +125,10 @@ impl Chronicle {
         loop {
             let (event, _) = watch.next().await.map_err(Lost::Watch)?;
             match event {
-                Event::Change(applied) => self.add(applied.revision, entries_of(&applied, picture)),
+                Event::Change(applied) => {
+                    self.book().lapses.take(&applied.cause, &applied.items);
+                    self.add(applied.revision, entries_of(&applied, picture));
+                }
                 Event::Bookmark | Event::SnapshotDone | Event::Record(..) => {}
             }
         }
@@ -117,6 +139,7 @@ impl Chronicle {
             let mut book = self.book();
             book.entries = read.entries;
             book.whole_from = read.whole_from;
+            book.lapses = read.lapses;
         }
         self.reached.send_replace(Some(read.end.revision()));
     }
@@ -171,7 +194,12 @@ mod tests {
     fn no_more_is_held_than_there_is_room_for_and_it_is_said_from_when_on_all_of_it_is() {
         let chronicle = Chronicle::default();
         let end = Cursor::new("history".into(), Revision::ABSENT);
-        chronicle.begin(log::Read { entries: VecDeque::new(), whole_from: None, end });
+        chronicle.begin(log::Read {
+            entries: VecDeque::new(),
+            whole_from: None,
+            lapses: Lapses::default(),
+            end,
+        });
         let at = |n: usize| Timestamp::from_second(i64::try_from(n).unwrap()).unwrap();
         for n in 0..ENTRIES_MAX + 5 {
             let what = What::SignedOff { as_of: at(n), signatory: String::new() };

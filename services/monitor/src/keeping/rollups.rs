@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fallow_api::status::Failure;
 use fallow_domain::monitor::kept::{Kept, Rollup};
+use fallow_domain::monitor::lateness::{self, Late};
 use fallow_domain::monitor::position::Position;
 use fallow_domain::monitor::tally::Tally;
 use fallow_ledger::record::{Record, alert_key, decision_key, position_key, rollup_key, sign_off_key};
@@ -85,7 +86,8 @@ pub(super) async fn keep(
             }
         }
         if let Some(situation) = situation {
-            let hour = Rollup::of_hour(&situation, at, counts.of_hour(at));
+            let mut hour = Rollup::of_hour(&situation, at, counts.of_hour(at));
+            hour.late = hour.tally.as_ref().and_then(|tally| late(chronicle, moment, tally.from, at));
             write(live, moment.at, hour.clone()).await?;
             made.insert(at, hour);
         }
@@ -96,6 +98,15 @@ pub(super) async fn keep(
         write(live, moment.at, Rollup::of_day(tally, headline)).await?;
     }
     prune(live, moment).await
+}
+
+/// Counts how often everything became late in an hour; `None` unless all of it is known. What is late now and was so when the
+/// hour ended has no end yet that the log could tell.
+fn late(chronicle: &Chronicle, moment: &Moment, from: Timestamp, until: Timestamp) -> Option<Vec<Late>> {
+    let ended = chronicle.lapses_after(from)?;
+    let offers = moment.records.offers.values();
+    let standing: Vec<_> = offers.filter_map(|offer| lateness::standing(offer, moment.at)).collect();
+    Some(lateness::rows(lateness::times(ended.iter().chain(&standing), from, until)))
 }
 
 /// Writes a roll-up where there is none, or one without counts: of two copies the one that knows more is believed.
