@@ -143,7 +143,7 @@ test('reports name the blockers, the levers, the harm and the rules', async ({ p
   const who = await person({ user: 'duty-lead' })
   await who.go('/reports?kind=unmet')
   assert.match(await who.text('.report'), /G&A adult ?12 ?4 ?3 ?1 ?\u00b7 ?too far 44%, age or sex 21%/)
-  assert.match(await who.text('main'), /Cheapest levers now: 15 minutes more travel: \+3 placed/)
+  assert.match(await who.text('main'), /Cheapest levers now: ?15 minutes more travel: \+3 placed\. ?Eastholme confirms/)
   await who.page.click('.sections >> text=Reports')
   assert.match(await who.text(row('Declined late')), /Harm/)
   await who.page.click('.views >> text=Declines')
@@ -163,6 +163,129 @@ test('a situation report is taken away as Markdown and as a workbook', async ({ 
   const book = await get('As a workbook')
   assert.equal(book.headers()['content-type'], 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet')
   assert.equal((await book.body()).subarray(0, 2).toString(), 'PK', 'a workbook is a zip')
+})
+
+test('a situation report says in plain words what is needed and who has an alert, wherever it is read', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/sitrep')
+  const get = async (name) => who.context.request.get(who.base + (await who.page.getAttribute(`text=${name}`, 'href')))
+  const files = await Promise.all(['As Markdown', 'As CSV'].map(async (name) => (await get(name)).text()))
+  for (const text of [await who.text('.sitrep'), ...files]) {
+    assert.match(text, /adult critical care, level 3/i)
+    assert.match(text, /gold command/)
+    assert.doesNotMatch(text, /\b(bed|theatre|diagnostic|staff|equipment|virtual_ward)\/[a-z]|[A-Z]{2,}_[A-Z]|[a-z]_[a-z]/i)
+  }
+  assert.match(files[1], /^\ufeff5 of 6 trusts live\r?\n/)
+  assert.equal(files[1].split('\ufeff').length, 2, 'one mark, at the beginning')
+})
+
+for (const scripts of [true, false]) {
+  const how = scripts ? 'with scripts' : 'without scripts'
+
+  test(`the timeline is looked at as of a moment that is chosen, and leads back to now, ${how}`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', scripts })
+    const entries = () => who.page.$$eval('.log li', (all) => all.length)
+    await who.go('/timeline?kind=TIMELINE_KIND_DECISION')
+    await who.go('/timeline')
+    const all = await entries()
+    assert.match(await who.text('.scrubber .told'), /^Up to now$/)
+    assert.equal(await who.page.$('.scrubber >> text=Back to now'), null)
+    assert.ok((await who.page.$$('.marks a')).length <= 14)
+
+    // A mark: nothing is dragged.
+    await who.click('.marks a:has-text("14:00")')
+    await who.page.waitForURL('**at=2026-11-24T14*')
+    assert.match(await who.text('.scrubber .told'), /^As of today 14:00, 32 min ago ?Back to now$/)
+    assert.equal(await who.text('.marks [aria-current]'), '14:00')
+    const then = await entries()
+    assert.ok(then > 0 && then < all, `${then} of ${all}`)
+    assert.doesNotMatch(await who.text('.log'), /is silent/, 'that came later')
+    assert.match(await who.page.getAttribute('.row-actions a:has-text("CSV")', 'href'), /at=2026-11-24T14/)
+    if (scripts) assert.deepEqual(await who.axe(), [])
+
+    // Only a kind, still as of then.
+    await who.click('.views >> text=OPEL')
+    await who.page.waitForURL('**kind=TIMELINE_KIND_PRESSURE&at=**')
+    assert.equal(await entries(), 1)
+    await who.click('.views >> text=All')
+
+    // The form, with the keyboard alone, and a jump.
+    await who.page.fill('#at', '2026-11-24T13:30')
+    await who.page.press('#at', 'Enter')
+    await who.page.waitForURL('**at=2026-11-24T13*')
+    assert.match(await who.text('.scrubber .told'), /^As of today 13:30, 1 h 2 min ago/)
+    await who.click('.scrubber >> text=1 h earlier')
+    assert.match(await who.text('.scrubber .told'), /^As of today 12:30/)
+    assert.match(await who.text('main'), /Nothing of this kind had happened by then\./)
+    await who.click('.scrubber >> text=Back to now')
+    assert.equal(await entries(), all)
+  })
+}
+
+test('the timeline offers no moment before what is held, nor one that lies ahead', async ({ person }) => {
+  const who = await person({ user: 'duty-lead', scripts: false })
+  for (const [asked, told] of [['2026-11-23T09:00', /^As of today 06:32/], ['2026-11-25T09:00', /^Up to now$/], ['soon', /^Up to now$/]]) {
+    await who.go(`/timeline?at=${asked}`)
+    assert.match(await who.text('.scrubber .told'), told)
+    const [first, last] = await Promise.all(['min', 'max'].map((name) => who.page.getAttribute('#at', name)))
+    assert.deepEqual([first, last], ['2026-11-24T06:32', '2026-11-24T14:32'])
+    const offered = await who.page.$$eval('.scrubber a', (all) => all.map((one) => new URL(one.href).searchParams.get('at')).filter(Boolean))
+    assert.ok(offered.length > 3)
+    for (const at of offered) assert.ok(at >= first && at < last, `${at} is beyond what is held`)
+  }
+  await who.go('/timeline?at=2026-11-23T09:00')
+  assert.match(await who.text('.scrubber'), /no longer held here; it is in the archive/)
+})
+
+for (const width of [320, 1280]) {
+  test(`a timeline of the past and the account of an alert are accessible at ${width} px`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', width })
+    for (const path of ['/timeline?at=2026-11-24T14:00', '/alerts/one?id=a-1', '/alerts/one?id=a-4']) {
+      await who.go(path)
+      assert.deepEqual(await who.axe(), [], path)
+      assert.equal(await who.overflow(), 0, `${path} is too wide`)
+    }
+  })
+}
+
+test('an alert leads to its account: what fired it, when it entered and cleared, whose it was, and what the timeline says', async ({ person }) => {
+  const who = await person({ user: 'duty-lead', scripts: false })
+  await who.go('/situation')
+  await who.click('.strip >> text=Brackwater Hospitals is silent')
+  await who.page.waitForURL('**/alerts/one?id=a-1')
+  const account = await who.text('main')
+  for (const said of [/A trust has been silent for more than 2 cadences/, /Entered ?today 14:18, 14 min ago/, /Gold command, from today 14:22, 4 min after it was raised/, /not yet: it is still so/, /pressure 4 of 4 for CT/]) assert.match(account, said)
+  const entries = await who.page.$$eval('.log li', (all) => all.map((one) => one.textContent))
+  assert.equal(entries.length, 2, 'only what concerns it')
+  assert.match(entries[0], /Gold command took it/)
+  await who.click('text=The whole timeline as of when it was raised')
+  assert.match(await who.text('.scrubber .told'), /^As of today 14:18/)
+
+  // One that is over says how it ended.
+  await who.go('/alerts')
+  await who.click('text=pressure 4 of 4 for Level 3')
+  const over = await who.text('main')
+  for (const said of [/Cleared ?today 13:32/, /Closed ?today 13:02, by Site lead, Dunmere General.*: Rang the ward: two beds from 16:00\./, /no longer holds anything of it/]) assert.match(over, said)
+  assert.equal(await who.page.getAttribute('a:has-text("Dunmere General Hospital, Level 3")', 'href'), '/situation/one?trust=ZA4&resource=BED/CC_ADULT/3')
+  who.expected = /status of 404/
+  assert.equal((await who.go('/alerts/one?id=nothing')).status(), 404)
+})
+
+test('an alert that is taken on its account stays there', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/alerts/one?id=a-2')
+  await who.click('button:has-text("Take")')
+  await who.page.waitForSelector('.flash:has-text("Yours now")')
+  assert.match(who.page.url(), /alerts\/one\?id=a-2/)
+  assert.match(await who.text('main'), /Owner ?Gold command/)
+})
+
+test('the account of a number says how often it was late in the last seven days', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/situation/one?trust=ZA2&resource=BED/CC_ADULT/2')
+  assert.match(await who.text('.reports'), /Late 3 times in 7 days\./)
+  await who.go('/situation/one?trust=ZA4&resource=BED/CC_ADULT/2')
+  assert.match(await who.text('.reports'), /Source: .*every .*\. Never late in 7 days\./)
 })
 
 test('a situation report prints on at most two pages of A4', async ({ person }) => {

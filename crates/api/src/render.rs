@@ -11,6 +11,8 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use fallow_domain::codes;
+use fallow_domain::monitor::sentence;
 use fallow_domain::resource::ResourceKind as Kind;
 use jiff::tz::TimeZone;
 
@@ -81,6 +83,21 @@ pub fn resource(resource: &Resource) -> String {
     if resource.specialties.is_empty() { name } else { format!("{name} {}", resource.specialties.join("/")) }
 }
 
+/// Returns what a resource is, in whole words for a report that is read far from Fallow: "adult critical care, level 3",
+/// "main theatre for Trauma and Orthopaedic".
+#[must_use]
+pub fn resource_in_words(resource: &Resource) -> String {
+    // The names of codes are by the key; a resource that has none is called as tables call it.
+    let Ok(key) = resource_key(resource).to_uppercase().parse() else { return self::resource(resource) };
+    let name = sentence::resource(&key);
+    let called = |code: &String| {
+        let known = code.parse().ok().and_then(codes::specialty_name);
+        known.map_or_else(|| format!("specialty {code}"), str::to_owned)
+    };
+    let specialties: Vec<String> = resource.specialties.iter().map(called).collect();
+    if specialties.is_empty() { name } else { format!("{name} for {}", specialties.join(", ")) }
+}
+
 /// Returns what one and several units of an offer of a kind are called: `bed`, `beds`.
 #[must_use]
 pub fn units(kind: ResourceKind) -> (&'static str, &'static str) {
@@ -103,7 +120,7 @@ pub fn resource_key(resource: &Resource) -> String {
 }
 
 fn sentence_case(code: &str) -> String {
-    let words = fallow_domain::codes::words(code);
+    let words = codes::words(code);
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use fallow_domain::actor::Role;
 use jiff::Timestamp;
 
-use super::{resource, resource_key};
+use super::{resource, resource_in_words};
 use crate::convert::time::from_wire;
 use crate::v1::situation::{Cell, Headline, TrustSituation, Usual};
-use crate::v1::{Alert, Freshness, Mode, Need, ResourceKind, Sitrep, Situation};
+use crate::v1::{Alert, Freshness, Mode, Need, Resource, ResourceKind, Sitrep, Situation};
 
 /// Most unmet needs on the page; the rest is counted, so that the page stays a page.
 const UNMET_SHOWN: usize = 25;
@@ -83,9 +84,9 @@ impl Page {
             tables: vec![
                 headline(situation),
                 heat(situation),
-                unmet(&sitrep.unmet, &shown),
+                unmet(&sitrep.unmet, situation, &shown),
                 decisions(sitrep, &shown),
-                alerts(&sitrep.alerts, &shown),
+                alerts(&sitrep.alerts, situation, &shown),
                 silent(sitrep, situation, &shown),
             ],
             signature,
@@ -219,14 +220,28 @@ const RESOURCES_MAX: usize = 8;
 /// A resource by which cells are found: kind, code, level.
 type Of<'a> = (i32, &'a str, i32);
 
+/// Names a resource as wide as a column, with what it is where its code alone does not say so: of "frailty" nobody is short.
+fn column(of: &Resource) -> String {
+    let name = resource(of);
+    match of.kind() {
+        ResourceKind::Theatre if name.to_lowercase().ends_with("theatre") => format!("{name}, minutes"),
+        ResourceKind::Theatre => format!("{name} theatre, minutes"),
+        ResourceKind::VirtualWard => format!("{name}, virtual ward"),
+        ResourceKind::Unspecified
+        | ResourceKind::Bed
+        | ResourceKind::Diagnostic
+        | ResourceKind::Staff
+        | ResourceKind::Equipment => name,
+    }
+}
+
 fn heat(situation: &Situation) -> Table {
     let mut resources: BTreeMap<Of<'_>, String> = BTreeMap::new();
     let mut cells: BTreeMap<(&str, Of<'_>), &Cell> = BTreeMap::new();
     for cell in &situation.cells {
         let Some(of) = &cell.resource else { continue };
         let key = (of.kind, of.code.as_str(), of.level);
-        let unit = if of.kind() == ResourceKind::Theatre { ", minutes" } else { "" };
-        resources.entry(key).or_insert_with(|| format!("{}{unit}", resource(of)));
+        resources.entry(key).or_insert_with(|| column(of));
         cells.insert((&cell.trust, key), cell);
     }
     let at = |trust: &str, key: &Of<'_>| {
@@ -283,13 +298,22 @@ fn signed(net: i64) -> String {
 
 type Shown<'a> = dyn Fn(Option<&prost_types::Timestamp>) -> String + 'a;
 
-fn unmet(needs: &[Need], shown: &Shown<'_>) -> Table {
+/// Returns what people call a trust, its code where the report knows no name.
+fn name_of<'a>(situation: &'a Situation, trust: &'a str) -> &'a str {
+    let known = situation.trusts.iter().find(|one| one.trust == trust).map(|one| one.name.as_str());
+    known.filter(|name| !name.is_empty()).unwrap_or(trust)
+}
+
+fn unmet(needs: &[Need], situation: &Situation, shown: &Shown<'_>) -> Table {
     let rows = needs.iter().take(UNMET_SHOWN).map(|need| {
         vec![
             shown(need.needed_by.as_ref()),
-            format!("{} x {}", need.units, need.resource.as_ref().map(resource).unwrap_or_default()),
-            need.trust.clone(),
-            need.resource.as_ref().map(resource_key).unwrap_or_default(),
+            format!(
+                "{} \u{d7} {}",
+                need.units,
+                need.resource.as_ref().map(resource_in_words).unwrap_or_default()
+            ),
+            name_of(situation, &need.trust).to_owned(),
         ]
     });
     let note = match needs.len() {
@@ -299,7 +323,7 @@ fn unmet(needs: &[Need], shown: &Shown<'_>) -> Table {
     };
     Table {
         title: format!("Past needed-by and not agreed: {}", needs.len()),
-        head: names(&["Needed by", "What", "Trust", "Resource"]),
+        head: names(&["Needed by", "What", "Trust"]),
         rows: rows.collect(),
         note,
     }
@@ -323,16 +347,29 @@ fn decisions(sitrep: &Sitrep, shown: &Shown<'_>) -> Table {
     }
 }
 
-fn alerts(alerts: &[Alert], shown: &Shown<'_>) -> Table {
+fn alerts(alerts: &[Alert], situation: &Situation, shown: &Shown<'_>) -> Table {
     let rows = alerts.iter().map(|alert| {
-        let owner = if alert.owner.is_empty() { "unowned".to_owned() } else { alert.owner.clone() };
-        vec![shown(alert.raised_at.as_ref()), alert.text.clone(), owner]
+        vec![shown(alert.raised_at.as_ref()), alert.text.clone(), owner(&alert.owner, situation)]
     });
     Table {
         title: format!("Alerts: {}", alerts.len()),
         head: names(&["Raised", "Alert", "Owner"]),
         rows: rows.collect(),
         note: if alerts.is_empty() { "None.".to_owned() } else { String::new() },
+    }
+}
+
+/// Writes `site_lead ZA4` as people say it: "site lead, Dunmere General".
+fn owner(owner: &str, situation: &Situation) -> String {
+    let (role, trust) = owner.split_once(' ').map_or((owner, None), |(role, trust)| (role, Some(trust)));
+    let role = match role.parse::<Role>() {
+        Ok(known) => known.in_words(),
+        Err(_) => role,
+    };
+    match (role, trust) {
+        ("", _) => "unowned".to_owned(),
+        (role, Some(trust)) => format!("{role}, {}", name_of(situation, trust)),
+        (role, None) => role.to_owned(),
     }
 }
 
@@ -429,6 +466,15 @@ mod tests {
             ..cell.clone()
         };
         situation.cells.push(of(ResourceKind::Theatre, "MAIN"));
+        let mut named = many.clone();
+        named
+            .situation
+            .get_or_insert_default()
+            .cells
+            .extend([of(ResourceKind::Theatre, "DAY_CASE"), of(ResourceKind::VirtualWard, "FRAILTY")]);
+        let text = page(&named).markdown();
+        assert!(text.contains(" | Theatre, minutes | Frailty, virtual ward |\n"), "{text}");
+        assert!(text.contains(" | Day case theatre, minutes | "), "{text}");
         let text = page(&many).markdown();
         assert!(text.contains("| Trust | OPEL declared | G&A | Theatre, minutes |\n"), "{text}");
         assert!(text.contains("| Region net |  | -7 | +120 |\n"), "{text}");
@@ -472,6 +518,45 @@ mod tests {
         let page = page(&sitrep());
         assert!(page.markdown().contains("| Open <A> \\| B |"), "{}", page.markdown());
         assert!(page.html().contains("<td>Open &lt;A&gt; | B</td>"), "{}", page.html());
+    }
+
+    #[test]
+    fn resources_and_owners_are_said_in_plain_words() {
+        let mut report = sitrep();
+        let of = |kind: ResourceKind, code: &str, level: i32, specialties: &[&str]| Need {
+            resource: Some(crate::v1::Resource {
+                kind: kind.into(),
+                code: code.into(),
+                level,
+                specialties: specialties.iter().map(|code| (*code).to_owned()).collect(),
+                ..Default::default()
+            }),
+            ..report.unmet[0].clone()
+        };
+        report.unmet = vec![
+            of(ResourceKind::Bed, "CC_ADULT", 3, &[]),
+            of(ResourceKind::Theatre, "MAIN", 0, &["110"]),
+            of(ResourceKind::Diagnostic, "NON_OBSTETRIC_ULTRASOUND", 0, &[]),
+        ];
+        let owned =
+            |owner: &str| Alert { owner: owner.to_owned(), text: "Short.".into(), ..Alert::default() };
+        report.alerts = vec![owned(""), owned("site_lead ZA2"), owned("gold"), owned("bed_manager ZA9")];
+        let text = page(&report).markdown();
+        for wanted in [
+            "| Needed by | What | Trust |\n",
+            "| 06:00 | 2 \u{d7} adult critical care, level 3 | Brackwater |\n",
+            "| 06:00 | 2 \u{d7} main theatre for Trauma and Orthopaedic | Brackwater |\n",
+            "| 06:00 | 2 \u{d7} non-obstetric ultrasound | Brackwater |\n",
+            " | Short. | unowned |\n",
+            " | Short. | site lead, Brackwater |\n",
+            " | Short. | gold command |\n",
+            " | Short. | bed manager, ZA9 |\n",
+        ] {
+            assert!(text.to_lowercase().contains(&wanted.to_lowercase()), "{wanted}\n{text}");
+        }
+        for key in ["bed/", "theatre/", "CC_ADULT", "site_lead", "BED/"] {
+            assert!(!text.contains(key), "{key}\n{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Alerts: what somebody should act on, who does, and what became of the last ones.
 
+pub(crate) mod one;
 pub(crate) mod strip;
 
 use askama::Template;
@@ -12,9 +13,9 @@ use http::{HeaderMap, StatusCode};
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
 use super::situation::sections::{Entry, Section, sections};
-use crate::app::{Update, Visit};
+use crate::app::{Update, Visit, encoded};
 use crate::directory::Directory;
-use crate::form::Posted;
+use crate::form::{Fields, Posted};
 use crate::problem::Problem;
 use crate::rights::Rights;
 use crate::routes;
@@ -69,6 +70,16 @@ struct Row {
     can_close: bool,
     /// What became of it.
     ended: String,
+    /// Whether it stands on the page of its own account, to which its forms then lead back.
+    is_account: bool,
+}
+
+/// Returns where a form of an alert leads back to: the page that it stood on.
+fn back(fields: &Fields) -> String {
+    match fields.text("account") {
+        "" => "/alerts".to_owned(),
+        _ => format!("/alerts/one?id={}", encoded(fields.text("alert"))),
+    }
 }
 
 /// `GET /alerts`
@@ -95,7 +106,7 @@ pub(crate) async fn take(Posted { visit, fields }: Posted) -> Response {
     match visit.calls.monitor().take_alert(request).await {
         Ok(answer) => {
             let taken = answer.into_inner().alert.unwrap_or_default();
-            visit.done(format!("Yours now: {}", taken.text), "/alerts")
+            visit.done(format!("Yours now: {}", taken.text), &back(&fields))
         }
         Err(status) => show(&visit, Some(status.into())).await,
     }
@@ -113,7 +124,7 @@ pub(crate) async fn close(Posted { visit, fields }: Posted) -> Response {
     match visit.calls.monitor().close_alert(request).await {
         Ok(answer) => {
             let closed = answer.into_inner().alert.unwrap_or_default();
-            visit.done(format!("Closed: {}", closed.text), "/alerts")
+            visit.done(format!("Closed: {}", closed.text), &back(&fields))
         }
         Err(status) => show(&visit, Some(status.into())).await,
     }
@@ -209,6 +220,7 @@ impl Row {
                 (false, "", false) => format!("{closed}: no longer so"),
                 (false, note, _) => format!("{closed}: {note}"),
             },
+            is_account: false,
             id: alert.id,
             revision: alert.revision,
             text: alert.text,

@@ -24,6 +24,9 @@ use crate::words::time::{Now, from_wire, to_wire};
 const CONTROLS: &[Control] =
     &[Control::new("as_of", "at", "As of"), Control::new("signatory", "signatory", "Who signs")];
 
+/// The byte-order mark with which such a file begins, once.
+const MARK: char = '\u{feff}';
+
 /// As of when.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -98,6 +101,28 @@ pub(crate) async fn markdown(visit: Visit, Query(asked): Query<Asked>) -> Respon
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static("text/markdown; charset=utf-8")),
             (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"sitrep.md\"")),
+        ];
+        Ok((headers, text).into_response())
+    };
+    visit.answer(read.await)
+}
+
+/// `GET /sitrep/sitrep.csv`: the same as comma-separated text, one table after another as the command line writes them.
+pub(crate) async fn sheet(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let read = async {
+        let report = of(&read(&visit, &asked).await?, &visit.now);
+        let mut text = MARK.to_string();
+        for table in report.tables() {
+            let bytes = fallow_tabular::report::csv(&table.head, &table.rows)
+                .map_err(|error| Problem::invalid("as_of", &error.to_string()))?;
+            let rows = String::from_utf8_lossy(&bytes);
+            for part in [table.title.as_str(), "\n", rows.trim_start_matches(MARK), "\n"] {
+                text.push_str(part);
+            }
+        }
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")),
+            (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"sitrep.csv\"")),
         ];
         Ok((headers, text).into_response())
     };

@@ -1,12 +1,16 @@
-//! The timeline: what happened in the region in plain words, and the decisions of gold.
+//! The timeline: what happened in the region in plain words, as of now or of a moment before, and the decisions of gold.
+
+mod scrubber;
 
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
 use fallow_api::v1::{Decision, ListTimelineRequest, RecordDecisionRequest, TimelineEntry, TimelineKind};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use self::scrubber::{Chosen, Scrubber};
 use super::frame::{Frame, Place, rendered};
 use super::problem::{Control, summary};
 use super::situation::sections::{Entry, Section, sections};
@@ -48,6 +52,9 @@ pub(crate) struct Asked {
     /// From the last page.
     #[serde(default)]
     page: String,
+    /// As of when: the value of a `datetime-local` control; empty for now.
+    #[serde(default)]
+    at: String,
 }
 
 impl Asked {
@@ -55,13 +62,28 @@ impl Asked {
         KINDS.into_iter().map(|(kind, _)| kind).find(|kind| kind.as_str_name() == self.kind)
     }
 
-    fn request(&self) -> ListTimelineRequest {
+    fn request(&self, chosen: Chosen) -> ListTimelineRequest {
         ListTimelineRequest {
             page_size: SHOWN,
             page_token: self.page.clone(),
             kinds: self.kind().map(i32::from).into_iter().collect(),
+            until: chosen.until().map(to_wire),
             ..ListTimelineRequest::default()
         }
+    }
+
+    /// Returns what goes before anything else in the address of the same kind at a moment: `kind=...&at=...&`.
+    fn query(&self, at: &str) -> String {
+        let of_kind = self.kind().map_or_else(String::new, |kind| format!("kind={}&", kind.as_str_name()));
+        if at.is_empty() { of_kind } else { format!("{of_kind}at={}&", encoded(at)) }
+    }
+}
+
+/// Returns the address of a page of the timeline, by its query.
+fn address(path: &str, query: &str) -> String {
+    match query.trim_end_matches('&') {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
     }
 }
 
@@ -71,10 +93,19 @@ struct Page {
     frame: Frame,
     sections: Vec<Entry>,
     problem: String,
-    /// Value, name, whether it is shown.
-    kinds: Vec<(&'static str, &'static str, bool)>,
+    /// Address, name, whether it is shown.
+    kinds: Vec<(String, &'static str, bool)>,
+    /// Address of every kind.
+    all: String,
     /// Whether every kind is shown.
     is_all: bool,
+    /// Name of the kind that is shown; empty for all.
+    kind: &'static str,
+    /// Address of now.
+    now: String,
+    /// Addresses of a moment go on with its value.
+    moment: String,
+    scrubber: Option<Scrubber>,
     log: String,
     /// What was filled in, where the viewer may decide.
     decision: Option<Filled>,
@@ -98,18 +129,20 @@ struct Log {
     query: String,
     /// Address of the same as a file.
     file: String,
+    /// Whether a moment of the past is shown.
+    is_past: bool,
     entries: Vec<Line>,
     /// Address of what is older.
     older: Option<String>,
 }
 
 /// One thing that happened.
-struct Line {
-    when: String,
-    tag: Tag,
-    text: String,
+pub(crate) struct Line {
+    pub(crate) when: String,
+    pub(crate) tag: Tag,
+    pub(crate) text: String,
     /// Of a decision: why, who was consulted, when it is looked at again.
-    details: Vec<String>,
+    pub(crate) details: Vec<String>,
 }
 
 /// `GET /timeline`
@@ -124,7 +157,7 @@ pub(crate) async fn fragment(
     headers: HeaderMap,
 ) -> Response {
     match read(&visit, &asked).await {
-        Ok(log) => routes::fragment(&headers, rendered(&log)),
+        Ok(read) => routes::fragment(&headers, rendered(&read.log)),
         Err(problem) => visit.refuse(&problem),
     }
 }
@@ -132,7 +165,9 @@ pub(crate) async fn fragment(
 /// `GET /timeline/timeline.csv`: the newest of a kind, or of all, for the record of an incident.
 pub(crate) async fn file(visit: Visit, Query(asked): Query<Asked>) -> Response {
     let read = async {
-        let request = ListTimelineRequest { page_size: FILED, ..asked.request() };
+        // The page offers no address of what is not held; what is written by hand gets what there is.
+        let chosen = Chosen::of(&asked.at, None, &visit.now);
+        let request = ListTimelineRequest { page_size: FILED, ..asked.request(chosen) };
         let entries = visit.calls.monitor().list_timeline(request).await?.into_inner().entries;
         let head = ["Time", "Kind", "What happened", "Of a decision"].map(str::to_owned);
         let rows: Vec<Vec<String>> = entries
@@ -184,10 +219,10 @@ async fn show(visit: &Visit, asked: &Asked, fields: &Fields, problem: Option<Pro
     if let Some(way) = problem.as_ref().and_then(|problem| visit.way_out(problem)) {
         return way;
     }
-    let (frame, log) = tokio::join!(Frame::read(visit, Place::Situation, "Timeline"), read(visit, asked));
-    visit.answer(log.map(|log| {
+    let (frame, found) = tokio::join!(Frame::read(visit, Place::Situation, "Timeline"), read(visit, asked));
+    visit.answer(found.map(|Read { log, chosen, held_from }| {
         let status = problem.as_ref().map_or(StatusCode::OK, Problem::http_status);
-        let chosen = asked.kind();
+        let (shown, at) = (asked.kind(), chosen.value(&visit.now));
         let decision = (visit.viewer().role == "gold").then(|| Filled {
             csrf: visit.signed.csrf.clone(),
             once: crate::form::once(),
@@ -200,8 +235,18 @@ async fn show(visit: &Visit, asked: &Asked, fields: &Fields, problem: Option<Pro
             frame,
             sections: sections(visit, Section::Timeline),
             problem: problem.map_or_else(String::new, |problem| summary(&problem, CONTROLS)),
-            kinds: KINDS.map(|(kind, name)| (kind.as_str_name(), name, chosen == Some(kind))).to_vec(),
-            is_all: chosen.is_none(),
+            kinds: KINDS
+                .map(|(kind, name)| {
+                    let asked = Asked { kind: kind.as_str_name().to_owned(), ..Asked::default() };
+                    (address("/timeline", &asked.query(&at)), name, shown == Some(kind))
+                })
+                .to_vec(),
+            all: address("/timeline", &Asked::default().query(&at)),
+            is_all: shown.is_none(),
+            kind: shown.map_or("", |kind| kind.as_str_name()),
+            now: address("/timeline", &asked.query("")),
+            moment: format!("/timeline?{}at=", asked.query("")),
+            scrubber: Scrubber::new(chosen, held_from, &visit.now),
             log: rendered(&log),
             decision,
         };
@@ -209,22 +254,40 @@ async fn show(visit: &Visit, asked: &Asked, fields: &Fields, problem: Option<Pro
     }))
 }
 
-async fn read(visit: &Visit, asked: &Asked) -> Result<Log, Problem> {
-    let kind = asked.kind();
-    let answer = visit.calls.monitor().list_timeline(asked.request()).await?.into_inner();
-    let of_kind = kind.map_or_else(String::new, |kind| format!("kind={}&", kind.as_str_name()));
+/// What was read for a page.
+struct Read {
+    log: Log,
+    chosen: Chosen,
+    held_from: Option<Timestamp>,
+}
+
+async fn read(visit: &Visit, asked: &Asked) -> Result<Read, Problem> {
+    let ask = async |chosen: Chosen| -> Result<_, Problem> {
+        Ok(visit.calls.monitor().list_timeline(asked.request(chosen)).await?.into_inner())
+    };
+    let mut chosen = Chosen::of(&asked.at, None, &visit.now);
+    let mut answer = ask(chosen).await?;
+    let held_from = from_wire(answer.held_from.as_ref());
+    let within = Chosen::of(&asked.at, held_from, &visit.now);
+    if within != chosen {
+        chosen = within;
+        answer = ask(chosen).await?;
+    }
+    let query = asked.query(&chosen.value(&visit.now));
     let older = (!answer.next_page_token.is_empty())
-        .then(|| format!("/timeline?{of_kind}page={}", encoded(&answer.next_page_token)));
-    Ok(Log {
-        query: format!("{of_kind}page={}", encoded(&asked.page)),
-        file: format!("/timeline/timeline.csv?{}", of_kind.trim_end_matches('&')),
+        .then(|| format!("/timeline?{query}page={}", encoded(&answer.next_page_token)));
+    let log = Log {
+        query: format!("{query}page={}", encoded(&asked.page)),
+        file: address("/timeline/timeline.csv", &query),
+        is_past: chosen.until().is_some(),
         entries: answer.entries.into_iter().map(|entry| Line::new(entry, &visit.now)).collect(),
         older,
-    })
+    };
+    Ok(Read { log, chosen, held_from })
 }
 
 impl Line {
-    fn new(entry: TimelineEntry, now: &Now) -> Self {
+    pub(crate) fn new(entry: TimelineEntry, now: &Now) -> Self {
         let mut details = Vec::new();
         if let Some(decision) = &entry.decision {
             if !decision.rationale.is_empty() {

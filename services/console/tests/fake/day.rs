@@ -328,6 +328,7 @@ fn situation(day: &Day) -> Situation {
                     freshness: (*freshness).into(),
                     oldest_reported_at: day.at(if *freshness == Freshness::Stale { -140 } else { -25 }),
                     reserve: i64::from(column == "CC_ADULT/2") + 2 * i64::from(column == "GA_ADULT"),
+                    late_7d: if *freshness == Freshness::Fresh { 0 } else { 3 },
                     ..situation::Cell::default()
                 });
             }
@@ -353,6 +354,7 @@ fn situation(day: &Day) -> Situation {
         region: "Y99".to_owned(),
         name: "North Vale".to_owned(),
         at: day.at(0),
+        late_counted_from: day.at(-7 * 24 * 60),
         headline: Some(situation::Headline {
             needs_open: 38,
             needs_overdue: 9,

@@ -15,11 +15,14 @@ pub(crate) struct Kept {
     pub(crate) signed: Vec<(i64, String)>,
 }
 
+/// How far back the timeline is held: to half past six in the morning.
+pub(crate) const HELD_MINUTES: i64 = 8 * 60;
+
 fn wire(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }
 
-fn ago(now: Timestamp, minutes: i64) -> Option<prost_types::Timestamp> {
+pub(crate) fn ago(now: Timestamp, minutes: i64) -> Option<prost_types::Timestamp> {
     Some(wire(now.saturating_sub(SignedDuration::from_mins(minutes)).expect("a time")))
 }
 
@@ -40,6 +43,7 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Kept {
         state: alert::State::Taken.into(),
         owner: "gold".to_owned(),
         taken_at: ago(now, 10),
+        rule_text: "A trust has been silent for more than 2 cadences".to_owned(),
         ..alert(
             "a-1",
             "feed_silent",
@@ -57,7 +61,18 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Kept {
     let over = Alert {
         state: alert::State::Closed.into(),
         owner: "site_lead ZA4".to_owned(),
+        taken_at: ago(now, 170),
         closed_at: ago(now, 90),
+        closed_by: "site_lead ZA4".to_owned(),
+        cleared: true,
+        cleared_at: ago(now, 60),
+        rule_text: "Pressure 4 or more at a trust for 15 min".to_owned(),
+        resource: Some(Resource {
+            kind: ResourceKind::Bed.into(),
+            code: "CC_ADULT".to_owned(),
+            level: 3,
+            ..Resource::default()
+        }),
         note: "Rang the ward: two beds from 16:00.".to_owned(),
         ..alert(
             "a-4",
@@ -88,6 +103,8 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Kept {
             20,
         )
     };
+    let of =
+        |subject: &str, entry: TimelineEntry| TimelineEntry { subjects: vec![subject.to_owned()], ..entry };
     let timeline = vec![
         entry(
             "6-0",
@@ -95,11 +112,18 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Kept {
             "Aldermoor University Hospitals and Dunmere General Hospital agreed: 1 \u{d7} adult critical care, level 3.",
             3,
         ),
-        entry(
-            "5-0",
-            TimelineKind::Feed,
-            "Brackwater Hospitals is silent. 11 offers are stale and not proposed.",
-            14,
+        of(
+            "a-1",
+            entry("5-1", TimelineKind::Alert, "Gold command took it: Brackwater Hospitals is silent.", 10),
+        ),
+        of(
+            "a-1",
+            entry(
+                "5-0",
+                TimelineKind::Feed,
+                "Brackwater Hospitals is silent. 11 offers are stale and not proposed.",
+                14,
+            ),
         ),
         decided,
         entry(
@@ -115,10 +139,13 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Kept {
 }
 
 impl Records {
-    pub(crate) fn list_alerts(&self, states: &[i32]) -> ListAlertsResponse {
+    pub(crate) fn list_alerts(&self, states: &[i32], ids: &[String]) -> ListAlertsResponse {
         let usual = [alert::State::Raised.into(), alert::State::Taken.into()];
         let states = if states.is_empty() { &usual[..] } else { states };
-        let fits = self.kept.alerts.iter().filter(|alert| states.contains(&alert.state));
+        let fits = self.kept.alerts.iter().filter(|alert| match ids {
+            [] => states.contains(&alert.state),
+            ids => ids.contains(&alert.id),
+        });
         ListAlertsResponse {
             alerts: fits.cloned().collect(),
             raised_24h: 7,
@@ -314,7 +341,7 @@ impl Records {
             signed_off_at: signed.map(|_| wire(now)),
             signatory: signed.map(|(_, who)| who.clone()).unwrap_or_default(),
             silent: vec!["ZA2".to_owned()],
-            alerts: self.list_alerts(&[]).alerts.into_iter().filter(|alert| !alert.digest).collect(),
+            alerts: self.list_alerts(&[], &[]).alerts.into_iter().filter(|alert| !alert.digest).collect(),
             ..Sitrep::default()
         }
     }

@@ -200,7 +200,8 @@ impl MonitorService for World {
         request: Request<ListAlertsRequest>,
     ) -> Result<Response<ListAlertsResponse>, Status> {
         self.caller(&request)?;
-        Ok(Response::new(self.records().list_alerts(&request.into_inner().states)))
+        let ListAlertsRequest { states, ids, .. } = request.into_inner();
+        Ok(Response::new(self.records().list_alerts(&states, &ids)))
     }
 
     async fn take_alert(
@@ -272,10 +273,16 @@ impl MonitorService for World {
         request: Request<ListTimelineRequest>,
     ) -> Result<Response<ListTimelineResponse>, Status> {
         self.caller(&request)?;
-        let kinds = request.into_inner().kinds;
+        let ListTimelineRequest { kinds, until, subjects, .. } = request.into_inner();
         let mut entries = self.records().kept.timeline.clone();
-        entries.retain(|entry| kinds.is_empty() || kinds.contains(&entry.kind));
-        Ok(Response::new(ListTimelineResponse { entries, ..ListTimelineResponse::default() }))
+        entries.retain(|entry| {
+            let at = entry.at.unwrap_or_default();
+            (kinds.is_empty() || kinds.contains(&entry.kind))
+                && until.is_none_or(|until| (at.seconds, at.nanos) <= (until.seconds, until.nanos))
+                && (subjects.is_empty() || entry.subjects.iter().any(|one| subjects.contains(one)))
+        });
+        let held_from = gold::ago(self.now(), gold::HELD_MINUTES);
+        Ok(Response::new(ListTimelineResponse { entries, held_from, ..ListTimelineResponse::default() }))
     }
 
     async fn record_decision(

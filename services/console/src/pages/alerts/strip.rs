@@ -15,8 +15,18 @@ const COUNTED: i32 = 200;
 pub(crate) struct Strip {
     /// `Alerts: 3, 1 without an owner`.
     pub(crate) title: String,
-    /// The first of them, those without an owner before the others: text and owner or age.
-    pub(crate) named: Vec<(String, String)>,
+    /// The first of them, those without an owner before the others.
+    pub(crate) named: Vec<Named>,
+}
+
+/// One alert of the strip.
+pub(crate) struct Named {
+    /// Its id, for the address of its account.
+    pub(crate) id: String,
+    /// What it says.
+    pub(crate) text: String,
+    /// `unowned 14 min` or `owned`.
+    pub(crate) whose: String,
 }
 
 impl Strip {
@@ -42,7 +52,7 @@ impl Strip {
         let named = open.into_iter().take(NAMED).map(|alert| {
             let age = from_wire(alert.raised_at.as_ref()).map(|raised| now.age(raised)).unwrap_or_default();
             let whose = if alert.owner.is_empty() { format!("unowned {age}") } else { "owned".to_owned() };
-            (alert.text, whose)
+            Named { id: alert.id, text: alert.text, whose }
         });
         Self { title, named: named.collect() }
     }
@@ -76,7 +86,7 @@ mod tests {
         );
         assert_eq!(strip.title, "Alerts: 3, 2 without an owner");
         let named: Vec<String> =
-            strip.named.into_iter().map(|(text, whose)| format!("{text} {whose}")).collect();
+            strip.named.into_iter().map(|one| format!("{} {}", one.text, one.whose)).collect();
         assert_eq!(
             named,
             [

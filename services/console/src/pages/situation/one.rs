@@ -1,5 +1,7 @@
 //! One trust and one resource: the account behind a number of the situation, what waits for it, and whom to ring.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
@@ -8,6 +10,7 @@ use fallow_api::v1::{
     Resource, ResourceKind, Transfer, TransferFilter, situation,
 };
 use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::super::frame::{Frame, Place, rendered};
@@ -23,6 +26,9 @@ use crate::routes;
 use crate::words::codes::{self, Tag};
 use crate::words::time::{Now, from_wire, span};
 use crate::words::{self, resource};
+
+/// How long a week is.
+const WEEK_HOURS: i64 = 7 * 24;
 
 /// Which number.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -66,6 +72,8 @@ struct Account {
     needs: Vec<NeedLine>,
     proposals: usize,
     transfers: usize,
+    /// `Reported by person, every 1 h. Late 3 times in 7 days.`
+    reports: String,
     /// `Feed adt: number 1234, 2 min ago`, of each feed that has reported for the trust.
     feeds: Vec<String>,
     desks: Vec<Desk>,
@@ -101,6 +109,8 @@ struct NeedLine {
 /// Everything that is read.
 struct Known {
     cell: situation::Cell,
+    /// From when on it is counted how often the number was late; `None` where it is not.
+    late_from: Option<Timestamp>,
     trust: situation::TrustSituation,
     offers: Vec<Offer>,
     needs: Vec<Need>,
@@ -189,6 +199,7 @@ async fn read(visit: &Visit, asked: &Asked) -> Result<Account, Problem> {
         visit.directory()
     );
     let situation = situation?;
+    let late_from = from_wire(situation.late_counted_from.as_ref());
     let trust = situation.trusts.into_iter().find(|one| one.trust == asked.trust);
     let is_it = |one: &Option<Resource>| one.as_ref().is_some_and(|one| is_same(one, &wanted));
     let cell = situation.cells.into_iter().find(|cell| cell.trust == asked.trust && is_it(&cell.resource));
@@ -204,6 +215,7 @@ async fn read(visit: &Visit, asked: &Asked) -> Result<Account, Problem> {
         cell: cell
             .unwrap_or_else(|| situation::Cell { resource: Some(wanted.clone()), ..Default::default() }),
         trust: trust.ok_or_else(Problem::not_found)?,
+        late_from,
         offers,
         needs,
     };
@@ -241,6 +253,7 @@ impl Account {
             needs: known.needs.iter().map(|one| NeedLine::new(one, now)).collect(),
             proposals: known.proposals.len(),
             transfers: known.transfers.len(),
+            reports: reports(&known.offers, cell.late_7d, known.late_from, now),
             feeds: known.trust.feeds.iter().map(|one| heard(one, now)).collect(),
             desks,
             trend: None,
@@ -249,6 +262,35 @@ impl Account {
             can_ask: false,
         }
     }
+}
+
+/// Says how the number is reported and how often that was late: some offer of it stale, with no report for two of its
+/// cadences.
+fn reports(offers: &[Offer], late: i64, counted_from: Option<Timestamp>, now: &Now) -> String {
+    let way = |offer: &Offer| {
+        let every = offer.cadence.as_ref().map_or(0, |cadence| cadence.seconds);
+        (every, codes::source(offer.source()))
+    };
+    let ways: BTreeSet<(i64, &str)> = offers.iter().map(way).collect();
+    let ways: Vec<String> = ways
+        .into_iter()
+        .map(|(every, source)| format!("{source}, every {}", span(SignedDuration::from_secs(every))))
+        .collect();
+    let mut said = if ways.is_empty() { String::new() } else { format!("Source: {}.", ways.join("; ")) };
+    let Some(counted_from) = counted_from else { return said };
+    let times = match late {
+        0 => "Never late".to_owned(),
+        1 => "Late once".to_owned(),
+        2 => "Late twice".to_owned(),
+        more => format!("Late {more} times"),
+    };
+    // A little less than the week is the week: the hour in which it begins is counted as a whole.
+    let is_week = now.at.duration_since(counted_from) >= SignedDuration::from_hours(WEEK_HOURS - 1);
+    let since = if is_week { "in 7 days".to_owned() } else { format!("since {}", now.clock(counted_from)) };
+    if !said.is_empty() {
+        said.push(' ');
+    }
+    format!("{said}{times} {since}.")
 }
 
 /// Says how far a feed has come, and when.
@@ -313,7 +355,7 @@ impl OfferLine {
             source: format!(
                 "{}, every {}",
                 codes::source(offer.source()),
-                span(jiff::SignedDuration::from_secs(cadence))
+                span(SignedDuration::from_secs(cadence))
             ),
             revision: offer.revision,
         }
@@ -352,6 +394,35 @@ mod tests {
         );
         let text = sum(&[one, offer(2, 1, [0, 0, 3, 0, 0])]);
         assert_eq!(text, "staffed 16 + short 1 = free 1 + held 1 + agreed 4 + occupied 11 + blocked 0");
+    }
+
+    #[test]
+    fn how_often_it_was_late_is_said_with_since_when_it_is_counted() {
+        let now = Now { at: "2026-11-24T14:32:00Z".parse().unwrap(), zone: jiff::tz::TimeZone::UTC };
+        let by = |source: fallow_api::v1::Source, minutes: i64| Offer {
+            source: source.into(),
+            cadence: Some(prost_types::Duration { seconds: minutes * 60, nanos: 0 }),
+            ..Offer::default()
+        };
+        let (person, feed) = (by(fallow_api::v1::Source::Person, 60), by(fallow_api::v1::Source::Feed, 15));
+        let check = |offers: &[Offer], late, from: Option<&str>, expected: &str| {
+            let from = from.map(|text| text.parse().unwrap());
+            assert_eq!(reports(offers, late, from, &now), expected);
+        };
+        let week = Some("2026-11-17T14:32:00Z");
+        let one = std::slice::from_ref(&person);
+        check(one, 3, week, "Source: person, every 1 h. Late 3 times in 7 days.");
+        check(one, 0, week, "Source: person, every 1 h. Never late in 7 days.");
+        check(
+            one,
+            1,
+            Some("2026-11-24T09:00:00Z"),
+            "Source: person, every 1 h. Late once since today 09:00.",
+        );
+        let both = [person.clone(), feed, person.clone()];
+        check(&both, 2, week, "Source: feed, every 15 min; person, every 1 h. Late twice in 7 days.");
+        check(&[], 2, week, "Late twice in 7 days.");
+        check(one, 3, None, "Source: person, every 1 h.");
     }
 
     #[test]
