@@ -288,6 +288,24 @@ test('the account of a number says how often it was late in the last seven days'
   assert.match(await who.text('.reports'), /Source: .*every .*\. Never late in 7 days\./)
 })
 
+test('twelve trusts with long names and seven resources are on the upper 78 % of a wall of 1600 by 900', async ({ person }) => {
+  const who = await person({ user: 'duty-lead', width: 1600, height: 900, scripts: false })
+  await who.go('/wall')
+  // What a demonstration and an incident say above it is no part of the measure.
+  const bottom = await who.page.evaluate(() => {
+    for (const extra of document.querySelectorAll('.demo, .wall-incident')) extra.remove()
+    const body = document.querySelector('.heat tbody')
+    const rows = [...body.rows]
+    for (let n = 0; body.rows.length < 12; n += 1) body.append(rows[n % rows.length].cloneNode(true))
+    for (const row of body.rows) row.cells[0].firstChild.textContent = 'Mid Northvale and South Brackwater NHS Foundation Trust'
+    // Rows share what is left of the screen: how little they can do with is the question.
+    document.querySelector('#wall .scroll').style.flex = 'none'
+    return document.querySelector('.heat').getBoundingClientRect().bottom
+  })
+  assert.ok(bottom <= 0.78 * 900, `the table ends at ${bottom}`)
+  assert.equal(await who.overflow(), 0)
+})
+
 test('a situation report prints on at most two pages of A4', async ({ person }) => {
   const who = await person({ user: 'duty-lead' })
   await who.go('/sitrep')

@@ -218,7 +218,8 @@ pub(crate) async fn page(visit: Visit, Query(asked): Query<Asked>) -> Response {
                 .then(|| Flow::of(&report, &asked.draw, &asked.flow(), &directory))
                 .flatten();
             let view = View::new(kind, report, &directory, &visit.now);
-            (Some(if kind == Kind::Theatres { view.without_empty_rows() } else { view }), flow, None)
+            let leaves_out = matches!(kind, Kind::Theatres | Kind::Flow);
+            (Some(if leaves_out { view.without_empty_rows() } else { view }), flow, None)
         }
         Err(status) => (None, None, Some(Problem::from(status))),
     };

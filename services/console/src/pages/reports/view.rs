@@ -9,7 +9,9 @@ use crate::words::{codes, first_upper, resource};
 
 /// Width of the longest bar, in the units of its drawing.
 const BAR: f64 = 60.0;
-/// What a screen shows for no needs, so that those there are stand out.
+/// How the note of the cheapest levers begins.
+const LEVERS: &str = "Cheapest levers now: ";
+/// What a screen shows for none, so that what there is stands out.
 const NOTHING: &str = "\u{b7}";
 
 /// The report.
@@ -21,6 +23,8 @@ pub(super) struct View {
     /// The heading of what is said in words.
     pub(super) in_words: &'static str,
     pub(super) notes: Vec<String>,
+    /// What would place most, each by itself.
+    pub(super) levers: Vec<String>,
     /// `Counted from Tue 24 Nov 08:00.`
     pub(super) counted: Option<String>,
 }
@@ -47,7 +51,11 @@ impl View {
     pub(super) fn new(kind: Kind, report: GetReportResponse, directory: &Directory, now: &Now) -> Self {
         let longest = report.rows.iter().flat_map(|row| row.values.iter().copied()).fold(0.0, f64::max);
         let cell = |value: f64| Cell {
-            text: if kind == Kind::Unmet && value == 0.0 { NOTHING.to_owned() } else { number(value) },
+            text: if matches!(kind, Kind::Unmet | Kind::Flow) && value == 0.0 {
+                NOTHING.to_owned()
+            } else {
+                number(value)
+            },
             bar: (kind == Kind::Unmet && value > 0.0 && longest > 0.0)
                 .then(|| format!("{:.1}", (value / longest * BAR).max(1.0))),
         };
@@ -76,7 +84,13 @@ impl View {
                 Kind::Flow | Kind::Equity | Kind::Declines | Kind::Outcomes => "In words",
             },
             rows,
-            notes: report.notes,
+            notes: report.notes.iter().filter(|note| !note.starts_with(LEVERS)).cloned().collect(),
+            levers: report
+                .notes
+                .iter()
+                .filter_map(|note| note.strip_prefix(LEVERS))
+                .flat_map(levers)
+                .collect(),
             counted: counted.map(|from| format!("Counted from {}.", now.clock(from))),
         }
     }
@@ -86,7 +100,9 @@ impl View {
     /// Leaves out rows in which nothing is counted, such as weeks without a session, and says how many.
     pub(super) fn without_empty_rows(mut self) -> Self {
         let all = self.rows.len();
-        self.rows.retain(|row| row.is_harm || row.cells.iter().any(|cell| cell.text != "0"));
+        self.rows.retain(|row| {
+            row.is_harm || row.cells.iter().any(|cell| !["0", NOTHING].contains(&cell.text.as_str()))
+        });
         match all - self.rows.len() {
             0 => {}
             1 => self
@@ -118,6 +134,11 @@ impl View {
         };
         (head, self.rows.iter().map(row).collect())
     }
+}
+
+/// Takes the levers of a note apart, each as a sentence.
+fn levers(note: &str) -> impl Iterator<Item = String> {
+    note.trim_end_matches('.').split(" | ").map(|lever| format!("{}.", first_upper(lever)))
 }
 
 /// Names a row as people do, and leaves out words that would only say the name again.
@@ -183,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn the_cheapest_levers_are_a_list() {
+        let notes =
+            ["7 needs are past their needed-by.", "Cheapest levers now: a: +3 placed | 1 b: +2 placed."];
+        let report =
+            GetReportResponse { notes: notes.map(str::to_owned).to_vec(), ..GetReportResponse::default() };
+        let now = Now { at: "2026-11-24T14:32:00Z".parse().unwrap(), zone: TimeZone::UTC };
+        let found = View::new(Kind::Unmet, report, &Directory::default(), &now);
+        assert_eq!(found.notes, notes[..1]);
+        assert_eq!(found.levers, ["A: +3 placed.", "1 b: +2 placed."]);
+    }
+
+    #[test]
     fn weeks_without_a_session_take_no_room_on_a_screen() {
         let weeks =
             [("ZA4, week of 23 Nov", &[5.0, 0.0][..], "..h=="), ("ZA4, week of 30 Nov", &[0.0, 0.0], "")];
@@ -190,6 +223,15 @@ mod tests {
         assert_eq!(found.rows.len(), 1);
         assert_eq!(found.notes, ["One row in which nothing is counted is left out; the file has it."]);
         assert_eq!(view(Kind::Theatres, &weeks).table().1.len(), 2);
+    }
+
+    #[test]
+    fn trusts_between_which_nothing_moved_take_no_room_and_no_flow_is_no_figure() {
+        let rows = [("ZA1, beds", &[15.0, 0.0][..], ""), ("ZA4, beds", &[0.0, 0.0], "")];
+        let found = view(Kind::Flow, &rows).without_empty_rows();
+        let cells: Vec<&str> = found.rows[0].cells.iter().map(|cell| cell.text.as_str()).collect();
+        assert_eq!((found.rows.len(), cells), (1, vec!["15", NOTHING]));
+        assert_eq!(view(Kind::Flow, &rows).table().1[0][2], "0", "a file has the number");
     }
 
     #[test]

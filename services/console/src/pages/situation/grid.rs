@@ -10,6 +10,8 @@ use crate::words::time::{Now, from_wire};
 
 /// With more resources than this they become the rows: a region has few trusts and many resources.
 const COLUMNS_MAX: usize = 9;
+/// With more trusts than this they stay the rows: long names do not go above narrow columns.
+const TRUSTS_MAX: usize = 12;
 
 /// The table.
 pub(crate) struct Grid {
@@ -85,7 +87,7 @@ impl Grid {
             let nets = situation.cells.iter().filter(|cell| key_of(cell) == *key).map(|cell| cell.net);
             Some(amount(one.kind(), nets.sum()))
         };
-        let is_turned = resources.len() > COLUMNS_MAX;
+        let is_turned = resources.len() > COLUMNS_MAX && situation.trusts.len() <= TRUSTS_MAX;
         if is_turned {
             let row = |(key, one): (&Key, &Resource)| Row {
                 head: what(one),
@@ -255,6 +257,10 @@ mod tests {
         assert_eq!(ct.total.as_deref(), Some("\u{2212}8"));
         let theatre = grid.rows.iter().find(|row| row.head.name == "Main theatre").unwrap();
         assert_eq!(theatre.total.as_deref(), Some("+26 h"));
+        situation.trusts = (0..12).map(|n| trust(&format!("ZB{n}"), "Dunmere")).collect();
+        assert!(Grid::new(&now(), None, &situation).is_turned, "twelve still fit");
+        situation.trusts.push(trust("ZA1", "Aldermoor"));
+        assert!(!Grid::new(&now(), None, &situation).is_turned);
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Heat {
             strip,
             top: Top::new(now, situation),
             grid: Grid::new(now, own, situation),
-            modes: situation.modes.iter().map(mode).collect(),
+            modes: modes(&situation.modes),
             has_links: true,
         }
     }
@@ -146,6 +146,24 @@ fn headlines(headline: &situation::Headline) -> Vec<Headline> {
     ]
 }
 
+/// Collaboratives that are told of one by one, whatever their mode.
+const MODES_LISTED: usize = 4;
+
+/// Says in which mode each collaborative is; of many, those that are not routine, and that the others are.
+fn modes(all: &[situation::CollaborativeMode]) -> Vec<String> {
+    if all.len() <= MODES_LISTED {
+        return all.iter().map(mode).collect();
+    }
+    let (routine, other): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.mode() == Mode::Routine);
+    let told = match (routine.len(), other.is_empty()) {
+        (0, _) => None,
+        (many, true) => Some(format!("All {many} collaboratives: routine")),
+        (1, false) => Some("1 other: routine".to_owned()),
+        (many, false) => Some(format!("{many} others: routine")),
+    };
+    other.into_iter().map(mode).chain(told).collect()
+}
+
 fn mode(mode: &situation::CollaborativeMode) -> String {
     let text = match mode.mode() {
         Mode::Incident => "incident",
@@ -158,6 +176,21 @@ fn mode(mode: &situation::CollaborativeMode) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_collaboratives_those_that_are_not_routine_are_named() {
+        let one = |name: &str, mode: Mode| situation::CollaborativeMode {
+            name: name.to_owned(),
+            mode: mode.into(),
+            ..situation::CollaborativeMode::default()
+        };
+        let mut all: Vec<_> = ["A", "B", "C", "D"].map(|name| one(name, Mode::Routine)).to_vec();
+        assert_eq!(modes(&all).len(), 4);
+        all.push(one("E", Mode::Routine));
+        assert_eq!(modes(&all), ["All 5 collaboratives: routine"]);
+        all[1] = one("B", Mode::Incident);
+        assert_eq!(modes(&all), ["B: incident", "4 others: routine"]);
+    }
 
     #[test]
     fn an_empty_day_divides_by_nothing() {
