@@ -121,10 +121,12 @@ pub fn run(args: &DevArgs, state_folder: &Path) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let said = failed(&error);
-            match &error {
-                DevError::RegionFile { .. } => ExitCode::from(given::exit(&error, Exit::Usage).code()),
-                error if error.is_of_usage() => ExitCode::from(Exit::Usage.code()),
-                _ => said,
+            if matches!(error, DevError::RegionFile { .. }) {
+                return ExitCode::from(given::exit(&error, Exit::Usage).code());
+            }
+            match error.is_of_usage() {
+                true => ExitCode::from(Exit::Usage.code()),
+                false => said,
             }
         }
     }

@@ -64,6 +64,7 @@ fn situation() -> Situation {
         }],
         revision: 88213,
         store_caveat: String::new(),
+        late_counted_from: at("2026-11-17T14:32:08Z"),
     }
 }
 
