@@ -26,6 +26,7 @@ struct Asset {
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| Asset::load("console.css", "text/css; charset=utf-8"));
 static REGION: LazyLock<Asset> = LazyLock::new(|| Asset::load("region.css", "text/css; charset=utf-8"));
+static REPORTS: LazyLock<Asset> = LazyLock::new(|| Asset::load("reports.css", "text/css; charset=utf-8"));
 static WALL: LazyLock<Asset> = LazyLock::new(|| Asset::load("wall.css", "text/css; charset=utf-8"));
 static KEYS: LazyLock<Asset> = LazyLock::new(|| Asset::load("keys.js", "text/javascript; charset=utf-8"));
 static COPY: LazyLock<Asset> = LazyLock::new(|| Asset::load("copy.js", "text/javascript; charset=utf-8"));
@@ -56,6 +57,11 @@ pub(crate) fn style() -> String {
 /// Returns the address of what the pages about the region and the transfers need beside it.
 pub(crate) fn region_style() -> String {
     format!("/assets/{}", REGION.name)
+}
+
+/// Returns the address of what charts, reports and what-ifs need beside both.
+pub(crate) fn reports_style() -> String {
+    format!("/assets/{}", REPORTS.name)
 }
 
 /// Returns the address of what the wall needs beside both.
@@ -90,7 +96,7 @@ pub(crate) fn build() -> &'static str {
 
 /// Serves an asset.
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let all = [&*STYLE, &*REGION, &*WALL, &*SCRIPT, &*KEYS, &*COPY, &*ICON];
+    let all = [&*STYLE, &*REGION, &*REPORTS, &*WALL, &*SCRIPT, &*KEYS, &*COPY, &*ICON];
     let found = all.into_iter().find(|asset| asset.name == name);
     let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
     let headers = [
@@ -108,7 +114,7 @@ mod tests {
     fn assets_are_there_small_and_named_by_their_content() {
         assert!(!SCRIPT.bytes.is_empty() && SCRIPT.bytes.len() < 10_240, "{}", SCRIPT.bytes.len());
         assert!(!STYLE.bytes.is_empty() && STYLE.bytes.len() < 16_384, "{}", STYLE.bytes.len());
-        for more in [&*REGION, &*WALL, &*KEYS, &*COPY] {
+        for more in [&*REGION, &*REPORTS, &*WALL, &*KEYS, &*COPY] {
             assert!(!more.bytes.is_empty() && more.bytes.len() < 8_192, "{} {}", more.name, more.bytes.len());
         }
         assert!(style().starts_with("/assets/console-") && style().ends_with(".css"));
