@@ -1,16 +1,21 @@
 //! What happened, in plain words, for those who may hear of it; and what gold decided, as the incident record keeps it.
 
 use fallow_api::client::fresh_request_id;
+use fallow_api::problem::Problem;
 use fallow_api::reasons;
 use fallow_api::v1::{self, TimelineKind, watch_timeline_response::Item};
 use jiff::SignedDuration;
 use tonic::Code;
 
-use crate::people::User;
+use crate::people::{User, call};
 use crate::wire;
 use crate::world::{World, soon, stories};
 
-stories!(what_happened_is_told_in_plain_words, a_decision_of_gold_is_kept_and_told);
+stories!(
+    what_happened_is_told_in_plain_words,
+    a_decision_of_gold_is_kept_and_told,
+    what_happened_to_one_record_is_had_by_its_id_and_so_is_an_alert
+);
 
 async fn list(user: &User, kinds: &[TimelineKind]) -> Vec<v1::TimelineEntry> {
     let kinds = kinds.iter().map(|kind| i32::from(*kind)).collect();
@@ -135,8 +140,34 @@ async fn a_decision_of_gold_is_kept_and_told(world: &mut World) {
     let long =
         v1::Decision { decision: "x".repeat(501), consulted: vec![String::new(); 21], ..Default::default() };
     let bad = v1::RecordDecisionRequest { request_id: fresh_request_id(), decision: Some(long), ..ask };
-    let refused = fallow_api::problem::Problem::from(&gold.monitor().record_decision(bad).await.unwrap_err());
+    let refused = Problem::from(&gold.monitor().record_decision(bad).await.unwrap_err());
     let fields: Vec<&str> = refused.violations.iter().map(|wrong| wrong.field.as_str()).collect();
     assert_eq!(fields, ["decision.decision", "decision.rationale", "decision.consulted"]);
     assert_eq!(refused.violations[1].reason, reasons::REQUIRED);
+}
+
+async fn what_happened_to_one_record_is_had_by_its_id_and_so_is_an_alert(world: &mut World) {
+    let (home, gold) = (world.user("bed-manager.ZA4"), world.user("duty-lead"));
+    let mut raised = Vec::new();
+    for case in ["case 1", "case 2"] {
+        raised.push(home.raise(wire::need("ZA401", case, 1)).await.id);
+    }
+    let about =
+        |subjects: &[String]| v1::ListTimelineRequest { subjects: subjects.to_vec(), ..Default::default() };
+    let told = call!(gold.monitor(), list_timeline, about(&raised[..1])).unwrap().entries;
+    assert!(!told.is_empty() && told.iter().all(|entry| entry.subjects.contains(&raised[0])), "{told:?}");
+    let both = call!(gold.monitor(), list_timeline, about(&raised)).unwrap().entries;
+    assert!(both.len() > told.len(), "{both:?}");
+    let refused = call!(gold.monitor(), list_timeline, about(&vec![raised[0].clone(); 51])).unwrap_err();
+    let wrong = &refused.violations[0];
+    assert_eq!((wrong.field.as_str(), wrong.reason.as_str()), ("subjects", reasons::TOO_MANY));
+
+    let named = |ids: Vec<String>| v1::ListAlertsRequest { ids, ..Default::default() };
+    let unknown = call!(gold.monitor(), list_alerts, named(vec![fresh_request_id()])).unwrap().alerts;
+    assert_eq!(unknown, [], "nobody knows it");
+    let refused = call!(gold.monitor(), list_alerts, named(vec![fresh_request_id(); 101])).unwrap_err();
+    let wrong = &refused.violations[0];
+    assert_eq!((wrong.field.as_str(), wrong.reason.as_str()), ("ids", reasons::TOO_MANY));
+    let refused = call!(gold.monitor(), list_alerts, named(vec!["no id".to_owned()])).unwrap_err();
+    assert_eq!(refused.violations[0].field, "ids[0]");
 }
