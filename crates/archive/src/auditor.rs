@@ -168,12 +168,13 @@ impl Auditor {
         }
         for record in self.state.records().filter(|record| record.key.kind == RecordKind::Claim) {
             let Ok(Record::Claim(claim)) = Record::decode(RecordKind::Claim, &record.body) else { continue };
-            let kind = match record.key.id.split_once('/') {
-                Some(("offer", _)) => RecordKind::Offer,
-                Some(("alert" | "override", _)) => RecordKind::Monitor,
-                Some(_) | None => RecordKind::Need,
+            let named = claim.holder.as_str();
+            let holder = match record.key.id.split_once('/') {
+                Some(("offer", _)) => Key::new(RecordKind::Offer, named),
+                Some(("alert" | "override", _)) => Key::new(RecordKind::Monitor, named),
+                Some(("feeds", trust)) => Key::new(RecordKind::Feed, format!("{trust}/{named}")),
+                Some(_) | None => Key::new(RecordKind::Need, named),
             };
-            let holder = Key::new(kind, claim.holder.as_str());
             if !is_there(&holder) {
                 orphan("claim".to_owned(), &holder);
             }

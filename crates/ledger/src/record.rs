@@ -258,6 +258,12 @@ pub fn feed_key(trust: TrustCode, source: &str) -> Key {
     Key::new(RecordKind::Feed, format!("{trust}/{source}"))
 }
 
+/// The key of the claim that names the feed of a trust that came last, so that two that come at once are both counted.
+#[must_use]
+pub fn feeds_claim_key(trust: TrustCode) -> Key {
+    Key::new(RecordKind::Claim, format!("feeds/{trust}"))
+}
+
 /// The key of the region file in force.
 #[must_use]
 pub fn region_key(id: &RegionId) -> Key {

@@ -3,9 +3,9 @@
 use fallow_api::convert::Check;
 use fallow_api::reasons;
 use fallow_domain::ids::{Label, TrustCode};
-use fallow_domain::standing::FeedState;
+use fallow_domain::standing::{Claim, FeedState};
 use fallow_ledger::picture::Picture;
-use fallow_ledger::record::Record;
+use fallow_ledger::record::{Record, feeds_claim_key};
 use fallow_ledger::transact::View;
 use fallow_ledger::{Key, RecordKind};
 use jiff::{SignedDuration, Timestamp};
@@ -38,74 +38,93 @@ pub(crate) fn state_of(record: &Record) -> Option<&FeedState> {
     if let Record::Feed(state) = record { Some(state) } else { None }
 }
 
-/// Where one more feed goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Beside the others.
-    Free,
-    /// In the place of this one, which has been silent for long.
-    Of(Key),
+/// What is left for more feeds of a trust, and what makes it so.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// How many of those that were asked for find a place: the first of them.
+    pub(crate) places: usize,
+    /// What is written beside them: who makes room is forgotten, and the claim names the last that came.
+    pub(crate) writes: Vec<(Key, Option<Record>)>,
 }
 
-/// What is left for more feeds of a trust.
+/// Why it cannot be said yet what is left.
 #[derive(Debug)]
-pub(crate) struct Room {
-    free: usize,
-    /// Those that have been silent for long, the one that was heard last first.
-    silent: Vec<Key>,
+pub(crate) enum Unsaid {
+    /// This has to be read first.
+    Read(Key),
+    /// The picture does not show yet who came last.
+    Behind,
 }
 
 impl Room {
-    /// Looks at the feeds of a trust. What another process writes meanwhile is not seen: calls that come at once can pass the
-    /// limit, by as many as are in work.
-    pub(crate) fn of(picture: &Picture, trust: TrustCode, at: Timestamp) -> Self {
-        let (mut known, mut silent) = (0_usize, Vec::new());
-        for (key, seen) in picture.still().all(RecordKind::Feed) {
-            let Some(state) = state_of(&seen.record).filter(|state| state.trust == trust) else { continue };
-            known += 1;
-            if is_silent(state, at) {
-                silent.push((state.at, key));
+    /// Looks what is left for feeds that are not known. Whoever names a new one reads and writes the claim of the trust's
+    /// feeds, so that of two who come at once one decides again and counts the other. A feed that has been silent for long
+    /// makes room, unless it is one of those `heard` now.
+    ///
+    /// # Errors
+    /// What is to be read or waited for first.
+    pub(crate) fn find(
+        new: &[&Label],
+        heard: &[&Key],
+        (trust, at): (TrustCode, Timestamp),
+        view: &View,
+        picture: &Picture,
+    ) -> Result<Self, Unsaid> {
+        let claim = feeds_claim_key(trust);
+        if !view.has_read(&claim) {
+            return Err(Unsaid::Read(claim));
+        }
+        let (mut free, mut silent) = (FEEDS_MAX, Vec::new());
+        {
+            let still = picture.still();
+            if still.revision() < view.revision(&claim) {
+                return Err(Unsaid::Behind);
+            }
+            for (key, seen) in still.all(RecordKind::Feed) {
+                let Some(state) = state_of(&seen.record).filter(|state| state.trust == trust) else {
+                    continue;
+                };
+                free = free.saturating_sub(1);
+                if is_silent(state, at) && !heard.contains(&&key) {
+                    silent.push((state.at, key));
+                }
             }
         }
+        // The one that was heard first is the last, and goes first.
         silent.sort_unstable_by(|a, b| b.cmp(a));
-        Self {
-            free: FEEDS_MAX.saturating_sub(known),
-            silent: silent.into_iter().map(|(_, key)| key).collect(),
-        }
-    }
-
-    /// Takes a place for one more; `None` when every place is that of a feed that was heard lately.
-    pub(crate) fn take(&mut self) -> Option<Place> {
-        match self.free.checked_sub(1) {
-            Some(left) => {
-                self.free = left;
-                Some(Place::Free)
+        let mut room = Self::default();
+        for _ in new {
+            if free > 0 {
+                free -= 1;
+            } else if let Some(key) = first_silent(&mut silent, view, at)? {
+                room.writes.push((key, None));
+            } else {
+                break;
             }
-            None => self.silent.pop().map(Place::Of),
+            room.places += 1;
         }
+        if let Some(last) = new[..room.places].last() {
+            room.writes.push((claim, Some(Record::Claim(Claim { holder: (*last).clone() }))));
+        }
+        Ok(room)
     }
 }
 
-impl Place {
-    /// Returns the key of the feed that makes room, to be read.
-    pub(crate) fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Free => None,
-            Self::Of(key) => Some(key),
+/// Takes the next that is silent by what is read, and not only by the picture.
+fn first_silent(
+    silent: &mut Vec<(Timestamp, Key)>,
+    view: &View,
+    at: Timestamp,
+) -> Result<Option<Key>, Unsaid> {
+    while let Some((_, key)) = silent.pop() {
+        if !view.has_read(&key) {
+            return Err(Unsaid::Read(key));
+        }
+        if view.get(&key).and_then(state_of).is_some_and(|state| is_silent(state, at)) {
+            return Ok(Some(key));
         }
     }
-
-    /// Returns what to remove for it, given what is read; `None` when the feed that was to make room was heard meanwhile.
-    pub(crate) fn cleared(&self, view: &View, at: Timestamp) -> Option<Vec<(Key, Option<Record>)>> {
-        match self {
-            Self::Free => Some(Vec::new()),
-            Self::Of(key) => match view.get(key).and_then(state_of) {
-                Some(state) if !is_silent(state, at) => None,
-                Some(_) => Some(vec![(key.clone(), None)]),
-                None => Some(Vec::new()),
-            },
-        }
-    }
+    Ok(None)
 }
 
 fn is_silent(state: &FeedState, at: Timestamp) -> bool {

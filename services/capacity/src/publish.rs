@@ -12,14 +12,14 @@ use fallow_domain::refusal::{Refusal, reason};
 use fallow_domain::standing::{Claim, FeedState};
 use fallow_ledger::Key;
 use fallow_ledger::picture::Picture;
-use fallow_ledger::record::{Record, feed_key, offer_key, source_claim_key};
+use fallow_ledger::record::{Record, feed_key, feeds_claim_key, offer_key, source_claim_key};
 use fallow_ledger::transact::{Done, Step, View};
 use fallow_live::call::{Call, new_id};
 use fallow_live::mutate::Mutation;
 use fallow_live::neighbours;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::feeds::{Place, Room, state_of};
+use crate::feeds::{Room, Unsaid, state_of};
 
 /// A report that is to be published, with the id of its offer should it be a new one.
 struct Publishing<'a> {
@@ -108,64 +108,87 @@ pub(crate) async fn run(
 /// ever wait for one another, and often enough for people.
 const HEARD_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
+/// How often reports wait for the picture to show which feed came last, each time for a moment.
+const WAITS_MAX: u32 = 3;
+
 /// A feed of which it is taken down with the next commit how far it has come.
 struct Mark<'a> {
     key: Key,
-    trust: TrustCode,
     feed: &'a Label,
     seq: u64,
-    /// Where a feed that was not known goes.
-    place: Place,
 }
 
 /// The feeds of which it is taken down with the next commit how far they have come. Whoever names each item otherwise is
 /// answered all the same, and fills nothing.
-struct Due<'a>(Vec<Mark<'a>>);
+struct Due<'a> {
+    trust: TrustCode,
+    marks: Vec<Mark<'a>>,
+    /// Whether one of them is new, as far as the picture knows.
+    has_new: bool,
+}
 
 impl<'a> Due<'a> {
     fn of(picture: &Picture, trust: TrustCode, heard: &'a BTreeMap<Label, u64>, at: Timestamp) -> Self {
-        let (mut due, mut new) = (Vec::new(), Vec::new());
+        let (mut marks, mut has_new) = (Vec::new(), false);
         for (feed, seq) in heard {
             let key = feed_key(trust, feed.as_str());
-            let mark = Mark { trust, feed, seq: *seq, place: Place::Free, key };
-            match picture.get(&mark.key) {
-                None => new.push(mark),
-                Some(seen) => {
-                    let before = state_of(&seen.record);
-                    if before.is_some_and(|state| at.duration_since(state.at) >= HEARD_EVERY) {
-                        due.push(mark);
-                    }
-                }
+            let seen = picture.get(&key);
+            has_new |= seen.is_none();
+            let is_due = seen.is_none_or(|seen| {
+                state_of(&seen.record).is_some_and(|state| at.duration_since(state.at) >= HEARD_EVERY)
+            });
+            if is_due {
+                marks.push(Mark { key, feed, seq: *seq });
             }
         }
-        if !new.is_empty() {
-            let mut room = Room::of(picture, trust, at);
-            due.extend(new.into_iter().map_while(|mark| Some(Mark { place: room.take()?, ..mark })));
-        }
-        Self(due)
+        Self { trust, marks, has_new }
     }
 
     fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        self.0.iter().flat_map(|mark| mark.place.key().cloned().into_iter().chain([mark.key.clone()]))
+        let claim = self.has_new.then(|| feeds_claim_key(self.trust));
+        self.marks.iter().map(|mark| mark.key.clone()).chain(claim)
     }
 
-    /// Returns what to write of them, given what is read: a number never goes back.
-    fn writes(&self, view: &View, at: Timestamp) -> Vec<(Key, Option<Record>)> {
+    /// Returns what to write of them, given what is read: a number never goes back. Of a new feed nothing is written while
+    /// the picture does not show who came last, unless it `waits` for that: the next report of the feed comes soon.
+    ///
+    /// # Errors
+    /// What is to be read or waited for first.
+    fn writes(
+        &self,
+        view: &View,
+        picture: &Picture,
+        at: Timestamp,
+        waits: bool,
+    ) -> Result<Vec<(Key, Option<Record>)>, Unsaid> {
+        let (mut marks, new): (Vec<&Mark<'_>>, Vec<&Mark<'_>>) =
+            self.marks.iter().partition(|mark| view.get(&mark.key).is_some());
         let mut writes = Vec::new();
-        for mark in &self.0 {
-            let Some(cleared) = mark.place.cleared(view, at) else { continue };
-            let last = view.get(&mark.key).and_then(state_of).map_or(0, |state| state.last_seq);
-            let state =
-                FeedState { trust: mark.trust, source: mark.feed.clone(), last_seq: last.max(mark.seq), at };
-            writes.extend(cleared);
-            writes.push((mark.key.clone(), Some(Record::Feed(state))));
+        if !new.is_empty() {
+            let names: Vec<&Label> = new.iter().map(|mark| mark.feed).collect();
+            let heard: Vec<&Key> = marks.iter().map(|mark| &mark.key).collect();
+            match Room::find(&names, &heard, (self.trust, at), view, picture) {
+                Ok(room) => {
+                    writes = room.writes;
+                    marks.extend(&new[..room.places]);
+                }
+                Err(Unsaid::Behind) if !waits => {}
+                Err(unsaid) => return Err(unsaid),
+            }
         }
-        writes
+        for Mark { key, feed, seq } in marks {
+            let last = view.get(key).and_then(state_of).map_or(0, |state| state.last_seq);
+            let state =
+                FeedState { trust: self.trust, source: (*feed).clone(), last_seq: last.max(*seq), at };
+            writes.push((key.clone(), Some(Record::Feed(state))));
+        }
+        Ok(writes)
     }
 }
 
 /// Publishes reports of different source keys in one commit, each decided on what those before it made. One that is
-/// refused changes nothing and holds up none of the others; one whose number its offer carries is not written again. Returns for each the revision at which its offer stands.
+/// refused changes nothing and holds up none of the others; one whose number its offer carries is not written again. Returns
+/// for each the revision at which its offer stands.
 ///
 /// # Errors
 /// The store's troubles and lost races, which are of all of them: then nothing was published.
@@ -183,6 +206,7 @@ pub(crate) async fn run_all(
     // As the last attempt decided: the revision at which the offer stood and goes on to stand, or nothing of one that was to
     // be written.
     let mut ends: Vec<Result<Option<u64>, Failure>> = Vec::with_capacity(all.len());
+    let mut waits = WAITS_MAX;
     let done = call
         .live
         .mutate(mutation, first, |view| {
@@ -218,9 +242,17 @@ pub(crate) async fn run_all(
             if changed.is_empty() {
                 return Ok(Step::Answer(()));
             }
+            let heard = match due.writes(view, picture, call.at, waits > 0) {
+                Ok(heard) => heard,
+                Err(Unsaid::Read(key)) => return Ok(Step::Read(vec![key])),
+                Err(Unsaid::Behind) => {
+                    waits -= 1;
+                    return Ok(Step::ReadAgain);
+                }
+            };
             let mut writes = neighbours::writes(changed);
             writes.extend(claims);
-            writes.extend(due.writes(view, call.at));
+            writes.extend(heard);
             Ok(Step::Write { writes, answer: () })
         })
         .await?;

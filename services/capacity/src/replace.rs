@@ -12,14 +12,14 @@ use fallow_domain::offer::Offer;
 use fallow_domain::records::Records;
 use fallow_domain::resource::ResourceKind;
 use fallow_domain::standing::{Claim, FeedState};
-use fallow_ledger::record::{Record, feed_key, offer_key, source_claim_key};
+use fallow_ledger::record::{Record, feed_key, feeds_claim_key, offer_key, source_claim_key};
 use fallow_ledger::transact::{Done, Step};
 use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::{Call, new_id};
 use fallow_live::neighbours;
 use serde::{Deserialize, Serialize};
 
-use crate::feeds::{FEEDS_MAX, Place, Room, SILENT_FOR};
+use crate::feeds::{FEEDS_MAX, Room, SILENT_FOR, Unsaid};
 use crate::publish::{label, offer_id};
 use crate::selection::{Offers, offer_of};
 
@@ -69,11 +69,10 @@ pub(crate) async fn run(
         items.push((offer_id(&new_id())?, report.clone()));
     }
     let picture = call.live.picture();
-    let place = match picture.get(&feed) {
-        Some(_) => Some(Place::Free),
-        None => Room::of(picture, trust, call.at).take(),
-    };
-    let first = place.iter().filter_map(Place::key).chain([&feed]).cloned().collect();
+    let mut first = vec![feed.clone()];
+    if picture.get(&feed).is_none() {
+        first.push(feeds_claim_key(trust));
+    }
     call.live
         .mutate(&mutation, first, |view| {
             let roots = covered(call, trust, state);
@@ -85,11 +84,14 @@ pub(crate) async fn run(
                 Some(Record::Feed(last)) => Some(last),
                 Some(_) | None => None,
             };
-            let cleared = match (last, &place) {
-                (Some(_), _) => Vec::new(),
-                (None, place) => {
-                    place.as_ref().and_then(|place| place.cleared(view, call.at)).ok_or_else(no_room)?
-                }
+            let made = match last {
+                Some(_) => Vec::new(),
+                None => match Room::find(&[&state.feed], &[], (trust, call.at), view, picture) {
+                    Ok(room) if room.places == 1 => room.writes,
+                    Ok(_) => return Err(no_room()),
+                    Err(Unsaid::Read(key)) => return Ok(Step::Read(vec![key])),
+                    Err(Unsaid::Behind) => return Ok(Step::ReadAgain),
+                },
             };
             let next: FeedState = next_of_feed(last, (trust, state.feed.clone()), state.source_seq, call.at)?;
             let read = neighbours::records(view);
@@ -114,7 +116,7 @@ pub(crate) async fn run(
                     writes.push((source_claim_key(trust, key.as_str()), Some(Record::Claim(claim))));
                 }
             }
-            writes.extend(cleared);
+            writes.extend(made);
             writes.push((feed.clone(), Some(Record::Feed(next))));
             let answer = Difference {
                 added: Offers::of(added),

@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::feeds::{FEEDS_MAX, SILENT_FOR, state_of};
-    use crate::verbs;
+    use crate::{replace, verbs};
 
     const AT: Timestamp = Timestamp::UNIX_EPOCH;
     const SOON: Duration = Duration::from_secs(5);
@@ -225,12 +225,22 @@ mod tests {
     }
 
     async fn send_at(live: &Live, at: Timestamp, (feed, source_seq): (&str, i64), staffed: i64) -> End {
+        let call = Call::new(live, actor(), at, None).unwrap();
+        items(&call, &[item(at, (feed, source_seq), "bay 1", staffed)]).await.pop().unwrap()
+    }
+
+    fn item(
+        at: Timestamp,
+        (feed, source_seq): (&str, i64),
+        source_key: &str,
+        staffed: i64,
+    ) -> v1::StreamOffersRequest {
         let until = prost_types::Timestamp { seconds: at.as_second() + 86_400, nanos: 0 };
-        let item = v1::StreamOffersRequest {
+        v1::StreamOffersRequest {
             feed: feed.into(),
             source_seq,
             offer: Some(v1::Offer {
-                source_key: "bay 1".into(),
+                source_key: source_key.into(),
                 site: "AAA01".into(),
                 resource: Some(v1::Resource {
                     kind: v1::ResourceKind::Bed.into(),
@@ -242,9 +252,88 @@ mod tests {
                 cadence: Some(prost_types::Duration { seconds: 3_600, nanos: 0 }),
                 ..Default::default()
             }),
+        }
+    }
+
+    /// Has so many feeds report, the first of them a second before the second, and so on.
+    async fn name_feeds(live: &Live, many: usize) {
+        for number in 0..many {
+            let at = AT + jiff::SignedDuration::from_secs(number as i64);
+            let seq = number as i64 + 1;
+            let revision = send_at(live, at, (&format!("feed {number}"), seq), 5).await.unwrap();
+            assert!(live.picture().reached(Revision(revision), SOON).await);
+        }
+    }
+
+    fn known(live: &Live, feed: &str) -> Option<u64> {
+        let seen = live.picture().get(&feed_key("AAA".parse().unwrap(), feed))?;
+        state_of(&seen.record).map(|state| state.last_seq)
+    }
+
+    async fn count_feeds(ledger: &MemoryLedger) -> usize {
+        let records = ledger.snapshot().await.unwrap().0;
+        records.iter().filter(|record| record.key.kind == RecordKind::Feed).count()
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_is_heard_again_makes_room_for_no_other() {
+        let ledger = ledger_of_the_region().await;
+        let (live, _follower) = process(&ledger).await;
+        name_feeds(&live, FEEDS_MAX).await;
+        // Weeks later the one that was silent for longest is mended, and together with its report comes that of a new one.
+        let at = AT + SILENT_FOR + jiff::SignedDuration::from_secs(200);
+        let call = Call::new(&live, actor(), at, None).unwrap();
+        let both = [item(at, ("feed 0", 500), "bay 1", 5), item(at, ("a new one", 7), "bay 2", 5)];
+        for end in items(&call, &both).await {
+            assert!(live.picture().reached(Revision(end.unwrap()), SOON).await);
+        }
+        assert_eq!((known(&live, "feed 0"), known(&live, "a new one")), (Some(500), Some(7)));
+        assert_eq!((known(&live, "feed 1"), known(&live, "feed 2")), (None, Some(3)));
+        assert_eq!(count_feeds(&ledger).await, FEEDS_MAX);
+    }
+
+    #[tokio::test]
+    async fn feeds_that_come_at_once_do_not_pass_the_limit() {
+        const FREE: usize = 3;
+        let ledger = ledger_of_the_region().await;
+        let processes = [process(&ledger).await, process(&ledger).await];
+        let live = |number: usize| &processes[number % 2].0;
+        name_feeds(live(0), FEEDS_MAX - FREE).await;
+        let newest = ledger.snapshot().await.unwrap().1.revision();
+        assert!(live(1).picture().reached(newest, SOON).await);
+
+        let at = AT + jiff::SignedDuration::from_secs(200);
+        let stream = async |number: usize| {
+            let call = Call::new(live(number), actor(), at, None).unwrap();
+            let (feed, key) = (format!("stream {number}"), format!("ward {number}"));
+            items(&call, &[item(at, (&feed, 1), &key, 1)]).await.pop().unwrap()
         };
-        let call = Call::new(live, actor(), at, None).unwrap();
-        items(&call, &[item]).await.pop().unwrap()
+        // A whole state of a kind of which nothing is offered.
+        let whole = async |number: usize| {
+            let call = Call::new(live(number), actor(), at, None).unwrap();
+            let state = replace::State {
+                site: "AAA01".parse().unwrap(),
+                kinds: vec![fallow_domain::resource::ResourceKind::Theatre],
+                feed: Label::parse(&format!("sheet {number}")).unwrap(),
+                source_seq: 1,
+                items: Vec::new(),
+                confirm_large_change: false,
+            };
+            replace::run(&call, &state, Vec::new(), false).await
+        };
+        // Whoever streams is answered, remembered or not.
+        let streamed = futures::future::join_all((0..3 * FREE).map(stream)).await;
+        assert!(streamed.iter().all(Result::is_ok), "{streamed:?}");
+        let after = count_feeds(&ledger).await;
+        assert!(after > FEEDS_MAX - FREE && after <= FEEDS_MAX, "{after}");
+        let taken = futures::future::join_all((0..3 * FREE).map(whole)).await;
+        let refused: Vec<_> = taken.into_iter().filter_map(Result::err).collect();
+        let count = count_feeds(&ledger).await;
+        assert_eq!((count, refused.len()), (FEEDS_MAX, 3 * FREE - (FEEDS_MAX - after)));
+        for failure in refused {
+            let Failure::Invalid(wrong) = failure else { panic!("{failure}") };
+            assert_eq!(wrong.iter().map(|one| one.field.as_str()).collect::<Vec<_>>(), ["feed"]);
+        }
     }
 
     #[tokio::test]
