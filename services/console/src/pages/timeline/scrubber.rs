@@ -149,15 +149,18 @@ fn minute(at: Timestamp) -> Timestamp {
 fn marks(first: Timestamp, last: Timestamp, shown: Timestamp, now: &Now) -> Vec<Mark> {
     let held = last.duration_since(first).as_mins();
     let step = STEPS.into_iter().find(|step| held / step < MARKS_MAX).unwrap_or(43_200);
-    // Round by the clock on the wall: counted from midnight.
-    let Ok(midnight) = first.to_zoned(now.zone.clone()).start_of_day() else { return Vec::new() };
-    let midnight = midnight.timestamp();
-    let skipped = first.duration_since(midnight).as_mins() / step;
+    // Round by the clock on the wall: counted on it from midnight, also over a day on which it is put forward or back.
+    let began = first.to_zoned(now.zone.clone()).datetime();
+    let midnight = began.start_of_day();
+    let skipped = began.duration_since(midnight).as_mins() / step;
     let times = (skipped..=skipped + MARKS_MAX).filter_map(|n| {
         let at = midnight.checked_add(SignedDuration::from_mins(n.checked_mul(step)?)).ok()?;
+        let at = at.to_zoned(now.zone.clone()).ok()?.timestamp();
         (at > first && at < last).then_some(at)
     });
-    let times: Vec<Timestamp> = times.collect();
+    let mut times: Vec<Timestamp> = times.collect();
+    // An hour that the clock leaves out is the one after it.
+    times.dedup();
     let reached = times.iter().rposition(|at| *at <= shown).filter(|_| shown < last);
     let shape = match step {
         1_440.. => "%a %-d %b",
@@ -252,5 +255,49 @@ mod tests {
             marks.iter().filter(|mark| mark.is_shown).map(|mark| mark.name.as_str()).collect();
         assert_eq!(reached, ["11:00"]);
         assert!(shown("", "2026-11-24T06:10:00Z").marks.iter().all(|mark| !mark.is_shown), "now is no mark");
+    }
+
+    #[test]
+    fn marks_stay_round_when_the_clock_is_put_forward_or_back() {
+        let marks = |now: &str, held_from: &str| {
+            let now = Now { at: at(now), zone: TimeZone::get("Europe/London").unwrap() };
+            let held_from = Some(at(held_from));
+            Scrubber::new(Chosen::of("", held_from, &now), held_from, &now).unwrap().marks
+        };
+        let names = |now, held_from| -> Vec<String> {
+            marks(now, held_from).into_iter().map(|mark| mark.name).collect()
+        };
+        // Back on Sunday 25 October at 02:00, and forward on Sunday 29 March at 01:00.
+        assert_eq!(
+            names("2026-10-30T12:00:00Z", "2026-10-23T12:00:00Z"),
+            [
+                "Sat 24 Oct",
+                "Sun 25 Oct",
+                "Mon 26 Oct",
+                "Tue 27 Oct",
+                "Wed 28 Oct",
+                "Thu 29 Oct",
+                "Fri 30 Oct"
+            ]
+        );
+        let days = marks("2026-10-30T12:00:00Z", "2026-10-23T12:00:00Z");
+        assert!(days.iter().all(|mark| mark.value.ends_with("T00:00")), "{days:?}");
+        assert_eq!(
+            names("2026-10-26T00:00:00Z", "2026-10-24T22:30:00Z"),
+            [
+                "Sun 00:00",
+                "Sun 03:00",
+                "Sun 06:00",
+                "Sun 09:00",
+                "Sun 12:00",
+                "Sun 15:00",
+                "Sun 18:00",
+                "Sun 21:00"
+            ]
+        );
+        assert_eq!(
+            names("2026-03-29T07:00:00Z", "2026-03-28T23:10:00Z"),
+            ["00:00", "02:00", "03:00", "04:00", "05:00", "06:00", "07:00"]
+        );
     }
 }
