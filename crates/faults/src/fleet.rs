@@ -29,7 +29,6 @@ pub(crate) const REGION: &str = "north-vale";
 pub(crate) const REGION_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../regions/north-vale.toml");
 /// A call is given up after this long: it is then of unknown outcome.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(2_500);
-/// Longer than any round.
 /// A debug build on a busy machine takes seconds to start.
 const SERVES_WITHIN: Duration = Duration::from_secs(60);
 /// Clocks are stepped by less than half of it, and tokens last for all of it.
