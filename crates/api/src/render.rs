@@ -4,6 +4,7 @@
 //! them as it likes; [`plain`] sets them for a terminal.
 
 pub mod campaign;
+pub mod gold;
 pub mod sitrep;
 pub mod what_if;
 

@@ -249,6 +249,9 @@ pub async fn run(
             .next("fallow export xlsx offers --out offers.xlsx, which writes records as a workbook");
         return session.fail(&failure);
     }
+    if let Err(failure) = session.global.check_columns() {
+        return session.fail(&failure);
+    }
     let ended = tokio::select! {
         biased;
         ended = act(verb, &mut session, root) => ended,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
+use super::failure::Failure;
 use super::settings::Endpoints;
 
 /// How results are written.
@@ -100,6 +101,39 @@ impl Global {
     /// Returns how results are written.
     pub(crate) fn format(&self) -> Format {
         if self.quiet { Format::Id } else { self.format }
+    }
+
+    /// Refuses columns where there are none: JSON is whole records, whoever reads it, and of ids there is one a line.
+    ///
+    /// # Errors
+    /// `--columns` beside such a format.
+    pub(crate) fn check_columns(&self) -> Result<(), Failure> {
+        let (written, wholly) = match self.format() {
+            _ if self.columns.is_empty() => return Ok(()),
+            Format::Table | Format::Wide | Format::Csv | Format::Md | Format::Html | Format::Xlsx => {
+                return Ok(());
+            }
+            Format::Json => ("-o json", "whole records"),
+            Format::Jsonl => ("-o jsonl", "whole records"),
+            Format::Id if self.quiet => ("-q", "ids alone"),
+            Format::Id => ("-o id", "ids alone"),
+        };
+        Err(Failure::usage(format!(
+            "--columns chooses among the columns of a table, and {written} writes {wholly}"
+        ))
+        .next("the same command without --columns, or with -o csv"))
+    }
+
+    /// Refuses columns of a watch that writes events.
+    ///
+    /// # Errors
+    /// `--columns` was given.
+    pub(crate) fn check_columns_of_events(&self) -> Result<(), Failure> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let text = "--columns chooses among the columns of a table, and a watch that fills no screen writes whole events as JSON";
+        Err(Failure::usage(text).next("the same command without --columns, or without --watch"))
     }
 
     /// Says whether what people read is put into ASCII: where that is asked for, and on a screen of the consoles of Windows

@@ -322,6 +322,9 @@ pub(crate) async fn follow_all(
     mut source: impl Source,
     mut draw: impl AsyncFnMut(&mut Session<'_>) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
+    if !session.terminal.interactive {
+        session.global.check_columns_of_events()?;
+    }
     let mut ages = interval_at(Instant::now() + AGES_MOVE, AGES_MOVE);
     ages.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_away = false;
@@ -430,6 +433,7 @@ pub(crate) async fn run(session: &mut Session<'_>, args: Watch) -> Result<Exit, 
         return Err(Failure::usage("--since goes on in one watch: a cursor belongs to one kind")
             .next("fallow watch --kinds proposal --since TOKEN"));
     }
+    session.global.check_columns_of_events()?;
     if let Some(region) = &args.region {
         is_of(session, region).await?;
     }

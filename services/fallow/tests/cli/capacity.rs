@@ -140,6 +140,39 @@ async fn mine_lists_in_every_format() {
     );
 }
 
+/// Whoever asks for columns and gets others would not notice.
+#[tokio::test]
+async fn columns_are_refused_where_there_are_none() {
+    let world = World::new().await;
+    lists(&world, vec![level_2()]);
+    for (line, named) in [
+        ("mine -o json --columns id", "-o json writes whole records"),
+        ("mine --columns id,free -o jsonl", "-o jsonl writes whole records"),
+        ("mine -o id --columns free", "-o id writes ids alone"),
+        ("mine -q --columns free", "-q writes ids alone"),
+        ("mine --watch --columns id", "writes whole events as JSON"),
+        ("watch --columns id", "writes whole events as JSON"),
+    ] {
+        let told = world.run(line).await;
+        assert_eq!(told.exit, 2, "{line}: {}", told.out);
+        assert!(told.err.starts_with("error: USAGE: --columns "), "{line}: {}", told.err);
+        assert!(told.err.contains(named) && told.out.is_empty(), "{line}: {}", told.err);
+        assert!(
+            !told.calls.iter().any(|call| call.starts_with("CapacityService")),
+            "{line}: {:?}",
+            told.calls
+        );
+    }
+    for line in [
+        "mine --columns id",
+        "mine -o wide --columns id",
+        "mine -o csv --columns id",
+        "mine -o md --columns id",
+    ] {
+        assert_eq!(world.run(line).await.exit, 0, "{line}");
+    }
+}
+
 #[tokio::test]
 async fn an_empty_list_says_what_to_do() {
     let world = World::new().await;

@@ -4,15 +4,16 @@ use fallow_api::v1::explanation::NotUsed;
 use fallow_api::v1::unserved_explanation::change::{Change, Confirm, TravelLimit};
 use fallow_api::v1::unserved_explanation::{self, Relaxation};
 use fallow_api::v1::{
-    AmendCohortRequest, AmendCohortResponse, AmendNeedRequest, AmendNeedResponse, AskToValidateRequest,
-    AskToValidateResponse, ExplainNeedRequest, ExplainNeedResponse, GetNeedRequest, GetNeedResponse,
-    GetOfferRequest, GetOfferResponse, GetRegionRequest, GetRegionResponse, GetTransferRequest,
-    GetTransferResponse, ListNeedsRequest, ListNeedsResponse, ListProposalsRequest, ListProposalsResponse,
-    ListTimelineRequest, ListTimelineResponse, Need, Objection, Offer, ParkNeedRequest, ParkNeedResponse,
-    RaiseNeedRequest, RaiseNeedResponse, Region, ResolveNeedOutsideRequest, ResolveNeedOutsideResponse,
-    ResumeNeedRequest, ResumeNeedResponse, TimelineEntry, Trust, UnservedExplanation, ValidateNeedRequest,
-    ValidateNeedResponse, WatchNeedsRequest, WatchNeedsResponse, WithdrawCohortRequest,
-    WithdrawCohortResponse, WithdrawNeedRequest, WithdrawNeedResponse, need, watch_needs_response,
+    Alert, AmendCohortRequest, AmendCohortResponse, AmendNeedRequest, AmendNeedResponse,
+    AskToValidateRequest, AskToValidateResponse, ExplainNeedRequest, ExplainNeedResponse, GetNeedRequest,
+    GetNeedResponse, GetOfferRequest, GetOfferResponse, GetRegionRequest, GetRegionResponse,
+    GetTransferRequest, GetTransferResponse, ListAlertsRequest, ListAlertsResponse, ListNeedsRequest,
+    ListNeedsResponse, ListProposalsRequest, ListProposalsResponse, ListTimelineRequest,
+    ListTimelineResponse, Need, Objection, Offer, ParkNeedRequest, ParkNeedResponse, RaiseNeedRequest,
+    RaiseNeedResponse, Region, ResolveNeedOutsideRequest, ResolveNeedOutsideResponse, ResumeNeedRequest,
+    ResumeNeedResponse, TimelineEntry, Trust, UnservedExplanation, ValidateNeedRequest, ValidateNeedResponse,
+    WatchNeedsRequest, WatchNeedsResponse, WithdrawCohortRequest, WithdrawCohortResponse,
+    WithdrawNeedRequest, WithdrawNeedResponse, alert, need, watch_needs_response,
 };
 use insta::assert_snapshot;
 use tonic::Status;
@@ -221,6 +222,50 @@ async fn why_not_shows_counts_fixes_and_exits_9() {
             ])
             .await
     );
+}
+
+#[tokio::test]
+async fn why_not_says_when_gold_is_told_or_was() {
+    let world = World::new().await;
+    knows_needs(&world);
+    knows_the_region(&world);
+    let explained = UnservedExplanation {
+        need: lc_120().id,
+        unserved: 2,
+        gold_told_at: at("2026-11-24T19:00:00Z"),
+        ..UnservedExplanation::default()
+    };
+    world.script.on("MatchingService/ExplainNeed", move |_: ExplainNeedRequest| {
+        let unserved = Some(explained.clone());
+        Ok(ExplainNeedResponse { unserved, proposals: Vec::new(), revision: 42 })
+    });
+    // Whatever the monitor says: a rule that nobody acts on alarms nobody, and what was raised is past.
+    let alarm = async |answer: Result<ListAlertsResponse, Status>| {
+        world.script.on("MonitorService/ListAlerts", move |ask: ListAlertsRequest| {
+            assert_eq!(ask.trusts, [lc_120().trust]);
+            answer.clone()
+        });
+        let told = world.run("why-not LC-120").await;
+        assert_eq!(told.exit, 9, "{}", told.err);
+        let line = told.out.lines().find(|line| line.trim_start().starts_with("Alarm"));
+        line.unwrap_or_default().trim_start_matches("  Alarm").trim_start().to_owned()
+    };
+    let nothing = ListAlertsResponse::default();
+    assert_eq!(alarm(Ok(nothing.clone())).await, "Gold is told at 19:00.");
+    assert_eq!(alarm(Err(Status::permission_denied("no"))).await, "Gold is told at 19:00.");
+    let digest_rules = vec!["need_unserved".to_owned()];
+    let digest = alarm(Ok(ListAlertsResponse { digest_rules, ..nothing.clone() })).await;
+    assert!(digest.contains("digest at 19:00, which alarms nobody"), "{digest}");
+    let alert = Alert {
+        rule: "need_unserved".to_owned(),
+        subjects: vec![lc_120().id],
+        raised_at: at("2026-11-24T14:05:00Z"),
+        owner: "bed_manager ZA4".to_owned(),
+        state: alert::State::Taken.into(),
+        ..Alert::default()
+    };
+    let taken = alarm(Ok(ListAlertsResponse { alerts: vec![alert], ..nothing })).await;
+    assert!(taken.starts_with("Gold was told at 14:05; taken by bed manager, "), "{taken}");
 }
 
 #[tokio::test]

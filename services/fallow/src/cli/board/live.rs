@@ -8,18 +8,22 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use fallow_api::client::Client;
+use fallow_api::reasons;
 use fallow_api::v1::{WatchProposalsRequest, WatchSituationRequest, WatchTransfersRequest};
+use jiff::Timestamp;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, timeout};
+use tonic::Code;
 
 use super::state::{Act, Board, Mode};
 use super::{draw, on_the_way, picture, waiting};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Terminal;
 use crate::cli::session::Session;
-use crate::cli::watch::{AGES_MOVE, Feed, Happening, is_away};
+use crate::cli::time;
+use crate::cli::watch::{self, AGES_MOVE, Feed, Happening, is_away};
 use crate::root::{Command, Root};
 
 /// Changes that come closer together than this are read once.
@@ -30,8 +34,10 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 const KEYS_MAX: usize = 256;
 /// Commands that may wait while another runs, or while the board is read.
 const COMMANDS_MAX: usize = 8;
-/// What is said below while the services are away.
+/// How what is said below begins while the services are away.
 const NOT_LIVE: &str = "not live";
+/// How it begins when the services do not let this command in any more.
+const SIGNED_OUT: &str = "signed out";
 /// A command on the board that takes longer is given up: those that watch belong outside it.
 const COMMAND_MAX: Duration = Duration::from_secs(20);
 
@@ -39,11 +45,13 @@ const COMMAND_MAX: Duration = Duration::from_secs(20);
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Exit, Failure> {
     // What cannot be read at the start is said on the plain screen.
     let board = Board::new(picture::read(session).await?);
+    let of = session.now();
     let ended = Arc::new(AtomicBool::new(false));
     let mut keys = keys(ended.clone());
     let mut terminal = ratatui::try_init()?;
     let screen = draw::Screen { colour: session.terminal.colour, ascii: session.global.ascii(true) };
-    let desk = Desk { board, terminal: &mut terminal, keys: &mut keys, screen, waiting: VecDeque::new() };
+    let waiting = VecDeque::new();
+    let desk = Desk { board, of, is_shut: false, terminal: &mut terminal, keys: &mut keys, screen, waiting };
     let result = stay(session, desk).await;
     ended.store(true, Ordering::Release);
     ratatui::restore();
@@ -74,6 +82,10 @@ fn keys(ended: Arc<AtomicBool>) -> mpsc::Receiver<Event> {
 /// The board on its screen, with whoever types.
 struct Desk<'a> {
     board: Board,
+    /// When what the board shows was read.
+    of: Timestamp,
+    /// Whether the services do not let this command in any more: then no watch is opened before they do again.
+    is_shut: bool,
     terminal: &'a mut DefaultTerminal,
     keys: &'a mut mpsc::Receiver<Event>,
     screen: draw::Screen,
@@ -118,6 +130,23 @@ impl Desk<'_> {
             None => {}
         }
         None
+    }
+
+    /// Says why the board is not of now, where it can wait for that to end.
+    ///
+    /// # Errors
+    /// What ends the board.
+    fn stays(&mut self, failure: Failure, session: &Session<'_>) -> Result<String, Failure> {
+        self.is_shut |= failure.exit == Exit::NotAllowed;
+        let ago = match time::age(session.now().duration_since(self.of)).as_str() {
+            "now" => "a moment ago".to_owned(),
+            age => format!("{age} ago"),
+        };
+        let way = match session.context()?.token_file.as_deref() {
+            Some(file) => format!("it waits for a new credential in {}", file.display()),
+            None => "it waits for fallow auth login in another window".to_owned(),
+        };
+        standing(failure, &ago, &way)
     }
 
     /// Waits for work and goes on taking keys, for services that hang must not hang the board with them. What `can_be_left`
@@ -174,33 +203,21 @@ async fn stay(session: &mut Session<'_>, mut desk: Desk<'_>) -> Result<Exit, Fai
             }
             None
         } else {
-            tokio::select! {
+            let heard = tokio::select! {
                 event = desk.keys.recv() => match desk.take(event.as_ref()) {
                     Some(exit) => return Ok(exit),
                     None => continue,
                 },
-                _ = tick.tick() => None,
-                happening = region.next() => match happening? {
-                    Happening::Opens => match region.open_by(session.lasting().await)? {
-                        None => continue,
-                        notice => notice,
-                    },
-                    happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
-                },
-                happening = inbox.next() => match happening? {
-                    Happening::Opens => match inbox.open_by(session.lasting().await)? {
-                        None => continue,
-                        notice => notice,
-                    },
-                    happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
-                },
-                happening = moving.next() => match happening? {
-                    Happening::Opens => match moving.open_by(session.lasting().await)? {
-                        None => continue,
-                        notice => notice,
-                    },
-                    happening @ (Happening::Event(_) | Happening::Notice(_)) => said(happening),
-                },
+                _ = tick.tick() => Ok(Heard::Change),
+                happening = region.next(), if !desk.is_shut => hear(&mut region, happening, session).await,
+                happening = inbox.next(), if !desk.is_shut => hear(&mut inbox, happening, session).await,
+                happening = moving.next(), if !desk.is_shut => hear(&mut moving, happening, session).await,
+            };
+            match heard {
+                Ok(Heard::Nothing) => continue,
+                Ok(Heard::Change) => None,
+                Ok(Heard::Notice(notice)) => Some(notice),
+                Err(failure) => Some(desk.stays(failure, session)?),
             }
         };
         if let Some(notice) = notice {
@@ -213,16 +230,14 @@ async fn stay(session: &mut Session<'_>, mut desk: Desk<'_>) -> Result<Exit, Fai
         };
         match desk.wait_for(work, false).await? {
             Waited::Done(Ok(picture)) => {
-                if desk.board.notice.starts_with(NOT_LIVE) {
+                if [NOT_LIVE, SIGNED_OUT].iter().any(|begins| desk.board.notice.starts_with(begins)) {
                     desk.board.notice.clear();
                 }
+                (desk.of, desk.is_shut) = (session.now(), false);
                 desk.board.refresh(picture);
             }
-            // While the services are away the last picture stays, with the words that it is not live below it.
-            Waited::Done(Err(failure)) if is_away(&failure) => {
-                desk.board.notice = format!("{NOT_LIVE}: {}", failure.what);
-            }
-            Waited::Done(Err(failure)) => return Err(failure),
+            // The last picture stays, with the words below it why it is not of now.
+            Waited::Done(Err(failure)) => desk.board.notice = desk.stays(failure, session)?,
             Waited::GivenUp => {}
             Waited::Left(exit) => return Ok(exit),
         }
@@ -236,11 +251,48 @@ async fn read(session: &mut Session<'_>) -> Result<picture::Picture, Failure> {
     picture::read(session).await
 }
 
-fn said<E>(happening: Happening<E>) -> Option<String> {
-    match happening {
-        Happening::Event(_) | Happening::Opens => None,
-        Happening::Notice(notice) => Some(notice),
+/// What was heard of a watch.
+enum Heard {
+    /// Nothing that anybody has to know.
+    Nothing,
+    /// That the board is to be read again.
+    Change,
+    /// Something about the watch itself, for people.
+    Notice(String),
+}
+
+/// Takes what happens to a watch, and opens it by a credential that lasts where it is about to open.
+async fn hear<E: watch::Event>(
+    feed: &mut Feed<E>,
+    happening: Result<Happening<E>, Failure>,
+    session: &mut Session<'_>,
+) -> Result<Heard, Failure> {
+    Ok(match happening? {
+        Happening::Opens => feed.open_by(session.lasting().await)?.map_or(Heard::Nothing, Heard::Notice),
+        Happening::Event(_) => Heard::Change,
+        Happening::Notice(notice) => Heard::Notice(notice),
+    })
+}
+
+/// Says why a board of some time ago is not of now, where it can wait for that to end: `way` leads back in.
+///
+/// # Errors
+/// What ends the board.
+fn standing(failure: Failure, ago: &str, way: &str) -> Result<String, Failure> {
+    if is_away(&failure) {
+        return Ok(format!("{NOT_LIVE}, the board is of {ago}: {}", failure.what));
     }
+    if failure.exit != Exit::NotAllowed {
+        return Err(failure);
+    }
+    let of_credential = |reason: &&reasons::Reason| reason.codes.first() == Some(&Code::Unauthenticated);
+    let is_over = reasons::find(&failure.reason).filter(of_credential).is_some()
+        || failure.reason == reasons::code_name(Code::Unauthenticated);
+    Ok(if is_over {
+        format!("{SIGNED_OUT}, the board is of {ago}: {way}")
+    } else {
+        format!("{NOT_LIVE}, the board is of {ago}: {}", failure.what)
+    })
 }
 
 fn pressed(event: &Event) -> Option<&KeyEvent> {
@@ -307,9 +359,42 @@ fn words(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use fallow_host::clock::Clock;
+    use tonic::Status;
+    use tonic_types::{ErrorDetails, StatusExt};
 
     use super::*;
+
+    #[test]
+    fn a_board_that_is_signed_out_stays_and_says_how_to_sign_in() {
+        let way = "it waits for fallow auth login in another window";
+        let of = |code: Code, reason: &str| {
+            let details = ErrorDetails::with_error_info(reason, "fallow", HashMap::new());
+            Failure::of(&Status::with_error_details(code, "the token's key is not known", details))
+        };
+        for reason in [reasons::TOKEN_KEY, reasons::TOKEN_EXPIRED] {
+            assert_eq!(
+                standing(of(Code::Unauthenticated, reason), "3 min ago", way).unwrap(),
+                "signed out, the board is of 3 min ago: it waits for fallow auth login in another window"
+            );
+        }
+        let proxy = Failure::of(&Status::unauthenticated("who are you"));
+        assert!(standing(proxy, "3 min ago", way).unwrap().ends_with(way));
+        let other =
+            Failure::new(Exit::NotAllowed, "SIGN_IN_CHANGED", "you are signed in as somebody else now");
+        assert_eq!(
+            standing(other, "a moment ago", way).unwrap(),
+            "not live, the board is of a moment ago: you are signed in as somebody else now"
+        );
+        let away = Failure::of(&Status::unavailable("the store is closed"));
+        assert_eq!(
+            standing(away, "2 h ago", way).unwrap(),
+            "not live, the board is of 2 h ago: the store is closed"
+        );
+        assert_eq!(standing(of(Code::Internal, "BUG"), "2 h ago", way).unwrap_err().reason, "BUG");
+    }
 
     #[tokio::test]
     async fn what_would_be_asked_wants_its_yes_typed_on_the_board() {
