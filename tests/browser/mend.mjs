@@ -252,6 +252,37 @@ test('what somebody changed or took back while a form was open is not overwritte
   assert.equal(await who.page.$('main form'), null, 'there is nothing to send any more')
 }, { anyWorld: true })
 
+test('an update that was asked for before an answer does not undo what the answer shows', async ({ person }) => {
+  const who = await person()
+  await publish(who, 2)
+  // One update is slow: it tells of the time before the click, and comes after the answer to it.
+  let asked, go
+  const isAsked = new Promise((resolve) => { asked = resolve }), mayGo = new Promise((resolve) => { go = resolve })
+  await who.page.route('**/f/capacity', async (route) => {
+    const answer = await route.fetch()
+    asked()
+    await mayGo
+    await route.fulfill({ response: answer })
+  }, { times: 1 })
+  await who.page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await isAsked
+  await who.page.click(`${row('Step-down')} button[value="1"]`)
+  await who.page.waitForSelector('.flash:has-text("Step-down: 3 free now.")')
+  await who.page.$eval(`${row('Step-down')} input[name=free]`, (field) => {
+    // What has the focus is left alone in any case.
+    document.activeElement.blur()
+    globalThis.shown = [field.value]
+    new MutationObserver(() => globalThis.shown.push(field.value)).observe(field, { attributes: true })
+  })
+  let answers = 0
+  const isAskedAgain = new Promise((resolve) => {
+    who.page.on('response', (answer) => { if (answer.url().endsWith('/f/capacity') && (answers += 1) === 2) resolve() })
+  })
+  go()
+  await isAskedAgain
+  assert.deepEqual([...new Set(await who.page.evaluate(() => globalThis.shown))], ['3'])
+}, { anyWorld: true })
+
 const LONG = {
   'Aldermoor University Hospitals': 'Aldermoorchesterfieldingworthupontheminster and District University Teaching Hospitals',
   'Dunmere General Hospital': 'The Royal Dunmerecastlewoodbridgehampton General and Community Hospital Group',

@@ -28,8 +28,8 @@
       let match = null
       if (next.id) match = [...from.children].find((el) => el.id === next.id)
       else {
-        while (at && at.nodeType === 1 && at.id && !wanted.has(at.id)) at = drop(at, force)
-        if (at && at.nodeType === next.nodeType && at.nodeName === next.nodeName && !at.id) match = at
+        while (at?.id && !wanted.has(at.id)) at = drop(at, force)
+        if (at?.nodeName === next.nodeName && !at.id) match = at
       }
       if (!match) { from.insertBefore(document.importNode(next, true), at); continue }
       if (match !== at) from.insertBefore(match, at)
@@ -66,7 +66,7 @@
   const byItself = (seconds) => { document.cookie = 'fallow_by_itself=1;path=/;max-age=' + seconds }
   byItself(0)
 
-  const isVisible = () => document.visibilityState === 'visible'
+  const isVisible = () => !document.hidden
   const parse = (html) => new DOMParser().parseFromString(html, 'text/html')
 
   const pull = async (el) => {
@@ -74,15 +74,18 @@
     const wait = Number(el.dataset.every || 300) - (Date.now() - (el.pulledAt || 0))
     if (wait > 0) { clearTimeout(el.timer); el.timer = setTimeout(() => pull(el), wait); return }
     el.pulling = true
-    el.pulledAt = Date.now()
+    const at = el.pulledAt = Date.now()
     try {
       const headers = el.etag ? { 'If-None-Match': el.etag } : {}
       if (present) { headers['X-Fallow-Present'] = '1'; present = false }
       const answer = await fetch(el.dataset.fragment, { headers, signal: AbortSignal.timeout(8000) })
       if (answer.status === 401 && !isWall) { location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search)); return }
       if (answer.status !== 200 && answer.status !== 304) throw new Error(answer.status)
-      if (answer.status === 200) {
-        const fresh = parse(await answer.text()).body.firstElementChild
+      const text = await answer.text()
+      // A page that has come since it was asked for may be newer.
+      if (el.pulledAt !== at) el.again = true
+      else if (answer.status === 200) {
+        const fresh = parse(text).body.firstElementChild
         const before = Number(el.dataset.count), after = Number(fresh.dataset.count)
         morph(el, fresh)
         el.etag = answer.headers.get('ETag')
@@ -96,8 +99,8 @@
     if (el.again) { el.again = false; pull(el) }
   }
   const retitle = (root) => {
-    const count = Number(root.dataset.waiting ?? $('[data-waiting]', root)?.dataset.waiting ?? NaN)
-    if (!Number.isNaN(count)) document.title = (count > 0 ? `(${count}) ` : '') + document.title.replace(/^\(\d+\) /, '')
+    const count = Number(root.dataset.waiting ?? $('[data-waiting]', root)?.dataset.waiting)
+    if (!isNaN(count)) document.title = (count > 0 ? `(${count}) ` : '') + document.title.replace(/^\(\d+\) /, '')
   }
   const pullAll = (topic) => {
     if (paused || !isVisible()) return
@@ -117,7 +120,7 @@
       hear()
       if (event.data !== document.documentElement.dataset.build && !isInUse($('main'))) { byItself(9); location.reload() }
     })
-    // Refused rather than broken, as after signing out: the browser does not try again by itself.
+    // Refused, as after signing out: the browser does not try again by itself.
     stream.onerror = () => { if (stream?.readyState === 2) close(); show() }
   }
   const close = () => { stream?.close(); stream = null }
@@ -157,17 +160,17 @@
       const before = document.activeElement, moved = answer.redirected && to.pathname !== location.pathname
       if (moved) { history.pushState(null, '', to); scrollTo(0, 0) } else if (answer.redirected) history.replaceState(null, '', to)
       document.title = page.title
-      for (const el of all('[data-fragment]')) el.etag = null
+      for (const el of all('[data-fragment]')) el.etag = el.pulledAt = null
       morph($('main'), $('main', page), true)
       const head = $('#head', page)
-      if (head) { morph($('#head'), head); $('#head').etag = null }
+      if (head) morph($('#head'), head)
       updated = Date.now()
       const problem = $('[data-focus]')
       if (problem) problem.focus()
       else {
         const flash = $('[data-flash]')
         if (flash) status.textContent = flash.textContent
-        if (!document.contains(before) || document.activeElement === document.body) $('main').focus({ preventScroll: true })
+        if (!before.isConnected || document.activeElement === document.body) $('main').focus({ preventScroll: true })
       }
     } catch { location.reload() } finally { by.busy = false }
   }
@@ -175,7 +178,7 @@
   document.addEventListener('submit', send)
   addEventListener('popstate', () => location.reload())
   document.addEventListener('change', (event) => { event.target.dataset.touched = '1' })
-  for (const kind of ['keydown', 'pointerdown']) document.addEventListener(kind, () => { present = true }, { passive: true })
+  for (const kind of ['keydown', 'pointerdown']) document.addEventListener(kind, () => { present = true })
   document.addEventListener('visibilitychange', () => { if (isVisible()) { open(); pullAll() } else close() })
   $('[data-focus]')?.focus()
   if (live) {
