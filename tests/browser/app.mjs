@@ -66,11 +66,11 @@ const folder = () => `${process.env.CARGO_TARGET_DIR ?? `${ROOT}/target`}/debug`
 /** Serves the pages over the made-up world; each start is a new one. */
 export const screens = () => run(`${folder()}/examples/screens`, (port) => [`127.0.0.1:${port}`])
 
-/** Starts an empty `fallow dev` whose people sign in at its provider; sessions end after a few idle seconds. */
+/** Starts an empty `fallow dev` whose people sign in at its provider; sessions end after some idle seconds, which are more than a slow machine takes for a page. */
 export const atProvider = () => {
   const args = ['dev', '--speed', '1', '--no-simulator', '--sign-in', 'provider']
   const argsOn = (console, grpc) => [...args, '--port', `${console}`, '--grpc-port', `${grpc}`]
-  return run(`${folder()}/fallow`, argsOn, { FALLOW__IDENTITY__IDLE_SECONDS: '5' })
+  return run(`${folder()}/fallow`, argsOn, { FALLOW__IDENTITY__IDLE_SECONDS: '15' })
 }
 
 /** Starts `fallow dev` on free ports, by itself at real speed so that holds last as long as a test. */
