@@ -82,7 +82,7 @@
       if (answer.status === 401 && !isWall) { location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search)); return }
       if (answer.status !== 200 && answer.status !== 304) throw new Error(answer.status)
       const text = await answer.text()
-      // A page that has come since it was asked for may be newer.
+      // A page that has come since may be newer.
       if (el.pulledAt !== at) el.again = true
       else if (answer.status === 200) {
         const fresh = parse(text).body.firstElementChild
@@ -120,7 +120,7 @@
       hear()
       if (event.data !== document.documentElement.dataset.build && !isInUse($('main'))) { byItself(9); location.reload() }
     })
-    // Refused, as after signing out: the browser does not try again by itself.
+    // Refused, as after signing out: the browser does not try again.
     stream.onerror = () => { if (stream?.readyState === 2) close(); show() }
   }
   const close = () => { stream?.close(); stream = null }
@@ -155,7 +155,7 @@
       const action = button?.hasAttribute('formaction') ? button.formAction : form.action
       const answer = await fetch(action, { method: 'POST', body: new URLSearchParams(new FormData(form, button)) })
       const page = parse(await answer.text()), to = new URL(answer.url)
-      if (!$('main', page)) { location.assign(answer.url); return }
+      if (!$('main', page) || to.pathname === '/sign-in') { location.assign(answer.url); return }
       form.reset()
       const before = document.activeElement, moved = answer.redirected && to.pathname !== location.pathname
       if (moved) { history.pushState(null, '', to); scrollTo(0, 0) } else if (answer.redirected) history.replaceState(null, '', to)
