@@ -219,7 +219,8 @@ impl Presence {
         self.memory().closed.clone()
     }
 
-    fn may_write(&self) -> bool {
+    /// Whether the ledger was open when it was last looked at, and knows this process as one that writes.
+    pub(crate) fn may_write(&self) -> bool {
         let memory = self.memory();
         memory.open && memory.registered
     }

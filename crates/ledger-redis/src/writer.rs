@@ -1,10 +1,14 @@
 //! The one way of commits to the store.
 //!
-//! All commits of a process go over a connection of their own, in batches, one batch at a time: what comes in while a
-//! batch is under way is the next batch, so nothing waits for company. A batch is one transaction, so that the server
-//! flushes its log once for it: a long request it reads in parts, and would flush after each. What becomes of one commit
-//! of a batch is nothing to the others. Where replicas must hold a write, `WAIT` follows the transaction on the same
-//! connection, and covers everything before it on that server.
+//! All commits of a process go over a connection of their own, in batches: what comes in while a batch is under way is the
+//! next batch, so nothing waits for company. A batch is one transaction, so that the server flushes its log once for it: a
+//! long request it reads in parts, and would flush after each. What becomes of one commit of a batch is nothing to the
+//! others. Where replicas must hold a write, `WAIT` follows the transaction on the same connection, and covers everything
+//! before it on that server.
+//!
+//! A second batch goes while one is under way once it is as large, so that the server is not without work while the answers
+//! of the first are taken in. Each is judged by its own answers and by the epoch that it named; neither rests on the other.
+//! Where replicas are asked for there is one batch at a time: nothing is written after a write that they may not hold.
 //!
 //! Invariants: a caller that goes away stops nobody else's commit. What was surely not sent is `Unavailable`; what was
 //! sent and not answered, or is not on as many replicas as asked, is `Unknown`.
@@ -13,11 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fallow_ledger::{Commit, Outcome, Trouble, planted};
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::Options;
 use crate::decode::{self, Said};
 use crate::errors;
 use crate::store::Store;
@@ -59,6 +66,42 @@ impl Job {
         // The caller may have gone away: there is nobody to tell.
         let _ = self.answer.send(answer);
     }
+}
+
+/// Commits that are sent together.
+#[derive(Default)]
+struct Batch {
+    jobs: Vec<Job>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn push(&mut self, job: Job) {
+        self.bytes += bytes(&job.commit);
+        self.jobs.push(job);
+    }
+
+    fn is_full(&self) -> bool {
+        self.jobs.len() >= BATCH || self.bytes >= BATCH_BYTES
+    }
+}
+
+/// The answer to each call of a transaction, and whether enough replicas hold what was written, or why not.
+type Answers = Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError>;
+
+/// A batch that was sent.
+struct UnderWay {
+    len: usize,
+    answered: BoxFuture<'static, Sent>,
+}
+
+/// What became of a batch.
+struct Sent {
+    batch: Vec<Job>,
+    /// The epoch that it named.
+    epoch: String,
+    line: MultiplexedConnection,
+    answers: Answers,
 }
 
 /// Where commits are handed in.
@@ -120,49 +163,91 @@ impl Writer {
 
     /// Writes until the queue is closed.
     pub(crate) async fn run(mut self) {
-        while let Some(first) = self.jobs.recv().await {
-            let mut size = bytes(&first.commit);
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && size < BATCH_BYTES
+        let mut under_way = FuturesUnordered::new();
+        let mut next = Batch::default();
+        // How many commits the batch that was sent last has.
+        let mut ahead = 0;
+        loop {
+            tokio::select! {
+                biased;
+                Some(sent) = under_way.next() => self.take_in_and_try_again(sent).await,
+                Some(job) = self.jobs.recv(), if !next.is_full() => next.push(job),
+                else => break,
+            }
+            while !next.is_full()
                 && let Ok(job) = self.jobs.try_recv()
             {
-                size += bytes(&job.commit);
-                batch.push(job);
+                next.push(job);
             }
-            // What a lost connection, a missing function or a ledger that had changed left open is tried again, each once.
-            for tries_left in (0..TRIES).rev() {
-                if batch.is_empty() {
-                    break;
-                }
-                batch = self.write(batch, tries_left > 0).await;
+            let goes = match under_way.len() {
+                0 => !next.jobs.is_empty(),
+                // A smaller one would cost a flush of the server's log for fewer than could share it.
+                1 => next.jobs.len() >= ahead && self.may_follow(),
+                _ => false,
+            };
+            if goes && let Some(batch) = self.begin(std::mem::take(&mut next).jobs).await {
+                ahead = batch.len;
+                under_way.push(batch.answered);
             }
         }
     }
 
-    /// Writes a batch and answers it, but for what is to be tried again.
-    async fn write(&mut self, mut batch: Vec<Job>, may_try_again: bool) -> Vec<Job> {
+    /// Takes in what became of a batch. What a lost connection, a missing function or a ledger that had changed left open is
+    /// tried again, each once.
+    async fn take_in_and_try_again(&mut self, sent: Sent) {
+        let mut again = self.take_in(sent, true).await;
+        for tries_left in (0..TRIES - 1).rev() {
+            let Some(batch) = self.begin(again).await else { return };
+            let sent = batch.answered.await;
+            again = self.take_in(sent, tries_left > 0).await;
+        }
+    }
+
+    /// Whether a second batch may go while one is under way: nothing speaks against it that would have to be waited for, and
+    /// no replicas are asked for, for which the server holds up what follows on the connection.
+    fn may_follow(&self) -> bool {
+        let losses = self.store.link.losses();
+        self.store.options.replicas == 0
+            && self.store.settings_allow().is_ok()
+            && self.line.as_ref().is_some_and(|(then, _)| *then == losses)
+            && self.store.presence.may_write()
+            && self.store.presence.place().0 == self.epoch
+    }
+
+    /// Sends a batch, and answers those of it that cannot be sent. Nothing is under way where none can be.
+    async fn begin(&mut self, mut batch: Vec<Job>) -> Option<UnderWay> {
         let patience = self.store.options.response_timeout;
         batch.retain(|job| !job.answer.is_closed());
         let (late, batch): (Vec<Job>, Vec<Job>) =
             batch.into_iter().partition(|job| !job.sent_before && job.since.elapsed() > patience);
         fail_all(late, &self.why_late());
         if batch.is_empty() {
-            return batch;
+            return None;
         }
-        let mut line = match self.ready().await {
+        let line = match self.ready().await {
             Ok(line) => line,
             Err(trouble) => {
                 fail_all(batch, &trouble);
-                return Vec::new();
+                return None;
             }
         };
         let batch = self.tell_of_other_histories(batch);
         if batch.is_empty() {
-            return batch;
+            return None;
         }
-        match self.send(&mut line, &batch).await {
-            Ok((answers, held)) => self.tell(&mut line, batch, answers, held, may_try_again).await,
+        let place = (self.epoch.clone(), self.store.presence.place().1);
+        let calls = batch.iter().map(|job| self.store.commit_call(&place, &job.commit));
+        let exchange = exchange(&self.store.options, line.clone(), calls);
+        let len = batch.len();
+        let answered = async move { Sent { batch, epoch: place.0, line, answers: exchange.await } };
+        Some(UnderWay { len, answered: answered.boxed() })
+    }
+
+    /// Answers a batch, but for what is to be tried again.
+    async fn take_in(&mut self, sent: Sent, may_try_again: bool) -> Vec<Job> {
+        let Sent { batch, epoch, line, answers } = sent;
+        match answers {
+            Ok((answers, held)) => self.tell(batch, (&epoch, line), answers, held, may_try_again).await,
             Err(error) => {
                 self.line = None;
                 // With a request id a second try can have no second effect, and tells what became of the first. After
@@ -205,7 +290,7 @@ impl Writer {
     async fn ready(&mut self) -> Result<MultiplexedConnection, Trouble> {
         self.store.settings_allow()?;
         let losses = self.store.link.losses();
-        let mut line = match &self.line {
+        let line = match &self.line {
             Some((then, line)) if *then == losses => line.clone(),
             Some(_) | None => {
                 // The replicas have as long as the server, and the answer comes after both.
@@ -221,24 +306,25 @@ impl Writer {
             self.in_doubt = self.store.options.replicas > 0;
         }
         if self.in_doubt {
-            self.see_replicas(&mut line).await?;
+            self.see_replicas(&line).await?;
         }
         Ok(line)
     }
 
     /// Makes sure that the replicas follow: a small write, and a wait for it.
-    async fn see_replicas(&mut self, line: &mut MultiplexedConnection) -> Result<(), Trouble> {
-        let (mut answers, held) = match self.exchange(line, [self.store.touch_call()]).await {
-            Ok(answered) => answered,
-            Err(error) => {
-                self.line = None;
-                return Err(errors::not_sent("see the replicas", &error));
-            }
-        };
+    async fn see_replicas(&mut self, line: &MultiplexedConnection) -> Result<(), Trouble> {
+        let (mut answers, held) =
+            match exchange(&self.store.options, line.clone(), [self.store.touch_call()]).await {
+                Ok(answered) => answered,
+                Err(error) => {
+                    self.line = None;
+                    return Err(errors::not_sent("see the replicas", &error));
+                }
+            };
         if let Some(Err(error)) = answers.pop() {
             match errors::is_function_missing(&error) {
                 // What it would have touched is not there either: the batch finds out for itself.
-                true => return self.store.load(line).await,
+                true => return self.store.load(&mut line.clone()).await,
                 false => return Err(self.refused(&error)),
             }
         }
@@ -247,47 +333,11 @@ impl Writer {
         Ok(())
     }
 
-    async fn send(
-        &mut self,
-        line: &mut MultiplexedConnection,
-        batch: &[Job],
-    ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
-        let place = (self.epoch.clone(), self.store.presence.place().1);
-        self.exchange(line, batch.iter().map(|job| self.store.commit_call(&place, &job.commit))).await
-    }
-
-    /// Sends calls as one transaction, and the wait for the replicas after it. Gives an answer for each call, and whether
-    /// enough replicas hold what was written, or why not.
-    async fn exchange(
-        &self,
-        line: &mut MultiplexedConnection,
-        calls: impl IntoIterator<Item = Cmd>,
-    ) -> Result<(Vec<RedisResult<Value>>, Result<(), String>), RedisError> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("MULTI");
-        for call in calls {
-            pipeline.add_command(call);
-        }
-        pipeline.cmd("EXEC");
-        let wanted = self.store.options.replicas;
-        if wanted > 0 {
-            let patience_ms = u64::try_from(self.store.options.response_timeout.as_millis());
-            // 0 would wait for ever.
-            pipeline.cmd("WAIT").arg(wanted).arg(patience_ms.unwrap_or(u64::MAX).clamp(1, 60_000));
-        }
-        let mut answers: Vec<RedisResult<Value>> = pipeline.ignore_errors().query_async(line).await?;
-        let held = if wanted > 0 { held_by(wanted, answers.pop()) } else { Ok(()) };
-        let done = answers.pop();
-        let queued = answers.split_off(answers.len().min(1));
-        let held = if planted::on("reply-before-wait") { Ok(()) } else { held };
-        Ok((each(queued, done)?, held))
-    }
-
     /// Tells each caller what the store answered. Gives what the store has surely not run, and what may be tried again.
     async fn tell(
         &mut self,
-        line: &mut MultiplexedConnection,
         batch: Vec<Job>,
+        (epoch, mut line): (&str, MultiplexedConnection),
         answers: Vec<RedisResult<Value>>,
         held: Result<(), String>,
         may_try_again: bool,
@@ -300,7 +350,7 @@ impl Writer {
                 Some(Ok(answer)) => {
                     let said =
                         Vec::from_redis_value(answer).map_err(|error| errors::of_commit(&error.into()));
-                    match said.and_then(decode::said).and_then(|said| self.judge(said, &held)) {
+                    match said.and_then(decode::said).and_then(|said| self.judge(said, epoch, &held)) {
                         Ok(Said::Changed) if may_try_again => again.push(job),
                         Ok(Said::Changed) => {
                             let detail = "the ledger is not the one that was opened".to_owned();
@@ -324,7 +374,7 @@ impl Writer {
             self.store.presence.doubt();
         }
         if !missing.is_empty() {
-            match self.store.load(line).await {
+            match self.store.load(&mut line).await {
                 Ok(()) => again.extend(missing),
                 Err(trouble) => fail_all(missing, &trouble),
             }
@@ -332,12 +382,12 @@ impl Writer {
         again
     }
 
-    /// Holds what the function said against what the replicas hold.
-    fn judge(&self, said: Said, held: &Result<(), String>) -> Result<Said, Trouble> {
+    /// Holds what the function said in an epoch against what the replicas hold.
+    fn judge(&self, said: Said, epoch: &str, held: &Result<(), String>) -> Result<Said, Trouble> {
         let Said::Outcome(outcome) = &said else { return Ok(said) };
         match (outcome, held) {
             (Outcome::Committed { revision } | Outcome::Replayed { revision, .. }, Ok(())) => {
-                match self.store.presence.acknowledged(&self.epoch, *revision) {
+                match self.store.presence.acknowledged(epoch, *revision) {
                     true => Ok(said),
                     false => Err(Trouble::Unknown { detail: "the store changed meanwhile".to_owned() }),
                 }
@@ -358,6 +408,36 @@ impl Writer {
         }
         errors::of_commit(error)
     }
+}
+
+/// Sends calls as one transaction, and the wait for the replicas after it. Gives an answer for each call, and whether
+/// enough replicas hold what was written, or why not.
+fn exchange(
+    options: &Options,
+    mut line: MultiplexedConnection,
+    calls: impl IntoIterator<Item = Cmd>,
+) -> BoxFuture<'static, Answers> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("MULTI");
+    for call in calls {
+        pipeline.add_command(call);
+    }
+    pipeline.cmd("EXEC");
+    let wanted = options.replicas;
+    if wanted > 0 {
+        let patience_ms = u64::try_from(options.response_timeout.as_millis());
+        // 0 would wait for ever.
+        pipeline.cmd("WAIT").arg(wanted).arg(patience_ms.unwrap_or(u64::MAX).clamp(1, 60_000));
+    }
+    let answered = async move {
+        let mut answers: Vec<RedisResult<Value>> = pipeline.ignore_errors().query_async(&mut line).await?;
+        let held = if wanted > 0 { held_by(wanted, answers.pop()) } else { Ok(()) };
+        let done = answers.pop();
+        let queued = answers.split_off(answers.len().min(1));
+        let held = if planted::on("reply-before-wait") { Ok(()) } else { held };
+        Ok((each(queued, done)?, held))
+    };
+    answered.boxed()
 }
 
 /// Whether as many replicas as wanted said that they hold everything so far, or why not.

@@ -11,6 +11,7 @@ use fallow_ledger_redis::testing::RedisServer;
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
 use jiff::Timestamp;
 use lossy::Lossy;
+use tokio::task::JoinHandle;
 
 const REGION: &str = "north-vale";
 const AT: Timestamp = Timestamp::constant(1_795_000_000, 0);
@@ -173,6 +174,96 @@ async fn a_commit_whose_answer_is_lost_is_of_unknown_outcome_unless_its_request_
 
     lossy.swallow_next_answer_to("HMGET");
     assert_eq!(body(&ledger).await, Ok(Some("2".to_owned())), "a read is simply made again");
+}
+
+/// Hands in commits, one after the other, and gives what will be answered to each.
+async fn hand_in(
+    ledger: &Arc<RedisLedger>,
+    ids: std::ops::RangeInclusive<u32>,
+) -> Vec<JoinHandle<Result<Outcome, Trouble>>> {
+    let mut told = Vec::new();
+    for id in ids {
+        let ledger = ledger.clone();
+        told.push(tokio::spawn(async move { ledger.commit(requested(&id.to_string())).await }));
+        // It is the turn of the task, and then of the writer.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    told
+}
+
+/// Waits until the store has a revision.
+async fn has_reached(onlooker: &RedisLedger, revision: u64) {
+    while onlooker.snapshot().await.unwrap().1.revision() < Revision(revision) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn answered(told: Vec<JoinHandle<Result<Outcome, Trouble>>>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for told in told {
+        outcomes.push(told.await.unwrap().unwrap());
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn a_second_batch_goes_before_the_first_is_answered_and_a_third_waits() {
+    let server = RedisServer::start().await;
+    let lossy = Lossy::before(&server.url()).await;
+    let options = Options { durability: Durability::Unsafe, ..Options::default() };
+    let onlooker = Options { looks_on: true, ..options.clone() };
+    let ledger = Arc::new(RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap());
+    ledger.commit(requested("1")).await.unwrap();
+    let onlooker = RedisLedger::connect(&server.url(), REGION, onlooker).await.unwrap();
+
+    lossy.keep_back_answers_to("fallow_commit");
+    let mut told = hand_in(&ledger, 2..=6).await;
+    has_reached(&onlooker, 3).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(onlooker.snapshot().await.unwrap().1.revision(), Revision(3), "a batch of one, and one more");
+    assert!(told.iter().all(|told| !told.is_finished()), "nothing is said before the store has");
+    lossy.let_go();
+    let once = (2..=6).map(|n| Outcome::Committed { revision: Revision(n) }).collect::<Vec<_>>();
+    assert_eq!(answered(told).await, once);
+
+    // The connection is lost with both batches under way: what they did is found by their request ids.
+    lossy.keep_back_answers_to("fallow_commit");
+    told = hand_in(&ledger, 7..=11).await;
+    has_reached(&onlooker, 8).await;
+    lossy.lose();
+    let outcomes = answered(told).await;
+    let replayed = |n| Outcome::Replayed { revision: Revision(n), answer: "done".into() };
+    assert_eq!(outcomes[..2], [replayed(7), replayed(8)]);
+    let mut later: Vec<_> = outcomes[2..].to_vec();
+    later.sort_by_key(|outcome| format!("{outcome:?}"));
+    let committed = |n| Outcome::Committed { revision: Revision(n) };
+    assert_eq!(later, [committed(10), committed(11), committed(9)], "each once");
+}
+
+#[tokio::test]
+async fn where_replicas_must_hold_a_write_nothing_follows_one_that_they_may_not_hold() {
+    let (server, replica) = (RedisServer::start().await, RedisServer::start().await);
+    let port = server.url().trim_end_matches('/').rsplit(':').next().expect("a port").to_owned();
+    replica.command(&["REPLICAOF", "127.0.0.1", &port]).await;
+    let lossy = Lossy::before(&server.url()).await;
+    let options = Options { durability: Durability::Unsafe, replicas: 1, ..Options::default() };
+    let onlooker = Options { looks_on: true, ..options.clone() };
+    let ledger = Arc::new(RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap());
+    while ledger.commit(requested("1")).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let onlooker = RedisLedger::connect(&server.url(), REGION, onlooker).await.unwrap();
+
+    lossy.keep_back_answers_to("fallow_commit");
+    let told = hand_in(&ledger, 2..=4).await;
+    has_reached(&onlooker, 2).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(onlooker.snapshot().await.unwrap().1.revision(), Revision(2));
+    lossy.let_go();
+    let once = (2..=4).map(|n| Outcome::Committed { revision: Revision(n) }).collect::<Vec<_>>();
+    assert_eq!(answered(told).await, once);
 }
 
 #[tokio::test]
