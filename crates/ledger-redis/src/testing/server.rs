@@ -2,11 +2,16 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use redis::IntoConnectionInfo;
+use redis::{AsyncConnectionConfig, IntoConnectionInfo};
 use tempfile::TempDir;
 
 use super::{Certificates, LOOK_EVERY, Program, READY_WITHIN, STARTS, free_port, until};
+
+/// How long a command of the fixture may take: a machine that runs many tests at once is slow, and the library's own half a
+/// second is then too short.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How much of a server's log is shown when it does not come up.
 const LOG_LINES: usize = 12;
@@ -263,7 +268,10 @@ impl RedisServer {
     }
 
     async fn send(&self, who: Option<(&str, &str)>, words: &[&str]) -> redis::RedisResult<redis::Value> {
-        let mut connection = self.client(who)?.get_multiplexed_async_connection().await?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let mut connection = self.client(who)?.get_multiplexed_async_connection_with_config(&config).await?;
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {
             command.arg(*word);
