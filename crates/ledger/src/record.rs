@@ -98,6 +98,30 @@ impl Record {
         }
     }
 
+    /// Returns the offer, where it is one.
+    #[must_use]
+    pub fn offer(&self) -> Option<&Offer> {
+        if let Self::Offer(offer) = self { Some(offer) } else { None }
+    }
+
+    /// Returns the need, where it is one.
+    #[must_use]
+    pub fn need(&self) -> Option<&Need> {
+        if let Self::Need(need) = self { Some(need) } else { None }
+    }
+
+    /// Returns the proposal, where it is one.
+    #[must_use]
+    pub fn proposal(&self) -> Option<&Proposal> {
+        if let Self::Proposal(proposal) = self { Some(proposal) } else { None }
+    }
+
+    /// Returns the transfer, where it is one.
+    #[must_use]
+    pub fn transfer(&self) -> Option<&Transfer> {
+        if let Self::Transfer(transfer) = self { Some(transfer) } else { None }
+    }
+
     /// Returns the trusts whose record it is, or that it joins.
     #[must_use]
     pub fn trusts(&self) -> Vec<TrustCode> {

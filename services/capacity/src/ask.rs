@@ -23,8 +23,6 @@ use fallow_live::neighbours;
 use fallow_live::visibility::{Joined, Visible};
 use jiff::SignedDuration;
 
-use crate::selection::offer_of;
-
 /// Most offers that one question is about; more are asked about again after the first are answered.
 const OFFERS_MAX: usize = 500;
 
@@ -68,7 +66,7 @@ pub(crate) fn parse(call: &Call, message: &v1::AskToConfirmRequest) -> Result<(M
 
 /// Returns what the caller may see of a need: whom it is for does not show in how much is asked about.
 fn visible_need(call: &Call, id: &NeedId) -> Result<Need, Failure> {
-    let (need, _) = call.live.find("need", &need_key(id), need_of)?;
+    let (need, _) = call.live.find("need", &need_key(id), Record::need)?;
     let visible = call.viewer().need(&need, Joined::No);
     visible.map(Visible::into_inner).ok_or_else(|| Failure::NotFound { record: "need", id: id.to_string() })
 }
@@ -109,7 +107,7 @@ fn asked_about(call: &Call, question: &Question, again_after: SignedDuration) ->
             && call.viewer().offer(offer).is_some()
     };
     let meant: Vec<&Offer> =
-        all.iter().filter_map(|(_, seen)| offer_of(&seen.record)).filter(is_meant).collect();
+        all.iter().filter_map(|(_, seen)| seen.record.offer()).filter(is_meant).collect();
     let serving = question.need.as_ref().map(|need| could_serve(call, need, &meant));
     let mut asked: Vec<(bool, &OfferId)> = meant
         .into_iter()
@@ -135,8 +133,4 @@ fn could_serve(call: &Call, need: &Need, offers: &[&Offer]) -> BTreeSet<OfferId>
         declined: HashSet::new(),
     };
     could_serve_if_true(&problem, need).into_iter().collect()
-}
-
-fn need_of(record: &Record) -> Option<&Need> {
-    if let Record::Need(need) = record { Some(need) } else { None }
 }

@@ -16,11 +16,9 @@ use futures::Stream;
 use jiff::Timestamp;
 use prost::Message;
 
-use crate::selection::offer_of;
-
 /// Reads one offer with its revision.
 pub(crate) fn get(call: &Call, id: &OfferId) -> Result<(v1::Offer, u64), Failure> {
-    let (found, seen) = call.live.find("offer", &offer_key(id), offer_of)?;
+    let (found, seen) = call.live.find("offer", &offer_key(id), Record::offer)?;
     let visible =
         call.viewer().offer(&found).ok_or(Failure::NotFound { record: "offer", id: id.to_string() })?;
     Ok((offer::seen(visible.get(), seen.revision.0, &call.region.region), call.live.picture().revision().0))
@@ -101,7 +99,7 @@ fn seeing(
     let named = Named::of(&filter.ids);
     move |record, revision| {
         // Before what costs more than a look.
-        let found = offer_of(record).filter(|offer| named.has(offer.id.as_str()))?;
+        let found = record.offer().filter(|offer| named.has(offer.id.as_str()))?;
         let region = live.region().ok()?;
         let visible = reach.offer(&region.region, found)?;
         fits(&filter, visible.get(), at).then(|| offer::seen(visible.get(), revision.0, &region.region))

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::feeds::{FEEDS_MAX, Room, SILENT_FOR, Unsaid};
 use crate::publish::{label, offer_id};
-use crate::selection::{Offers, offer_of};
+use crate::selection::Offers;
 
 /// A site's whole state for some kinds, as a feed reports it.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ fn covered(call: &Call, trust: TrustCode, state: &State) -> Vec<Key> {
             && !offer.state.is_ended()
     };
     let offers = still.all(RecordKind::Offer);
-    let offers = offers.iter().filter_map(|(_, seen)| offer_of(&seen.record).filter(is_covered));
+    let offers = offers.iter().filter_map(|(_, seen)| seen.record.offer().filter(is_covered));
     let claims = state
         .items
         .iter()

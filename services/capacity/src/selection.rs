@@ -5,7 +5,7 @@ use fallow_api::status::Failure;
 use fallow_domain::ids::{OfferId, TrustCode};
 use fallow_domain::offer::Offer;
 use fallow_ledger::RecordKind;
-use fallow_ledger::record::{Record, offer_key};
+use fallow_ledger::record::offer_key;
 use fallow_live::call::Call;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub(crate) fn resolve(call: &Call, trust: TrustCode, selection: &Selection) -> R
         Selection::Ids(ids) => {
             for id in ids {
                 let is_own = |offer: &&Offer| offer.trust == trust;
-                call.live.find("offer", &offer_key(id), |record| offer_of(record).filter(is_own))?;
+                call.live.find("offer", &offer_key(id), |record| record.offer().filter(is_own))?;
             }
             Ok(ids.clone())
         }
@@ -33,7 +33,7 @@ pub(crate) fn resolve(call: &Call, trust: TrustCode, selection: &Selection) -> R
             let ids: Vec<OfferId> = still
                 .all(RecordKind::Offer)
                 .iter()
-                .filter_map(|(_, seen)| offer_of(&seen.record).filter(fits).map(|offer| offer.id.clone()))
+                .filter_map(|(_, seen)| seen.record.offer().filter(fits).map(|offer| offer.id.clone()))
                 .collect();
             if ids.is_empty() {
                 return Err(Failure::NotFound { record: "offer", id: String::new() });
@@ -72,11 +72,6 @@ impl Offers {
             return self.decided;
         }
         let found = self.ids.iter().filter_map(|id| call.live.picture().get(&offer_key(id)));
-        found.filter_map(|seen| offer_of(&seen.record).cloned()).collect()
+        found.filter_map(|seen| seen.record.offer().cloned()).collect()
     }
-}
-
-/// Returns the offer in a record.
-pub(crate) fn offer_of(record: &Record) -> Option<&Offer> {
-    if let Record::Offer(offer) = record { Some(offer) } else { None }
 }

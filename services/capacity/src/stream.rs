@@ -25,7 +25,6 @@ use prost::Message;
 
 use crate::feeds;
 use crate::publish::{self, holder};
-use crate::selection::offer_of;
 
 /// Most items of one commit: some milliseconds of the store's time, in which nothing else of the region is written.
 pub(crate) const TOGETHER: usize = 128;
@@ -124,7 +123,7 @@ fn told_before(call: &Call, report: &OfferReport) -> Option<End> {
     let claim = source_claim_key(report.trust, report.source_key.as_ref()?.as_str());
     let id = picture.get(&claim).and_then(|seen| holder(&seen.record))?;
     let seen = picture.get(&offer_key(&id))?;
-    let offer = offer_of(&seen.record)?;
+    let offer = seen.record.offer()?;
     Some(match publish::is_as_late(offer, report)? {
         Ordering::Equal => Ok(seen.revision.0),
         Ordering::Less | Ordering::Greater => Err(publish::overtaken(offer).into()),

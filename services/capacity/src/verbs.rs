@@ -7,13 +7,13 @@ use fallow_domain::offer::Offer;
 use fallow_domain::records::Records;
 use fallow_domain::refusal::Refusal;
 use fallow_ledger::Key;
-use fallow_ledger::record::offer_key;
+use fallow_ledger::record::{Record, offer_key};
 use fallow_ledger::transact::Done;
 use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use jiff::Timestamp;
 
-use crate::selection::{Offers, offer_of};
+use crate::selection::Offers;
 
 /// Moves an offer's free units by a difference.
 pub(crate) async fn adjust(
@@ -87,7 +87,7 @@ async fn several(
     for (root, id) in roots.iter().zip(ids) {
         call.live.hear_of(root).await?;
         // Another trust's offer is as good as none.
-        let (offer, _) = call.live.find("offer", root, offer_of)?;
+        let (offer, _) = call.live.find("offer", root, Record::offer)?;
         if offer.trust != trust {
             return Err(Failure::NotFound { record: "offer", id: id.to_string() });
         }

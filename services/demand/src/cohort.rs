@@ -15,8 +15,6 @@ use fallow_ledger::{Key, RecordKind};
 use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 
-use crate::verbs::need_of;
-
 /// Most needs of one cohort that are changed together.
 const COHORT_MAX: usize = 500;
 
@@ -95,8 +93,8 @@ async fn change(
     // A repeated request is answered with the needs as they are now.
     let found = done.answer.iter().filter_map(|id| call.live.picture().get(&need_key(id)));
     let revision = done.revision.0;
-    let wire = found
-        .filter_map(|seen| need_of(&seen.record).map(|found| need::to_wire(found, seen.revision.0, true)));
+    let wire =
+        found.filter_map(|seen| seen.record.need().map(|found| need::to_wire(found, seen.revision.0, true)));
     Ok((wire.collect(), request::number_to_wire(revision)))
 }
 
@@ -108,7 +106,7 @@ fn members(call: &Call, cohort: &Label) -> Result<Vec<NeedId>, Failure> {
     let all = still.all(RecordKind::Need);
     let mut ids: Vec<NeedId> = all
         .iter()
-        .filter_map(|(_, seen)| need_of(&seen.record).filter(is_member))
+        .filter_map(|(_, seen)| seen.record.need().filter(is_member))
         .map(|need| need.id.clone())
         .collect();
     ids.sort();

@@ -14,7 +14,7 @@ use fallow_host::identity::caller;
 use fallow_host::tasks::Tasks;
 use fallow_host::telemetry::traceparent;
 use fallow_host::wire::RequestId;
-use fallow_ledger::record::need_key;
+use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::transact::Done;
 use fallow_live::Live;
 use fallow_live::call::Call;
@@ -67,7 +67,7 @@ impl DemandService for Demand {
         let key = need_key(&answer.need.id);
         let revision = call.revision(&done, &key, mutation.validate_only);
         // What was raised before is told as it now is: whoever repeats a request must hear of its end.
-        let known = if done.replayed { call.live.find("need", &key, verbs::need_of).ok() } else { None };
+        let known = if done.replayed { call.live.find("need", &key, Record::need).ok() } else { None };
         let need = known.map_or_else(|| answer.need.clone(), |(need, _)| need);
         Ok(Response::new(v1::RaiseNeedResponse {
             need: Some(need::to_wire(&need, revision, true)),

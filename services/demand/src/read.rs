@@ -18,11 +18,9 @@ use fallow_live::visibility::{Joined, Viewer};
 use fallow_live::watch::{Told, Watching};
 use futures::Stream;
 
-use crate::verbs::need_of;
-
 /// Reads one need, with the revision of the picture.
 pub(crate) fn get(call: &Call, id: &NeedId) -> Result<(v1::Need, u64), Failure> {
-    let (found, seen) = call.live.find("need", &need_key(id), need_of)?;
+    let (found, seen) = call.live.find("need", &need_key(id), Record::need)?;
     let wire = see(&call.live, call.viewer(), &found, seen.revision);
     let wire = wire.ok_or_else(|| Failure::NotFound { record: "need", id: id.to_string() })?;
     Ok((wire, call.live.picture().revision().0))
@@ -43,7 +41,7 @@ pub(crate) async fn list(
     call.at = asked.as_of.unwrap_or(call.at);
     let mut needs: Vec<_> = records
         .iter()
-        .filter_map(|(_, seen)| need_of(&seen.record).map(|need| (need, seen.revision)))
+        .filter_map(|(_, seen)| seen.record.need().map(|need| (need, seen.revision)))
         .filter(|(need, _)| fits(&filter, need))
         .map(|(need, revision)| (rank(need, &call.region.region.policy, call.at), need, revision))
         .collect();
@@ -94,7 +92,7 @@ pub(crate) fn watch(
     let named = Named::of(&filter.ids);
     // The region in force is looked at each time, for a watch outlives it.
     let seeing = move |record: &Record, revision| {
-        let need = need_of(record).filter(|need| named.has(need.id.as_str()) && fits(&filter, need))?;
+        let need = record.need().filter(|need| named.has(need.id.as_str()) && fits(&filter, need))?;
         let region = live.region().ok()?;
         see(&live, Viewer { actor: &actor, region: &region.region }, need, revision)
     };

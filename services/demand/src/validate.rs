@@ -7,14 +7,14 @@ use fallow_api::v1;
 use fallow_domain::decide::need::ask_to_validate;
 use fallow_domain::ids::NeedId;
 use fallow_ledger::Key;
-use fallow_ledger::record::need_key;
+use fallow_ledger::record::{Record, need_key};
 use fallow_ledger::transact::{Done, Step};
 use fallow_live::call::Call;
 use fallow_live::neighbours;
 use fallow_live::visibility::Joined;
 use jiff::SignedDuration;
 
-use crate::verbs::{self, need_of};
+use crate::verbs;
 
 /// Most needs of one question.
 const NEEDS_MAX: usize = 100;
@@ -40,7 +40,7 @@ pub(crate) async fn ask(call: &Call, message: &v1::AskToValidateRequest) -> Resu
     ids.dedup();
     for id in &ids {
         call.live.hear_of(&need_key(id)).await?;
-        let (need, _) = call.live.find("need", &need_key(id), need_of)?;
+        let (need, _) = call.live.find("need", &need_key(id), Record::need)?;
         if call.viewer().need(&need, Joined::No).is_none() {
             return Err(Failure::NotFound { record: "need", id: id.to_string() });
         }

@@ -38,16 +38,11 @@ pub(crate) async fn change(
 /// [`Failure::NotFound`].
 pub(crate) fn own(call: &Call, id: &NeedId) -> Result<Need, Failure> {
     let trust = call.own_trust()?;
-    let (need, _) = call.live.find("need", &need_key(id), need_of)?;
+    let (need, _) = call.live.find("need", &need_key(id), Record::need)?;
     if need.trust == trust { Ok(need) } else { Err(Failure::NotFound { record: "need", id: id.to_string() }) }
 }
 
 /// Parses the id of a need.
 pub(crate) fn id(check: &mut Check<'_>, field: &str, text: &str) -> Option<NeedId> {
     check.id(field, text, NeedId::parse)
-}
-
-/// Returns the need in a record.
-pub(crate) fn need_of(record: &Record) -> Option<&Need> {
-    if let Record::Need(need) = record { Some(need) } else { None }
 }

@@ -167,19 +167,15 @@ fn now(changes: &Records, read: &Records, id: &ProposalId) -> Option<Proposal> {
 /// Returns the offers that say what the trust of a named offer has left of its resource, that offer among them.
 fn shelf_of(call: &Call, named: &OfferId) -> Result<Vec<Key>, Failure> {
     let missing = || not_found("offer", named);
-    let (offer, _) = call.live.find("offer", &offer_key(named), offer_of)?;
+    let (offer, _) = call.live.find("offer", &offer_key(named), Record::offer)?;
     call.viewer().offer(&offer).ok_or_else(missing)?;
     let all = call.live.picture().still().all(RecordKind::Offer);
     let resource = offer.resource.key();
     let is_beside = |other: &&Offer| {
         other.trust == offer.trust && !other.state.is_ended() && other.resource.key() == resource
     };
-    let beside = all.iter().filter_map(|(_, seen)| offer_of(&seen.record)).filter(is_beside);
+    let beside = all.iter().filter_map(|(_, seen)| seen.record.offer()).filter(is_beside);
     let mut keys: Vec<Key> = beside.map(|other| offer_key(&other.id)).collect();
     keys.push(offer_key(named));
     Ok(keys)
-}
-
-fn offer_of(record: &Record) -> Option<&Offer> {
-    if let Record::Offer(offer) = record { Some(offer) } else { None }
 }

@@ -15,14 +15,14 @@ use fallow_domain::offer::Offer;
 use fallow_domain::proposal::Proposal;
 use fallow_domain::records::Records;
 use fallow_domain::transfer::Transfer;
-use fallow_ledger::record::{Record, proposal_key};
+use fallow_ledger::record::proposal_key;
 use fallow_ledger::transact::Done;
 use fallow_ledger::{RecordKind, Revision};
 use fallow_live::call::Call;
 use fallow_live::mutate::Mutation;
 use serde::{Deserialize, Serialize};
 
-use crate::verbs::{not_found, proposal_for, proposal_id, proposal_of, terms, transfer_id, transfer_of};
+use crate::verbs::{not_found, proposal_for, proposal_id, terms, transfer_id};
 
 /// Most cases that one answer takes. Each writes a proposal, a need, at most an offer, and a transfer or what is
 /// remembered of the pair: at most four records of the thousand that the ledger writes in one commit.
@@ -39,24 +39,20 @@ fn seen(call: &Call) -> (Vec<Campaign>, Revision) {
     let viewer = call.viewer();
     let offers: Vec<&Offer> = offers
         .iter()
-        .filter_map(|(_, seen)| offer_of(&seen.record))
+        .filter_map(|(_, seen)| seen.record.offer())
         .filter(|offer| !offer.campaign.is_empty() && viewer.offer(offer).is_some())
         .collect();
     let proposals: Vec<&Proposal> = proposals
         .iter()
-        .filter_map(|(_, seen)| proposal_of(&seen.record))
+        .filter_map(|(_, seen)| seen.record.proposal())
         .filter(|proposal| proposal.block.is_some() && viewer.proposal(proposal).is_some())
         .collect();
     let transfers: Vec<&Transfer> = transfers
         .iter()
-        .filter_map(|(_, seen)| transfer_of(&seen.record))
+        .filter_map(|(_, seen)| seen.record.transfer())
         .filter(|transfer| viewer.transfer(transfer).is_some())
         .collect();
     (campaigns(offers, proposals, transfers, call.actor.trust), revision)
-}
-
-fn offer_of(record: &Record) -> Option<&Offer> {
-    if let Record::Offer(offer) = record { Some(offer) } else { None }
 }
 
 /// Lists a page of campaigns, in order of site and name.

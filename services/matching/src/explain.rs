@@ -88,7 +88,7 @@ pub(crate) fn run(
     id: &NeedId,
     trust: Option<TrustCode>,
 ) -> Result<v1::ExplainNeedResponse, Failure> {
-    let (found, _) = call.live.find("need", &need_key(id), need_of)?;
+    let (found, _) = call.live.find("need", &need_key(id), Record::need)?;
     // The counts tell of the patient (too old, too heavy), so they are for those who may see the patient, and for roles
     // above trusts.
     let is_stranger = call.actor.trust.is_some_and(|own| own != found.trust && !is_joined(call, id, own));
@@ -228,8 +228,4 @@ fn tell_held(world: &World, need: &Need, unserved: &mut Unserved, counted: impl 
         None => unserved.counts.push(NotUsedCount { reason: NotUsed::HeldForAnother, count: held, example }),
     }
     unserved.counts.sort_by_key(|count| count.reason);
-}
-
-fn need_of(record: &Record) -> Option<&Need> {
-    if let Record::Need(need) = record { Some(need) } else { None }
 }

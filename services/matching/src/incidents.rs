@@ -14,7 +14,6 @@ use fallow_live::watch::{Item, Told};
 use futures::{Stream, StreamExt, stream};
 
 use crate::proposals::Looking;
-use crate::verbs::proposal_of;
 
 type Message = Result<Told<v1::Proposal>, Failure>;
 
@@ -138,7 +137,7 @@ impl<S> Following<S> {
     /// Returns the ids of what the watcher may have been told before it went away: what another authority is asked for.
     fn may_have_waited(&self) -> BTreeSet<String> {
         let all = self.looking.live.picture().still().all(RecordKind::Proposal);
-        let pending = all.iter().filter_map(|(_, seen)| proposal_of(&seen.record)).filter(|proposal| {
+        let pending = all.iter().filter_map(|(_, seen)| seen.record.proposal()).filter(|proposal| {
             proposal.state == ProposalState::Held && matches!(proposal.authority, Authority::Pending { .. })
         });
         pending.map(|proposal| proposal.id.to_string()).collect()

@@ -16,7 +16,7 @@ use fallow_live::watch::{Told, Watching};
 use futures::Stream;
 use futures::future::Either;
 
-use crate::verbs::{proposal_for, proposal_of, proposal_to_wire};
+use crate::verbs::{proposal_for, proposal_to_wire};
 use crate::{incidents, reminders};
 
 /// Reads one proposal, with the revision of the picture.
@@ -39,7 +39,7 @@ pub(crate) fn list(
     };
     let mut found: Vec<(&Proposal, Revision)> = records
         .iter()
-        .filter_map(|(_, seen)| proposal_of(&seen.record).map(|proposal| (proposal, seen.revision)))
+        .filter_map(|(_, seen)| seen.record.proposal().map(|proposal| (proposal, seen.revision)))
         .filter(|(proposal, _)| {
             call.viewer().proposal(proposal).is_some() && fits(&filter, proposal, &call.viewer())
         })
@@ -99,7 +99,7 @@ impl Looking {
     pub(crate) fn see(&self, record: &Record, revision: Revision) -> Option<v1::Proposal> {
         let region = self.live.region().ok()?;
         let viewer = Viewer { actor: &self.actor, region: &region.region };
-        let found = proposal_of(record).filter(|found| fits(&self.filter, found, &viewer))?;
+        let found = record.proposal().filter(|found| fits(&self.filter, found, &viewer))?;
         let visible = viewer.proposal(found)?;
         Some(proposal_to_wire(&self.live, visible.get(), revision.0, self.clock.now()))
     }

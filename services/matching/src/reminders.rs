@@ -17,7 +17,6 @@ use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::proposals::Looking;
-use crate::verbs::proposal_of;
 
 /// A watch, and what it is to tell again.
 struct Reminding<S> {
@@ -97,7 +96,7 @@ impl<S> Reminding<S> {
         let told = self.looking.live.picture().still().all(RecordKind::Proposal);
         let told = told.into_iter().filter(|(_, seen)| seen.revision <= self.revision);
         let ids: Vec<ProposalId> =
-            told.filter_map(|(_, seen)| proposal_of(&seen.record).map(|found| found.id.clone())).collect();
+            told.filter_map(|(_, seen)| seen.record.proposal().map(|found| found.id.clone())).collect();
         for id in &ids {
             self.set(id, 0);
         }
@@ -108,7 +107,7 @@ impl<S> Reminding<S> {
     fn set(&mut self, id: &ProposalId, known: usize) {
         self.due.retain(|(_, other)| other != id);
         let Some(seen) = self.looking.live.picture().get(&proposal_key(id)) else { return };
-        let waiting = proposal_of(&seen.record).filter(|found| self.looking.is_awaited(found));
+        let waiting = seen.record.proposal().filter(|found| self.looking.is_awaited(found));
         let Some(found) = waiting else { return };
         let first = known.max(found.reminded(self.looking.clock.now()).saturating_sub(1));
         self.due.extend(found.reminders().into_iter().skip(first).map(|at| (at, id.clone())));
@@ -120,7 +119,7 @@ impl<S> Reminding<S> {
         if seen.revision > self.revision {
             return None;
         }
-        proposal_of(&seen.record).filter(|found| self.looking.is_awaited(found))?;
+        seen.record.proposal().filter(|found| self.looking.is_awaited(found))?;
         let proposal = self.looking.see(&seen.record, seen.revision)?;
         Some(Told { item: Item::Now(proposal), cursor: self.cursor.clone(), revision: self.revision })
     }

@@ -19,7 +19,7 @@ use fallow_live::watch::{Told, Watching};
 use futures::Stream;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::verbs::{self, transfer_for, transfer_of};
+use crate::verbs::{self, transfer_for};
 
 /// Most checklist items named by one call.
 const ITEMS_MAX: usize = 50;
@@ -44,7 +44,7 @@ pub(crate) fn list(
     };
     let mut found: Vec<(&Transfer, Revision)> = records
         .iter()
-        .filter_map(|(_, seen)| transfer_of(&seen.record).map(|found| (found, seen.revision)))
+        .filter_map(|(_, seen)| seen.record.transfer().map(|found| (found, seen.revision)))
         .filter(|(found, _)| call.viewer().transfer(found).is_some() && fits(&filter, found))
         .collect();
     found.sort_by(|(a, _), (b, _)| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
@@ -69,7 +69,7 @@ pub(crate) fn watch(
     let (live, actor): (Live, Actor) = (call.live, call.actor);
     // The region in force is looked at each time, for a watch outlives it.
     let seeing = move |record: &Record, revision: Revision| {
-        let found = transfer_of(record).filter(|found| fits(&filter, found))?;
+        let found = record.transfer().filter(|found| fits(&filter, found))?;
         let region = live.region().ok()?;
         let visible = Viewer { actor: &actor, region: &region.region }.transfer(found)?;
         Some(transfer::to_wire(visible.get(), revision.0))

@@ -87,7 +87,7 @@ fn link_to(live: &Live, revision: Revision) {
 /// # Errors
 /// [`Failure::NotFound`].
 pub(crate) fn proposal_for(call: &Call, id: &ProposalId) -> Result<(Proposal, Revision), Failure> {
-    let (found, seen) = call.live.find("proposal", &proposal_key(id), proposal_of)?;
+    let (found, seen) = call.live.find("proposal", &proposal_key(id), Record::proposal)?;
     let visible = call.viewer().proposal(&found).ok_or_else(|| not_found("proposal", id))?;
     Ok((visible.into_inner(), seen.revision))
 }
@@ -108,7 +108,7 @@ pub(crate) async fn hear_of(call: &Call, key: Option<Key>) -> Result<(), Failure
 /// # Errors
 /// [`Failure::NotFound`].
 pub(crate) fn transfer_for(call: &Call, id: &TransferId) -> Result<(Transfer, Revision), Failure> {
-    let (found, seen) = call.live.find("transfer", &transfer_key(id), transfer_of)?;
+    let (found, seen) = call.live.find("transfer", &transfer_key(id), Record::transfer)?;
     let visible = call.viewer().transfer(&found).ok_or_else(|| not_found("transfer", id))?;
     Ok((visible.into_inner(), seen.revision))
 }
@@ -186,16 +186,6 @@ pub(crate) fn proposal_id(check: &mut Check<'_>, text: &str) -> Option<ProposalI
 /// Parses the id of a transfer.
 pub(crate) fn parse_transfer_id(check: &mut Check<'_>, text: &str) -> Option<TransferId> {
     check.id("transfer", text, TransferId::parse)
-}
-
-/// Returns the proposal in a record.
-pub(crate) fn proposal_of(record: &Record) -> Option<&Proposal> {
-    if let Record::Proposal(proposal) = record { Some(proposal) } else { None }
-}
-
-/// Returns the transfer in a record.
-pub(crate) fn transfer_of(record: &Record) -> Option<&Transfer> {
-    if let Record::Transfer(transfer) = record { Some(transfer) } else { None }
 }
 
 fn site_of(record: &Record) -> Option<SiteCode> {

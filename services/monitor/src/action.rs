@@ -169,11 +169,7 @@ fn changes_figures(reply: Reply) -> bool {
 
 /// Returns a proposal as the picture has it.
 fn joins(call: &Call, id: &ProposalId) -> Result<Proposal, Failure> {
-    Ok(call.live.find("proposal", &proposal_key(id), proposal_of)?.0)
-}
-
-fn proposal_of(record: &Record) -> Option<&Proposal> {
-    if let Record::Proposal(found) = record { Some(found) } else { None }
+    Ok(call.live.find("proposal", &proposal_key(id), Record::proposal)?.0)
 }
 
 /// Checks that a proposal is somebody's business: who sees it, and who coordinates a collaborative of one of its trusts.

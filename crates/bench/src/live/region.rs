@@ -403,38 +403,11 @@ impl Region {
     }
 
     fn offer(&self, id: &OfferId) -> Option<Offer> {
-        match &*self.records.get(&offer_key(id))?.record {
-            Record::Offer(offer) => Some(offer.clone()),
-            Record::Need(_)
-            | Record::Proposal(_)
-            | Record::Transfer(_)
-            | Record::Trust(_)
-            | Record::Feed(_)
-            | Record::Region(_)
-            | Record::Lease(_)
-            | Record::Claim(_)
-            | Record::Session(_)
-            | Record::Monitor(_)
-            | Record::Decline(_) => None,
-        }
+        self.records.get(&offer_key(id))?.record.offer().cloned()
     }
 
     fn need(&self, id: &NeedId) -> Option<Need> {
-        match &*self.records.get(&need_key(id))?.record {
-            Record::Need(need) if !need.state.is_ended() => Some(need.clone()),
-            Record::Need(_)
-            | Record::Offer(_)
-            | Record::Proposal(_)
-            | Record::Transfer(_)
-            | Record::Trust(_)
-            | Record::Feed(_)
-            | Record::Region(_)
-            | Record::Lease(_)
-            | Record::Claim(_)
-            | Record::Session(_)
-            | Record::Monitor(_)
-            | Record::Decline(_) => None,
-        }
+        self.records.get(&need_key(id))?.record.need().filter(|need| !need.state.is_ended()).cloned()
     }
 }
 

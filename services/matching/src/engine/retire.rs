@@ -72,24 +72,9 @@ impl Retiring {
 
     /// The declines of pairs of which one has left the live records: nobody can propose them again.
     fn dead_declines(&self, still: &Still<'_>) -> Vec<(Key, Revision)> {
+        let is_dead = |record: &Record| matches!(record, Record::Decline(pair) if !is_there(still, &pair.need, &pair.offer));
         let declines = still.all(RecordKind::Decline).into_iter();
-        declines
-            .filter(|(_, seen)| match &*seen.record {
-                Record::Decline(decline) => !is_there(still, &decline.need, &decline.offer),
-                Record::Offer(_)
-                | Record::Need(_)
-                | Record::Proposal(_)
-                | Record::Transfer(_)
-                | Record::Trust(_)
-                | Record::Feed(_)
-                | Record::Region(_)
-                | Record::Lease(_)
-                | Record::Claim(_)
-                | Record::Session(_)
-                | Record::Monitor(_) => false,
-            })
-            .map(|(key, seen)| (key, seen.revision))
-            .collect()
+        declines.filter(|(_, seen)| is_dead(&seen.record)).map(|(key, seen)| (key, seen.revision)).collect()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use fallow_domain::monitor::lateness::{self, Lapse};
-use fallow_domain::offer::Offer;
 use fallow_ledger::RecordKind;
 use fallow_ledger::cause::Cause;
 use fallow_ledger::picture::AppliedItem;
@@ -30,8 +29,8 @@ impl Lapses {
         }
         let Some(cause) = Cause::decode(cause) else { return };
         for item in offers() {
-            let before = item.before.as_deref().and_then(offer);
-            let after = item.after.as_deref().and_then(offer);
+            let before = item.before.as_deref().and_then(Record::offer);
+            let after = item.after.as_deref().and_then(Record::offer);
             let Some(lapse) = before.and_then(|before| lateness::ended(before, after, cause.at)) else {
                 continue;
             };
@@ -48,22 +47,5 @@ impl Lapses {
         is_whole.then(|| {
             self.ended.iter().filter(|lapse| lapse.until.is_none_or(|until| until > from)).cloned().collect()
         })
-    }
-}
-
-fn offer(record: &Record) -> Option<&Offer> {
-    match record {
-        Record::Offer(offer) => Some(offer),
-        Record::Need(_)
-        | Record::Proposal(_)
-        | Record::Transfer(_)
-        | Record::Trust(_)
-        | Record::Feed(_)
-        | Record::Region(_)
-        | Record::Lease(_)
-        | Record::Claim(_)
-        | Record::Session(_)
-        | Record::Monitor(_)
-        | Record::Decline(_) => None,
     }
 }
