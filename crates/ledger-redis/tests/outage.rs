@@ -9,9 +9,10 @@ use fallow_ledger::{Commit, Key, Ledger, Outcome, RecordKind, RequestKey, Revisi
 use fallow_ledger_redis::keys::Keys;
 use fallow_ledger_redis::testing::RedisServer;
 use fallow_ledger_redis::{Durability, Options, RedisLedger};
+use futures::future::{BoxFuture, FutureExt as _, try_join_all};
+use futures::poll;
 use jiff::Timestamp;
 use lossy::Lossy;
-use tokio::task::JoinHandle;
 
 const REGION: &str = "north-vale";
 const AT: Timestamp = Timestamp::constant(1_795_000_000, 0);
@@ -176,16 +177,16 @@ async fn a_commit_whose_answer_is_lost_is_of_unknown_outcome_unless_its_request_
     assert_eq!(body(&ledger).await, Ok(Some("2".to_owned())), "a read is simply made again");
 }
 
+type Told<'a> = BoxFuture<'a, Result<Outcome, Trouble>>;
+
 /// Hands in commits, one after the other, and gives what will be answered to each.
-async fn hand_in(
-    ledger: &Arc<RedisLedger>,
-    ids: std::ops::RangeInclusive<u32>,
-) -> Vec<JoinHandle<Result<Outcome, Trouble>>> {
-    let mut told = Vec::new();
+async fn hand_in(ledger: &RedisLedger, ids: std::ops::RangeInclusive<u32>) -> Vec<Told<'_>> {
+    let mut told: Vec<Told<'_>> = Vec::new();
     for id in ids {
-        let ledger = ledger.clone();
-        told.push(tokio::spawn(async move { ledger.commit(requested(&id.to_string())).await }));
-        // It is the turn of the task, and then of the writer.
+        let mut commit = async move { ledger.commit(requested(&id.to_string())).await }.boxed();
+        assert!(poll!(&mut commit).is_pending(), "handed in");
+        told.push(commit);
+        // It is the writer's turn.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
@@ -195,17 +196,13 @@ async fn hand_in(
 
 /// Waits until the store has a revision.
 async fn has_reached(onlooker: &RedisLedger, revision: u64) {
-    while onlooker.snapshot().await.unwrap().1.revision() < Revision(revision) {
+    while onlooker.snapshot().await.expect("a snapshot").1.revision() < Revision(revision) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-async fn answered(told: Vec<JoinHandle<Result<Outcome, Trouble>>>) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    for told in told {
-        outcomes.push(told.await.unwrap().unwrap());
-    }
-    outcomes
+async fn answered(told: Vec<Told<'_>>) -> Vec<Outcome> {
+    try_join_all(told).await.expect("every one is answered")
 }
 
 #[tokio::test]
@@ -214,7 +211,7 @@ async fn a_second_batch_goes_before_the_first_is_answered_and_a_third_waits() {
     let lossy = Lossy::before(&server.url()).await;
     let options = Options { durability: Durability::Unsafe, ..Options::default() };
     let onlooker = Options { looks_on: true, ..options.clone() };
-    let ledger = Arc::new(RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap());
+    let ledger = RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap();
     ledger.commit(requested("1")).await.unwrap();
     let onlooker = RedisLedger::connect(&server.url(), REGION, onlooker).await.unwrap();
 
@@ -223,7 +220,9 @@ async fn a_second_batch_goes_before_the_first_is_answered_and_a_third_waits() {
     has_reached(&onlooker, 3).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(onlooker.snapshot().await.unwrap().1.revision(), Revision(3), "a batch of one, and one more");
-    assert!(told.iter().all(|told| !told.is_finished()), "nothing is said before the store has");
+    for told in &mut told {
+        assert!(poll!(told).is_pending(), "nothing is said before the store has");
+    }
     lossy.let_go();
     let once = (2..=6).map(|n| Outcome::Committed { revision: Revision(n) }).collect::<Vec<_>>();
     assert_eq!(answered(told).await, once);
@@ -250,7 +249,7 @@ async fn where_replicas_must_hold_a_write_nothing_follows_one_that_they_may_not_
     let lossy = Lossy::before(&server.url()).await;
     let options = Options { durability: Durability::Unsafe, replicas: 1, ..Options::default() };
     let onlooker = Options { looks_on: true, ..options.clone() };
-    let ledger = Arc::new(RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap());
+    let ledger = RedisLedger::connect(&lossy.url(), REGION, options).await.unwrap();
     while ledger.commit(requested("1")).await.is_err() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
