@@ -18,6 +18,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use http::{HeaderName, HeaderValue};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tonic::Status;
 
 use crate::assets;
 use crate::problem::Problem;
@@ -75,6 +76,10 @@ const SILENT_FOR: Duration = Duration::from_secs(15);
 
 /// How long to wait before a broken watch is tried again.
 const WATCH_AGAIN: Duration = Duration::from_secs(1);
+
+/// Services end a connection after minutes, with what runs over it. A watch that breaks and has lived this long is begun
+/// anew without a word of alarm.
+const HAS_LIVED: Duration = Duration::from_secs(60);
 
 /// What is known of one sort of news.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,8 +141,12 @@ impl Live {
     ) -> Result<(), Problem> {
         let calls = upstream.as_bearer(&credential.token())?.without_deadline();
         let mut news = std::pin::pin!(open(topic, &calls).await?);
+        let began = Instant::now();
         while let Ok(Some(revision)) = timeout(SILENT_FOR, news.next()).await {
-            let revision = revision?;
+            let revision = match revision {
+                Ok(revision) => revision,
+                Err(status) => return broken(topic, began.elapsed(), status),
+            };
             // The console may see revisions and no records, so what it hears of a change is a bookmark at a higher
             // revision. The first message counts too: something may have happened while nobody watched.
             self.set(topic, |known| {
@@ -171,7 +180,16 @@ impl Live {
 }
 
 /// The revision of one message of a watch.
-type News = Result<i64, Problem>;
+type News = Result<i64, Status>;
+
+/// Says whether a watch that broke is a problem.
+fn broken(topic: Topic, lived: Duration, status: Status) -> Result<(), Problem> {
+    if lived < HAS_LIVED {
+        return Err(status.into());
+    }
+    tracing::info!(topic = topic.name(), why = status.message(), "a watch is begun anew");
+    Ok(())
+}
 
 /// Opens the watch of one sort.
 async fn open(topic: Topic, calls: &Calls) -> Result<BoxStream<'static, News>, Problem> {
@@ -330,5 +348,12 @@ mod tests {
         // Its id would say that 8 was told, which is held back.
         assert_eq!(next(&mut events).await, ("event: inbox data: 9".to_owned(), 0));
         assert_eq!(next(&mut events).await, ("event: cap data: 8 id: 8".to_owned(), 200));
+    }
+
+    #[test]
+    fn a_watch_that_breaks_is_a_problem_unless_its_connection_was_old() {
+        let cut = || Status::unknown("error reading a body from connection");
+        assert!(broken(Topic::Gold, Duration::from_secs(3), cut()).is_err());
+        assert!(broken(Topic::Gold, Duration::from_secs(30 * 60), cut()).is_ok());
     }
 }
