@@ -58,6 +58,25 @@ for (const scripts of [true, false]) {
     assert.ok(boxes[0].top + 12 * tallest <= 1080, `the first begins at ${boxes[0].top} px and each takes up to ${tallest} px`)
   })
 
+  test(`the newest proposals can stand on top, and do so after an answer, ${how}`, async ({ person }) => {
+    const who = await person({ scripts })
+    await who.go('/proposals')
+    const order = () => who.page.$$eval('#inbox > .cards >> nth=0 >> article', (all) => all.map((one) => one.id))
+    const byHold = await order()
+    await who.page.click('nav[aria-label=Order] >> text=Newest first')
+    await who.page.waitForURL('**/proposals?order=newest')
+    const newest = await order()
+    assert.notDeepEqual(newest, byHold)
+    assert.deepEqual([...newest].sort(), [...byHold].sort())
+    assert.match(await who.text('article'), /proposed today 14:[23]\d/)
+    assert.equal(await who.text('nav[aria-label=Order] [aria-current=true]'), 'Newest first')
+    if (scripts) assert.deepEqual(await who.axe(), [])
+    await who.page.click('article >> nth=0 >> text=Accept')
+    await who.page.waitForSelector('.flash:has-text("Accepted.")')
+    assert.equal(new URL(who.page.url()).search, '?order=newest')
+    assert.equal(await who.text('nav[aria-label=Order] [aria-current=true]'), 'Newest first')
+  })
+
   test(`a search finds a case, a desk and what is very urgent, ${how}`, async ({ person }) => {
     const who = await person({ scripts })
     await who.go('/capacity')

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod fake;
+mod inbox;
 mod lookers;
 mod records;
 mod stage;

@@ -57,11 +57,11 @@ pub(crate) async fn fragment(
 }
 
 /// Shows the page again with what went wrong on top.
-pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
+async fn show_problem(visit: &Visit, opened: &Opened, problem: &Problem) -> Response {
     if let Some(way) = visit.way_out(problem) {
         return way;
     }
-    show(visit, &Opened::default(), problem.http_status(), summary(problem, actions::CONTROLS)).await
+    show(visit, opened, problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 
 async fn show(visit: &Visit, opened: &Opened, status: StatusCode, problem: String) -> Response {

@@ -231,6 +231,9 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
         day.proposal("p-2", &needs[1], &offers[0], 34),
         day.proposal("p-3", &needs[2], &offers[1], 4),
     ];
+    for (proposal, ago) in proposals.iter_mut().zip([3, 26, 6]) {
+        proposal.proposed_at = day.at(-ago);
+    }
     proposals[0].supporting =
         Some(Answer { state: answer::State::Accepted.into(), at: day.at(-2), ..Answer::default() });
     let transfer = Transfer {

@@ -9,6 +9,7 @@ use prost_types::Duration as WireDuration;
 
 use super::super::problem::Control;
 use super::mend::{Mend, mend};
+use super::room::Opened;
 use super::show_problem;
 use super::view::asked;
 use crate::app::Visit;
@@ -27,22 +28,30 @@ pub(super) const CONTROLS: &[Control] = &[
 /// What "give me more time" asks for.
 const MORE_MINUTES: i64 = 5;
 
-const INBOX: &str = "/proposals";
+/// Returns the inbox in the order in which it was shown to whoever sent a form of it.
+fn inbox(fields: &Fields) -> Opened {
+    Opened::in_order(fields.text("order"))
+}
+
+/// Leaves a sentence for the inbox and goes back there, or shows it with what went wrong.
+async fn answered_with(visit: &Visit, fields: &Fields, sent: Result<Flash, Problem>) -> Response {
+    let inbox = inbox(fields);
+    match sent {
+        Ok(said) => visit.done(said, &format!("/proposals{}", inbox.query())),
+        Err(problem) => show_problem(visit, &inbox, &problem).await,
+    }
+}
 
 /// `POST /proposals/answer`
 pub(crate) async fn answer(Posted { visit, fields }: Posted) -> Response {
-    match send(&visit, &fields).await {
-        Ok(said) => visit.done(said, INBOX),
-        Err(problem) => show_problem(&visit, &problem).await,
-    }
+    let sent = send(&visit, &fields).await;
+    answered_with(&visit, &fields, sent).await
 }
 
 /// `POST /proposals/answer-block`: one answer to the cases of a campaign that the page showed.
 pub(crate) async fn answer_block(Posted { visit, fields }: Posted) -> Response {
-    match send_block(&visit, &fields).await {
-        Ok(said) => visit.done(said, INBOX),
-        Err(problem) => show_problem(&visit, &problem).await,
-    }
+    let sent = send_block(&visit, &fields).await.map(Flash::from);
+    answered_with(&visit, &fields, sent).await
 }
 
 async fn send_block(visit: &Visit, fields: &Fields) -> Result<String, Problem> {
@@ -159,10 +168,9 @@ pub(crate) async fn undo(Posted { visit, fields }: Posted) -> Response {
         proposal,
         ..RetractAnswerRequest::default()
     };
-    match visit.calls.matching().retract_answer(request).await {
-        Ok(_) => visit.done("Your answer is taken back.", INBOX),
-        Err(status) => show_problem(&visit, &status.into()).await,
-    }
+    let sent = visit.calls.matching().retract_answer(request).await;
+    let sent = sent.map(|_| "Your answer is taken back.".into()).map_err(Problem::from);
+    answered_with(&visit, &fields, sent).await
 }
 
 /// `POST /proposals/extend`: five more minutes, once per side; a button of the form that declines.
@@ -175,8 +183,7 @@ pub(crate) async fn extend(Posted { visit, fields }: Posted) -> Response {
         by: Some(WireDuration { seconds: MORE_MINUTES * 60, nanos: 0 }),
         ..ExtendHoldRequest::default()
     };
-    match visit.calls.matching().extend_hold(request).await {
-        Ok(_) => visit.done(format!("You have {MORE_MINUTES} more minutes."), INBOX),
-        Err(status) => show_problem(&visit, &status.into()).await,
-    }
+    let sent = visit.calls.matching().extend_hold(request).await;
+    let sent = sent.map(|_| format!("You have {MORE_MINUTES} more minutes.").into()).map_err(Problem::from);
+    answered_with(&visit, &fields, sent).await
 }

@@ -11,19 +11,21 @@ use crate::words::resource::Choice;
 /// Most cases that one answer takes; the next answer takes the rest.
 const CASES_AT_ONCE: usize = 200;
 
-/// The cases of one campaign that wait for us, first to lapse first.
+/// The cases of one campaign that wait for us.
 pub(super) struct Block {
     pub(super) site: String,
     pub(super) campaign: String,
     /// `Saturday lists at Aldermoor Royal Infirmary`.
     pub(super) title: String,
+    /// How long the first of the holds lasts.
+    pub(super) left: Option<String>,
     pub(super) cards: Vec<Card>,
     /// Those of them for which the page has room, as they are written.
     pub(super) shown: Vec<String>,
 }
 
 impl Block {
-    /// Puts a card into the block that it is of; a new one stands where its first case does.
+    /// Puts a card into the block that it is of; a new one stands where its first case does. The first to lapse comes first.
     pub(super) fn add(blocks: &mut Vec<Self>, block: &v1::Block, card: Card, directory: &Directory) {
         let known = blocks.iter_mut().find(|one| one.site == block.site && one.campaign == block.campaign);
         match known {
@@ -32,6 +34,7 @@ impl Block {
                 site: block.site.clone(),
                 campaign: block.campaign.clone(),
                 title: format!("{} at {}", block.campaign, directory.site(&block.site)),
+                left: card.left.clone(),
                 cards: vec![card],
                 shown: Vec::new(),
             }),
@@ -51,11 +54,6 @@ impl Block {
     pub(super) fn ids(&self) -> String {
         let ids: Vec<&str> = self.cards.iter().take(CASES_AT_ONCE).map(|card| card.id.as_str()).collect();
         ids.join(" ")
-    }
-
-    /// Returns how long the first of the holds lasts.
-    pub(super) fn left(&self) -> Option<&str> {
-        self.cards.first().and_then(|card| card.left.as_deref())
     }
 
     pub(super) fn is_supporting(&self) -> bool {

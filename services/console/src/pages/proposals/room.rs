@@ -1,7 +1,7 @@
 //! How much of an inbox one page holds: goal C1 is kept whatever proposals say. What waits first is shown with its
 //! explanation as long as there is room; after that the explanation is a click away, and after that the proposal is.
 
-use super::view::Card;
+use super::view::{Card, Form};
 
 /// Bytes of an inbox at most, cards and all that stands around them. With a frame of at most 6 kB a page is within 60 kB.
 const BYTES_MAX: usize = 54_000;
@@ -15,14 +15,30 @@ pub(crate) struct Opened {
     /// How many of the first are passed over.
     #[serde(default)]
     pub(super) from: usize,
+    /// `newest` for what was proposed last on top; otherwise what lapses first.
+    #[serde(default)]
+    pub(super) order: String,
 }
 
+/// The word by which an address and a form ask for what was proposed last on top.
+pub(super) const NEWEST: &str = "newest";
+
 impl Opened {
+    /// Returns the inbox in the order that was asked for, and nothing else of it.
+    pub(super) fn in_order(order: &str) -> Self {
+        Self { order: order.to_owned(), ..Self::default() }
+    }
+
+    pub(super) fn is_newest(&self) -> bool {
+        self.order == NEWEST
+    }
+
     /// Returns the query of the address that shows the same; empty where nothing is said.
     pub(super) fn query(&self) -> String {
         let why = (!self.why.is_empty()).then(|| format!("why={}", crate::app::encoded(&self.why)));
         let from = (self.from > 0).then(|| format!("from={}", self.from));
-        let all: Vec<String> = why.into_iter().chain(from).collect();
+        let order = self.is_newest().then(|| format!("order={NEWEST}"));
+        let all: Vec<String> = order.into_iter().chain(why).chain(from).collect();
         if all.is_empty() { String::new() } else { format!("?{}", all.join("&")) }
     }
 }
@@ -67,7 +83,7 @@ fn fits(sizes: &[(usize, usize)], asked: Option<usize>, bytes: usize) -> Vec<Fit
 /// of the inbox are taken already; the first explanation is open where that is wanted, and so is one that is asked for.
 pub(super) fn written(
     cards: &[&Card],
-    csrf: &str,
+    form: Form<'_>,
     opened: &Opened,
     opens_first: bool,
     taken: usize,
@@ -79,7 +95,7 @@ pub(super) fn written(
     let both: Vec<(String, String)> = shown
         .iter()
         .enumerate()
-        .map(|(at, card)| (card.written(csrf, false, false), card.written(csrf, true, is_open(at))))
+        .map(|(at, card)| (card.written(form, false, false), card.written(form, true, is_open(at))))
         .collect();
     let sizes: Vec<(usize, usize)> = both.iter().map(|(lean, whole)| (lean.len(), whole.len())).collect();
     let fits = fits(&sizes, asked, BYTES_MAX.saturating_sub(taken)).into_iter();
@@ -118,6 +134,9 @@ mod tests {
     #[test]
     fn an_address_says_what_it_opens() {
         assert_eq!(Opened::default().query(), "");
-        assert_eq!(Opened { why: "p-1".to_owned(), from: 12 }.query(), "?why=p-1&from=12");
+        let opened = Opened { why: "p-1".to_owned(), from: 12, order: "newest".to_owned() };
+        assert_eq!(opened.query(), "?order=newest&why=p-1&from=12");
+        assert_eq!(Opened::in_order("newest").query(), "?order=newest");
+        assert_eq!(Opened::in_order("oldest").query(), "", "no order of ours");
     }
 }

@@ -1,5 +1,6 @@
 //! What the inbox shows, worked out from the records.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,11 +47,27 @@ pub(super) struct Looking<'a> {
     pub(super) now: &'a Now,
 }
 
+impl Looking<'_> {
+    fn form(&self) -> Form<'_> {
+        Form { csrf: self.csrf, is_newest: self.opened.is_newest() }
+    }
+}
+
+/// What every form of the inbox holds.
+#[derive(Clone, Copy)]
+pub(super) struct Form<'a> {
+    csrf: &'a str,
+    /// Whether what was proposed last stands on top, so that it still does after an answer.
+    is_newest: bool,
+}
+
 /// The part of the page that updates itself.
 #[derive(Template)]
 #[template(path = "proposals/inbox.html")]
 pub(super) struct Inbox {
     csrf: String,
+    /// Whether what was proposed last stands on top.
+    is_newest: bool,
     /// Whom they wait for: `you`, or the name of the trust for which the viewer may not answer.
     whom: String,
     /// Who may answer, where the viewer may not.
@@ -61,9 +78,9 @@ pub(super) struct Inbox {
     passed: usize,
     /// How many wait for us, in blocks and alone; of what the viewer may not answer, too.
     count: usize,
-    /// Those that wait for us and are answered as a block, first to lapse first.
+    /// Those that wait for us and are answered as a block, in the order of the page: first to lapse first, or newest first.
     blocks: Vec<Block>,
-    /// Those that wait for us alone and for which there is room, as they are written, first to lapse first.
+    /// Those that wait for us alone and for which there is room, as they are written, in that order.
     waiting: Vec<String>,
     /// Those that we have answered and the other side has not, likewise; and how many there are.
     answered: Vec<String>,
@@ -87,6 +104,9 @@ pub(super) struct Card {
     /// The end of the id: what the page's own names are made of, for a page of whole ones is long.
     key: String,
     revision: i64,
+    proposed_at: Option<Timestamp>,
+    /// When it was proposed, where that is the order: `14:31`, with the day when it was another one.
+    proposed: Option<String>,
     /// `12 min`, or `None` once the hold is over.
     pub(super) left: Option<String>,
     is_short: bool,
@@ -137,6 +157,7 @@ impl Inbox {
         let name = known.directory.trust(trust);
         let mut inbox = Self {
             csrf: csrf.to_owned(),
+            is_newest: opened.is_newest(),
             whom: if may_answer { "you" } else { name }.to_owned(),
             others: (!may_answer).then(|| format!("{} of {name} answer them", who_may("/proposals/answer"))),
             query: opened.query(),
@@ -187,6 +208,15 @@ impl Inbox {
         inbox.agreed.truncate(OVER_SHOWN);
         inbox.bypassed.truncate(OVER_SHOWN);
         inbox.answered_count = answered.len();
+        if inbox.is_newest {
+            // Stable: of what was proposed in one round, what lapses first still stands first.
+            waiting.sort_by_key(Card::newest);
+            answered.sort_by_key(Card::newest);
+            for block in &mut inbox.blocks {
+                block.cards.sort_by_key(Card::newest);
+            }
+            inbox.blocks.sort_by_key(|block| block.cards.first().map(Card::newest));
+        }
         inbox.fill(looking, &waiting, &answered);
         inbox
     }
@@ -199,15 +229,16 @@ impl Inbox {
         // All but the cards is written already, but for a heading and the way on.
         let taken = rendered(self).len() + REST_BYTES;
         let mut written =
-            room::written(&all, looking.csrf, looking.opened, looking.opens_first, taken).into_iter();
+            room::written(&all, looking.form(), looking.opened, looking.opens_first, taken).into_iter();
         let last = written.as_slice().iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         let rest = all.len().saturating_sub(last.max(self.passed));
         let rest_count = i64::try_from(rest).unwrap_or(i64::MAX);
-        let text = format!(
-            "Show {} that {} later",
-            words::count(rest_count, "proposal", "proposals"),
-            if rest == 1 { "lapses" } else { "lapse" }
-        );
+        let proposals = words::count(rest_count, "proposal", "proposals");
+        let text = match (self.is_newest, rest) {
+            (true, _) => format!("Show {proposals} from before"),
+            (false, 1) => format!("Show {proposals} that lapses later"),
+            (false, _) => format!("Show {proposals} that lapse later"),
+        };
         self.more = (rest > 0).then_some((last, text));
         for (block, count) in self.blocks.iter_mut().zip(of_blocks) {
             block.shown = written.by_ref().take(count).flatten().collect();
@@ -226,18 +257,26 @@ const REST_BYTES: usize = 300;
 struct Written<'a> {
     card: &'a Card,
     csrf: &'a str,
+    is_newest: bool,
     is_explained: bool,
     is_open: bool,
 }
 
 impl Card {
     /// Writes it: with its explanation, open or not, or with the way to it.
-    pub(super) fn written(&self, csrf: &str, is_explained: bool, is_open: bool) -> String {
-        rendered(&Written { card: self, csrf, is_explained, is_open })
+    pub(super) fn written(&self, form: Form<'_>, is_explained: bool, is_open: bool) -> String {
+        let Form { csrf, is_newest } = form;
+        rendered(&Written { card: self, csrf, is_newest, is_explained, is_open })
+    }
+
+    /// Returns what puts the newest first.
+    fn newest(&self) -> Reverse<Option<Timestamp>> {
+        Reverse(self.proposed_at)
     }
 
     fn new(proposal: &Proposal, looking: &Looking<'_>, known: &Known) -> Self {
-        let (directory, Looking { trust, may_answer, now, .. }) = (&known.directory, *looking);
+        let (directory, Looking { trust, may_answer, opened, now, .. }) = (&known.directory, *looking);
+        let proposed_at = from_wire(proposal.proposed_at.as_ref());
         let (need, offer) = (known.needs.get(&proposal.need), known.offers.get(&proposal.offer));
         let is_supporting = proposal.supporting_trust == trust;
         let lent = proposal.team.as_ref().filter(|team| team.answer.is_some());
@@ -271,6 +310,8 @@ impl Card {
             id: proposal.id.clone(),
             key: key(&proposal.id).to_owned(),
             revision: proposal.revision,
+            proposed_at,
+            proposed: proposed_at.filter(|_| opened.is_newest()).map(|at| now.clock(at)),
             is_short: held_until.is_some_and(|until| until.duration_since(now.at) < SHORT_HOLD),
             left,
             what: what(proposal, resource),
