@@ -86,6 +86,11 @@ impl Fields {
         self.request_id_with(&at.as_second().div_euclid(60).to_be_bytes())
     }
 
+    /// Returns the id of another request of the same form, by what it is for.
+    pub(crate) fn request_id_for(&self, what: &str) -> String {
+        self.request_id_with(what.as_bytes())
+    }
+
     fn request_id_with(&self, more: &[u8]) -> String {
         let mut hash = Sha256::new();
         for (field, value) in &self.0 {

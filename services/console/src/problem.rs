@@ -87,6 +87,11 @@ impl Problem {
         self.reason == AAL_TOO_LOW
     }
 
+    /// Makes the problem of something that a rule does not allow.
+    pub(crate) fn refused(text: &str) -> Self {
+        Self::plain(Kind::Refused, text)
+    }
+
     /// Makes the problem of somebody behind this page who does not answer.
     pub(crate) fn away(text: &str) -> Self {
         Self::plain(Kind::Away, text)

@@ -36,6 +36,7 @@ const CALLS: &[(&str, &str)] = &[
     ("/transfers/advance", "MatchingService/AdvanceTransfer"),
     ("/transfers/extend", "MatchingService/ExtendTransfer"),
     ("/transfers/abort", "MatchingService/AbortTransfer"),
+    ("/transfers/resolve", "DemandService/ResolveNeedOutside"),
     ("/situation/mode", "MonitorService/SetMode"),
     ("/situation/ask", "CapacityService/AskToConfirm"),
     ("/approvals/approve", "MatchingService/ApproveProposal"),

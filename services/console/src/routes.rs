@@ -76,6 +76,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/transfers/advance", post(transfers::actions::advance))
         .route("/transfers/extend", post(transfers::actions::extend))
         .route("/transfers/abort", post(transfers::actions::abort))
+        .route("/transfers/resolve", post(transfers::actions::resolve))
         .route("/situation", get(situation::page))
         .route("/situation/mode", post(situation::switch))
         .route("/situation/one", get(situation::one::page))

@@ -6,6 +6,7 @@ mod inbox;
 mod lookers;
 mod records;
 mod stage;
+mod tracker;
 mod two_people;
 mod upload;
 mod walls;

@@ -1,6 +1,7 @@
 //! Transfers: what was agreed, the next step of each, and what happened to it so far.
 
 pub(crate) mod actions;
+mod agreed;
 mod timeline;
 mod view;
 
@@ -16,8 +17,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use self::timeline::Moment;
-use self::view::{Known, Tracker, Viewing};
+use self::view::{Known, Opened, Tracker, Viewing};
 use super::frame::{Frame, Place, rendered};
 use super::problem::summary;
 use crate::app::{Update, Visit};
@@ -40,6 +40,9 @@ pub(crate) struct Shown {
     /// `1` opens how to abort it, too.
     #[serde(default)]
     abort: String,
+    /// `1` opens how it was resolved outside Fallow.
+    #[serde(default)]
+    resolve: String,
     /// How many of the first are passed over.
     #[serde(default)]
     from: usize,
@@ -56,6 +59,10 @@ impl Shown {
 
     fn is_to_abort(&self) -> bool {
         self.abort == "1"
+    }
+
+    fn is_to_resolve(&self) -> bool {
+        self.resolve == "1"
     }
 
     fn is_week(&self) -> bool {
@@ -109,11 +116,11 @@ pub(crate) async fn fragment(
 }
 
 /// Shows the page again with what went wrong on top.
-pub(crate) async fn show_problem(visit: &Visit, problem: &Problem) -> Response {
+async fn show_problem(visit: &Visit, shown: Shown, problem: &Problem) -> Response {
     if let Some(way) = visit.way_out(problem) {
         return way;
     }
-    show(visit, Shown::default(), problem.http_status(), summary(problem, actions::CONTROLS)).await
+    show(visit, shown, problem.http_status(), summary(problem, actions::CONTROLS)).await
 }
 
 async fn show(visit: &Visit, shown: Shown, status: StatusCode, problem: String) -> Response {
@@ -154,7 +161,11 @@ async fn read(visit: &Visit, shown: &Shown) -> Result<Tracker, Problem> {
     transfers.extend(ended.filter(|one| !known.contains(&one.id) && recent(one)));
     let (needs, opened) = tokio::join!(needs_of(visit, &transfers), open(visit, &shown.open));
     let known = Known { needs, opened, directory: directory? };
-    let viewer = Viewing { trust: trust.as_deref(), may_act: visit.rights().may("/transfers/advance") };
+    let viewer = Viewing {
+        trust: trust.as_deref(),
+        may_act: visit.rights().may("/transfers/advance"),
+        may_resolve: visit.rights().may("/transfers/resolve"),
+    };
     Ok(Tracker::new(&visit.signed.csrf, shown.clone(), &visit.now, viewer, &transfers, known))
 }
 
@@ -163,8 +174,8 @@ async fn needs_of(visit: &Visit, transfers: &[Transfer]) -> BTreeMap<String, Nee
     visit.calls.needs_named(transfers.iter().map(|one| one.need.as_str()).collect()).await
 }
 
-/// Reads what happened to one transfer: its need, its proposal and its own steps.
-async fn open(visit: &Visit, transfer: &str) -> Option<(Transfer, Vec<Moment>)> {
+/// Reads one transfer and what happened to it: its need, its proposal and its own steps.
+async fn open(visit: &Visit, transfer: &str) -> Option<Opened> {
     if transfer.is_empty() {
         return None;
     }
@@ -181,5 +192,6 @@ async fn open(visit: &Visit, transfer: &str) -> Option<(Transfer, Vec<Moment>)> 
     let proposal = proposal.ok().and_then(|answer| answer.into_inner().proposal);
     let directory = visit.directory().await.ok()?;
     let moments = timeline::of(&transfer, need.as_ref(), proposal.as_ref(), &visit.now, &directory);
-    Some((transfer, moments))
+    let agreed = agreed::said(&transfer, proposal.as_ref(), &visit.now, &directory);
+    Some(Opened { transfer, moments, agreed, need })
 }

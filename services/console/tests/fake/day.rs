@@ -279,7 +279,26 @@ pub(crate) fn winter_tuesday(now: Timestamp) -> Records {
     };
     saturday::lend_a_team(&day, &mut records);
     saturday::offer_a_list(&day, &mut records);
+    records.proposals.push(agreed(&day, &records));
     records
+}
+
+/// The proposal of which the transfer came, agreed by both sides.
+fn agreed(day: &Day, records: &Records) -> Proposal {
+    let need = records.needs.iter().find(|need| need.id == "n-5").expect("its need");
+    let offer = records.offers.iter().find(|offer| offer.id == "o-10").expect("its offer");
+    let said = |role: &str, minutes: i64| {
+        let (state, at, role) = (answer::State::Accepted.into(), day.at(minutes), role.to_owned());
+        Some(Answer { state, at, role, ..Answer::default() })
+    };
+    Proposal {
+        units: 12,
+        state: proposal::State::Confirmed.into(),
+        proposed_at: day.at(-40),
+        supporting: said("site_lead", -39),
+        home: said("bed_manager", -38),
+        ..day.proposal("p-0", need, offer, -10)
+    }
 }
 
 fn region() -> Region {

@@ -6,8 +6,15 @@ use futures::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::{World, expect};
+
+/// Says whether a transfer binds the units of its need: it has neither arrived nor been called off.
+fn is_under_way(transfer: &Transfer) -> bool {
+    use transfer::State::{InTransit, Planned, Ready};
+    matches!(transfer.state(), Planned | Ready | InTransit)
+}
 
 #[tonic::async_trait]
 impl DemandService for World {
@@ -106,8 +113,26 @@ impl DemandService for World {
             let at = records.needs.iter().position(|one| one.id == asked.need && one.trust == trust);
             let at = at.ok_or_else(|| Status::not_found("there is no such need"))?;
             expect(asked.expected_revision, records.needs[at].revision)?;
+            if asked.note.contains("NHS number") {
+                let text = "must not name a patient";
+                let details = ErrorDetails::with_bad_request([FieldViolation::new("note", text)]);
+                return Err(Status::with_error_details(tonic::Code::InvalidArgument, text, details));
+            }
+            let bound = records.transfers.iter().filter(|one| one.need == asked.need && is_under_way(one));
+            let bound: Vec<&str> = bound.map(|one| one.id.as_str()).collect();
+            if !bound.is_empty() {
+                let named =
+                    [("proposals".to_owned(), String::new()), ("transfers".to_owned(), bound.join(" "))];
+                let details = ErrorDetails::with_error_info("UNITS_BOUND", "fallow.v1", named);
+                let text = "the need has transfers that have not arrived: they must end first";
+                return Err(Status::with_error_details(tonic::Code::FailedPrecondition, text, details));
+            }
+            if asked.validate_only {
+                return Ok(Response::new(ResolveNeedOutsideResponse::default()));
+            }
             let revision = records.bump(&asked.request_id);
             let need = &mut records.needs[at];
+            need.note = asked.note.clone();
             need.set_state(need::State::ResolvedOutside);
             need.revision = revision;
             Ok(Response::new(ResolveNeedOutsideResponse { need: Some(need.clone()), revision }))

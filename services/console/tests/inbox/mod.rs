@@ -17,7 +17,7 @@ fn shown(page: &str) -> Vec<&str> {
 #[tokio::test]
 async fn the_newest_can_stand_on_top_and_still_does_after_an_answer() {
     let stage = Stage::on("127.0.0.1:0").await;
-    let visitor = Visitor::signed_in_as(&stage, "bed-manager.ZA1").await;
+    let visitor = Visitor::signed_in(&stage).await;
     stage.world.change(|records| {
         let minutes = |proposal: &Proposal, minutes: i64| {
             let held = proposal.held_until.expect("a time").seconds;
@@ -64,7 +64,7 @@ async fn the_newest_can_stand_on_top_and_still_does_after_an_answer() {
 #[tokio::test]
 async fn the_way_on_through_a_long_inbox_keeps_its_order() {
     let stage = Stage::on("127.0.0.1:0").await;
-    let visitor = Visitor::signed_in_as(&stage, "bed-manager.ZA1").await;
+    let visitor = Visitor::signed_in(&stage).await;
     let id = |at: usize| format!("01a20468-9163-7278-81e2-be588ebbd{at:03}");
     stage.world.change(|records| {
         let like = records.proposals[1].clone();
@@ -72,7 +72,10 @@ async fn the_way_on_through_a_long_inbox_keeps_its_order() {
         let one = |at: usize| Proposal {
             id: id(at),
             // The last of them is the newest.
-            proposed_at: Some(prost_types::Timestamp { seconds: proposed + at as i64, nanos: 0 }),
+            proposed_at: Some(prost_types::Timestamp {
+                seconds: proposed,
+                nanos: i32::try_from(at).expect("a number"),
+            }),
             ..like.clone()
         };
         records.proposals = (0..MANY).map(one).collect();

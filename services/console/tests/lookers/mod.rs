@@ -47,7 +47,7 @@ fn call_of(form: &str) -> Option<&'static str> {
         "/needs/park" => "DemandService/ParkNeed",
         "/needs/resume" => "DemandService/ResumeNeed",
         "/needs/withdraw" => "DemandService/WithdrawNeed",
-        "/needs/resolve" => "DemandService/ResolveNeedOutside",
+        "/needs/resolve" | "/transfers/resolve" => "DemandService/ResolveNeedOutside",
         "/needs/stands" => "DemandService/ValidateNeed",
         "/needs/ask-stands" => "DemandService/AskToValidate",
         "/proposals/answer" => "MatchingService/AnswerProposal",

@@ -2,15 +2,17 @@
 
 use axum::response::Response;
 use fallow_api::v1::{
-    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest, ReturnPlan, Transfer,
-    Transport, transfer,
+    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest, GetTransferRequest,
+    ResolveNeedOutsideRequest, ReturnPlan, Transfer, Transport, transfer,
 };
+use tonic_types::StatusExt as _;
 
 use super::super::problem::Control;
-use super::show_problem;
-use crate::app::Visit;
+use super::{Shown, show_problem, view};
+use crate::app::{Visit, encoded};
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
+use crate::session::Flash;
 use crate::words::time::to_wire;
 use crate::words::{self, codes};
 
@@ -21,6 +23,7 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("return_plan.due_at", "way-due", "Back by"),
     Control::new("return_plan.note", "way-note", "What was agreed"),
     Control::new("due_at", "way-until", "Until"),
+    Control::new("note", "resolve-note", "How was it resolved?"),
 ];
 
 /// `POST /transfers/advance`: to the next state, one item of the checklist done, or the way there or back as it is known.
@@ -37,8 +40,15 @@ pub(crate) async fn advance(Posted { visit, fields }: Posted) -> Response {
             let opened = if fields.has("open") { format!("?open={id}") } else { String::new() };
             visit.done(said, &format!("/transfers{opened}#transfer-{id}"))
         }
-        Err(problem) => show_problem(&visit, &problem).await,
+        Err(problem) => show_problem(&visit, sent_from(&fields, fields.has("open")), &problem).await,
     }
+}
+
+/// Returns the page from which a form was sent: with its transfer opened where the form stands in there, so that what was
+/// wrong can be mended where it is.
+fn sent_from(fields: &Fields, is_open: bool) -> Shown {
+    let open = if is_open { fields.text("transfer").to_owned() } else { String::new() };
+    Shown { open, ..Shown::default() }
 }
 
 /// Reads what a form asks for.
@@ -105,7 +115,7 @@ pub(crate) async fn extend(Posted { visit, fields }: Posted) -> Response {
             let said = format!("They stay until {}. Both trusts see it.", visit.now.clock(until));
             visit.done(said, &format!("/transfers?open={id}#transfer-{id}"))
         }
-        Err(problem) => show_problem(&visit, &problem).await,
+        Err(problem) => show_problem(&visit, sent_from(&fields, true), &problem).await,
     }
 }
 
@@ -120,7 +130,100 @@ pub(crate) async fn abort(Posted { visit, fields }: Posted) -> Response {
         ..AbortTransferRequest::default()
     };
     match visit.calls.matching().abort_transfer(request).await {
-        Ok(_) => visit.done("The transfer is aborted. Its units are given back.", "/transfers"),
-        Err(status) => show_problem(&visit, &status.into()).await,
+        Ok(answer) => {
+            let transfer = answer.into_inner().transfer.unwrap_or_default();
+            let is_ours = visit.viewer().trust.as_deref() == Some(transfer.home_trust.as_str());
+            let way = is_ours.then(|| (need_at(&transfer), "See its need."));
+            visit.done(
+                Flash { text: "The transfer is aborted. Its units are given back.".to_owned(), way },
+                "/transfers",
+            )
+        }
+        Err(status) => {
+            let shown = Shown { abort: "1".to_owned(), ..sent_from(&fields, true) };
+            show_problem(&visit, shown, &status.into()).await
+        }
+    }
+}
+
+/// Returns where a transfer's need is shown to its own trust.
+pub(super) fn need_at(transfer: &Transfer) -> String {
+    format!("/needs?why={}#why", encoded(&transfer.need))
+}
+
+/// `POST /transfers/resolve`: the case was solved without Fallow. The transfer is called off and its need ends, in this
+/// order, for a need does not end before what is under way for it.
+pub(crate) async fn resolve(Posted { visit, fields }: Posted) -> Response {
+    let made = async {
+        let transfer = read(&visit, fields.text("transfer")).await?;
+        // Asked first, so that nothing is called off where the note or the need is then refused.
+        check(&visit, &fields, &transfer).await?;
+        let lent = transfer.resource.as_ref().is_some_and(|one| view::is_lent(one.kind()));
+        let reason = if lent { DeclineReason::Other } else { DeclineReason::TreatedElsewhere };
+        let request = AbortTransferRequest {
+            request_id: fields.request_id(),
+            expected_revision: fields.revision(),
+            transfer: transfer.id.clone(),
+            reason: reason.into(),
+            ..AbortTransferRequest::default()
+        };
+        visit.calls.matching().abort_transfer(request).await?;
+        Ok::<_, Problem>(transfer)
+    };
+    let transfer = match made.await {
+        Ok(transfer) => transfer,
+        Err(problem) => {
+            let shown = Shown { resolve: "1".to_owned(), ..sent_from(&fields, true) };
+            return show_problem(&visit, shown, &problem).await;
+        }
+    };
+    match visit.calls.demand().resolve_need_outside(of_need(&fields, &transfer)).await {
+        Ok(_) => visit
+            .done("Recorded: resolved outside Fallow. The transfer and its need have ended.", "/transfers"),
+        // Somebody was quicker: the half that is done is said, and the way to the other half.
+        Err(status) => {
+            let problem = Problem::from(status);
+            let text = format!(
+                "The transfer is aborted, and its units are given back. Its need has not ended: {}",
+                problem.text
+            );
+            visit.done(Flash { text, way: None }, &need_at(&transfer))
+        }
+    }
+}
+
+async fn read(visit: &Visit, transfer: &str) -> Result<Transfer, Problem> {
+    let asked = GetTransferRequest { transfer: transfer.to_owned() };
+    let answer = visit.calls.matching().get_transfer(asked).await?.into_inner();
+    answer.transfer.ok_or_else(Problem::not_found)
+}
+
+fn of_need(fields: &Fields, transfer: &Transfer) -> ResolveNeedOutsideRequest {
+    ResolveNeedOutsideRequest {
+        request_id: fields.request_id_for("need"),
+        need: transfer.need.clone(),
+        note: fields.text("note").to_owned(),
+        ..ResolveNeedOutsideRequest::default()
+    }
+}
+
+/// Checks that the need could end once this transfer has: that nothing else is under way for it, that it is live and ours.
+async fn check(visit: &Visit, fields: &Fields, transfer: &Transfer) -> Result<(), Problem> {
+    let request = ResolveNeedOutsideRequest {
+        request_id: fields.request_id_for("check"),
+        validate_only: true,
+        ..of_need(fields, transfer)
+    };
+    let Err(status) = visit.calls.demand().resolve_need_outside(request).await else { return Ok(()) };
+    let details = status.get_error_details();
+    let Some(bound) = details.error_info().filter(|info| info.reason == "UNITS_BOUND") else {
+        return Err(status.into());
+    };
+    let listed = |name: &str| bound.metadata.get(name).map_or("", String::as_str);
+    match (listed("proposals"), listed("transfers")) {
+        ("", only) if only == transfer.id => Ok(()),
+        _ => Err(Problem::refused(
+            "There is another transfer under way for the same need, or a proposal that somebody has answered. End those first.",
+        )),
     }
 }

@@ -8,6 +8,7 @@ use fallow_api::v1::{ChecklistItem, Need, ResourceKind, Transfer, Transport, tra
 
 use super::super::frame::rendered;
 use super::Shown;
+use super::actions::need_at;
 use super::timeline::Moment;
 use crate::directory::{Desk, Directory};
 use crate::words;
@@ -22,15 +23,69 @@ pub(super) struct Viewing<'a> {
     pub(super) trust: Option<&'a str>,
     /// Whether the viewer's role may move what is of the trust.
     pub(super) may_act: bool,
+    /// Whether it may end what its trust needs as resolved outside Fallow.
+    pub(super) may_resolve: bool,
 }
 
 /// Records around the transfers.
 pub(super) struct Known {
     /// By id.
     pub(super) needs: BTreeMap<String, Need>,
-    /// The opened transfer and what happened to it.
-    pub(super) opened: Option<(Transfer, Vec<Moment>)>,
+    pub(super) opened: Option<Opened>,
     pub(super) directory: Arc<Directory>,
+}
+
+/// What is known of the opened transfer.
+pub(super) struct Opened {
+    pub(super) transfer: Transfer,
+    /// What happened to it.
+    pub(super) moments: Vec<Moment>,
+    /// Who agreed to it, and when.
+    pub(super) agreed: Option<String>,
+    /// Its need, where the viewer sees it.
+    pub(super) need: Option<Need>,
+}
+
+/// The opened transfer as it is shown.
+struct Panel {
+    row: Row,
+    moments: Vec<Moment>,
+    agreed: Option<String>,
+    /// Where its need is shown, where it is the viewer's own.
+    need_at: Option<String>,
+    /// `None` where it can no longer be called off, or not by the viewer.
+    outside: Option<Outside>,
+}
+
+/// What the viewer can do about a transfer whose case was solved without it.
+enum Outside {
+    /// End it and its need, which are our own. `whole` says how many units the need is, where the transfer has fewer.
+    Ours { whole: Option<String> },
+    /// Ask the home trust, whose need it is.
+    Theirs,
+}
+
+impl Panel {
+    fn new(opened: &Opened, row: Row, viewing: Viewing<'_>) -> Self {
+        let Opened { transfer, moments, agreed, need } = opened;
+        let is_home = viewing.trust == Some(transfer.home_trust.as_str());
+        let whole = need
+            .as_ref()
+            .filter(|need| need.units > transfer.units)
+            .map(|need| resource::phrase(&need.resource.clone().unwrap_or_default(), need.units));
+        let outside = match (row.can_abort, is_home) {
+            (true, true) if viewing.may_resolve => Some(Outside::Ours { whole }),
+            (true, false) => Some(Outside::Theirs),
+            (true | false, _) => None,
+        };
+        Self {
+            need_at: is_home.then(|| need_at(transfer)),
+            agreed: agreed.clone(),
+            moments: moments.clone(),
+            outside,
+            row,
+        }
+    }
 }
 
 /// The part of the page that updates itself.
@@ -47,7 +102,7 @@ pub(super) struct Tracker {
     /// Where the next page begins, and what the way there says.
     more: Option<(usize, String)>,
     columns: Vec<Column>,
-    opened: Option<(Row, Vec<Moment>)>,
+    opened: Option<Panel>,
     aborts: Vec<Choice>,
 }
 
@@ -93,6 +148,8 @@ struct Row {
     /// From which site to which.
     way: String,
     state: Tag,
+    /// When it was agreed.
+    agreed: Option<String>,
     due: Option<String>,
     /// Time until the next step is due.
     left: Option<String>,
@@ -174,7 +231,7 @@ impl Tracker {
             csrf: csrf.to_owned(),
             shown,
             columns: COLUMNS.into_iter().enumerate().map(column).collect(),
-            opened: known.opened.as_ref().map(|(one, moments)| (row(one), moments.clone())),
+            opened: known.opened.as_ref().map(|one| Panel::new(one, row(&one.transfer), viewing)),
             passed,
             written,
             more: more(last, rows.len()),
@@ -226,7 +283,7 @@ fn column_of(state: transfer::State) -> usize {
 
 impl Row {
     fn new(transfer: &Transfer, viewing: Viewing<'_>, now: &Now, known: &Known) -> Self {
-        let Viewing { trust, may_act } = viewing;
+        let Viewing { trust, may_act, .. } = viewing;
         let directory = &known.directory;
         let due = from_wire(transfer.due_at.as_ref());
         let state = transfer.state();
@@ -268,6 +325,7 @@ impl Row {
             supporting: directory.trust(&transfer.supporting_trust).to_owned(),
             home: directory.trust(&transfer.home_trust).to_owned(),
             state: codes::transfer_state(state),
+            agreed: from_wire(transfer.agreed_at.as_ref()).map(|at| now.clock(at)),
             due: due.map(|due| now.clock(due)),
             left: due.and_then(|due| now.left(due)),
             is_overdue: due.is_some_and(|due| due < now.at) && can_abort(state),
@@ -375,7 +433,7 @@ fn comes_back(state: transfer::State) -> bool {
 }
 
 /// Says whether what moves is lent and comes back: staff and items, not patients.
-fn is_lent(kind: ResourceKind) -> bool {
+pub(super) fn is_lent(kind: ResourceKind) -> bool {
     matches!(kind, ResourceKind::Staff | ResourceKind::Equipment)
 }
 
