@@ -96,7 +96,7 @@ for (const scripts of [true, false]) {
     assert.equal(await who.text('nav[aria-label=Order] [aria-current=true]'), 'Newest first')
     if (scripts) assert.deepEqual(await who.axe(), [])
     await who.page.click('article >> nth=0 >> text=Accept')
-    await who.page.waitForSelector('.flash:has-text("Accepted.")')
+    await who.page.waitForSelector('.flash')
     assert.equal(new URL(who.page.url()).search, '?order=newest')
     assert.equal(await who.text('nav[aria-label=Order] [aria-current=true]'), 'Newest first')
   })
