@@ -312,6 +312,72 @@ test('twelve trusts with long names and seven resources are on the upper 78 % of
   assert.equal(await who.overflow(), 0)
 })
 
+/** Makes the table one of twenty trusts and twenty-one resources with figures in all of them, half of them stale, as the server would. */
+const enlarge = (who) =>
+  who.page.evaluate(() => {
+    for (const extra of document.querySelectorAll('.demo, .wall-incident')) extra.remove()
+    const heads = 'Level 2|Level 3|G&A adult|G&A children|Maternity|Acute adult mental health|Acute older adult mental health|Psychiatric intensive care|Neonatal intensive care|PICU|Step-down|Main theatre|Colonoscopy|CT|DEXA scan|Echo|Gastroscopy|MRI|Ultrasound|Sleep studies|Frailty, virtual ward'.split('|')
+    const names = ['Calverleigh and Upper Wharrendale Teaching Hospitals', 'Kirkmere Community and Mental Health', 'Hollinbeck', 'Thornholme Community Interest Company']
+    const table = document.querySelector('.heat'), [like] = table.tBodies[0].rows
+    const fill = (row, tag) => {
+      while (row.cells.length > 1) row.cells[1].remove()
+      for (const [at, name] of heads.entries()) {
+        const cell = document.createElement(tag)
+        cell.innerHTML = tag === 'td' ? `<span>\u2212${at + 9} <small>P4</small>${at % 2 ? ' <small class="word">stale</small>' : ''}</span>` : name
+        cell.className = tag === 'td' ? `p4${at % 2 ? ' hatch' : ''}` : ''
+        row.append(cell)
+      }
+    }
+    table.classList.add('many')
+    fill(table.tHead.rows[0], 'th')
+    fill(table.tFoot.rows[0], 'td')
+    while (table.tBodies[0].rows.length < 20) table.tBodies[0].append(like.cloneNode(true))
+    for (const [at, row] of [...table.tBodies[0].rows].entries()) {
+      fill(row, 'td')
+      row.cells[0].innerHTML = `${names[at % names.length]}<span class="sub">OPEL 3</span>`
+    }
+  })
+
+for (const [width, height] of [[1920, 1080], [1600, 900], [1366, 768]]) {
+  test(`twenty trusts and twenty-one resources are whole on a wall of ${width} by ${height}`, async ({ person }) => {
+    const who = await person({ user: 'duty-lead', width, height, scripts: true, block: '**/assets/console-*.js' })
+    await who.go('/wall')
+    await enlarge(who)
+    const { wide, high, smallest, cut } = await who.page.evaluate(() => ({
+      wide: document.querySelector('#wall .scroll').scrollWidth - document.querySelector('#wall .scroll').clientWidth,
+      high: document.querySelector('.heat').getBoundingClientRect().bottom,
+      smallest: Math.min(...[...document.querySelectorAll('.heat td, .heat tbody th')].map((one) => parseFloat(getComputedStyle(one).fontSize))),
+      cut: [...document.querySelectorAll('.heat th, .heat td')].filter((one) => one.scrollWidth > one.clientWidth + 1).length,
+    }))
+    assert.equal(wide, 0, 'no column is out of sight')
+    assert.ok(high <= height, `the table ends at ${high}`)
+    assert.equal(cut, 0, 'nothing is wider than its cell')
+    assert.ok(smallest >= height / 80, `the smallest figure or name has ${smallest} px`)
+  })
+}
+
+test('a table of twenty trusts and twenty-one resources is whole at 1920 px, and keeps whose row it is at 1280', async ({ person }) => {
+  const who = await person({ user: 'duty-lead', width: 1920, block: '**/assets/console-*.js' })
+  await who.go('/situation')
+  await enlarge(who)
+  const beyond = () => who.page.$eval('.scroll', (one) => one.scrollWidth - one.clientWidth)
+  assert.equal(await beyond(), 0)
+  await who.page.setViewportSize({ width: 1280, height: 900 })
+  assert.ok((await beyond()) > 0, 'it scrolls in its own frame')
+  assert.equal(await who.overflow(), 0)
+  await who.page.$eval('.scroll', (one) => { one.scrollLeft = one.scrollWidth })
+  const [name, frame] = await who.page.evaluate(() => ['.heat tbody th', '.scroll'].map((one) => document.querySelector(one).getBoundingClientRect().left))
+  assert.ok(Math.abs(name - frame) <= 1, `the name stands at ${name} px, its frame at ${frame}`)
+  assert.deepEqual(await who.axe(), [])
+})
+
+test('what an account says of its reports does not touch the table above it', async ({ person }) => {
+  const who = await person({ user: 'duty-lead' })
+  await who.go('/situation/one?trust=ZA2&resource=BED/CC_ADULT/2')
+  const [table, line] = await who.page.evaluate(() => [document.querySelector('.reports').previousElementSibling.getBoundingClientRect().bottom, document.querySelector('.reports').getBoundingClientRect().top])
+  assert.ok(line - table >= 8, `${line - table} px`)
+})
+
 test('a situation report prints on at most two pages of A4', async ({ person }) => {
   const who = await person({ user: 'duty-lead' })
   await who.go('/sitrep')

@@ -223,7 +223,7 @@ pub(super) fn title(pair: &Pair, kind: &str, directory: &Directory) -> String {
 }
 
 /// Characters of a name that a drawing has room for.
-const NAME_MAX: usize = 34;
+const NAME_MAX: usize = 30;
 
 /// Cuts a name that is longer than its column.
 pub(super) fn cut(name: &str) -> String {
@@ -367,6 +367,8 @@ mod tests {
         assert_eq!(cut("Aldermoor"), "Aldermoor");
         let long = cut("The Aldermoor and District Royal University Hospitals");
         assert!(long.chars().count() <= NAME_MAX && long.ends_with('\u{2026}'), "{long}");
+        // A letter of the drawing's size takes 9 on average, and a number of units stands behind the name.
+        assert!((NAME_MAX + ", 999".len()) * 9 <= 316, "the column without its bar");
         assert_eq!((tenth(3.0), tenth(2.44)), ("3".to_owned(), "2.4".to_owned()));
     }
 }

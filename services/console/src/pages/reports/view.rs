@@ -14,6 +14,9 @@ const LEVERS: &str = "Cheapest levers now: ";
 /// What a screen shows for none, so that what there is stands out.
 const NOTHING: &str = "\u{b7}";
 
+/// With more columns than this they stand closer, and whose row it is stays in view.
+const COLUMNS_MAX: usize = 12;
+
 /// The report.
 pub(super) struct View {
     pub(super) columns: Vec<String>,
@@ -97,6 +100,11 @@ impl View {
 }
 
 impl View {
+    /// Says whether there are so many columns that they must stand closer.
+    pub(super) fn is_wide(&self) -> bool {
+        self.columns.len() > COLUMNS_MAX
+    }
+
     /// Leaves out rows in which nothing is counted, such as weeks without a session, and says how many.
     pub(super) fn without_empty_rows(mut self) -> Self {
         let all = self.rows.len();
@@ -170,7 +178,8 @@ fn named(kind: Kind, name: String, note: String, directory: &Directory) -> (Stri
 
 /// Writes a number without what it does not have.
 fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+    let text = if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") };
+    text.replace('-', "\u{2212}")
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub(crate) struct Grid {
     pub(crate) totals: Vec<Option<String>>,
     /// Whether resources are the rows.
     pub(crate) is_turned: bool,
+    /// Whether there are so many trusts that everything must be smaller.
+    pub(crate) is_many: bool,
 }
 
 /// A trust or a resource, as a heading.
@@ -78,7 +80,7 @@ impl Grid {
             Some(Cell::new(found, &trust.name, now))
         };
         let trust = |trust: &situation::TrustSituation| Heading {
-            name: trust.name.clone(),
+            name: short(&trust.name).to_owned(),
             note: opel(trust, now),
             is_own: own == Some(trust.trust.as_str()),
         };
@@ -100,6 +102,7 @@ impl Grid {
                 rows: resources.iter().map(row).collect(),
                 totals: Vec::new(),
                 is_turned,
+                is_many: false,
             }
         } else {
             let row = |one: &situation::TrustSituation| Row {
@@ -113,6 +116,7 @@ impl Grid {
                 rows: situation.trusts.iter().map(row).collect(),
                 totals: resources.iter().map(total).collect(),
                 is_turned,
+                is_many: situation.trusts.len() > TRUSTS_MAX,
             }
         }
     }
@@ -151,6 +155,11 @@ impl Cell {
             query: format!("trust={}&resource={key}", cell.trust),
         }
     }
+}
+
+/// Returns the name of a trust without what almost every trust is called, which no heading has room for.
+pub(crate) fn short(name: &str) -> &str {
+    [" NHS Foundation Trust", " NHS Trust"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
 
 /// Returns what is to spare or short, in words: `short by 6 slots`.
@@ -259,8 +268,24 @@ mod tests {
         assert_eq!(theatre.total.as_deref(), Some("+26 h"));
         situation.trusts = (0..12).map(|n| trust(&format!("ZB{n}"), "Dunmere")).collect();
         assert!(Grid::new(&now(), None, &situation).is_turned, "twelve still fit");
+        assert!(!Grid::new(&now(), None, &situation).is_many);
         situation.trusts.push(trust("ZA1", "Aldermoor"));
-        assert!(!Grid::new(&now(), None, &situation).is_turned);
+        let grid = Grid::new(&now(), None, &situation);
+        assert!(!grid.is_turned && grid.is_many);
+    }
+
+    #[test]
+    fn a_heading_names_a_trust_without_its_legal_form_and_a_cell_says_it_whole() {
+        let mut situation = region();
+        situation.trusts[1].name = "Dunmere NHS Foundation Trust".to_owned();
+        let grid = Grid::new(&now(), None, &situation);
+        assert_eq!(grid.rows[1].head.name, "Dunmere");
+        let ct = grid.rows[1].cells[1].as_ref().unwrap();
+        assert!(ct.spoken.starts_with("Dunmere NHS Foundation Trust, CT: "), "{}", ct.spoken);
+        assert_eq!(
+            [short("Dunmere NHS Trust"), short("NHS Trust"), short("Dunmere")],
+            ["Dunmere", "NHS Trust", "Dunmere"]
+        );
     }
 
     #[test]
