@@ -48,7 +48,8 @@ async fn a_case_that_was_solved_without_its_transfer_ends_both_or_neither() {
     };
     let untouched = (need::State::PartAgreed, transfer::State::Planned);
     let send = async |note: &str, revision: &str| {
-        let fields = [("transfer", "t-21"), ("revision", revision), ("note", note)];
+        let reason = ("reason", "DECLINE_REASON_TREATED_ELSEWHERE");
+        let fields = [("transfer", "t-21"), ("revision", revision), ("need", "n-5"), reason, ("note", note)];
         press(&visitor, &page, "/transfers/resolve", &fields).await
     };
 

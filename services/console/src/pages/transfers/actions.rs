@@ -2,13 +2,13 @@
 
 use axum::response::Response;
 use fallow_api::v1::{
-    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest, GetTransferRequest,
+    AbortTransferRequest, AdvanceTransferRequest, DeclineReason, ExtendTransferRequest,
     ResolveNeedOutsideRequest, ReturnPlan, Transfer, Transport, transfer,
 };
 use tonic_types::StatusExt as _;
 
 use super::super::problem::Control;
-use super::{Shown, show_problem, view};
+use super::{Shown, show_problem};
 use crate::app::{Visit, encoded};
 use crate::form::{Fields, Posted};
 use crate::problem::Problem;
@@ -121,19 +121,11 @@ pub(crate) async fn extend(Posted { visit, fields }: Posted) -> Response {
 
 /// `POST /transfers/abort`
 pub(crate) async fn abort(Posted { visit, fields }: Posted) -> Response {
-    let reason = DeclineReason::from_str_name(fields.text("reason")).unwrap_or(DeclineReason::Unspecified);
-    let request = AbortTransferRequest {
-        request_id: fields.request_id(),
-        expected_revision: fields.revision(),
-        transfer: fields.text("transfer").to_owned(),
-        reason: reason.into(),
-        ..AbortTransferRequest::default()
-    };
-    match visit.calls.matching().abort_transfer(request).await {
+    match visit.calls.matching().abort_transfer(to_abort(&fields)).await {
         Ok(answer) => {
             let transfer = answer.into_inner().transfer.unwrap_or_default();
             let is_ours = visit.viewer().trust.as_deref() == Some(transfer.home_trust.as_str());
-            let way = is_ours.then(|| (need_at(&transfer), "See its need."));
+            let way = is_ours.then(|| (need_at(&transfer.need), "See its need."));
             visit.done(
                 Flash { text: "The transfer is aborted. Its units are given back.".to_owned(), way },
                 "/transfers",
@@ -146,73 +138,64 @@ pub(crate) async fn abort(Posted { visit, fields }: Posted) -> Response {
     }
 }
 
-/// Returns where a transfer's need is shown to its own trust.
-pub(super) fn need_at(transfer: &Transfer) -> String {
-    format!("/needs?why={}#why", encoded(&transfer.need))
+/// Returns where a need is shown to its own trust.
+pub(super) fn need_at(need: &str) -> String {
+    format!("/needs?why={}#why", encoded(need))
 }
 
 /// `POST /transfers/resolve`: the case was solved without Fallow. The transfer is called off and its need ends, in this
 /// order, for a need does not end before what is under way for it.
 pub(crate) async fn resolve(Posted { visit, fields }: Posted) -> Response {
+    // Asked first, so that nothing is called off where the note or the need is then refused.
     let made = async {
-        let transfer = read(&visit, fields.text("transfer")).await?;
-        // Asked first, so that nothing is called off where the note or the need is then refused.
-        check(&visit, &fields, &transfer).await?;
-        let lent = transfer.resource.as_ref().is_some_and(|one| view::is_lent(one.kind()));
-        let reason = if lent { DeclineReason::Other } else { DeclineReason::TreatedElsewhere };
-        let request = AbortTransferRequest {
-            request_id: fields.request_id(),
-            expected_revision: fields.revision(),
-            transfer: transfer.id.clone(),
-            reason: reason.into(),
-            ..AbortTransferRequest::default()
-        };
-        visit.calls.matching().abort_transfer(request).await?;
-        Ok::<_, Problem>(transfer)
+        check(&visit, &fields).await?;
+        visit.calls.matching().abort_transfer(to_abort(&fields)).await?;
+        Ok::<_, Problem>(())
     };
-    let transfer = match made.await {
-        Ok(transfer) => transfer,
-        Err(problem) => {
-            let shown = Shown { resolve: "1".to_owned(), ..sent_from(&fields, true) };
-            return show_problem(&visit, shown, &problem).await;
-        }
-    };
-    match visit.calls.demand().resolve_need_outside(of_need(&fields, &transfer)).await {
+    if let Err(problem) = made.await {
+        let shown = Shown { resolve: "1".to_owned(), ..sent_from(&fields, true) };
+        return show_problem(&visit, shown, &problem).await;
+    }
+    match visit.calls.demand().resolve_need_outside(to_resolve(&fields)).await {
         Ok(_) => visit
             .done("Recorded: resolved outside Fallow. The transfer and its need have ended.", "/transfers"),
         // Somebody was quicker: the half that is done is said, and the way to the other half.
         Err(status) => {
-            let problem = Problem::from(status);
-            let text = format!(
-                "The transfer is aborted, and its units are given back. Its need has not ended: {}",
-                problem.text
+            let why = Problem::from(status).text;
+            let said = format!(
+                "The transfer is aborted, and its units are given back. Its need has not ended: {why}"
             );
-            visit.done(Flash { text, way: None }, &need_at(&transfer))
+            visit.done(said, &need_at(fields.text("need")))
         }
     }
 }
 
-async fn read(visit: &Visit, transfer: &str) -> Result<Transfer, Problem> {
-    let asked = GetTransferRequest { transfer: transfer.to_owned() };
-    let answer = visit.calls.matching().get_transfer(asked).await?.into_inner();
-    answer.transfer.ok_or_else(Problem::not_found)
+fn to_abort(fields: &Fields) -> AbortTransferRequest {
+    let reason = DeclineReason::from_str_name(fields.text("reason")).unwrap_or(DeclineReason::Unspecified);
+    AbortTransferRequest {
+        request_id: fields.request_id(),
+        expected_revision: fields.revision(),
+        transfer: fields.text("transfer").to_owned(),
+        reason: reason.into(),
+        ..AbortTransferRequest::default()
+    }
 }
 
-fn of_need(fields: &Fields, transfer: &Transfer) -> ResolveNeedOutsideRequest {
+fn to_resolve(fields: &Fields) -> ResolveNeedOutsideRequest {
     ResolveNeedOutsideRequest {
         request_id: fields.request_id_for("need"),
-        need: transfer.need.clone(),
+        need: fields.text("need").to_owned(),
         note: fields.text("note").to_owned(),
         ..ResolveNeedOutsideRequest::default()
     }
 }
 
 /// Checks that the need could end once this transfer has: that nothing else is under way for it, that it is live and ours.
-async fn check(visit: &Visit, fields: &Fields, transfer: &Transfer) -> Result<(), Problem> {
+async fn check(visit: &Visit, fields: &Fields) -> Result<(), Problem> {
     let request = ResolveNeedOutsideRequest {
         request_id: fields.request_id_for("check"),
         validate_only: true,
-        ..of_need(fields, transfer)
+        ..to_resolve(fields)
     };
     let Err(status) = visit.calls.demand().resolve_need_outside(request).await else { return Ok(()) };
     let details = status.get_error_details();
@@ -221,7 +204,7 @@ async fn check(visit: &Visit, fields: &Fields, transfer: &Transfer) -> Result<()
     };
     let listed = |name: &str| bound.metadata.get(name).map_or("", String::as_str);
     match (listed("proposals"), listed("transfers")) {
-        ("", only) if only == transfer.id => Ok(()),
+        ("", only) if only == fields.text("transfer") => Ok(()),
         _ => Err(Problem::refused(
             "There is another transfer under way for the same need, or a proposal that somebody has answered. End those first.",
         )),

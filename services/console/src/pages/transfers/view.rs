@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use fallow_api::v1::{ChecklistItem, Need, ResourceKind, Transfer, Transport, transfer};
+use fallow_api::v1::{ChecklistItem, DeclineReason, Need, ResourceKind, Transfer, Transport, transfer};
 
 use super::super::frame::rendered;
 use super::Shown;
@@ -60,7 +60,8 @@ struct Panel {
 /// What the viewer can do about a transfer whose case was solved without it.
 enum Outside {
     /// End it and its need, which are our own. `whole` says how many units the need is, where the transfer has fewer.
-    Ours { whole: Option<String> },
+    /// `reason` is why the transfer is called off, as the form sends it.
+    Ours { whole: Option<String>, reason: &'static str },
     /// Ask the home trust, whose need it is.
     Theirs,
 }
@@ -73,13 +74,17 @@ impl Panel {
             .as_ref()
             .filter(|need| need.units > transfer.units)
             .map(|need| resource::phrase(&need.resource.clone().unwrap_or_default(), need.units));
+        let is_lent = transfer.resource.as_ref().is_some_and(|one| is_lent(one.kind()));
+        let reason = if is_lent { DeclineReason::Other } else { DeclineReason::TreatedElsewhere };
         let outside = match (row.can_abort, is_home) {
-            (true, true) if viewing.may_resolve => Some(Outside::Ours { whole }),
+            (true, true) if viewing.may_resolve => {
+                Some(Outside::Ours { whole, reason: reason.as_str_name() })
+            }
             (true, false) => Some(Outside::Theirs),
             (true | false, _) => None,
         };
         Self {
-            need_at: is_home.then(|| need_at(transfer)),
+            need_at: is_home.then(|| need_at(&transfer.need)),
             agreed: agreed.clone(),
             moments: moments.clone(),
             outside,
@@ -141,6 +146,7 @@ struct Row {
     reference: String,
     /// The home trust's reference of the case; empty where the viewer does not see the need.
     case_ref: String,
+    need: String,
     revision: i64,
     what: String,
     supporting: String,
@@ -314,6 +320,7 @@ impl Row {
             id: transfer.id.clone(),
             reference: words::reference(&transfer.id),
             case_ref: known.needs.get(&transfer.need).map_or_else(String::new, |need| need.case_ref.clone()),
+            need: transfer.need.clone(),
             revision: transfer.revision,
             what: match lender {
                 Some(lender) => {
@@ -433,7 +440,7 @@ fn comes_back(state: transfer::State) -> bool {
 }
 
 /// Says whether what moves is lent and comes back: staff and items, not patients.
-pub(super) fn is_lent(kind: ResourceKind) -> bool {
+fn is_lent(kind: ResourceKind) -> bool {
     matches!(kind, ResourceKind::Staff | ResourceKind::Equipment)
 }
 
