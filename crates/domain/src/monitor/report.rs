@@ -298,8 +298,13 @@ fn ends(tally: &Tally, sight: &Sight<'_>) -> String {
         ("bypassed", of(Outcome::Bypassed)),
     ];
     let all: u64 = ways.iter().map(|(_, count)| count).sum();
-    if all == 0 {
-        return "No proposal ended in this time.".to_owned();
+    match all {
+        0 => return "No proposal ended in this time.".to_owned(),
+        1 => {
+            let way = ways.iter().find(|(_, count)| *count > 0).map_or("", |(way, _)| *way);
+            return format!("One proposal ended: {way}.");
+        }
+        _ => {}
     }
     let told: Vec<String> = ways
         .iter()

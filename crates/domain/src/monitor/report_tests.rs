@@ -178,6 +178,8 @@ fn declines_are_by_reason_and_side_and_say_how_proposals_ended() {
     assert_eq!(row(&table, "STAFFING"), [2.0, 50.0, 2.0, 0.0, 0.0]);
     assert_eq!(row(&table, "NO_ANSWER"), [1.0, 25.0, 0.0, 0.0, 1.0]);
     assert_eq!(table.notes, ["Of 5 proposals that ended: agreed 20%, declined 60%, lapsed 20%."]);
+    let one = declines(&tally(vec![declined("ZA1", "NO_ANSWER", None, false)]), &ALL);
+    assert_eq!(one.notes, ["One proposal ended: lapsed."]);
     // The harm of it is among the outcomes.
     let table = outcomes(&found, &Records::default(), monday(), &ALL);
     assert_eq!(row(&table, "Harm: declined late")[0], 1.0);
