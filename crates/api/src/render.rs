@@ -153,7 +153,9 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
             "After this",
             format!(
                 "{supporting} has {} free and keeps {} for itself; pressure {} of 4.",
-                after.free, after.reserve, after.pressure
+                left(after.free, proposal),
+                left(after.reserve, proposal),
+                after.pressure
             ),
         );
     }
@@ -180,6 +182,11 @@ pub fn proposal(proposal: &Proposal, names: &Names, zone: &TimeZone) -> Vec<Line
     }
     say("Checked", checked(why, zone));
     lines
+}
+
+/// Says how much is left of what a proposal is about. Of a theatre it is minutes, which nobody would take a bare number for.
+fn left(count: i64, proposal: &Proposal) -> String {
+    if proposal.minutes > 0 { counted(count, ResourceKind::Theatre) } else { count.to_string() }
 }
 
 /// Says what a trust gave and took, what that is beside what it has staffed, and whom giving helped.

@@ -89,6 +89,10 @@ fn a_proposal_is_explained_line_by_line() {
 "
     );
     assert_eq!(proposal(&Proposal::default(), &Names::default(), &TimeZone::UTC), []);
+
+    let theatre = Proposal { minutes: 75, ..explained };
+    let text = plain(&proposal(&theatre, &Names::of(&region()), &TimeZone::UTC));
+    assert!(text.contains("Aldermoor has 1 minute free and keeps 1 minute for itself;"), "{text}");
 }
 
 #[test]
