@@ -13,7 +13,7 @@ test('the wall has numbers, ages and no control, no name of a person', async ({ 
   assert.match(said, /North Vale ?14:3\d ?5 of 6 trusts live ?Silent: Brackwater Hospitals, 2 h 1\d min/)
   assert.match(said, /OPEL declared: 2, 4, 2, 3, none, 1/)
   assert.doesNotMatch(said, /duty|lead|manager/i)
-  assert.match(await who.text('.heat'), /Brackwater Hospitals, CT: short by 6 slots, pressure 4 of 4, updated 2 h 2\d min ago, stale/)
+  assert.match(await who.text('.heat'), /Brackwater Hospitals, CT: short by 6 slots, pressure 4 of 4, updated 2 h 2[0-2] min ago, stale/)
   const [wall, plain] = [22, 16]
   assert.equal(await who.page.$eval('.wall', (body) => Math.floor(parseFloat(getComputedStyle(body).fontSize))), wall, `1.4 of ${plain}`)
   const bottom = await who.page.$eval('.heat', (table) => table.getBoundingClientRect().bottom)
